@@ -1,0 +1,72 @@
+# Every target works on a fresh machine with Python 3.11 to 3.13, make and git, and does nothing twice.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TIDEGATE_HOME ?= .tidegate
+export TIDEGATE_HOME
+# Compiled modules are what keeps a start at 2 seconds instead of 6.
+unexport PYTHONDONTWRITEBYTECODE
+
+INSTALLED := $(VENV)/.installed
+SYSTEM_PACKAGES := chromium postgresql
+
+.PHONY: help setup run test test-all dev lint format types lock clean benchmark
+
+help: ## Show the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Install everything, from the lock, into .venv.
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Tidegate needs Python 3.11 to 3.13; choose one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	sh deploy/local/install.sh $(BIN)
+	touch $@
+
+run: setup ## Run the main job on the demo shop, from landing to published figures.
+	$(BIN)/tidegate demo tour
+
+dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
+	$(BIN)/tidegate init
+	DAGSTER_HOME="$$(cd '$(TIDEGATE_HOME)' && pwd)/dagster" \
+		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
+
+test: setup ## Run the tests that need no system package.
+	$(BIN)/pytest -n 2 --dist loadfile -m "not system"
+
+test-all: setup ## Run all tests; those of the UI and of PostgreSQL need Debian packages.
+	@missing=""; for package in $(SYSTEM_PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then echo "make test-all needs Debian packages. Install them with:"; \
+		echo "  apt-get update && apt-get install --no-install-recommends -y$$missing"; exit 1; fi
+	$(BIN)/pytest -n 2 --dist loadfile
+
+lint: setup ## Check format, style, imports and SQL.
+	$(BIN)/ruff format --check platform tests benchmarks
+	$(BIN)/ruff check platform tests benchmarks
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+
+format: setup ## Format Python and SQL.
+	$(BIN)/ruff format platform tests benchmarks
+	$(BIN)/ruff check --fix platform tests benchmarks
+	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests
+
+types: setup ## Check the types.
+	$(BIN)/mypy
+
+lock: setup ## Resolve the dependencies again into requirements.lock.
+	$(BIN)/uv pip compile pyproject.toml --group dev --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --upgrade --custom-compile-command "make lock" --output-file requirements.lock
+
+benchmark: setup ## Compare speed side by side with what one would pick instead.
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the environment, caches and all state of the default home.
+	rm -rf $(VENV) .tidegate .mypy_cache .ruff_cache .pytest_cache .hypothesis build dbt_project/target dbt_project/logs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

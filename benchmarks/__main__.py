@@ -1,0 +1,110 @@
+"""Runs the contenders over the same landing files, compares what they published, and prints what they took.
+
+python -m benchmarks [--case day|year|big|all] [--days N] [--lines N] [--runs N] [--contenders NAME ...] [--data FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.cases import SET_UP_DAY, Case, cases, landing_of, lines_of
+from benchmarks.contenders import CONTENDERS, Contender, Site
+from benchmarks.processes import FailedError, Measured, in_child, run
+from benchmarks.published import Published, refuse_other_content
+from tidegate.window import Window
+
+GIB = 2**30
+
+Results = Mapping[str, Sequence[Measured]]
+
+
+def main() -> None:
+    given = _arguments()
+    given.data.mkdir(parents=True, exist_ok=True)
+    chosen = cases(given.days, given.lines)
+    try:
+        for case in chosen.values() if given.case == "all" else [chosen[given.case]]:
+            print(_report(case, given), flush=True)
+    except FailedError as error:
+        raise SystemExit(str(error)) from error
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__.partition("\n")[0] if __doc__ else None
+    )
+    parser.add_argument("--case", choices=["day", "year", "big", "all"], default="all")
+    parser.add_argument("--days", type=int, default=365, help="days of the case `year` (365)")
+    parser.add_argument("--lines", type=int, default=5_000_000, help="lines of the case `big` (5,000,000)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each contender; the median is printed (3)")
+    parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "tidegate-benchmarks",
+        help="where deliveries and contenders' files are; deliveries are kept and used again",
+    )
+    return parser.parse_args()
+
+
+def _report(case: Case, given: argparse.Namespace) -> str:
+    landing = in_child(landing_of, case, given.data.absolute())
+    names = [name for name in case.contenders if name in given.contenders]
+    results: dict[str, list[Measured]] = {name: [] for name in names}
+    for number in range(1, given.runs + 1):
+        published = {}
+        for name in names:
+            print(f"{case.name}: {name}, run {number} of {given.runs} ...", file=sys.stderr, flush=True)
+            measured, published[name] = _measure(
+                CONTENDERS[name], case, Site(given.data.absolute() / "sites" / name, landing)
+            )
+            results[name].append(measured)
+        refuse_other_content(published, days=1 + case.days)
+    return "\n".join(
+        [f"\n{case.title}: {lines_of(case, landing):,} lines; medians of {given.runs}", *_table(case, results)]
+    )
+
+
+def _measure(contender: Contender, case: Case, site: Site) -> tuple[Measured, Published]:
+    """What the case took in a new site that has run one day before: what is made only once is made. The site stays if this fails."""
+    shutil.rmtree(site.folder, ignore_errors=True)
+    site.folder.mkdir(parents=True)
+    log = site.folder / "log.txt"
+    run(contender.set_up(site), log)
+    run(contender.commands(site, Window.of_day(SET_UP_DAY)), log)
+    measured = run(contender.commands(site, case.window), log)
+    if contender.timed_inside:
+        measured = replace(measured, **json.loads(site.took.read_text()))
+    published = in_child(contender.published, site)
+    shutil.rmtree(site.folder)
+    return measured, published
+
+
+def _table(case: Case, results: Results) -> Iterator[str]:
+    seconds = {name: statistics.median(one.seconds for one in runs) for name, runs in results.items()}
+    yield f"{'':12}{'seconds':>10}{'CPU s':>10}{'peak MiB':>10}"
+    for name, runs in results.items():
+        cpu = statistics.median(one.cpu_seconds for one in runs)
+        yield f"{name:12}{seconds[name]:10.2f}{cpu:10.2f}{_peak(runs) / 2**20:10,.0f}"
+    for goal in case.goals:
+        if goal.contender in seconds and goal.over in seconds:
+            ratio = seconds[goal.contender] / seconds[goal.over]
+            yield f"{goal.contender} / {goal.over}: {ratio:.2f} (goal: at most {goal.at_most:g})"
+    if case.peak_gib and "tidegate" in results:
+        yield f"tidegate's peak: {_peak(results['tidegate']) / GIB:.2f} GiB (goal: under {case.peak_gib:g})"
+
+
+def _peak(runs: Sequence[Measured]) -> float:
+    return statistics.median(one.peak_bytes for one in runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+{#-
+    The incremental strategy `window_overwrite`: the model's rows of `[window_start, window_end)` are replaced by what its
+    query gives, in one transaction, so a day that became empty empties. dbt's own `delete+insert` by date would keep it.
+
+    The new rows are not sorted: with `partitioned_write_max_open_files` above the days of a window (lake_plugin sets it) DuckDB writes one
+    file a day all the same, in 4 s against 10 s for 7.3 million staged lines over 365 days.
+-#}
+{% macro get_incremental_window_overwrite_sql(arg_dict) %}
+    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
+    delete from {{ arg_dict["target_relation"] }} where {{ in_window(day_column_of(model)) }};
+    insert into {{ arg_dict["target_relation"] }} ({{ columns }}) select {{ columns }} from {{ arg_dict["temp_relation"] }}
+{% endmacro %}
+
+{#- The column that says which day a row belongs to: a model's from `meta.tidegate.day`, a source's the day of delivery. -#}
+{% macro day_column_of(node) -%}
+    {{ return("_delivered_on" if node["resource_type"] == "source" else adapter.quote(node["config"]["meta"]["tidegate"]["day"])) }}
+{%- endmacro %}
+
+{#-
+    dbt-duckdb's incremental materialization keeps the query's result in a temporary table before the strategy inserts it.
+    For `window_overwrite`, which reads it once, a temporary view saves holding every row in memory a second time.
+-#}
+{% macro duckdb__create_table_as(temporary, relation, compiled_code, language="sql", partitioned_by=none, sorted_by=none) %}
+    {%- if temporary and config.get("incremental_strategy") == "window_overwrite" -%}
+        {{ get_assert_columns_equivalent(compiled_code) }}
+        create temporary view {{ relation.include(database=false, schema=false) }} as ({{ compiled_code }})
+    {%- else -%}
+        {{ dbt.duckdb__create_table_as(temporary, relation, compiled_code, language, partitioned_by, sorted_by) }}
+    {%- endif -%}
+{% endmacro %}

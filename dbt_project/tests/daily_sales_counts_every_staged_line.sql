@@ -1,0 +1,38 @@
+{{ config(severity="error", meta={"dimension": "traceability", "dagster": {"ref": {"name": "daily_sales"}}}) }}
+
+with
+
+staged as (
+
+    select
+        order_date,
+        sum(case when quantity > 0 then quantity else 0 end) as units_sold,
+        sum(case when quantity < 0 then -{{ line_amount() }} else 0 end) as returned_amount,
+        sum({{ line_amount() }}) as net_revenue,
+        sum(discount_amount) as total_discount
+    from {{ ref("stg_orders") }}
+    where {{ in_window("order_date") }}
+    group by order_date
+
+),
+
+daily_sales as (
+
+    select * from {{ ref("daily_sales") }}
+    where {{ in_window("order_date") }}
+
+)
+
+select
+    coalesce(daily_sales.order_date, staged.order_date) as order_date,
+    coalesce(staged.net_revenue, 0) as staged_net_revenue,
+    daily_sales.net_revenue
+from daily_sales
+full outer join staged
+    on daily_sales.order_date = staged.order_date
+where
+    daily_sales.order_date is null
+    or daily_sales.units_sold <> coalesce(staged.units_sold, 0)
+    or daily_sales.returned_amount <> coalesce(staged.returned_amount, 0)
+    or daily_sales.net_revenue <> coalesce(staged.net_revenue, 0)
+    or daily_sales.total_discount <> coalesce(staged.total_discount, 0)

@@ -1,0 +1,10 @@
+-- depends_on: {{ ref("stg_orders") }}
+{{ config(severity="error", meta={"dimension": "timeliness", "dagster": {"ref": {"name": "stg_orders"}}}) }}
+
+select
+    order_id,
+    line_number
+from {{ source("raw", "orders") }}
+where
+    {{ in_window("_delivered_on") }}
+    and not {{ arrived_in_time("_delivered_on", "cast(ordered_at as date)") }}

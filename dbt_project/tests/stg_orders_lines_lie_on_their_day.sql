@@ -1,0 +1,12 @@
+{{ config(severity="error", meta={"dimension": "timeliness"}) }}
+
+select
+    order_id,
+    line_number
+from {{ ref("stg_orders") }}
+where
+    {{ in_window("order_date") }}
+    and (
+        order_date <> cast(ordered_at as date)
+        or not {{ arrived_in_time("delivered_on", "order_date") }}
+    )

@@ -1,0 +1,197 @@
+"""What the command line prints, and how. Working anything out does not belong here."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tidegate.window import Window, windows_of
+
+if TYPE_CHECKING:
+    from tidegate.demo.online_retail import SliceReport
+    from tidegate.demo.shop import ShopReport
+    from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow
+    from tidegate.lake.maintenance import Upkeep
+    from tidegate.lake.query import QueryResult
+    from tidegate.orchestration.runs import RunOutcome
+    from tidegate.status import Status
+
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def say(text: str) -> None:
+    out.print(escape(text))
+
+
+def heading(text: str) -> None:
+    out.print()
+    out.print(escape(text), style="bold")
+
+
+def complain(text: str) -> None:
+    err.print(escape(text), style="red")
+
+
+def show_progress(outcomes: Iterable[RunOutcome], window: Window) -> list[RunOutcome]:
+    """Run through `outcomes` under a progress bar that counts days; restatements count beside it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("days"),
+        TimeElapsedColumn(),
+    )
+    done: list[RunOutcome] = []
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(f"{window}", total=len(window.days))
+        for outcome in outcomes:
+            done.append(outcome)
+            held = sum(len(each.held) for each in done)
+            progress.update(task, description=f"{window}, {held} held" if held else f"{window}")
+            progress.advance(task, 0 if outcome.restates else len(outcome.window.days))
+    return done
+
+
+def print_outcomes(outcomes: Sequence[RunOutcome]) -> None:
+    """Days done and failed, why each failed, and what to do about it."""
+    first = [outcome for outcome in outcomes if not outcome.restates]
+    published = sum(len(outcome.published) for outcome in first)
+    held = sum(len(outcome.held) for outcome in first)
+    restated = sum(len(outcome.published) for outcome in outcomes if outcome.restates)
+    say(
+        f"{_days(published)} published, {held} held"
+        + (f", {_days(restated)} restated by late or corrected rows" if restated else "")
+        + "."
+    )
+    newest = {day: outcome for outcome in outcomes for day in outcome.window.days}
+    reasons = {day: outcome.held[day] for day, outcome in sorted(newest.items()) if day in outcome.held}
+    for why, days in _alike(reasons).items():
+        err.print(f"[bold]{', '.join(map(str, windows_of(days)))} held[/bold]")
+        for sentence in why:
+            err.print("  " + escape(sentence))
+    if reasons:
+        err.print(
+            "Consumers keep the last good version of these days. Mend what is named, then run the day again: "
+            f"tidegate run --partition {min(reasons)}"
+        )
+
+
+def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], list[date]]:
+    """Days by what they are held for, so that a cause of thirty days is told once."""
+    alike: dict[tuple[str, ...], list[date]] = {}
+    for day, why in reasons.items():
+        alike.setdefault(why, []).append(day)
+    return alike
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def print_result(result: QueryResult, how: str) -> None:
+    """A query's rows as a table, as CSV, or as JSON lines' elder: one array of objects."""
+    if how == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(result.columns)
+        writer.writerows(result.rows)
+    elif how == "json":
+        rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+        json.dump(rows, sys.stdout, default=str, indent=1)
+        sys.stdout.write("\n")
+    else:
+        out.print(_table(result.columns, result.rows))
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
+    rows = list(rows)
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for position, name in enumerate(columns):
+        numbers = rows and all(isinstance(row[position], int | float) or _is_decimal(row[position]) for row in rows)
+        table.add_column(escape(name), justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape("" if value is None else str(value)) for value in row))
+    return table
+
+
+def _is_decimal(value: object) -> bool:
+    return type(value).__name__ == "Decimal"
+
+
+def print_status(status: Status) -> None:
+    """Newest published day, verdicts, held days with reasons, days owed a restatement."""
+    newest = status.newest_published_day or "none yet"
+    say(f"Published: {_days(status.published_days)}, newest {newest}.")
+    say("Deliveries: " + (", ".join(f"{n} {verdict}" for verdict, n in status.verdicts.items()) or "none yet") + ".")
+    if status.quarantined:
+        out.print(_table(("source", "reason", "rows"), status.quarantined, "In quarantine"))
+    if status.held:
+        held = ((day, "\n".join(why)) for day, why in sorted(status.held.items()))
+        out.print(_table(("day", "held because"), held, "Held days"))
+    if status.stale_days:
+        days = ", ".join(map(str, status.stale_days))
+        say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
+    if status.recent_runs:
+        columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
+        out.print(_table(columns, status.recent_runs, "Newest runs"))
+
+
+def print_shop(report: ShopReport, landing: str) -> None:
+    say(f"{report.files} files with {report.lines:,} order lines for {_days(report.days)} in {landing}.")
+    for dirt in report.dirt:
+        say(f"  {dirt.day} {dirt.region}: {dirt.sentence}")
+
+
+def print_slices(report: SliceReport, landing: str) -> None:
+    say(
+        f"{report.files} files with {report.lines:,} order lines "
+        f"of {report.first_day} to {report.last_day} in {landing}."
+    )
+    say(
+        "Use them with: TIDEGATE_CONTRACTS=examples/online_retail/contracts "
+        f"TIDEGATE_START_DATE={report.first_day} tidegate backfill --from {report.first_day} --to {report.last_day}"
+    )
+
+
+def print_quarantine(counts: Sequence[QuarantineCount]) -> None:
+    rows = [(c.source, c.region, c.day, c.reason, c.rows) for c in counts]
+    if rows:
+        out.print(_table(("source", "region", "day", "reason", "rows"), rows))
+    else:
+        say("Nothing is in quarantine.")
+
+
+def print_quarantined_rows(rows: Sequence[QuarantinedRow]) -> None:
+    for row in rows:
+        place = f"{row.region} {row.file}" + (f" line {row.line}" if row.line else "")
+        out.print(f"[bold]{escape(', '.join(row.reasons))}[/bold]  {escape(place)}")
+        out.print("  " + escape(row.raw or ""))
+    if not rows:
+        say("No such rows are in quarantine.")
+
+
+def print_upkeep(upkeep: Upkeep) -> None:
+    say(f"Lake maintained: {upkeep}.")
+
+
+def print_next_steps() -> None:
+    """What a newcomer may try after the tour."""
+    heading("Try next")
+    out.print(
+        "  make dev                                        the same in the Dagster UI, on http://127.0.0.1:3000\n"
+        '                                                  (Materialize → "Show all partitions" for the demo\'s days)\n'
+        "  .venv/bin/tidegate status                       how things stand\n"
+        '  .venv/bin/tidegate query "from serving.daily_sales_by_region"\n'
+        "  .venv/bin/tidegate quarantine list              every row that was kept out, and why\n"
+        "  Break something: put garbage into a file in .tidegate/landing, run its day again with\n"
+        "  .venv/bin/tidegate run --partition DAY, and see that the published figures stay."
+    )

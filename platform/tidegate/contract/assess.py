@@ -1,0 +1,317 @@
+"""The verdict on a delivery as a whole, from what was measured of it.
+
+    drift_of(contract, header)          how the delivered columns differ from the contract's
+    assess(contract, measures, drift)   the Assessment: accepted or not, and one outcome per rule group
+    rule_groups(contract)               the groups without data, to declare checks from
+
+Nothing here runs SQL; the measures come from `measure`.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from tidegate.contract.model import (
+    UNPARSABLE,
+    Assessment,
+    CheckOutcome,
+    Contract,
+    DeliveryRule,
+    Dimension,
+    Drift,
+    Measures,
+    RuleGroup,
+    Severity,
+    Threshold,
+)
+
+GROUP_NAMES: Mapping[Dimension, str] = {
+    "completeness": "required_values_are_present",
+    "accuracy": "values_are_valid",
+    "consistency": "rows_are_consistent",
+    "timeliness": "rows_arrive_in_time",
+    "uniqueness": "keys_are_unique",
+    "traceability": "every_row_is_accounted_for",
+}
+
+_IN_WORDS = {
+    "mustBe": "must be {}",
+    "mustNotBe": "must not be {}",
+    "mustBeGreaterThan": "must be above {}",
+    "mustBeGreaterOrEqualTo": "must be at least {}",
+    "mustBeLessThan": "must be below {}",
+    "mustBeLessOrEqualTo": "must be at most {}",
+    "mustBeBetween": "must be from {} to {}",
+    "mustNotBeBetween": "must not be from {} to {}",
+}
+
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def drift_of(contract: Contract, header: Sequence[str]) -> Drift:
+    """How a delivery's columns, named in `header`, differ. The case of ASCII letters makes no difference."""
+    delivered = [_alike(name) for name in header]
+    expected = [_alike(column.name) for column in contract.columns]
+    absent = [column for column in contract.columns if _alike(column.name) not in delivered]
+    common = [name for name in delivered if name in expected]
+    return Drift(
+        missing_required=tuple(column.name for column in absent if column.required),
+        missing_optional=tuple(column.name for column in absent if not column.required),
+        added=tuple(name for name in header if _alike(name) not in expected),
+        reordered=common != [name for name in expected if name in common],
+    )
+
+
+def assess(contract: Contract, measures: Measures, drift: Drift) -> Assessment:
+    """The verdict on one delivery: rejected when a rule of severity error is broken, and only then."""
+    outcomes, rejections = [], []
+    for group in rule_groups(contract):
+        problems = _problems(contract, group.dimension, measures, drift)
+        outcomes.append(_outcome(contract, group, measures, problems))
+        rejections += [text for severity, text in problems if severity == "error"]
+    rejection = _rejection(contract, rejections) if rejections else None
+    return Assessment(accepted=rejection is None, rejection=rejection, checks=tuple(outcomes))
+
+
+def rule_groups(contract: Contract) -> tuple[RuleGroup, ...]:
+    """One group per quality dimension that the contract has a rule for, in the order of `GROUP_NAMES`."""
+    return tuple(
+        RuleGroup(name, dimension, _is_blocking(contract, dimension), _in_one_sentence(guards))
+        for dimension, name in GROUP_NAMES.items()
+        if (guards := _guards(contract, dimension))
+    )
+
+
+def reasons_of(contract: Contract) -> dict[str, Dimension]:
+    """Every reason a row of this source can be quarantined for, with its dimension."""
+    reasons: dict[str, Dimension] = {UNPARSABLE: "accuracy"}
+    reasons.update((column.missing, "completeness") for column in contract.columns if column.required)
+    reasons.update((column.invalid, "accuracy") for column in contract.columns)
+    reasons.update((rule.reason, rule.dimension) for rule in contract.row_rules)
+    reasons.update((rule.reason, "uniqueness") for rule in contract.unique_rules)
+    return reasons
+
+
+# --- the verdict
+
+
+def _problems(contract: Contract, dimension: Dimension, measures: Measures, drift: Drift) -> list[tuple[Severity, str]]:
+    problems: list[tuple[Severity, str]] = []
+    if counts := _quarantined(contract, dimension, measures):
+        problems.append(("warning", f"Rows were quarantined ({_listed(counts)})"))
+    measured = [rule for rule in contract.delivery_rules if rule.dimension == dimension]
+    problems += [(rule.severity, text) for rule in measured if (text := _broken(rule, measures))]
+    if dimension == "accuracy":
+        problems += _too_many_quarantined(contract, measures)
+    elif dimension == "consistency":
+        problems += _drifted(drift)
+    elif dimension == "traceability" and measures.rows_read != measures.rows_sound + measures.rows_broken:
+        problems.append(("error", _unaccounted(measures)))
+    return problems
+
+
+def _quarantined(contract: Contract, dimension: Dimension, measures: Measures) -> dict[str, int]:
+    dimensions = reasons_of(contract)
+    return {reason: n for reason, n in measures.reasons.items() if dimensions.get(reason) == dimension and n}
+
+
+def _too_many_quarantined(contract: Contract, measures: Measures) -> list[tuple[Severity, str]]:
+    limit = contract.max_quarantined_percent
+    if measures.rows_broken * 100 <= limit * measures.rows_read:
+        return []
+    share = _percent(100 * Decimal(measures.rows_broken) / measures.rows_read)
+    rows = f"{measures.rows_broken:,} of {measures.rows_read:,} rows ({share})"
+    return [("error", f"{rows} broke the contract, above its limit of {_percent(limit)} (maxQuarantinedPercent)")]
+
+
+def _drifted(drift: Drift) -> list[tuple[Severity, str]]:
+    problems: list[tuple[Severity, str]] = []
+    if drift.missing_required:
+        problems.append(("error", f"It lacks the required {_columns(drift.missing_required)}"))
+    if drift.missing_optional:
+        problems.append(("warning", f"It lacks the optional {_columns(drift.missing_optional)}, loaded as null"))
+    if drift.added:
+        problems.append(("warning", f"It has the new {_columns(drift.added)}, not loaded"))
+    return problems
+
+
+def _broken(rule: DeliveryRule, measures: Measures) -> str | None:
+    """What is wrong by `rule`, or None. On a delivery without sound rows there may be nothing to measure."""
+    if rule.name in measures.failures:
+        return f"{rule.name} could not be measured: {measures.failures[rule.name]}"
+    number = _measured_number(rule, measures)
+    if number is None:
+        return f"{rule.name} gave no number" if measures.rows_sound else None
+    if holds(rule.threshold, number):
+        return None
+    return f"{rule.name} is {_figure(rule, number)} and {_wanted(rule)}"
+
+
+def _measured_number(rule: DeliveryRule, measures: Measures) -> Decimal | None:
+    # Also counts the lines that could not be parsed, which no SQL saw.
+    return Decimal(measures.rows_read) if rule.kind == "rows_read" else measures.values.get(rule.name)
+
+
+def holds(threshold: Threshold, number: Decimal) -> bool:
+    """Whether `number` is what the threshold asks for. Ranges include both ends."""
+    first, last = threshold.limits[0], threshold.limits[-1]
+    match threshold.comparison:
+        case "mustBe":
+            return number == first
+        case "mustNotBe":
+            return number != first
+        case "mustBeGreaterThan":
+            return number > first
+        case "mustBeGreaterOrEqualTo":
+            return number >= first
+        case "mustBeLessThan":
+            return number < first
+        case "mustBeLessOrEqualTo":
+            return number <= first
+        case "mustBeBetween":
+            return first <= number <= last
+        case "mustNotBeBetween":
+            return not first <= number <= last
+
+
+def _outcome(
+    contract: Contract, group: RuleGroup, measures: Measures, problems: list[tuple[Severity, str]]
+) -> CheckOutcome:
+    severity: Severity = "error" if any(found == "error" for found, _ in problems) else "warning"
+    return CheckOutcome(
+        name=group.name,
+        dimension=group.dimension,
+        passed=not problems,
+        severity=severity,
+        blocking=group.blocking,
+        observed=_observed(contract, group.dimension, measures),
+        description=_advice(contract, group.dimension, measures, problems) if problems else group.description,
+    )
+
+
+def _observed(contract: Contract, dimension: Dimension, measures: Measures) -> str:
+    figures = [f"{measures.rows_read:,} rows read"]
+    if dimension in ("accuracy", "traceability"):
+        figures.append(f"{measures.rows_sound:,} sound, {measures.rows_broken:,} quarantined")
+    if counts := _quarantined(contract, dimension, measures):
+        figures.append(_listed(counts))
+    for rule in contract.delivery_rules:
+        number = _measured_number(rule, measures)
+        if rule.dimension == dimension and number is not None:
+            figures.append(f"{rule.name} {_figure(rule, number)}")
+    return "; ".join(figures)
+
+
+def _advice(contract: Contract, dimension: Dimension, measures: Measures, problems: list[tuple[Severity, str]]) -> str:
+    found = _sentences(text for _, text in problems)
+    if any(severity == "error" for severity, _ in problems):
+        return f"{found} The delivery was rejected and nothing of it was loaded. {_remedy(contract)}"
+    if _quarantined(contract, dimension, measures):
+        return (
+            f"{found} The sound rows were loaded. The others and their reasons are in "
+            f"quarantine.{contract.source}; once the source or {contract.label} is mended, "
+            "`tidegate quarantine replay` loads them."
+        )
+    return f"{found} The delivery was loaded. If this is to stay, say so in {contract.label}."
+
+
+def _rejection(contract: Contract, texts: list[str]) -> str:
+    return (
+        f"{_sentences(texts)} Nothing was loaded; the rows and reasons are in "
+        f"quarantine.{contract.source}, and what was loaded before stays. {_remedy(contract)}"
+    )
+
+
+def _remedy(contract: Contract) -> str:
+    return (
+        f"Fix the source and deliver again, or change the rule in {contract.label} and run "
+        "`tidegate quarantine replay`."
+    )
+
+
+def _unaccounted(measures: Measures) -> str:
+    return (
+        f"{measures.rows_read:,} rows were read, but {measures.rows_sound:,} are sound and "
+        f"{measures.rows_broken:,} quarantined"
+    )
+
+
+# --- groups
+
+
+def _guards(contract: Contract, dimension: Dimension) -> list[str]:
+    """What is guarded in this dimension, one clause each."""
+    return [*_builtin_guards(contract)[dimension], *_written_guards(contract, dimension)]
+
+
+def _builtin_guards(contract: Contract) -> Mapping[Dimension, list[str]]:
+    required = [f"{', '.join(contract.required)} must have a value"] if contract.required else []
+    return {
+        "completeness": required,
+        "accuracy": [
+            "every value must be of its column's type",
+            f"at most {_percent(contract.max_quarantined_percent)} of the rows may be quarantined",
+        ],
+        "consistency": ["every required column must be delivered, and new ones be known to the contract"],
+        "timeliness": [],
+        "uniqueness": [],
+        "traceability": ["every row read is either loaded or in quarantine"],
+    }
+
+
+def _written_guards(contract: Contract, dimension: Dimension) -> list[str]:
+    rules = [f"{r.reason}: {r.description}" for r in contract.row_rules if r.dimension == dimension]
+    if dimension == "uniqueness":
+        rules += [f"{rule.reason}: {rule.description}" for rule in contract.unique_rules]
+    measured = [rule for rule in contract.delivery_rules if rule.dimension == dimension]
+    return rules + [f"{rule.name} {_wanted(rule)} ({rule.severity}): {rule.description}" for rule in measured]
+
+
+def _is_blocking(contract: Contract, dimension: Dimension) -> bool:
+    if dimension in ("accuracy", "consistency", "traceability"):
+        return True
+    return any(rule.dimension == dimension and rule.severity == "error" for rule in contract.delivery_rules)
+
+
+# --- words
+
+
+def _wanted(rule: DeliveryRule) -> str:
+    return _IN_WORDS[rule.threshold.comparison].format(*(_figure(rule, limit) for limit in rule.threshold.limits))
+
+
+def _figure(rule: DeliveryRule, number: Decimal) -> str:
+    return _percent(number) if rule.threshold.unit == "percent" else _plain(number)
+
+
+def _percent(number: Decimal) -> str:
+    return f"{_plain(round(number, 2))} %"
+
+
+def _plain(number: Decimal) -> str:
+    text = f"{number:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {n:,}" for reason, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _in_one_sentence(clauses: Iterable[str]) -> str:
+    text = "; ".join(clause.rstrip(".") for clause in clauses)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _sentences(texts: Iterable[str]) -> str:
+    return " ".join(f"{text}." for text in texts)
+
+
+def _alike(name: str) -> str:
+    # ASCII only, as DuckDB compares names.
+    return name.translate(_ASCII_LOWER)

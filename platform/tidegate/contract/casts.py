@@ -1,0 +1,144 @@
+"""How a delivered value becomes a typed one: strictly, or not at all.
+
+Only SQL text for one value belongs here. An expression made here gives null for a value that is not of the
+column's type, and never fails. DuckDB's own casts are too kind for a gate: '3.7' becomes the integer 4,
+'1.23456' a decimal of four places, and the offset of '2024-01-01T00:00:00+02:00' is dropped. So a text is
+first matched against what the type may look like: 1.6 s of CPU for 5 million lines of five such columns.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tidegate.contract.model import Column
+from tidegate.lake.sql import literal
+
+_DATE = "[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_SECONDS = r":[0-5][0-9](?:\.[0-9]{1,9})?"
+_OFFSET = "(?:Z|[+-](?:0[0-9]|1[0-5])(?::?[0-5][0-9])?)"
+_MIDNIGHT = r"(?:[ T]00:00(?::00(?:\.0+)?)?Z?)?"
+
+_INTEGER_TEXT = " *[+-]?[0-9]+ *"
+_FLOAT_TEXT = r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *"
+_DATE_TEXT = f" *{_DATE}{_MIDNIGHT} *"
+_TIME_TEXT = f" *{_CLOCK}(?:{_SECONDS})? *"
+_TIMESTAMP_TEXT = f" *{_DATE}(?:[ T]{_CLOCK}(?:{_SECONDS})?)? *"
+_MOMENT_TEXT = f" *{_DATE}[ T]{_CLOCK}{_SECONDS}{_OFFSET} *"
+
+INTEGERS = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"}
+    | {"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
+)
+FLOATS = frozenset({"FLOAT", "DOUBLE"})
+_MOMENTS = frozenset({"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"})
+# What may become text, or be read as the text it prints as, without changing what it says.
+_EXACT = INTEGERS | _MOMENTS | {"VARCHAR", "DECIMAL", "BOOLEAN", "DATE", "TIME", "UUID", "ENUM"}
+# Relative: what arithmetic leaves behind in the last digits of a binary fraction.
+_NOISE = {"FLOAT": "1e-6", "DOUBLE": "1e-12"}
+
+
+def cast_strictly(column: Column, value: str, delivered_as: str) -> str:
+    """SQL for `value`, of SQL type `delivered_as`, as the type of `column`; null where it is not one."""
+    delivered = _base(delivered_as)
+    if delivered == "VARCHAR":
+        return _from_written(column, value)
+    if delivered == "TIMESTAMP WITH TIME ZONE":
+        value = f"({value} at time zone 'UTC')"
+    if column.logical_type == "timestamp" and delivered in _MOMENTS:
+        return _in_years_with_names(_try(column, value), "timestamp '1000-01-01'", "timestamp '10000-01-01'")
+    if column.logical_type == "date" and delivered == "DATE":
+        return _in_years_with_names(value, "date '1000-01-01'", "date '10000-01-01'")
+    if delivered in FLOATS and column.logical_type in ("integer", "number"):
+        return _from_float(column, value, delivered)
+    if delivered == "DECIMAL" and column.logical_type == "integer":
+        return f"case when {value} = trunc({value}) then {_try(column, value)} end"
+    if delivered in INTEGERS and column.logical_type in ("integer", "number"):
+        return _try(column, value)
+    if delivered in _EXACT:
+        return _from_text(column, f"{value}::varchar")
+    return f"null::{column.sql_type}"
+
+
+def never_fails(column: Column, delivered_as: str) -> bool:
+    """Whether every value of `delivered_as` is a value of `column`."""
+    return column.sql_type == "VARCHAR" and _base(delivered_as) in _EXACT
+
+
+def _base(sql_type: str) -> str:
+    """`DECIMAL` of `DECIMAL(18,4)`; a list type is its own base."""
+    return sql_type.upper() if sql_type.endswith("]") else re.sub(r"\(.*", "", sql_type.upper())
+
+
+def _from_written(column: Column, value: str) -> str:
+    if column.strptime is None:
+        return _from_text(column, value)
+    moment = f"try_strptime(trim({value}), {literal(column.strptime)})"
+    if "%z" in column.strptime:
+        moment = f"({moment} at time zone 'UTC')"
+    # Through text, so that the bounds of years and the midnight of dates hold here as well.
+    return _from_text(column, f"{moment}::varchar")
+
+
+def _from_text(column: Column, value: str) -> str:
+    match column.logical_type:
+        case "string":
+            return value
+        case "integer":
+            return _matching(_INTEGER_TEXT, value, _try(column, value))
+        case "number" if column.sql_type in FLOATS:
+            return _finite(column, value, f"regexp_full_match({value}, {literal(_FLOAT_TEXT)})")
+        case "number":
+            return _matching(_decimal_text(column), value, _try(column, value))
+        case "boolean":
+            written = f"lower(trim({value}))"
+            truth = f"when {written} in ('true', '1') then true"
+            return f"case {truth} when {written} in ('false', '0') then false end"
+        case "date":
+            return _matching(_DATE_TEXT, value, _try(column, value))
+        case "time":
+            return _matching(_TIME_TEXT, value, _try(column, value))
+        case "timestamp":
+            return _timestamp(column, value)
+
+
+def _timestamp(column: Column, value: str) -> str:
+    moment = f"try_cast(trim({value}) as timestamptz)"
+    # Another offset can push the last hours of 9999 into a year that Python has no name for.
+    in_utc = f"case when {moment} < timestamptz '10000-01-01 00:00:00+00' then {moment} at time zone 'UTC' end"
+    naive = f"regexp_full_match({value}, {literal(_TIMESTAMP_TEXT)})"
+    with_offset = f"regexp_full_match({value}, {literal(_MOMENT_TEXT)})"
+    return f"case when {naive} then {_try(column, f'trim({value})')} when {with_offset} then {in_utc} end"
+
+
+def _in_years_with_names(value: str, first: str, end: str) -> str:
+    # The text rule's four-digit years; this also leaves out infinity.
+    return f"case when {value} >= {first} and {value} < {end} then {value} end"
+
+
+def _from_float(column: Column, value: str, delivered: str) -> str:
+    if column.sql_type in FLOATS:
+        return _finite(column, value, "true")
+    if column.logical_type == "integer":
+        return f"case when {value} = trunc({value}) then {_try(column, value)} end"
+    noise = f"greatest(1, abs({value}::double)) * {_NOISE[delivered]}"
+    typed = _try(column, value)
+    return f"case when abs({typed}::double - {value}::double) <= {noise} then {typed} end"
+
+
+def _finite(column: Column, value: str, condition: str) -> str:
+    typed = _try(column, value)
+    return f"case when {condition} and isfinite({typed}) then {typed} end"
+
+
+def _decimal_text(column: Column) -> str:
+    scale = re.sub(r".*,\s*(\d+)\)", r"\1", column.sql_type)
+    return rf" *[+-]?[0-9]*\.?[0-9]{{0,{scale}}}0* *"
+
+
+def _try(column: Column, value: str) -> str:
+    return f"try_cast({value} as {column.sql_type})"
+
+
+def _matching(pattern: str, value: str, typed: str) -> str:
+    return f"case when regexp_full_match({value}, {literal(pattern)}) then {typed} end"

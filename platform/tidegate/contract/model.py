@@ -1,0 +1,236 @@
+"""What a contract says, as plain values: columns, rules, regions, and what judging a delivery found.
+
+Only data and its arithmetic belong here. Reading ODCS is `odcs`, SQL is `verdicts`, the verdict on a whole
+delivery is `assess`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+Dimension = Literal["accuracy", "completeness", "consistency", "timeliness", "traceability", "uniqueness"]
+Severity = Literal["error", "warning"]
+Unit = Literal["rows", "percent"]
+FileFormat = Literal["csv", "json", "parquet"]
+LogicalType = Literal["string", "integer", "number", "boolean", "date", "timestamp", "time"]
+Comparison = Literal[
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+]
+
+# A line the reader could not split into columns; intake gives this reason, the SQL here never sees the line.
+UNPARSABLE = "unparsable_line"
+DUPLICATE_KEY = "duplicate_key"
+TOO_LATE = "too_late"
+IN_THE_FUTURE = "in_the_future"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a source. `strptime` says how its dates are written when not in ISO 8601."""
+
+    name: str
+    sql_type: str
+    logical_type: LogicalType
+    required: bool = False
+    description: str = ""
+    strptime: str | None = None
+
+    @property
+    def invalid(self) -> str:
+        """The reason of a row whose value here is not of the column's type."""
+        return f"invalid_{self.name}"
+
+    @property
+    def missing(self) -> str:
+        """The reason of a row that has no value here although one is required."""
+        return f"missing_{self.name}"
+
+
+@dataclass(frozen=True)
+class Region:
+    """One server of the contract: who delivers a part of the source, and where it lands.
+
+    `location` holds `{day}` once: relative to the landing root (`orders/us-east/{day}`), or a whole
+    `s3://bucket/...` address for a server of type s3. `format` None: told by the file's name.
+    """
+
+    name: str
+    location: str
+    format: FileFormat | None = None
+
+    def location_of(self, day: dt.date) -> str:
+        return self.location.replace("{day}", day.isoformat())
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """Quarantines the rows for which `broken_when` (SQL over the typed columns and `_day`) is true."""
+
+    reason: str
+    dimension: Dimension
+    broken_when: str
+    description: str
+
+
+@dataclass(frozen=True)
+class UniqueRule:
+    """In one delivery the last sound row of each combination of `columns` wins; earlier ones get `reason`."""
+
+    reason: str
+    columns: tuple[str, ...]
+    description: str
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """What a measured number is held against."""
+
+    comparison: Comparison
+    limits: tuple[Decimal, ...]
+    unit: Unit = "rows"
+
+
+@dataclass(frozen=True)
+class DeliveryRule:
+    """A number measured of a delivery, and what it must be.
+
+    `measure` by `kind`: for "rows_read" nothing (every line read, unparsable ones included); for "count" an
+    aggregate over the delivery's sound rows; for "query" a query over a table `_rows` of its sound rows.
+    """
+
+    name: str
+    dimension: Dimension
+    severity: Severity
+    kind: Literal["rows_read", "count", "query"]
+    measure: str
+    threshold: Threshold
+    description: str
+
+
+@dataclass(frozen=True)
+class ServiceLevel:
+    """One of the contract's slaProperties, as written."""
+
+    property: str
+    value: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One source's contract, checked: everything in it is known to work on an empty delivery."""
+
+    source: str
+    version: str
+    path: Path
+    title: str
+    description: str
+    owner: str | None
+    channel: str | None
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    event_time: str | None
+    allowed_lateness_days: int | None
+    row_rules: tuple[RowRule, ...]
+    unique_rules: tuple[UniqueRule, ...]
+    delivery_rules: tuple[DeliveryRule, ...]
+    max_quarantined_percent: Decimal
+    regions: tuple[Region, ...]
+    # UTC, on the day after the delivery's: when a day must be published.
+    published_by: dt.time | None = None
+    service_levels: tuple[ServiceLevel, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The file as a person names it, the same on every machine: `contracts/orders.odcs.yaml`."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.required)
+
+    def region(self, name: str) -> Region:
+        return next(region for region in self.regions if region.name == name)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How the columns of a delivery differ from the contract's. Made by `assess.drift_of`.
+
+    A retyped column is no drift: its values show as rows with the reason `invalid_<column>`.
+    """
+
+    missing_required: tuple[str, ...] = ()
+    missing_optional: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    reordered: bool = False
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured of one delivery. `values` holds each delivery rule's number by the rule's name.
+
+    A number is None when there was nothing to measure; `failures` says why a rule's own SQL failed.
+    """
+
+    rows_read: int
+    rows_sound: int
+    rows_broken: int
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, Decimal | None] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    def with_unparsable(self, lines: int) -> Measures:
+        """With `lines` more that were read but could not be parsed: broken rows that no SQL saw."""
+        if not lines:
+            return self
+        return replace(
+            self,
+            rows_read=self.rows_read + lines,
+            rows_broken=self.rows_broken + lines,
+            reasons={**self.reasons, UNPARSABLE: self.reasons.get(UNPARSABLE, 0) + lines},
+        )
+
+
+@dataclass(frozen=True)
+class RuleGroup:
+    """All rules of one quality dimension: one asset check. Blocking if one of them can reject a delivery."""
+
+    name: str
+    dimension: Dimension
+    blocking: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What a rule group found in one delivery. `description` tells what to do next."""
+
+    name: str
+    dimension: Dimension
+    passed: bool
+    severity: Severity
+    blocking: bool
+    observed: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The verdict on a whole delivery. `rejection` reads on from '<source>/<region> <day> rejected: '."""
+
+    accepted: bool
+    rejection: str | None
+    checks: tuple[CheckOutcome, ...]

@@ -1,0 +1,47 @@
+"""Putting one delivery into landing so that nobody ever sees half of it.
+
+What a delivery holds does not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from tidegate.errors import TidegateError
+from tidegate.lake.sql import literal
+
+SUCCESS = "_SUCCESS"
+CSV = "format csv, header"
+
+
+@contextmanager
+def delivery(folder: Path, name: str) -> Iterator[Path]:
+    """A path to write the delivery's only file to; on leaving it appears as `folder/name`, `_SUCCESS` last.
+
+    Written again, a delivery is replaced as a whole: `orders.csv` goes when `orders.parquet` takes its place.
+    The marker goes first, so a reader in between sees an incomplete delivery and waits.
+    """
+    part = folder / f".{name}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SUCCESS).unlink(missing_ok=True)
+        yield part
+        for earlier in folder.glob(f"{name.split('.')[0]}.*"):
+            earlier.unlink()
+        part.replace(folder / name)
+        (folder / SUCCESS).touch()
+    except (OSError, duckdb.IOException) as error:
+        raise TidegateError(
+            f"Could not write the delivery {folder / name}: {error}. Those before it are complete and stay. "
+            "Make the landing folder writable, with enough free space, and run the command again."
+        ) from error
+
+
+def copy_to(con: duckdb.DuckDBPyConnection, query: str, file: Path, form: str = CSV) -> int:
+    """Write the rows of `query` to `file` in their order; returns how many they are."""
+    (rows,) = con.execute(f"copy ({query}) to {literal(str(file))} ({form})").fetchall()[0]
+    return int(rows)

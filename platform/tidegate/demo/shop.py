@@ -1,0 +1,108 @@
+"""Writing the demo shop's deliveries into landing, day by day.
+
+What the shop sells is decided in `trade`, which dirt is due where in `dirt`, and `spoil` works it in; here
+are only files.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from tidegate.demo.deliveries import CSV, copy_to, delivery
+from tidegate.demo.dirt import Dirt, DirtKind, Plan, plan, sentence
+from tidegate.demo.spoil import CORRECTED_WITHIN_DAYS, Draft, create_day, forget_day
+from tidegate.demo.trade import REGIONS, Shop, admit_customers, customer_snapshot, set_up
+from tidegate.errors import TidegateError
+
+# File name and format of an orders delivery, by its dirt.
+_PLAIN_FORM = ("orders.csv", CSV)
+_OTHER_FORMS: Mapping[DirtKind | None, tuple[str, str]] = {
+    DirtKind.GZIP: ("orders.csv.gz", f"{CSV}, compression gzip"),
+    DirtKind.JSON_LINES: ("orders.jsonl", "format json"),
+    DirtKind.PARQUET: ("orders.parquet", "format parquet"),
+}
+
+
+@dataclass(frozen=True)
+class ShopReport:
+    """What was written.
+
+    `files` counts data files, `lines` order lines (broken ones too), `customers` those of the last snapshot.
+    """
+
+    first_day: dt.date
+    days: int
+    files: int
+    lines: int
+    customers: int
+    dirt: tuple[Dirt, ...]
+
+
+def write_shop(
+    landing: Path, *, first_day: dt.date, days: int, orders_per_day: int, seed: int, dirt: bool = True
+) -> ShopReport:
+    """Write `days` days of deliveries of `orders` (four regions) and `customers` (a snapshot a day) into
+    `landing`.
+
+    `orders_per_day` is over all regions; an order has two lines on average. The same arguments write the same
+    bytes, over earlier ones too. A day does not depend on how many days are asked for, save for which
+    delivery is the one so dirty that it has to be rejected. Without `dirt` all files are CSV and all lines
+    are sound.
+    """
+    if days < 1 or orders_per_day < 1:
+        raise TidegateError(
+            f"A shop of {days} days with {orders_per_day} orders a day cannot be written, and nothing was. "
+            "Ask for at least one day and one order a day."
+        )
+    with duckdb.connect(config={"threads": 1}) as con:
+        writer = _Writer(con, landing, Shop(first_day, orders_per_day, seed), plan(days) if dirt else {})
+        return writer.write(days)
+
+
+@dataclass
+class _Writer:
+    con: duckdb.DuckDBPyConnection
+    landing: Path
+    shop: Shop
+    plan: Plan
+    files: int = 0
+    lines: int = 0
+    dirt: list[Dirt] = field(default_factory=list)
+
+    def write(self, days: int) -> ShopReport:
+        for statement in set_up(self.shop, days):
+            self.con.execute(statement)
+        for number in range(days):
+            self._write_customers(number)
+            create_day(self.con, self.shop, number)
+            for region in REGIONS:
+                self._write_orders(number, region)
+            forget_day(self.con, number - CORRECTED_WITHIN_DAYS)
+        customers = self.shop.customers_on(days - 1)
+        return ShopReport(self.shop.first_day, days, self.files, self.lines, customers, tuple(self.dirt))
+
+    def _write_customers(self, number: int) -> None:
+        day = self.shop.day(number)
+        self.con.execute(admit_customers(self.shop, number))
+        with delivery(self.landing / "customers" / str(day), "customers.csv") as file:
+            copy_to(self.con, customer_snapshot(day), file)
+        self.files += 1
+
+    def _write_orders(self, number: int, region: str) -> None:
+        day = self.shop.day(number)
+        kind = self.plan.get((number, region))
+        draft = Draft(self.con, self.shop, number, region, kind)
+        spoiled = draft.spoil_lines()
+        name, form = _OTHER_FORMS.get(kind, _PLAIN_FORM)
+        with delivery(self.landing / "orders" / region / str(day), name) as file:
+            written = copy_to(self.con, draft.rows(), file, form)
+            draft.spoil_text(file)
+        self.files += 1
+        self.lines += written
+        if kind:
+            self.dirt.append(Dirt(day, region, kind, sentence(kind, spoiled, written)))

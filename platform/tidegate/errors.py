@@ -1,0 +1,25 @@
+"""The errors a person reads.
+
+Every message says what happened, to which source and partition, what was kept, and what to do next.
+Whoever catches one prints its text and no stack trace; any other exception is a bug and keeps its trace.
+"""
+
+
+class TidegateError(Exception):
+    """Something a person can act on. The message is the whole story; it never holds a secret."""
+
+
+class ContractError(TidegateError):
+    """A contract that cannot work, found while loading it."""
+
+
+class DeliveryRejectedError(TidegateError):
+    """A delivery broke its contract as a whole: nothing of it was loaded. Running again cannot heal it."""
+
+
+class GateClosedError(TidegateError):
+    """A partition was kept out of `serving` because a blocking check did not pass."""
+
+
+class LakeBusyError(TidegateError):
+    """Another writer held the lake or a lease for longer than the set patience. Running again can heal it."""

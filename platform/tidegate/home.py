@@ -1,0 +1,94 @@
+"""Everything of one Tidegate home put together: settings, contracts, dbt project, lake, and what its gate requires.
+
+Only putting together belongs here; each part's own work is in its package.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tidegate.contract.assess import rule_groups
+from tidegate.contract.model import Contract
+from tidegate.contract.odcs import load_contracts
+from tidegate.intake.archive import Places
+from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.gate import GateRequirements
+from tidegate.settings import Settings
+from tidegate.transform.marts import Graph
+from tidegate.transform.project import DbtProject
+
+
+@dataclass
+class Home:
+    """One home. Parts are made when first asked for, then kept: a start pays for what it uses."""
+
+    settings: Settings
+    _lake: Lake | None = None
+    _lake_in_use: threading.RLock = field(default_factory=threading.RLock)
+
+    @cached_property
+    def contracts(self) -> dict[str, Contract]:
+        return load_contracts(self.settings.contracts)
+
+    @cached_property
+    def dbt(self) -> DbtProject:
+        project = DbtProject(self.settings)
+        project.prepare()
+        return project
+
+    @cached_property
+    def graph(self) -> Graph:
+        return Graph(self.dbt.manifest())
+
+    @cached_property
+    def places(self) -> Places:
+        return Places.of(self.settings.landing, self.settings.archive)
+
+    @cached_property
+    def lake_config(self) -> LakeConfig:
+        return LakeConfig.of(self.settings)
+
+    @contextmanager
+    def lake(self) -> Iterator[Lake]:
+        """This process's connection to the lake, for one user at a time. Opening one takes 0.1 s, so it is kept."""
+        with self._lake_in_use:
+            if self._lake is None:
+                self._lake = Lake.open(self.lake_config)
+            yield self._lake
+
+    def close(self) -> None:
+        """Give up the connection; the next `lake()` opens another."""
+        with self._lake_in_use:
+            if self._lake is not None:
+                self._lake.close()
+                self._lake = None
+
+    @cached_property
+    def gate_requirements(self) -> GateRequirements:
+        """What must hold before a day is published: every source that dbt reads delivered, every daily model
+        built, every blocking check passed."""
+        read = {source.name for source in self.graph.sources.values()}
+        sources = [contract for name, contract in sorted(self.contracts.items()) if name in read]
+        daily = self.graph.marts_of("daily")
+        return GateRequirements(
+            deliveries=frozenset((c.source, region.name) for c in sources for region in c.regions),
+            models=daily.models,
+            blocking_checks=daily.blocking_checks | frozenset(_blocking_raw_checks(sources)),
+            marts=daily.marts,
+        )
+
+
+def raw_asset(source: str, region: str) -> str:
+    """The name by which ledger and Dagster know one region's raw rows: `raw/orders/eu-west`."""
+    return f"raw/{source}/{region}"
+
+
+def _blocking_raw_checks(contracts: list[Contract]) -> Iterator[tuple[str, str]]:
+    for contract in contracts:
+        blocking = [group for group in rule_groups(contract) if group.blocking]
+        for region in contract.regions:
+            yield from ((raw_asset(contract.source, region.name), group.name) for group in blocking)

@@ -1,0 +1,324 @@
+"""Loading deliveries: find, capture, read, judge, commit. The policy of intake, step by step.
+
+A batch is every region and day of a window; its deliveries are read and judged together and committed in one
+transaction. What a step does is in the module named for it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from tidegate.contract.assess import assess, drift_of
+from tidegate.contract.measure import measure, nothing_read
+from tidegate.contract.model import Assessment, CheckOutcome, Contract, Drift, Measures, Region
+from tidegate.contract.verdicts import duplicate_updates
+from tidegate.errors import TidegateError
+from tidegate.intake.archive import Archive, Captured, Places
+from tidegate.intake.commit import (
+    DELIVERY_REJECTED,
+    UNREADABLE_FILE,
+    VERDICTS,
+    Verdict,
+    commit,
+    stage_verdicts,
+)
+from tidegate.intake.landing import find_delivery
+from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
+from tidegate.intake.relations import DataFile
+from tidegate.intake.sniff import first_line
+from tidegate.lake.connect import Lake
+from tidegate.lake.lease import lease
+from tidegate.lake.ledger import DeliveryRecord, newest_deliveries, utc_now
+from tidegate.window import Window
+
+Status = Literal["accepted", "rejected", "missing"]
+
+
+@dataclass(frozen=True)
+class DeliveryReport:
+    """What became of one region's delivery of a day.
+
+    `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing.
+    `reasons` counts quarantined rows by reason (a row may have several), `touched` are the event dates that
+    changed.
+    """
+
+    source: str
+    region: str
+    day: dt.date
+    status: Status
+    rejection: str | None = None
+    fingerprint: str | None = None
+    archive: str | None = None
+    files: int = 0
+    bytes: int = 0
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    checks: tuple[CheckOutcome, ...] = ()
+    drift: Drift = field(default_factory=Drift)
+    touched: tuple[dt.date, ...] = ()
+
+
+def load_deliveries(
+    lake: Lake,
+    contract: Contract,
+    window: Window,
+    regions: Sequence[str] | None = None,
+    *,
+    places: Places,
+    run_id: str,
+    from_landing: bool = False,
+) -> list[DeliveryReport]:
+    """Load what was delivered for the window; one report per region and day, by day.
+
+    A delivery that landing no longer holds is loaded from the archive, unless `from_landing`. Running it
+    again leaves the same rows. Raises LakeBusyError when another writer holds one of the days.
+    """
+    wanted = _regions(contract, regions)
+    with lease(lake.config, f"raw.{contract.source}", window.days, run_id):
+        started_at = utc_now()
+        finding = _Finding(lake, contract, window, places, from_landing)
+        for region in wanted:
+            for day in window.days:
+                finding.find(region, day)
+        finding.archive.settle()
+        reports = finding.missing
+        if finding.captured:
+            reports += _judge_and_commit(lake, contract, finding, run_id, started_at)
+    return sorted(reports, key=lambda report: (report.day, report.region))
+
+
+def _regions(contract: Contract, names: Sequence[str] | None) -> list[Region]:
+    known = {region.name: region for region in contract.regions}
+    if unknown := [name for name in names or () if name not in known]:
+        raise TidegateError(
+            f"{contract.label} has no region {unknown[0]}. It has: {', '.join(known)}. Nothing was changed."
+        )
+    return [known[name] for name in names] if names is not None else list(known.values())
+
+
+class _Finding:
+    """The deliveries of a batch: those captured, and reports of those that are not to be had."""
+
+    def __init__(self, lake: Lake, contract: Contract, window: Window, places: Places, from_landing: bool) -> None:
+        self.contract = contract
+        self.places = places
+        self.archive = Archive(places.archive)
+        self.captured: list[Captured] = []
+        self.missing: list[DeliveryReport] = []
+        self._from_landing = from_landing
+        self._known = {
+            (delivery.region, delivery.partition_day): delivery.archive
+            for delivery in newest_deliveries(lake.con, contract.source, window)
+        }
+
+    def find(self, region: Region, day: dt.date) -> None:
+        """Capture the delivery from landing, or recall it from the archive, or report that it is missing."""
+        try:
+            self.captured.append(self._fetch(region, day))
+        except TidegateError as error:
+            text = f"{self.contract.source}/{region.name} {day} is missing: {error}"
+            self.missing.append(DeliveryReport(self.contract.source, region.name, day, "missing", text))
+
+    def _fetch(self, region: Region, day: dt.date) -> Captured:
+        landed = find_delivery(self.places.landing, region, day)
+        if landed is None:
+            return self.archive.recall(self._manifest(region, day))
+        if landed.incomplete:
+            raise TidegateError(f"{landed.incomplete}. What was loaded before stays; run again when it is complete.")
+        return self.archive.capture(self.contract.source, landed)
+
+    def _manifest(self, region: Region, day: dt.date) -> str:
+        folder = self.places.landing / region.location_of(day)
+        if self._from_landing:
+            raise TidegateError(f"{folder} is not there or empty. What was loaded before stays.")
+        known = self._known.get((region.name, day))
+        manifest = known or self.archive.newest_manifest(self.contract.source, region.name, day)
+        if manifest is None:
+            raise TidegateError(f"neither {folder} nor the archive holds it. Deliver it, and run again.")
+        return manifest
+
+    def data_files(self) -> list[DataFile]:
+        named = [
+            (delivery, captured, file)
+            for delivery, captured in enumerate(self.captured)
+            for file in captured.files
+            if not file.refused
+        ]
+        return [
+            DataFile(
+                number=number,
+                delivery=delivery,
+                day=captured.day,
+                name=file.shown_name,
+                archived=self.archive.object_path(file.sha256),
+                declared=self.contract.region(captured.region).format,
+            )
+            for number, (delivery, captured, file) in enumerate(named)
+        ]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What reading and judging found in one delivery. `unreadable` says by file why it could not be read."""
+
+    measures: Measures
+    drift: Drift
+    unreadable: Mapping[str, str]
+
+
+def _judge_and_commit(
+    lake: Lake, contract: Contract, finding: _Finding, run_id: str, started_at: dt.datetime
+) -> list[DeliveryReport]:
+    try:
+        with _telling_what_ran_out(contract, finding):
+            judged = _judge(lake, contract, finding)
+        verdicts = [
+            _verdict(contract, captured, found, started_at)
+            for captured, found in zip(finding.captured, judged, strict=True)
+        ]
+        stage_verdicts(lake.con, verdicts)
+        # Rows go in by day, not in the order of lines; keeping that order costs memory.
+        lake.con.execute("set preserve_insertion_order = false")
+        records = lake.unit_of_work(lambda con: commit(con, contract, verdicts, run_id))
+    finally:
+        lake.con.execute("set preserve_insertion_order = true")
+        for table in (JUDGED, UNPARSABLE, PLACES, VERDICTS):
+            lake.con.execute(f"drop table if exists {table}")
+    return [_report(*found) for found in zip(records, verdicts, judged, strict=True)]
+
+
+@contextmanager
+def _telling_what_ran_out(contract: Contract, finding: _Finding) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException, OSError) as error:
+        days = [captured.day for captured in finding.captured]
+        raise TidegateError(
+            f"{contract.source} {min(days)} to {max(days)} could not be judged: {first_line(error)} "
+            "Nothing was loaded; the deliveries are in the archive. Make room on the disk of TIDEGATE_HOME, "
+            "or raise TIDEGATE_MEMORY_LIMIT, or lower TIDEGATE_CHUNK_DAYS, and run again."
+        ) from error
+
+
+def _judge(lake: Lake, contract: Contract, finding: _Finding) -> list[_Judged]:
+    with tempfile.TemporaryDirectory(prefix="intake-", dir=lake.config.spill) as scratch:
+        read = read_files(lake.con, contract, finding.data_files(), Path(scratch))
+    for statement in duplicate_updates(contract, JUDGED):
+        lake.con.execute(statement)
+    measured = measure(lake.con, contract, JUDGED)
+    unparsable = dict(lake.con.execute(f"select _delivery, count(*) from {UNPARSABLE} group by _delivery").fetchall())
+    return [
+        _Judged(
+            # What was read is what the readers' own count says; the rest is counted in SQL.
+            replace(
+                measured.get(delivery, nothing_read()).with_unparsable(unparsable.get(delivery, 0)),
+                rows_read=read.rows[delivery],
+            ),
+            _drift(contract, read.headers[delivery]),
+            _unreadable(captured, delivery, read),
+        )
+        for delivery, captured in enumerate(finding.captured)
+    ]
+
+
+def _drift(contract: Contract, headers: Iterable[Sequence[str]]) -> Drift:
+    """The drift of all files of a delivery taken together."""
+    drifts = [drift_of(contract, header) for header in headers]
+    return Drift(
+        missing_required=tuple(dict.fromkeys(name for drift in drifts for name in drift.missing_required)),
+        missing_optional=tuple(dict.fromkeys(name for drift in drifts for name in drift.missing_optional)),
+        added=tuple(dict.fromkeys(name for drift in drifts for name in drift.added)),
+        reordered=any(drift.reordered for drift in drifts),
+    )
+
+
+def _unreadable(captured: Captured, delivery: int, read: WhatWasRead) -> dict[str, str]:
+    refused = {file.shown_name: file.refused for file in captured.files if file.refused}
+    return refused | {file.name: why for file, why in read.unreadable.items() if file.delivery == delivery}
+
+
+def _verdict(contract: Contract, captured: Captured, judged: _Judged, started_at: dt.datetime) -> Verdict:
+    assessment = assess(contract, judged.measures, judged.drift)
+    if judged.unreadable:
+        assessment = _reject_unreadable(contract, captured, judged, assessment)
+    named = f"{contract.source}/{captured.region} {captured.day} rejected: {assessment.rejection}"
+    return Verdict(
+        captured=captured,
+        # A file that cannot be read is one row in quarantine.
+        rows_read=judged.measures.rows_read + len(judged.unreadable),
+        rows_loaded=judged.measures.rows_sound if assessment.accepted else 0,
+        unreadable=judged.unreadable,
+        rejection=None if assessment.accepted else named,
+        checks=assessment.checks,
+        measures=_figures(judged),
+        started_at=started_at,
+    )
+
+
+def _reject_unreadable(contract: Contract, captured: Captured, judged: _Judged, assessment: Assessment) -> Assessment:
+    files = "; ".join(f"{name} {why}" for name, why in judged.unreadable.items())
+    rejection = (
+        f"{files}. Nothing was loaded; what could be read is in quarantine.{contract.source}, the bytes are "
+        f"in the archive ({captured.manifest}), and what was loaded before stays. "
+        "Fix the source and deliver again."
+    )
+    observed = f"{len(judged.unreadable)} of {len(captured.files)} files cannot be read"
+    checks = (
+        replace(check, passed=False, severity="error", observed=observed, description=rejection)
+        if check.dimension == "traceability"
+        else check
+        for check in assessment.checks
+    )
+    return Assessment(accepted=False, rejection=rejection, checks=tuple(checks))
+
+
+def _figures(judged: _Judged) -> dict[str, object]:
+    """What the ledger keeps of the measures."""
+    measures = judged.measures
+    return {
+        "reasons": dict(measures.reasons),
+        "values": {name: None if value is None else str(value) for name, value in measures.values.items()},
+        "failures": dict(measures.failures),
+        "drift": vars(judged.drift),
+        "unreadable": dict(judged.unreadable),
+    }
+
+
+def _report(record: DeliveryRecord, verdict: Verdict, judged: _Judged) -> DeliveryReport:
+    return DeliveryReport(
+        source=record.source,
+        region=record.region,
+        day=record.partition_day,
+        status="accepted" if verdict.accepted else "rejected",
+        rejection=record.reason,
+        fingerprint=record.fingerprint,
+        archive=record.archive,
+        files=record.files,
+        bytes=record.bytes,
+        rows_read=record.rows_read,
+        rows_loaded=record.rows_loaded,
+        rows_quarantined=record.rows_quarantined,
+        reasons=_reasons(verdict, judged),
+        checks=verdict.checks,
+        drift=judged.drift,
+        touched=record.touched,
+    )
+
+
+def _reasons(verdict: Verdict, judged: _Judged) -> dict[str, int]:
+    counts = Counter(judged.measures.reasons)
+    counts[UNREADABLE_FILE] = len(judged.unreadable)
+    counts[DELIVERY_REJECTED] = 0 if verdict.accepted else judged.measures.rows_sound
+    return {reason: count for reason, count in sorted(counts.items()) if count}

@@ -1,0 +1,93 @@
+"""What is in quarantine and why.
+
+Rows get there in `commit`, and leave it when their delivery is loaded again by a mended contract or from a mended file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from tidegate.lake.connect import Lake
+from tidegate.lake.sql import CATALOG, day_in, literal, qualified
+from tidegate.window import Window
+
+
+@dataclass(frozen=True)
+class QuarantineCount:
+    """So many rows of one delivery have this reason. A row with several reasons counts for each."""
+
+    source: str
+    region: str
+    day: dt.date
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One row in quarantine. `raw` is the line as it was, or the row's values as JSON."""
+
+    region: str
+    day: dt.date
+    file: str
+    line: int | None
+    reasons: tuple[str, ...]
+    raw: str
+
+
+def list_quarantine(
+    lake: Lake, source: str | None = None, region: str | None = None, window: Window | None = None
+) -> list[QuarantineCount]:
+    """The quarantined rows by delivery and reason, of one source or of all."""
+    sources = _sources(lake) if source is None else [source]
+    return [count for name in sources for count in _counts(lake, name, _condition(region, window, None))]
+
+
+def show(
+    lake: Lake,
+    source: str,
+    region: str | None = None,
+    window: Window | None = None,
+    reason: str | None = None,
+    limit: int = 20,
+) -> list[QuarantinedRow]:
+    """The quarantined rows themselves, by day, region and place in the file; at most `limit`."""
+    if source not in _sources(lake):
+        return []
+    rows = lake.con.execute(
+        f"select _region, _delivered_on, _file, _line, reasons, raw from {qualified('quarantine', source)} "
+        f"where {_condition(region, window, reason)} "
+        f"order by _delivered_on, _region, _file, _line nulls last, raw limit {literal(limit)}"
+    ).fetchall()
+    return [QuarantinedRow(r, day, file, line, tuple(why), raw) for r, day, file, line, why, raw in rows]
+
+
+def _counts(lake: Lake, source: str, condition: str) -> list[QuarantineCount]:
+    if source not in _sources(lake):
+        return []
+    rows = lake.con.execute(
+        "select _region, _delivered_on, reason, count(*) "
+        f"from (select *, unnest(reasons) as reason from {qualified('quarantine', source)} where {condition}) "
+        "group by all order by _delivered_on, _region, count(*) desc, reason"
+    ).fetchall()
+    return [QuarantineCount(source, region, day, reason, n) for region, day, reason, n in rows]
+
+
+def _condition(region: str | None, window: Window | None, reason: str | None) -> str:
+    conditions = ["true"]
+    if region is not None:
+        conditions.append(f"_region = {literal(region)}")
+    if window is not None:
+        conditions.append(day_in("_delivered_on", window.start, window.end))
+    if reason is not None:
+        conditions.append(f"list_contains(reasons, {literal(reason)})")
+    return " and ".join(conditions)
+
+
+def _sources(lake: Lake) -> list[str]:
+    rows = lake.con.execute(
+        f"select table_name from duckdb_tables() where database_name = {literal(CATALOG)} "
+        "and schema_name = 'quarantine' order by table_name"
+    ).fetchall()
+    return [name for (name,) in rows]

@@ -1,0 +1,329 @@
+"""Attaching the lake, and the unit of work: one transaction, run again whole when another writer was first.
+
+What the lake's tables hold belongs to the modules beside this one; which days a writer may touch to `lease`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import duckdb
+from duckdb import DuckDBPyConnection
+from duckdb_extensions import import_extension
+from tenacity import RetryCallState, Retrying, stop_after_delay, wait_random_exponential
+
+from tidegate.errors import LakeBusyError, TidegateError
+from tidegate.lake.locks import HeldElsewhereError, file_lock
+from tidegate.lake.schema import create_tables, lacks_tables
+from tidegate.lake.sql import CATALOG, literal, quoted
+
+if TYPE_CHECKING:
+    from tidegate.settings import Settings
+
+T = TypeVar("T")
+
+# SQLite waits this long by itself where waiting can help, before it says "database is locked".
+BUSY_MILLISECONDS = 10_000
+
+# A commit takes about 10 ms, so a waiter that looks every 10 ms loses at most as much.
+TURN_POLL_SECONDS = 0.01
+
+# Nothing is fetched from a network: extensions come from the installed wheels or not at all.
+CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+@dataclass(frozen=True)
+class LakeConfig:
+    """Where the lake is and what a connection to it may use.
+
+    `catalog` is `sqlite:<file>` or `postgres:<libpq settings>`, `data` a folder or an `s3://` URL, and
+    `patience` the seconds to wait for other writers.
+    """
+
+    catalog: str
+    data: str
+    threads: int
+    memory_limit: str
+    spill: Path
+    patience: float
+    s3_endpoint: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.catalog.startswith(("sqlite:", "postgres:")):
+            raise TidegateError(
+                "The lake's catalog must be `sqlite:<file>` or `postgres:<libpq settings>`. Mend TIDEGATE_LAKE_CATALOG."
+            )
+        if "password" in self.catalog.lower() and not self.catalog_file:
+            raise TidegateError(
+                "The lake's catalog holds a password, which would show in logs and in dbt's profile. "
+                "Take it out of TIDEGATE_LAKE_CATALOG and set PGPASSWORD instead."
+            )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            catalog=settings.lake_catalog,
+            data=settings.lake_data,
+            threads=settings.threads,
+            memory_limit=settings.memory_limit,
+            spill=settings.scratch / "spill",
+            patience=settings.lake_patience,
+            # Not a setting of Tidegate's but every AWS tool's, like the credentials, which httpfs reads itself.
+            s3_endpoint=os.environ.get("AWS_ENDPOINT_URL", ""),
+        )
+
+    @property
+    def catalog_file(self) -> Path | None:
+        """The file of a SQLite catalog; None for Postgres."""
+        return Path(self.catalog.removeprefix("sqlite:")) if self.catalog.startswith("sqlite:") else None
+
+    @property
+    def lease_folder(self) -> Path:
+        """Where the file locks of a SQLite catalog are."""
+        if self.catalog_file is None:
+            raise ValueError("a Postgres catalog has no lease folder: its leases are advisory locks")
+        return self.catalog_file.parent / "leases"
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """DuckDB extensions that this lake needs, in the order to load them."""
+        catalog = "sqlite_scanner" if self.catalog_file else "postgres_scanner"
+        return ("ducklake", catalog, *(("httpfs",) if self.data.startswith("s3://") else ()))
+
+
+def attach_statements(config: LakeConfig, read_only: bool = False) -> list[str]:
+    """What attaches the lake to a connection that has `config.extensions` loaded. Never holds a secret."""
+    return [*_s3_statements(config), _attach_statement(config, read_only)]
+
+
+def _attach_statement(config: LakeConfig, read_only: bool) -> str:
+    options = [f"data_path {literal(config.data)}"]
+    if config.catalog_file:
+        options.append(f"meta_busy_timeout {BUSY_MILLISECONDS}")
+        # The file remembers it, and a reader may not be allowed to set it.
+        options += [] if read_only else ["meta_journal_mode 'WAL'"]
+    if read_only:
+        options.append("read_only")
+    source = literal("ducklake:" + config.catalog)
+    return f"attach if not exists {source} as {quoted(CATALOG)} ({', '.join(options)})"
+
+
+def _s3_statements(config: LakeConfig) -> list[str]:
+    if not config.s3_endpoint or "httpfs" not in config.extensions:
+        return []
+    # Global: maintenance and dbt work on further connections of the same DuckDB.
+    scheme, _, host = config.s3_endpoint.rstrip("/").rpartition("://")
+    return [
+        f"set global s3_endpoint = {literal(host)}",
+        f"set global s3_use_ssl = {literal(scheme != 'http')}",
+        "set global s3_url_style = 'path'",
+    ]
+
+
+class Lake:
+    """The attached lake: `con` has it as `lake`, in use, on UTC. One thread at a time."""
+
+    def __init__(self, config: LakeConfig, con: DuckDBPyConnection) -> None:
+        self.config = config
+        self.con = con
+        self._has_turn = False
+
+    @classmethod
+    def open(cls, config: LakeConfig, read_only: bool = False) -> Self:
+        """Attach the lake, creating it when it is new. Raises TidegateError when there is none to read."""
+        if read_only:
+            _refuse_to_read_nothing(config)
+        else:
+            _make_folders(config)
+        con = duckdb.connect(config=CONNECTION_CONFIG)
+        try:
+            _prepare(con, config)
+            lake = cls(config, con)
+            lake._attach(read_only)
+        except BaseException:
+            con.close()
+            raise
+        return lake
+
+    def _attach(self, read_only: bool) -> None:
+        if read_only or (self.config.catalog_file and self.config.catalog_file.exists()):
+            self._patiently("attach the lake", lambda: self._run_attach(read_only))
+        else:
+            # A new catalog is written by whoever attaches it first.
+            with self.turn():
+                self._patiently("create the lake", lambda: self._run_attach(read_only))
+        if not read_only and lacks_tables(self.con):
+            self.unit_of_work(create_tables)
+
+    def _run_attach(self, read_only: bool) -> None:
+        try:
+            for statement in attach_statements(self.config, read_only):
+                self.con.execute(statement)
+        except duckdb.Error as error:
+            if is_conflict(error):
+                raise
+            raise _cannot_attach(self.config, error) from error
+        self.con.execute(f"use {quoted(CATALOG)}")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Be the only one of Tidegate's processes that writes to a SQLite catalog; nothing on Postgres.
+
+        SQLite has one writer, and any commit between a transaction's first read and its own commit fails it,
+        so writers that do not take turns repeat each other's work. Reentrant. Hold it around writes on
+        connections that are not in a unit of work, such as dbt's, which are not repeated. Raises
+        LakeBusyError.
+        """
+        if self._has_turn or self.config.catalog_file is None:
+            yield
+            return
+        self.config.lease_folder.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self.config.patience
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(file_lock(self.config.lease_folder / "turn.lock", deadline, TURN_POLL_SECONDS))
+            except HeldElsewhereError as error:
+                raise self._busy("write to the lake", error.holder or "another process") from error
+            self._has_turn = True
+            try:
+                yield
+            finally:
+                self._has_turn = False
+
+    def unit_of_work(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+        """Run `work` in one transaction, and again as a whole when another writer's commit came first.
+
+        `work` may run several times, so all it changes must be in the lake. Raises LakeBusyError after
+        `config.patience` seconds of conflicts; other exceptions come through at once, with nothing changed.
+        On a SQLite catalog other writers wait meanwhile: read and reckon before, and only write in here.
+        """
+        with self.turn():
+            return self._patiently("write to the lake", lambda: self._transaction(work))
+
+    def _transaction(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+        self.con.begin()
+        try:
+            result = work(self.con)
+            self.con.commit()
+        except BaseException:
+            # After a failed commit the transaction is gone already, and rolling it back is an error.
+            with contextlib.suppress(duckdb.TransactionException):
+                self.con.rollback()
+            raise
+        return result
+
+    def _patiently(self, purpose: str, attempt: Callable[[], T]) -> T:
+        retrying = Retrying(
+            retry=_worth_repeating,
+            # Full jitter: writers that collided once must not meet again.
+            wait=wait_random_exponential(multiplier=0.02, max=2),
+            stop=stop_after_delay(self.config.patience),
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except duckdb.Error as error:
+            if not is_conflict(error):
+                raise
+            raise self._busy(purpose, f"other writers ({_conflict_line(error)})") from error
+
+    def _busy(self, purpose: str, who: str) -> LakeBusyError:
+        return LakeBusyError(
+            f"Could not {purpose} within {self.config.patience:g} s because of {who}. Nothing was changed. "
+            "Run it again; if it happens often, run fewer writers at once or raise TIDEGATE_LAKE_PATIENCE."
+        )
+
+    def close(self) -> None:
+        self.con.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+# What SQLite, Postgres and DuckLake say when another writer was first. Constraint names stay when a Postgres
+# server speaks another language than English.
+CONFLICTS = (
+    "database is locked",
+    "transaction conflict",
+    "could not serialize access",
+    "deadlock detected",
+    "duplicate key",
+    "unique constraint failed",
+    "ducklake_snapshot_pkey",
+)
+
+# A commit that fails for a reason not listed above is another writer's doing or a full disk: few attempts tell.
+ATTEMPTS_AT_A_FAILING_COMMIT = 5
+
+
+def is_conflict(error: BaseException | None) -> bool:
+    """Whether another writer was first, so that the same work can succeed when run again."""
+    return isinstance(error, duckdb.Error) and bool(_conflict_line(error))
+
+
+def _conflict_line(error: duckdb.Error) -> str:
+    lines = str(error).splitlines()
+    return next((line for line in lines if any(sign in line.lower() for sign in CONFLICTS)), "")
+
+
+def _worth_repeating(attempt: RetryCallState) -> bool:
+    error = attempt.outcome.exception() if attempt.outcome else None
+    if is_conflict(error):
+        return True
+    failed_commit = isinstance(error, duckdb.Error) and "Failed to commit DuckLake transaction" in str(error)
+    return failed_commit and attempt.attempt_number < ATTEMPTS_AT_A_FAILING_COMMIT
+
+
+def _cannot_attach(config: LakeConfig, error: duckdb.Error) -> TidegateError:
+    return TidegateError(
+        f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {str(error).strip()} "
+        "Nothing was changed. Mend TIDEGATE_LAKE_CATALOG or TIDEGATE_LAKE_DATA, or start what they name."
+    )
+
+
+def _refuse_to_read_nothing(config: LakeConfig) -> None:
+    if config.catalog_file and not config.catalog_file.exists():
+        raise TidegateError(
+            f"There is no lake at {config.catalog_file} yet. "
+            "Load a day first (`tidegate run --partition DAY`), or set TIDEGATE_HOME to a home that has one."
+        )
+
+
+def _make_folders(config: LakeConfig) -> None:
+    config.spill.mkdir(parents=True, exist_ok=True)
+    if config.catalog_file:
+        config.catalog_file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _prepare(con: DuckDBPyConnection, config: LakeConfig) -> None:
+    for extension in config.extensions:
+        load_extension(con, extension)
+    con.execute(f"set threads = {config.threads}")
+    con.execute(f"set memory_limit = {literal(config.memory_limit)}")
+    con.execute(f"set temp_directory = {literal(str(config.spill))}")
+    con.execute("set TimeZone = 'UTC'")
+
+
+def load_extension(con: DuckDBPyConnection, name: str) -> None:
+    """Load an extension, installing it from its wheel when this version of DuckDB has not got it yet."""
+    try:
+        con.load_extension(name)
+    except duckdb.IOException:
+        import_extension(name, con=con)
+        con.load_extension(name)

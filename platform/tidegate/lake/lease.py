@@ -1,0 +1,161 @@
+"""The right to write one resource's days, held by one writer at a time across processes and machines.
+
+DuckLake refuses most collisions but not all: on a Postgres catalog, two writers of a partition that is new
+both commit, and it is there twice. Which lease a piece of work needs is its caller's policy; nothing is
+written here.
+
+A lease dies with its holder: a file lock belongs to the process, an advisory lock to the connection, so a
+crash leaves nothing to clean up. Take all days of a piece of work in one lease, and leases before the lake's
+turn.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import random
+import re
+import resource as process_limits
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from tidegate.errors import LakeBusyError
+from tidegate.lake.connect import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.locks import HeldElsewhereError, file_lock, holder_text
+from tidegate.lake.sql import literal
+
+# The days of all models' tables: a build holds it from its first write to its last check.
+CANDIDATES = "candidates"
+
+# Short enough to go unnoticed in a run, long enough that a waiter costs no CPU worth naming.
+POLL_SECONDS = 0.05
+
+
+@contextmanager
+def lease(config: LakeConfig, resource: str, days: Iterable[dt.date], run_id: str = "") -> Iterator[None]:
+    """Hold `resource` for `days`; `run_id` tells those who wait whom they wait for.
+
+    Raises LakeBusyError when another writer still holds one of the days after `config.patience` seconds.
+    Not reentrant: a day that this process holds already is waited for in vain.
+    """
+    wanted = sorted({dt.date(day.year, day.month, day.day) for day in days})
+    if config.catalog_file:
+        held = _file_leases(config.lease_folder, resource, wanted, config.patience, run_id)
+    else:
+        held = _advisory_leases(config, resource, wanted, run_id)
+    with held:
+        yield
+
+
+@contextmanager
+def _file_leases(folder: Path, resource: str, days: list[dt.date], patience: float, run_id: str) -> Iterator[None]:
+    """One file lock a day, taken in order: two writers cannot wait for each other."""
+    folder = folder / _folder_name(resource)
+    folder.mkdir(parents=True, exist_ok=True)
+    _allow_open_files(len(days))
+    deadline = time.monotonic() + patience
+    with ExitStack() as locks:
+        for day in days:
+            path = folder / f"{day.isoformat()}.lock"
+            try:
+                locks.enter_context(file_lock(path, deadline, POLL_SECONDS, run_id))
+            except HeldElsewhereError as error:
+                raise _busy(resource, day, patience, error.holder) from error
+        yield
+
+
+def _folder_name(resource: str) -> str:
+    """A folder for any resource name: readable, one component, and different for different names."""
+    digest = hashlib.sha256(resource.encode("utf-8", "replace")).hexdigest()
+    return f"{re.sub('[^A-Za-z0-9_-]', '_', resource)[:60]}-{digest[:16]}"
+
+
+def _allow_open_files(count: int) -> None:
+    """Raise this process's limit of open files, often 256 or 1,024, by a lock file a day."""
+    soft, hard = process_limits.getrlimit(process_limits.RLIMIT_NOFILE)
+    wanted = 1024 + 2 * count
+    if soft != process_limits.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == process_limits.RLIM_INFINITY else min(wanted, hard)
+        process_limits.setrlimit(process_limits.RLIMIT_NOFILE, (max(soft, limit), hard))
+
+
+@contextmanager
+def _advisory_leases(config: LakeConfig, resource: str, days: list[dt.date], run_id: str) -> Iterator[None]:
+    con = duckdb.connect(config=CONNECTION_CONFIG)
+    try:
+        load_extension(con, "postgres_scanner")
+        con.execute(_attach_as(config, holder_text(run_id)))
+        _take_advisory_locks(con, resource, days, config.patience)
+        yield
+    finally:
+        # The locks are the transaction's and the transaction the connection's.
+        con.close()
+
+
+def _attach_as(config: LakeConfig, holder: str) -> str:
+    # Postgres cuts application_name at 63 bytes; it is what tells a waiter whom it waits for.
+    name = re.sub(r"[^A-Za-z0-9 ._:@,-]", "_", holder)[:63]
+    settings = config.catalog.removeprefix("postgres:") + f" application_name='{name}'"
+    return f"attach {literal(settings)} as leases (type postgres, read_only)"
+
+
+def _take_advisory_locks(con: DuckDBPyConnection, resource: str, days: list[dt.date], patience: float) -> None:
+    """Take all of them in one transaction that stays open, or none: nobody waits while holding."""
+    keys = {_advisory_key(resource, day): day for day in days}
+    deadline = time.monotonic() + patience
+    while True:
+        con.begin()
+        refused = _refused_key(con, list(keys))
+        if refused is None:
+            return
+        holder = _advisory_holder(con, refused)
+        con.rollback()
+        if time.monotonic() >= deadline:
+            raise _busy(resource, keys[refused], patience, holder)
+        time.sleep(random.uniform(0.5, 1.5) * POLL_SECONDS)  # noqa: S311 - not for secrets
+
+
+def _refused_key(con: DuckDBPyConnection, keys: list[int]) -> int | None:
+    listed = ", ".join(map(str, keys))
+    row = _ask_postgres(
+        con,
+        "select k from (select k, pg_try_advisory_xact_lock(k) as taken "
+        f"from unnest(array[{listed}]::bigint[]) as k) as tried where not taken limit 1",
+    )
+    return None if row is None else int(str(row))
+
+
+def _advisory_holder(con: DuckDBPyConnection, key: int) -> str:
+    unsigned = key % 2**64
+    return str(
+        _ask_postgres(
+            con,
+            "select a.application_name from pg_locks l join pg_stat_activity a using (pid) "
+            "where l.locktype = 'advisory' and l.granted "
+            f"and l.classid = {unsigned >> 32} and l.objid = {unsigned % 2**32}",
+        )
+        or ""
+    )
+
+
+def _ask_postgres(con: DuckDBPyConnection, query: str) -> object:
+    row = con.execute(f"select * from postgres_query('leases', {literal(query)})").fetchone()
+    return row[0] if row else None
+
+
+def _advisory_key(resource: str, day: dt.date) -> int:
+    digest = hashlib.sha256(f"{resource}\0{day.isoformat()}".encode("utf-8", "replace")).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _busy(resource: str, day: dt.date, patience: float, holder: str) -> LakeBusyError:
+    return LakeBusyError(
+        f"{resource} {day}: {holder or 'another writer'} still had it after {patience:g} s of waiting. "
+        "Nothing was changed. Let that run end, or stop it, and run this again; "
+        "TIDEGATE_LAKE_PATIENCE sets how long to wait."
+    )

@@ -1,0 +1,451 @@
+"""The ledger: what was delivered, built, checked and published, and by which run.
+
+Functions take a connection inside its transaction; when to commit belongs to the caller, and what the entries
+mean for the gate to `promote`. Times are naive UTC.
+
+The newest entry is the one that was committed last, told by DuckLake's row id, which compaction and updates
+keep. It is therefore the one whose rows the lake holds, whatever two machines' clocks say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.schema import LEDGER
+from tidegate.lake.sql import day_in, literal, qualified, quoted, rows_relation
+from tidegate.window import Window, windows_of
+
+Entry = TypeVar("Entry")
+DeliveryKey = tuple[str, str, dt.date, str]
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """One row of `ops.deliveries`: what became of one delivery."""
+
+    source: str
+    region: str
+    partition_day: dt.date
+    fingerprint: str
+    verdict: str
+    reason: str | None
+    contract_version: str
+    files: int
+    bytes: int
+    archive: str
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+    measures: str
+    touched: tuple[dt.date, ...]
+    run_id: str
+    started_at: dt.datetime
+    finished_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Build:
+    """One row of `ops.builds`: one day of one build."""
+
+    build_id: str
+    partition_day: dt.date
+    run_id: str
+    models: tuple[str, ...]
+    status: str
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """One row of `ops.check_results`. `subject` is the delivery fingerprint or build_id that was checked."""
+
+    check_name: str
+    asset: str
+    partition_day: dt.date
+    passed: bool
+    blocking: bool
+    severity: str
+    dimension: str
+    observed: str
+    description: str
+    run_id: str
+    subject: str
+    checked_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One row of `ops.publications`: one mart's day in `serving`."""
+
+    publication_id: str
+    partition_day: dt.date
+    cadence: str
+    mart: str
+    run_id: str
+    build_id: str
+    lake_snapshot: int | None
+    rows: int
+    content_hash: str
+    published_at: dt.datetime
+    superseded_by: str | None
+
+
+@dataclass(frozen=True)
+class PipelineRun:
+    """One row of `ops.pipeline_runs`. `partition_to` is the last day, included."""
+
+    run_id: str
+    job: str
+    partition_from: dt.date | None
+    partition_to: dt.date | None
+    status: str
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+    seconds: float | None
+    rows_loaded: int | None
+
+
+def utc_now() -> dt.datetime:
+    """Now, as the ledger writes it: naive UTC."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+def record_deliveries(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
+    """Write deliveries; one of the same source, region, day and fingerprint is replaced.
+
+    A rejected delivery loaded nothing, so it touches nothing. Days that the replaced entry touched and that
+    were not built since stay touched: loading the same bytes again changes no rows and must not hide that
+    they changed once.
+    """
+    if not rows:
+        return
+    rows = _storable(rows)
+    owed = _days_still_owed(con, rows)
+    if owed:
+        _delete_deliveries(con, owed)
+    _insert(con, "deliveries", [_with_touched(row, owed.get(_key(row), [])) for row in rows])
+
+
+def _key(row: DeliveryRecord) -> DeliveryKey:
+    return (row.source, row.region, row.partition_day, row.fingerprint)
+
+
+def _with_touched(row: DeliveryRecord, owed: Iterable[dt.date]) -> DeliveryRecord:
+    own = row.touched if row.verdict == "accepted" else ()
+    return dataclasses.replace(row, touched=tuple(sorted({*own, *owed})))
+
+
+def _days_still_owed(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> dict[DeliveryKey, list[dt.date]]:
+    """The entries that `rows` replace, each with the days it touched that were not built since."""
+    found = con.execute(
+        f"""
+        with replaced as (
+            select d.rowid as entry, d.source, d.region, d.partition_day, d.fingerprint, d.touched
+            from ops.deliveries as d semi join ({_keys_relation(map(_key, rows))}) as k
+            using (source, region, partition_day, fingerprint)
+        ),
+        owed as (
+            select t.entry, t.day
+            from (select entry, unnest(touched) as day from replaced) as t
+            join ({_NEWEST_ENDED_BUILD_OF_DAY}) as b on b.partition_day = t.day and b.deliveries_seen < t.entry
+        )
+        select r.source, r.region, r.partition_day, r.fingerprint,
+               list(o.day) filter (where o.day is not null)
+        from replaced as r left join owed as o using (entry) group by all
+        """
+    ).fetchall()
+    return {(source, region, day, fingerprint): days or [] for source, region, day, fingerprint, days in found}
+
+
+def _delete_deliveries(con: DuckDBPyConnection, keys: Iterable[DeliveryKey]) -> None:
+    con.execute(
+        "delete from ops.deliveries where (source, region, partition_day, fingerprint) in "
+        f"(select (source, region, partition_day, fingerprint) from ({_keys_relation(keys)}))"
+    )
+
+
+def _keys_relation(keys: Iterable[DeliveryKey]) -> str:
+    types = {name: LEDGER["deliveries"][name] for name in ("source", "region", "partition_day", "fingerprint")}
+    return rows_relation(types, keys)
+
+
+def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Window) -> list[DeliveryRecord]:
+    """The newest entry of every (source, region, day) in the window, of one source or of all."""
+    condition = _in_window(window) + (f" and source = {literal(source)}" if source is not None else "")
+    return _read(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
+
+
+def rejected_deliveries(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryRecord]:
+    """The deliveries whose newest verdict is rejected."""
+    newest = _read(con, DeliveryRecord, "deliveries", _in_window(window), newest_of="source, region, partition_day")
+    return [delivery for delivery in newest if delivery.verdict == "rejected"]
+
+
+def deliveries_by_verdict(con: DuckDBPyConnection) -> dict[str, int]:
+    """How many deliveries stand as accepted and as rejected, by their newest verdict."""
+    rows = con.execute(
+        "select verdict, count(*) from (select max_by(verdict, rowid) as verdict from ops.deliveries "
+        "group by source, region, partition_day) group by verdict order by verdict"
+    ).fetchall()
+    return dict(rows)
+
+
+def begin_build(
+    con: DuckDBPyConnection, build_id: str, days: Collection[dt.date], models: Collection[str], run_id: str
+) -> None:
+    """Enter a build as `building`. Commit this before the build's first write: it closes those days' gate."""
+    row = con.execute("select coalesce(max(rowid), -1) from ops.deliveries").fetchone()
+    seen = row[0] if row else -1
+    started_at = utc_now()
+    names = tuple(sorted(models))
+    builds = [Build(build_id, day, run_id, names, "building", started_at, None) for day in sorted(set(days))]
+    _insert(con, "builds", _storable(builds), deliveries_seen=seen)
+
+
+def finish_build(
+    con: DuckDBPyConnection,
+    build_id: str,
+    failed_days: Collection[dt.date] = (),
+    models: Collection[str] | None = None,
+) -> None:
+    """Enter a build's end: `failed` for the failed days, `built` for its others.
+
+    `models`, when given, are those that were built in the end, in place of the announced ones.
+    """
+    failed = ", ".join(literal(day) for day in sorted(set(failed_days))) or "null"
+    names = f", models = {literal(sorted(map(_without_nul, models)))}::varchar[]" if models is not None else ""
+    con.execute(
+        f"update ops.builds set finished_at = {literal(utc_now())}{names}, "
+        f"status = case when partition_day in ({failed}) then 'failed' else 'built' end "
+        f"where build_id = {literal(build_id)}"
+    )
+
+
+def record_checks(con: DuckDBPyConnection, rows: Sequence[CheckRecord]) -> None:
+    """Add check results. Of a check's results for an asset and day, the newest counts."""
+    _insert(con, "check_results", _storable(rows))
+
+
+def checks_of_day(con: DuckDBPyConnection, day: dt.date) -> list[CheckRecord]:
+    """The newest result of every check of a day."""
+    condition = _in_window(Window.of_day(day))
+    return _read(con, CheckRecord, "check_results", condition, newest_of="asset, check_name, partition_day")
+
+
+def record_pipeline_runs(con: DuckDBPyConnection, rows: Sequence[PipelineRun]) -> None:
+    """Write runs; one of the same run_id is replaced."""
+    rows = _storable(rows)
+    if rows:
+        ids = ", ".join(literal(row.run_id) for row in rows)
+        con.execute(f"delete from ops.pipeline_runs where run_id in ({ids})")
+    _insert(con, "pipeline_runs", rows)
+
+
+def newest_run_end(con: DuckDBPyConnection) -> dt.datetime | None:
+    """When the newest run in the ledger ended."""
+    row = con.execute("select max(finished_at) from ops.pipeline_runs").fetchone()
+    return row[0] if row else None
+
+
+def rows_loaded_by(con: DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, int]:
+    """Rows that the deliveries of each of these runs loaded."""
+    if not run_ids:
+        return {}
+    rows = con.execute(
+        "select run_id, sum(rows_loaded)::bigint from ops.deliveries "
+        f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) group by run_id"
+    ).fetchall()
+    return dict(rows)
+
+
+def record_publications(con: DuckDBPyConnection, rows: Sequence[Publication]) -> None:
+    """Add publications."""
+    _insert(con, "publications", rows)
+
+
+def supersede_publications(con: DuckDBPyConnection, days: Collection[dt.date], cadence: str, promote_id: str) -> None:
+    """Enter that what was published for `days` has given way to the promote's publications."""
+    con.execute(
+        f"update ops.publications "
+        f"set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(promote_id)} "
+        f"where superseded_by is null and cadence = {literal(cadence)} and {_on_days(days)}"
+    )
+
+
+def enter_snapshot(con: DuckDBPyConnection, days: Collection[dt.date], promote_id: str, snapshot: int | None) -> None:
+    """Enter the lake snapshot that a promote of `days` committed."""
+    con.execute(
+        f"update ops.publications set lake_snapshot = {literal(snapshot)} "
+        f"where {_on_days(days)} and ends_with(publication_id, {literal('-' + promote_id)})"
+    )
+
+
+def enter_missing_snapshots(con: DuckDBPyConnection) -> None:
+    """Enter the snapshots of publications whose promote was killed before it could."""
+    con.execute(
+        "update ops.publications set lake_snapshot = s.snapshot_id from lake.snapshots() as s "
+        "where lake_snapshot is null and s.commit_extra_info is not null "
+        "and ends_with(publication_id, '-' || s.commit_extra_info)"
+    )
+
+
+# One that never ended was killed, perhaps before it read anything.
+_NEWEST_ENDED_BUILD_OF_DAY = """
+    select partition_day, max_by(deliveries_seen, rowid) as deliveries_seen
+    from ops.builds where status <> 'building' group by partition_day
+"""
+
+
+def stale_days(con: DuckDBPyConnection) -> list[dt.date]:
+    """Days touched by a delivery that their newest ended build could not see yet: candidates for a restatement.
+
+    A day that was never built is none; one whose build is under way is, until that ends. Told by row ids and not
+    by times: a delivery may be entered before a build begins and committed after.
+    """
+    rows = con.execute(
+        f"""
+        select distinct t.day
+        from (select rowid as entry, unnest(touched) as day from ops.deliveries) as t
+        join ({_NEWEST_ENDED_BUILD_OF_DAY}) as b on b.partition_day = t.day and b.deliveries_seen < t.entry
+        order by t.day
+        """
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def published_days(con: DuckDBPyConnection, window: Window | None = None) -> list[dt.date]:
+    """The days that `serving` holds a publication of."""
+    rows = con.execute(
+        "select distinct partition_day from ops.publications "
+        f"where superseded_by is null and {_in_window(window)} order by partition_day"
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def days_published_by(con: DuckDBPyConnection, run_ids: Collection[str], window: Window) -> set[dt.date]:
+    """The days of the window that one of these runs published."""
+    if not run_ids:
+        return set()
+    rows = con.execute(
+        "select distinct partition_day from ops.publications "
+        f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) and {_in_window(window)}"
+    ).fetchall()
+    return {day for (day,) in rows}
+
+
+def newest_published_day(con: DuckDBPyConnection) -> dt.date | None:
+    row = con.execute("select max(partition_day) from ops.publications where superseded_by is null").fetchone()
+    return row[0] if row else None
+
+
+def delivered_days(con: DuckDBPyConnection, window: Window | None = None) -> list[dt.date]:
+    """The days that any delivery was entered for, accepted or not."""
+    rows = con.execute(
+        f"select distinct partition_day from ops.deliveries where {_in_window(window)} order by partition_day"
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def newest_publications(con: DuckDBPyConnection, window: Window | None = None) -> list[Publication]:
+    """The publications that stand, with content hashes: one per day and mart.
+
+    `lake_snapshot` is what `serving.<mart> at (version => ...)` reads that publication with.
+    """
+    standing = _read(con, Publication, "publications", f"superseded_by is null and {_in_window(window)}")
+    return with_snapshots(con, sorted(standing, key=lambda row: (row.partition_day, row.mart)))
+
+
+def publication_history(con: DuckDBPyConnection, day: dt.date) -> list[Publication]:
+    """All publications of a day, oldest first."""
+    rows = _read(con, Publication, "publications", _in_window(Window.of_day(day)))
+    return with_snapshots(con, sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)))
+
+
+def with_snapshots(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list[Publication]:
+    """`rows` with the snapshot of those whose promote was killed before it could enter it.
+
+    A snapshot's number is known only after its commit; its commit message names the promote.
+    """
+    if all(row.lake_snapshot is not None for row in rows):
+        return list(rows)
+    found = con.execute(
+        "select commit_extra_info, snapshot_id from lake.snapshots() where commit_extra_info is not null"
+    ).fetchall()
+    snapshots: dict[str, int] = dict(found)
+    return [
+        dataclasses.replace(row, lake_snapshot=snapshots.get(promote_of(row.publication_id)))
+        if row.lake_snapshot is None
+        else row
+        for row in rows
+    ]
+
+
+def publication_id(day: dt.date, promote_id: str) -> str:
+    """The name of what a promote published for a day."""
+    return f"{day:%Y%m%d}-{promote_id}"
+
+
+def promote_of(publication_id: str) -> str:
+    """The promote that made a publication, as its commit message names it."""
+    return publication_id.partition("-")[2]
+
+
+def _on_days(days: Collection[dt.date]) -> str:
+    ranges = [day_in("partition_day", window.start, window.end) for window in windows_of(list(days))]
+    return f"({' or '.join(ranges)})"
+
+
+def _in_window(window: Window | None) -> str:
+    return day_in("partition_day", window.start, window.end) if window else "true"
+
+
+def _read(
+    con: DuckDBPyConnection, kind: type[Entry], table: str, condition: str, newest_of: str | None = None
+) -> list[Entry]:
+    """The entries of a ledger table as `kind`, in a stable order; `newest_of`: only each group's newest."""
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    newest = f"qualify row_number() over (partition by {newest_of} order by rowid desc) = 1" if newest_of else ""
+    columns = ", ".join(map(quoted, names))
+    rows = con.execute(
+        f"select {columns} from {qualified('ops', table)} where {condition} {newest} order by all"
+    ).fetchall()
+    return [kind(*map(_frozen, row)) for row in rows]
+
+
+def _storable(rows: Sequence[Entry]) -> list[Entry]:
+    """`rows` without NULs, which come in with pieces of broken files and which DuckLake's catalogs cannot hold."""
+    return [
+        dataclasses.replace(row, **{name: _without_nul(value) for name, value in vars(row).items()})  # type: ignore[type-var]
+        for row in rows
+    ]
+
+
+def _without_nul(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        case tuple():
+            return tuple(map(_without_nul, value))
+    return value
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _insert(con: DuckDBPyConnection, table: str, rows: Sequence[Any], **constant: int) -> None:
+    """Add dataclasses to a ledger table; `constant` fills columns that they have no field for."""
+    if not rows:
+        return
+    names = [field.name for field in dataclasses.fields(rows[0])]
+    types = {name: LEDGER[table][name] for name in names}
+    relation = rows_relation(types, ([getattr(row, name) for name in names] for row in rows))
+    extra = "".join(f", {literal(value)} as {quoted(name)}" for name, value in constant.items())
+    con.execute(f"insert into {qualified('ops', table)} by name select *{extra} from ({relation})")

@@ -1,0 +1,91 @@
+"""Upkeep of the lake: fewer, larger files, and no snapshots or files older than anyone needs.
+
+It changes how content is stored and never the content. When to run it is the caller's; it may run beside
+readers and writers, a step at a time.
+
+Rows that DuckLake keeps in the catalog, of inserts of up to ten rows, stay there: in DuckLake 1.0 a reader beside
+`ducklake_flush_inlined_data` sees rows of two versions at once or none (24 of 264 reads on a SQLite catalog), and
+flushing after rewriting spoils older snapshots (duckdb/ducklake issues 650, 1406 and 1413).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake import ledger
+from tidegate.lake.connect import Lake
+from tidegate.lake.sql import CATALOG, literal
+
+# A query may still read a file that is needed no more, and a writer still be about to commit one that is not
+# known yet or on a snapshot that others have built on: DuckLake asks to keep all these longer than any query
+# or load runs.
+LONGEST_TRANSACTION = dt.timedelta(days=2)
+
+# Files that one unit of work merges into: on a SQLite catalog, other writers wait for it.
+FILES_PER_UNIT = 32
+
+# A file of which this share is deleted is written anew.
+REWRITE_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What a maintenance did."""
+
+    files_merged: int
+    snapshots_expired: int
+    files_deleted: int
+
+
+def maintain(lake: Lake, snapshot_days: int) -> Upkeep:
+    """Merge small files, expire snapshots older than `snapshot_days`, or 2, and delete what nobody needs."""
+    now = dt.datetime.now(dt.UTC)
+    unused_since = now - LONGEST_TRANSACTION
+    return maintain_until(lake, min(now - dt.timedelta(days=snapshot_days), unused_since), unused_since)
+
+
+def maintain_until(lake: Lake, snapshots_before: dt.datetime, files_before: dt.datetime) -> Upkeep:
+    """`maintain` for given moments: snapshots made and files unused before them go."""
+    # Before snapshots go, and with them the commit messages that say which publication each was.
+    lake.unit_of_work(ledger.enter_missing_snapshots)
+    expired = _call(lake, "ducklake_expire_snapshots", f"older_than => {_moment(snapshots_before)}")
+    files_merged = sum(_merge_table(lake, schema, table) for schema, table in _tables(lake.con))
+    deleted = [
+        file
+        for function in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files")
+        for file in _call(lake, function, f"older_than => {_moment(files_before)}")
+    ]
+    return Upkeep(files_merged, len(expired), len(deleted))
+
+
+def _merge_table(lake: Lake, schema: str, table: str) -> int:
+    of_table = f"{literal(table)}, schema => {literal(schema)}"
+    rewritten = _call(lake, "ducklake_rewrite_data_files", f"{of_table}, delete_threshold => {REWRITE_THRESHOLD}")
+    batch = f"{of_table}, max_compacted_files => {FILES_PER_UNIT}"
+    merged = _until_nothing(lake, "ducklake_merge_adjacent_files", batch)
+    return sum(files for _, _, files, _ in [*rewritten, *merged])
+
+
+def _until_nothing(lake: Lake, function: str, arguments: str) -> Iterator[tuple[Any, ...]]:
+    while rows := _call(lake, function, arguments):
+        yield from rows
+
+
+def _call(lake: Lake, function: str, arguments: str = "") -> list[tuple[Any, ...]]:
+    listed = ", ".join(filter(None, (literal(CATALOG), arguments)))
+    return lake.unit_of_work(lambda con: con.execute(f"call {function}({listed})").fetchall())
+
+
+def _tables(con: DuckDBPyConnection) -> list[tuple[str, str]]:
+    return con.execute(
+        f"select schema_name, table_name from duckdb_tables() where database_name = {literal(CATALOG)} order by all"
+    ).fetchall()
+
+
+def _moment(moment: dt.datetime) -> str:
+    return f"{literal(moment)} at time zone 'UTC'"

@@ -1,0 +1,131 @@
+"""Overwriting a window of a table, and making a table fit the columns it must have.
+
+What goes into the tables belongs to the callers, and so do transactions and leases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from tidegate.errors import TidegateError
+from tidegate.lake.sql import CATALOG, day_in, literal, qualified, quoted
+from tidegate.window import Window
+
+# Parquet keeps a hugeint as a double. Of a struct's or map's texts, DuckLake 1.0 loses the single quotes when an
+# insert is small enough to be kept in the catalog.
+CANNOT_HOLD = {
+    "HUGEINT": "Cast it, perhaps a sum of integers, to bigint or to a decimal.",
+    "STRUCT": "Make it JSON, or a column for each of its fields.",
+    "MAP": "Make it JSON.",
+}
+
+
+def overwrite_window(
+    con: DuckDBPyConnection,
+    table: tuple[str, str],
+    day_column: str,
+    window: Window,
+    select_sql: str,
+    where_extra: Mapping[str, str] | None = None,
+) -> int:
+    """Replace the window's rows, only those with the values of `where_extra`, by the rows of `select_sql`.
+
+    Returns how many rows are there now. Columns are matched by name. A row that `select_sql` puts outside
+    what is replaced raises duckdb.InvalidInputException: written, it would be a neighbour's, and there twice
+    after a re-run.
+    """
+    inside = day_in(day_column, window.start, window.end)
+    for column, value in (where_extra or {}).items():
+        inside += f" and {quoted(column)} = {literal(value)}"
+    con.execute(f"delete from {qualified(*table)} where {inside}")
+    return insert_sorted(con, table, day_column, select_sql, inside)
+
+
+def insert_sorted(
+    con: DuckDBPyConnection, table: tuple[str, str], day_column: str, select_sql: str, inside: str
+) -> int:
+    """Insert sorted by day: a year's rows become one file a day instead of one a day and thread."""
+    message = f"a row for {'.'.join(table)} lies outside of the window that is overwritten"
+    # In the sort key and not in a where: DuckDB may run a where before those inside select_sql.
+    key = f"case when {inside} then {quoted(day_column)} else error({literal(message)}) end"
+    row = con.execute(f"insert into {qualified(*table)} by name select * from ({select_sql}) order by {key}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def ensure_table(
+    con: DuckDBPyConnection, schema: str, table: str, columns: Mapping[str, str], partitioned_by: str | None
+) -> None:
+    """Create the table, or add the columns (name to type) that it lacks and widen those whose type grew.
+
+    Call it inside the unit of work: two writers of a new table are then a conflict, and one of them runs
+    again. Raises TidegateError when a column's values might not fit its new type.
+    """
+    _refuse_types_it_cannot_hold((schema, table), columns)
+    there = table_columns(con, [(schema, table)]).get((schema, table))
+    if there is None:
+        _create(con, (schema, table), columns, partitioned_by)
+        return
+    wanted = dict(zip(columns, _normalized(con, columns.values()), strict=True))
+    for column, sql_type in wanted.items():
+        _fit_column(con, (schema, table), {name.lower(): type_ for name, type_ in there.items()}, column, sql_type)
+
+
+def _refuse_types_it_cannot_hold(table: tuple[str, str], columns: Mapping[str, str]) -> None:
+    for column, sql_type in columns.items():
+        for kind, advice in CANNOT_HOLD.items():
+            if kind in sql_type.upper():
+                raise TidegateError(
+                    f"Column {column} of {'.'.join(table)} is a {sql_type}, which the lake does not keep intact. "
+                    f"Nothing was changed. {advice}"
+                )
+
+
+def _create(
+    con: DuckDBPyConnection, table: tuple[str, str], columns: Mapping[str, str], partitioned_by: str | None
+) -> None:
+    listed = ", ".join(f"{quoted(column)} {sql_type}" for column, sql_type in columns.items())
+    con.execute(f"create table {qualified(*table)} ({listed})")
+    if partitioned_by:
+        con.execute(f"alter table {qualified(*table)} set partitioned by ({quoted(partitioned_by)})")
+
+
+def _fit_column(
+    con: DuckDBPyConnection, table: tuple[str, str], there: Mapping[str, str], column: str, sql_type: str
+) -> None:
+    old_type = there.get(column.lower())
+    if old_type is None:
+        con.execute(f"alter table {qualified(*table)} add column {quoted(column)} {sql_type}")
+    elif old_type != sql_type:
+        try:
+            con.execute(f"alter table {qualified(*table)} alter column {quoted(column)} set data type {sql_type}")
+        except duckdb.CatalogException as error:
+            raise TidegateError(
+                f"Column {column} of {'.'.join(table)} holds {old_type} and should become {sql_type}, "
+                "but a column can only become wider. Nothing was changed. "
+                "Keep the type, or give the column a new name."
+            ) from error
+
+
+def table_columns(con: DuckDBPyConnection, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
+    """Column names and types, in order, of those (schema, table) that exist."""
+    listed = ", ".join(f"({literal(schema)}, {literal(table)})" for schema, table in tables)
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    if not listed:
+        return found
+    rows = con.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        f"where database_name = {literal(CATALOG)} and (schema_name, table_name) in ({listed}) "
+        "order by column_index"
+    ).fetchall()
+    for schema, table, column, sql_type in rows:
+        found.setdefault((schema, table), {})[column] = sql_type
+    return found
+
+
+def _normalized(con: DuckDBPyConnection, sql_types: Iterable[str]) -> list[str]:
+    """The types as DuckDB spells them: `text` is VARCHAR."""
+    listed = ", ".join(f"null::{sql_type} as c{i}" for i, sql_type in enumerate(sql_types))
+    return [str(sql_type) for _, sql_type, *_ in con.execute(f"describe select {listed}").fetchall()]

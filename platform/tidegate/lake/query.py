@@ -1,0 +1,53 @@
+"""Reading the lake as a consumer does: one statement, read-only, and nothing outside the lake.
+
+Writing the lake and printing results do not belong here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from tidegate.errors import TidegateError
+from tidegate.lake.connect import Lake, LakeConfig
+
+# httpfs keeps the S3 credentials that it found in the environment among DuckDB's settings; getenv reads it all.
+SECRET_TELLERS = re.compile(r"duckdb_settings|duckdb_secrets|current_setting|getenv", re.IGNORECASE)
+
+READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Column names and rows, in the statement's order."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+def run_query(config: LakeConfig, sql: str) -> QueryResult:
+    """Run one reading statement. Raises TidegateError for anything else, and for SQL that does not work."""
+    with Lake.open(config, read_only=True) as lake:
+        try:
+            _refuse_all_but_reading(lake.con.extract_statements(sql))
+            cursor = lake.con.execute(sql)
+            columns = tuple(column[0] for column in cursor.description or [])
+            return QueryResult(columns, cursor.fetchall())
+        except duckdb.Error as error:
+            raise TidegateError(f"The query does not work: {error}") from error
+
+
+def _refuse_all_but_reading(statements: Sequence[duckdb.Statement]) -> None:
+    if len(statements) != 1:
+        raise TidegateError(f"One statement at a time, please; this is {len(statements)}.")
+    if names := SECRET_TELLERS.findall(statements[0].query):
+        raise TidegateError(f"`{names[0]}` can show credentials of this process, so no query may ask it.")
+    if statements[0].type not in READING:
+        raise TidegateError(
+            f"`tidegate query` only reads, and this is {statements[0].type.name}. Nothing was changed. "
+            "Data changes by deliveries and runs: drop a file into landing and run its day."
+        )

@@ -1,0 +1,107 @@
+"""The tables of the ledger, and creating what a new lake lacks. Reading and writing them is `ledger`'s."""
+
+from __future__ import annotations
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import CATALOG, SCHEMAS, literal, qualified, quoted
+
+LEDGER: dict[str, dict[str, str]] = {
+    "deliveries": {
+        "source": "varchar",
+        "region": "varchar",
+        "partition_day": "date",
+        "fingerprint": "varchar",
+        "verdict": "varchar",
+        "reason": "varchar",
+        "contract_version": "varchar",
+        "files": "integer",
+        "bytes": "bigint",
+        "archive": "varchar",
+        "rows_read": "bigint",
+        "rows_loaded": "bigint",
+        "rows_quarantined": "bigint",
+        "measures": "varchar",
+        "touched": "date[]",
+        "run_id": "varchar",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+    },
+    "builds": {
+        "build_id": "varchar",
+        "partition_day": "date",
+        "run_id": "varchar",
+        "models": "varchar[]",
+        "status": "varchar",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        # The newest row of ops.deliveries that the build could see when it began.
+        "deliveries_seen": "bigint",
+    },
+    "check_results": {
+        "check_name": "varchar",
+        "asset": "varchar",
+        "partition_day": "date",
+        "passed": "boolean",
+        "blocking": "boolean",
+        "severity": "varchar",
+        "dimension": "varchar",
+        "observed": "varchar",
+        "description": "varchar",
+        "run_id": "varchar",
+        "subject": "varchar",
+        "checked_at": "timestamp",
+    },
+    "publications": {
+        "publication_id": "varchar",
+        "partition_day": "date",
+        "cadence": "varchar",
+        "mart": "varchar",
+        "run_id": "varchar",
+        "build_id": "varchar",
+        "lake_snapshot": "bigint",
+        "rows": "bigint",
+        "content_hash": "varchar",
+        "published_at": "timestamp",
+        "superseded_by": "varchar",
+    },
+    "pipeline_runs": {
+        "run_id": "varchar",
+        "job": "varchar",
+        "partition_from": "date",
+        "partition_to": "date",
+        "status": "varchar",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "seconds": "double",
+        "rows_loaded": "bigint",
+    },
+}
+
+
+def lacks_tables(con: DuckDBPyConnection) -> bool:
+    """Whether any schema or ledger table is not there yet."""
+    return bool(_missing(con))
+
+
+def create_tables(con: DuckDBPyConnection) -> None:
+    """Create the schemas and ledger tables that are not there."""
+    for statement in _missing(con):
+        con.execute(statement)
+
+
+def _missing(con: DuckDBPyConnection) -> list[str]:
+    of_the_lake = f"database_name = {literal(CATALOG)}"
+    schemas = con.execute(f"select schema_name from duckdb_schemas() where {of_the_lake}").fetchall()
+    tables = con.execute(
+        f"select table_name from duckdb_tables() where {of_the_lake} and schema_name = 'ops'"
+    ).fetchall()
+    return [
+        *(f"create schema {quoted(schema)}" for schema in SCHEMAS if (schema,) not in schemas),
+        *(_create_table(name, columns) for name, columns in LEDGER.items() if (name,) not in tables),
+    ]
+
+
+def _create_table(name: str, columns: dict[str, str]) -> str:
+    listed = ", ".join(f"{quoted(column)} {sql_type}" for column, sql_type in columns.items())
+    return f"create table {qualified('ops', name)} ({listed})"

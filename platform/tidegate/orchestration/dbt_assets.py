@@ -1,0 +1,211 @@
+"""The dbt layers as assets: keys, groups, checks and lineage from the manifest, as dagster-dbt makes them.
+
+Running dbt over a window is `transform.build`'s; here a selection made in Dagster becomes a selection of models and
+tests, and dbt's results become events of the days they concern.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from dbt_common.events.base_types import EventMsg
+from dbt_common.events.functions import msg_to_dict
+
+from tidegate.home import Home
+from tidegate.lake.connect import Lake
+from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
+from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
+from tidegate.orchestration.preview import preview_of
+from tidegate.orchestration.raw_assets import SEVERITIES, raw_key
+from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
+from tidegate.window import Window
+
+
+class LayeredTranslator(DagsterDbtTranslator):
+    """Keys by layer (`marts/daily_sales`), and a source's table standing for all its regions' assets."""
+
+    def __init__(self, home: Home, owners: list[str]) -> None:
+        super().__init__()
+        self._home = home
+        self._owners = owners
+        self._partitions = daily_partitions(home.settings)
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        return dg.AssetKey([_layer(dbt_resource_props), dbt_resource_props["name"]])
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return str(dbt_resource_props["description"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return _layer(dbt_resource_props)
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        return {**super().get_tags(dbt_resource_props), "layer": _layer(dbt_resource_props)}
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        return self._owners
+
+    def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition[str]:
+        return self._partitions
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        deps = [dep for parent in spec.deps for dep in self._with_regions(parent)]
+        return spec.replace_attributes(deps=deps)
+
+    def _with_regions(self, dep: dg.AssetDep) -> Iterator[dg.AssetDep]:
+        layer, name = dep.asset_key.path[0], dep.asset_key.path[-1]
+        contract = self._home.contracts.get(name)
+        if layer != "raw" or contract is None:
+            yield dep
+            return
+        for region in contract.regions:
+            yield dg.AssetDep(raw_key(name, region.name))
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None:
+            return None
+        test = self._home.graph.tests[unique_id]
+        return spec._replace(
+            description=test.description,
+            partitions_def=self._partitions,
+            metadata={**spec.metadata, "dimension": test.dimension},
+        )
+
+
+def _layer(dbt_resource_props: Mapping[str, Any]) -> str:
+    return str(dbt_resource_props["schema"])
+
+
+def build_dbt_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
+    """Every dbt model as an asset, every dbt test as a check, built by one step over the run's days."""
+
+    translator = LayeredTranslator(home, owners)
+
+    @dbt_assets(
+        name="transform",
+        manifest=home.dbt.manifest_path,
+        dagster_dbt_translator=translator,
+        partitions_def=daily_partitions(home.settings),
+        backfill_policy=chunked_backfills(home.settings),
+    )
+    def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        window = window_of(context)
+        events = _DbtEvents(context, home, translator)
+        with told_to_people(), home.lake() as lake:
+            result = build_window(
+                home.settings,
+                lake,
+                window,
+                run_id=context.run.run_id,
+                nodes=_selected_nodes(context),
+                on_event=events.collect,
+            )
+            checks = [_day_check(test, day) for test in result.tests for day in window.days]
+            if result.failed_models:
+                report_checks(context, checks)
+                raise _broken_models(result)
+            for model in result.models.values():
+                _add_figures(context, home, lake, model, window, events)
+        for key in _parents_first(home):
+            if key in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=key)
+        report_checks(context, checks)
+        yield from checks_done(context)
+
+    return transform
+
+
+def _parents_first(home: Home) -> Iterator[dg.AssetKey]:
+    """The models' keys in the order in which Dagster wants a step to yield them."""
+    models = home.graph.models
+    for unique_id in TopologicalSorter({m.unique_id: m.parents for m in models.values()}).static_order():
+        if unique_id in models:
+            yield dg.AssetKey(models[unique_id].asset.split("/"))
+
+
+def _selected_nodes(context: dg.AssetExecutionContext) -> frozenset[str]:
+    """Exactly the models and tests that were selected in Dagster, whoever launched the run."""
+    definition = context.assets_def
+    specs = [
+        *(definition.get_asset_spec(key) for key in context.selected_asset_keys),
+        *(definition.get_spec_for_check_key(key) for key in context.selected_asset_check_keys),
+    ]
+    return frozenset(spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY] for spec in specs)
+
+
+class _DbtEvents:
+    """dbt's own results of models, as the metadata that dagster-dbt makes of them."""
+
+    def __init__(self, context: dg.AssetExecutionContext, home: Home, translator: DagsterDbtTranslator) -> None:
+        self._context = context
+        self._home = home
+        self._translator = translator
+        self._results: dict[str, dict[str, Any]] = {}
+
+    def collect(self, event: EventMsg) -> None:
+        if event.info.name == "LogModelResult":
+            raw = msg_to_dict(event)
+            self._results[raw["data"]["node_info"]["unique_id"]] = raw
+
+    def metadata_of(self, unique_id: str) -> Mapping[str, Any]:
+        raw = self._results.get(unique_id)
+        if raw is None:
+            return {}
+        message = DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
+        made = message.to_default_asset_events(
+            manifest=self._home.dbt.manifest(),
+            dagster_dbt_translator=self._translator,
+            context=self._context,
+            target_path=self._home.dbt.target,
+        )
+        return {name: value for event in made if isinstance(event, dg.Output) for name, value in event.metadata.items()}
+
+
+def _day_check(test: TestOutcome, day: dt.date) -> DayCheck:
+    passed = day not in test.failed_days
+    return DayCheck(
+        key=dg.AssetCheckKey(dg.AssetKey(test.asset.split("/")), test.name),
+        day=day,
+        passed=passed,
+        severity=SEVERITIES[test.severity],
+        blocking=test.blocking,
+        description=None if passed else test.message,
+        metadata={"dimension": test.dimension, "failing_rows": test.failures.get(day) or 0},
+    )
+
+
+def _broken_models(result: BuildResult) -> dg.Failure:
+    errors = "\n".join(f"{model.asset}: {model.message}" for model in result.failed_models)
+    return dg.Failure(
+        f"dbt could not build every model for {result.window}. Consumers keep the last good version. "
+        f"Mend the model and run the days again.\n{errors}",
+        allow_retries=False,
+    )
+
+
+def _add_figures(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    lake: Lake,
+    outcome: ModelOutcome,
+    window: Window,
+    events: _DbtEvents,
+) -> None:
+    model = home.graph.models[outcome.unique_id]
+    shared = events.metadata_of(outcome.unique_id)
+    by_day: dict[dt.date, dict[str, Any]] = {
+        day: {**shared, "dagster/partition_row_count": outcome.rows.get(day, 0)} for day in window.days
+    }
+    last = window.days[-1]
+    by_day[last].update(preview_of(lake, (model.schema, model.name), [], {model.day_column: last}))
+    add_day_metadata(context, dg.AssetKey([model.schema, model.name]), by_day)

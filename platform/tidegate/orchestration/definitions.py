@@ -1,0 +1,43 @@
+"""Assembles the platform: assets, checks and jobs of one home. Nothing is decided here."""
+
+from __future__ import annotations
+
+import warnings
+
+import dagster as dg
+
+from tidegate.home import Home
+from tidegate.orchestration.dbt_assets import build_dbt_assets
+from tidegate.orchestration.instance import batch_events
+from tidegate.orchestration.owners import owners_of
+from tidegate.orchestration.raw_assets import build_raw_assets
+from tidegate.orchestration.serving_assets import build_serving_assets
+from tidegate.settings import Settings, load_settings
+
+DAILY_JOB = "daily"
+
+
+def build_definitions(settings: Settings | None = None, home: Home | None = None) -> dg.Definitions:
+    """The definitions of one home: this process's settings, or those of a test."""
+    batch_events()
+    # Checks per partition are what shows one bad day among thirty good ones; Dagster still calls them a preview.
+    warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    home = home or Home(settings or load_settings())
+    contracts = list(home.contracts.values())
+    owners = owners_of(contracts)
+    return dg.Definitions(
+        assets=[
+            *(build_raw_assets(home, contract) for contract in contracts),
+            build_dbt_assets(home, owners),
+            build_serving_assets(home, owners),
+        ],
+        jobs=[
+            dg.define_asset_job(
+                DAILY_JOB,
+                selection=dg.AssetSelection.all(),
+                description="A day from landing to serving: judge, load, build, check, publish.",
+            )
+        ],
+        # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,156 @@
+"""Dagster's SQLite event log, written in batches and over connections that stay open.
+
+A run over 31 days records thousands of materializations and check results. Dagster's own storage opens two
+connections and commits twice for each, 6 to 12 ms an event, most of it SQLite folding its write-ahead log back at
+every close. It offers the hook `store_event_batch`, but its SQLite storage does not fill it. Same files, same
+tables: an instance may switch between the two at any time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
+
+from dagster import EventLogEntry
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import create_engine, event, func, select
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import QueuePool
+
+# A process writes the run it executes and the index; the webserver reads a few runs more at a time.
+OPEN_SHARDS = 8
+
+
+class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
+    """`SqliteEventLogStorage` that writes a batch in one transaction per database file."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        # The connections of a batch under way, by thread and shard: its writes go to them.
+        self._held: dict[tuple[int, str], Connection] = {}
+        # Open databases, the one used last at the end.
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        # Tables and columns that are known to be there.
+        self._there: set[str] = set()
+        super().__init__(base_dir, inst_data)
+        # A batch connects to several shards in one thread; the lock taken per connection must let it in again.
+        self._db_lock = threading.RLock()  # type: ignore[assignment]
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        held = self._held.get((threading.get_ident(), shard))
+        if held is not None:
+            yield held
+            return
+        with self._db_lock, self._engine(shard).connect() as connection, connection.begin():
+            yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        engine = self._engines.get(shard) or self._open(shard)
+        self._engines[shard] = engine
+        self._engines.move_to_end(shard)
+        if len(self._engines) > OPEN_SHARDS:
+            _, oldest = self._engines.popitem(last=False)
+            oldest.dispose()
+        return engine
+
+    def _open(self, shard: str) -> Engine:
+        engine = create_engine(
+            self.conn_string_for_shard(shard),
+            poolclass=QueuePool,
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _sync_at_checkpoints)
+        if shard not in self._initialized_dbs:
+            self._initdb(engine)
+            self._initialized_dbs.add(shard)
+        return engine
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store `events` whole or not at all in each database file; Dagster stores them singly if this raises.
+
+        What `store_event` does for each, with one insert per file for all.
+        """
+        rows = [self._event_to_row(entry) for entry in events]
+        with self._held_open([*sorted({entry.run_id for entry in events}), INDEX_SHARD_NAME]) as connect:
+            for run_id in {entry.run_id for entry in events}:
+                connect(run_id).execute(
+                    SqlEventLogStorageTable.insert(), [row for row in rows if row["run_id"] == run_id]
+                )
+            mirrored = [(entry, row) for entry, row in zip(events, rows, strict=True) if _is_mirrored(entry)]
+            if mirrored:
+                index = connect(INDEX_SHARD_NAME)
+                index.execute(SqlEventLogStorageTable.insert(), [row for _, row in mirrored])
+                self._enter_into_index(index, [entry for entry, _ in mirrored])
+
+    def _enter_into_index(self, index: Connection, entries: Sequence[EventLogEntry]) -> None:
+        """Update what is kept per asset and per check, for entries that were just inserted."""
+        # The transaction holds SQLite's only write lock, so the new ids are the last ones, without a gap.
+        last: int = index.execute(select(func.max(SqlEventLogStorageTable.c.id))).scalar_one()
+        numbered = list(zip(range(last - len(entries) + 1, last + 1), entries, strict=True))
+        of_assets = [(i, entry) for i, entry in numbered if entry.dagster_event_type in ASSET_EVENTS]
+        self._store_asset_event_tags(index, [entry for _, entry in of_assets], [i for i, _ in of_assets])
+        # An asset's row tells its newest event of each type; those before it would be overwritten at once.
+        newest = {(entry.get_dagster_event().asset_key, entry.dagster_event_type): (i, entry) for i, entry in of_assets}
+        for i, entry in sorted(newest.values(), key=lambda numbered_entry: numbered_entry[0]):
+            self._store_asset_event(index, entry, i)
+        for i, entry in numbered:
+            if entry.dagster_event_type in ASSET_CHECK_EVENTS:
+                self.store_asset_check_event(entry, i)
+
+    @contextmanager
+    def _held_open(self, shards: Sequence[str]) -> Iterator[Callable[[str], Connection]]:
+        """One transaction in each of `shards`, which all of this thread's reads and writes go to meanwhile."""
+        keys = {shard: (threading.get_ident(), shard) for shard in shards}
+        with ExitStack() as stack:
+            stack.callback(self._forget, keys.values())
+            for shard, key in keys.items():
+                self._held[key] = stack.enter_context(self._connect(shard))
+            yield lambda shard: self._held[keys[shard]]
+
+    def _forget(self, keys: Iterable[tuple[int, str]]) -> None:
+        for key in keys:
+            self._held.pop(key, None)
+
+    def has_table(self, table_name: str) -> bool:
+        return self._once(
+            f"table {table_name}", lambda: super(BatchingSqliteEventLogStorage, self).has_table(table_name)
+        )
+
+    def _has_asset_key_index_cols_on_connection(self, conn: Connection) -> bool:
+        parent = super()._has_asset_key_index_cols_on_connection
+        return self._once("asset key columns", lambda: parent(conn))
+
+    def _once(self, what: str, look: Callable[[], bool]) -> bool:
+        """What the schema has is asked for every event, and only migrations change it, by adding."""
+        if what not in self._there and look():
+            self._there.add(what)
+        return what in self._there
+
+    def dispose(self) -> None:
+        """Close every database; the next use opens it again."""
+        super().dispose()
+        with self._db_lock:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+
+
+def _is_mirrored(entry: EventLogEntry) -> bool:
+    """Whether the index has a copy of the event, for questions across runs."""
+    kind = entry.dagster_event_type
+    return kind in ASSET_EVENTS or kind in ASSET_CHECK_EVENTS or kind in EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+
+
+def _sync_at_checkpoints(connection: Any, _record: object) -> None:
+    # In WAL mode a killed process loses nothing by this, and a power cut at most the newest events.
+    connection.execute("pragma synchronous = normal")

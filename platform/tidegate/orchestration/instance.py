@@ -1,0 +1,77 @@
+"""The Dagster instance of a Tidegate home: its folder, its dagster.yaml, and opening it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import yaml
+from dagster import DagsterInstance
+
+from tidegate.errors import TidegateError
+from tidegate.lake.locks import HeldElsewhereError, file_lock
+from tidegate.settings import Settings
+
+# Events of one batch are written together; a run of 365 days times 60 checks stays in a handful of batches.
+EVENT_BATCH_SIZE = "5000"
+
+# Making an instance takes a second or two, opening one a tenth of that.
+OPENING_POLL_SECONDS = 0.05
+
+
+def instance_config(settings: Settings) -> dict[str, object]:
+    """What dagster.yaml says for an embedded home: SQLite under the home, no telemetry, a queue of runs."""
+    return {
+        "telemetry": {"enabled": False},
+        # No sign-up dialog in front of the first look at the graph.
+        "nux": {"enabled": False},
+        "event_log_storage": {
+            "module": "tidegate.orchestration.event_log",
+            "class": "BatchingSqliteEventLogStorage",
+            "config": {"base_dir": str(settings.dagster_home / "history" / "runs")},
+        },
+        "concurrency": {
+            # A run uses every core through DuckDB; more at once would only wait for each other's leases.
+            "runs": {"max_concurrent_runs": 2},
+        },
+    }
+
+
+def prepare_instance(settings: Settings) -> Path:
+    """Write the home's dagster.yaml and point this process at it. Returns the instance's folder.
+
+    A dagster.yaml that is already there is left alone: who deploys to more machines owns theirs.
+    """
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        draft = config.with_suffix(f".{os.getpid()}")
+        draft.write_text(yaml.safe_dump(instance_config(settings), sort_keys=False))
+        draft.replace(config)
+    os.environ["DAGSTER_HOME"] = str(home)
+    batch_events()
+    return home
+
+
+def batch_events() -> None:
+    """Have this process and its children write events in batches, unless the environment says otherwise."""
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH_SIZE)
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """The home's instance, made on first use. Raises TidegateError when another process is making it for too long."""
+    prepare_instance(settings)
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    lock = settings.scratch / "dagster-instance.lock"
+    deadline = time.monotonic() + settings.lake_patience
+    try:
+        # Two processes that make Dagster's SQLite files at once stamp them twice, and nobody can open them ever after.
+        with file_lock(lock, deadline, OPENING_POLL_SECONDS):
+            return DagsterInstance.get()
+    except HeldElsewhereError as error:
+        raise TidegateError(
+            f"{error.holder or 'Another process'} has been opening Dagster's instance in {settings.dagster_home} for "
+            f"{settings.lake_patience:g} s. Nothing was run. Let that process end, or stop it, and run this again."
+        ) from error

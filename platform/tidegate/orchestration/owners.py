@@ -1,0 +1,17 @@
+"""Who owns an asset, as Dagster writes owners: an email address, or a team."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from tidegate.contract.model import Contract
+
+
+def owners_of(contracts: Iterable[Contract]) -> list[str]:
+    """The owners of these contracts, each once."""
+    return sorted({_owner(contract.owner) for contract in contracts if contract.owner})
+
+
+def _owner(name: str) -> str:
+    return name if "@" in name else "team:" + re.sub(r"[^A-Za-z0-9_-]+", "-", name)

@@ -1,0 +1,170 @@
+"""The raw layer: per source one step, per region one asset, each with a check per quality dimension.
+
+Capturing, judging and committing are intake's; here its reports become Dagster's events.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from tidegate.contract.assess import rule_groups
+from tidegate.contract.model import CheckOutcome, Contract, Region
+from tidegate.home import Home
+from tidegate.intake.load import DeliveryReport, load_deliveries
+from tidegate.lake.connect import Lake
+from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
+from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.owners import owners_of
+from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
+from tidegate.orchestration.preview import preview_of
+
+SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
+
+
+def raw_key(source: str, region: str) -> dg.AssetKey:
+    return dg.AssetKey(["raw", source, region])
+
+
+def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
+    """All regions of one source: one step, so that a day of many regions is one read and one commit."""
+
+    @dg.multi_asset(
+        name=f"raw_{contract.source}",
+        description=f"Captures, judges and commits deliveries of {contract.source}.",
+        specs=[_asset_spec(home, contract, region) for region in contract.regions],
+        check_specs=[spec for region in contract.regions for spec in _check_specs(home, contract, region)],
+        can_subset=True,
+        backfill_policy=chunked_backfills(home.settings),
+    )
+    def load_source(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        window = window_of(context)
+        regions = _selected_regions(context, contract)
+        with told_to_people(), home.lake() as lake:
+            reports = load_deliveries(lake, contract, window, regions, places=home.places, run_id=context.run.run_id)
+            checks = [result for report in reports for result in _day_checks(report)]
+            if _no_day_is_sound(context, reports):
+                report_checks(context, checks)
+                raise dg.Failure(
+                    "\n".join(str(report.rejection) for report in reports if report.rejection), allow_retries=False
+                )
+            for region, of_region in _by_region(reports).items():
+                figures = {report.day: _figures(report) for report in of_region}
+                shown = _preview(lake, contract, region, window.days[-1])
+                figures[window.days[-1]] |= shown
+                add_day_metadata(context, raw_key(contract.source, region), figures)
+        for key in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=key)
+        report_checks(context, checks)
+        yield from checks_done(context)
+
+    return load_source
+
+
+def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        raw_key(contract.source, region.name),
+        description=f"{contract.description}\n\nAccepted rows of `{contract.source}` delivered by `{region.name}`, "
+        f"one partition a delivery's day. Contract: `{contract.label}`, version {contract.version}.",
+        group_name="raw",
+        kinds={"duckdb", region.format or "csv"},
+        owners=owners_of([contract]),
+        tags={"source": contract.source, "region": region.name, "layer": "raw"},
+        metadata={
+            "dagster/column_schema": _column_schema(contract),
+            "dagster/table_name": f"lake.raw.{contract.source}",
+            "contract": contract.label,
+        },
+        partitions_def=daily_partitions(home.settings),
+        skippable=True,
+    )
+
+
+def _column_schema(contract: Contract) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.sql_type,
+                column.description,
+                constraints=dg.TableColumnConstraints(
+                    nullable=not column.required, unique=contract.key == (column.name,)
+                ),
+            )
+            for column in contract.columns
+        ]
+    )
+
+
+def _check_specs(home: Home, contract: Contract, region: Region) -> Iterator[dg.AssetCheckSpec]:
+    for group in rule_groups(contract):
+        yield dg.AssetCheckSpec(
+            group.name,
+            asset=raw_key(contract.source, region.name),
+            description=group.description,
+            blocking=group.blocking,
+            partitions_def=daily_partitions(home.settings),
+            metadata={"dimension": group.dimension},
+        )
+
+
+def _day_checks(report: DeliveryReport) -> Iterator[DayCheck]:
+    for outcome in report.checks:
+        yield DayCheck(
+            key=dg.AssetCheckKey(raw_key(report.source, report.region), outcome.name),
+            day=report.day,
+            passed=outcome.passed,
+            # The UI shows a passed check by the severity that it would have failed with.
+            severity=SEVERITIES["error" if outcome.passed and outcome.blocking else outcome.severity],
+            blocking=outcome.blocking,
+            description=outcome.observed if outcome.passed else outcome.description,
+            metadata=_check_metadata(outcome),
+        )
+
+
+def _check_metadata(outcome: CheckOutcome) -> Mapping[str, Any]:
+    return {"dimension": outcome.dimension, "observed": outcome.observed}
+
+
+def _selected_regions(context: dg.AssetExecutionContext, contract: Contract) -> list[str]:
+    """The regions to load; one of which only a check was selected is judged again, which changes nothing."""
+    keys = context.selected_asset_keys | {check.asset_key for check in context.selected_asset_check_keys}
+    return [region.name for region in contract.regions if raw_key(contract.source, region.name) in keys]
+
+
+def _no_day_is_sound(context: dg.AssetExecutionContext, reports: Sequence[DeliveryReport]) -> bool:
+    """Log every delivery that was not accepted; true if none of the run's days has all of its regions."""
+    refused = [report for report in reports if report.rejection]
+    for report in refused:
+        context.log.error(report.rejection)
+    return {report.day for report in reports} == {report.day for report in refused}
+
+
+def _by_region(reports: Sequence[DeliveryReport]) -> dict[str, list[DeliveryReport]]:
+    by_region: dict[str, list[DeliveryReport]] = defaultdict(list)
+    for report in reports:
+        by_region[report.region].append(report)
+    return by_region
+
+
+def _figures(report: DeliveryReport) -> dict[str, Any]:
+    share = 100 * report.rows_quarantined / report.rows_read if report.rows_read else 0.0
+    figures: dict[str, Any] = {
+        "status": report.status,
+        "rows_read": report.rows_read,
+        "rows_quarantined": report.rows_quarantined,
+        "quarantined_percent": round(share, 2),
+        "quarantined_by_reason": dg.MetadataValue.json(dict(report.reasons)),
+        "fingerprint": report.fingerprint or "",
+    }
+    if report.rejection:
+        # The rows of an earlier delivery may still be there, so nothing is said of their number.
+        return {**figures, "rejection": report.rejection}
+    return {**figures, "dagster/partition_row_count": report.rows_loaded}
+
+
+def _preview(lake: Lake, contract: Contract, region: str, day: dt.date) -> Mapping[str, Any]:
+    columns = [column.name for column in contract.columns]
+    return preview_of(lake, ("raw", contract.source), columns, {"_delivered_on": day, "_region": region})

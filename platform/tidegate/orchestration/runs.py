@@ -1,0 +1,144 @@
+"""Running the daily job in this process: one window as one run, or a backfill as a run per chunk.
+
+The command line's `run` and `backfill` are this; the UI and `dagster job execute` launch the very same job. What a
+run published is read from the ledger, never guessed from its exit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+import dagster as dg
+from dagster import DagsterInstance, ExecuteInProcessResult, RunsFilter
+from dagster_shared.error import SerializableErrorInfo
+
+from tidegate.home import Home
+from tidegate.lake.gate import closed_gates
+from tidegate.lake.ledger import days_published_by
+from tidegate.lake.promote import days_to_restate
+from tidegate.orchestration.definitions import DAILY_JOB, build_definitions
+from tidegate.orchestration.instance import open_instance
+from tidegate.orchestration.partitions import partition_tags
+from tidegate.orchestration.run_ledger import enter_finished_runs
+from tidegate.window import Window, windows_of
+
+BACKFILL_TAG = "tidegate/backfill"
+BACKFILL_DAYS_TAG = "tidegate/backfill_days"
+REASON_TAG = "tidegate/reason"
+RESTATEMENT = "restatement"
+
+# The run's own log is in Dagster's event log; what a person reads in the terminal is the outcome.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What one run did. `held` says in sentences why each unpublished day was not published."""
+
+    run_id: str
+    window: Window
+    published: tuple[dt.date, ...]
+    held: Mapping[dt.date, tuple[str, ...]] = field(default_factory=dict)
+    restates: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.held
+
+
+@dataclass
+class Runner:
+    """Runs windows of one home, in this process, against its Dagster instance."""
+
+    home: Home
+    instance: DagsterInstance
+
+    @classmethod
+    def open(cls, home: Home) -> Self:
+        return cls(home, open_instance(home.settings))
+
+    @cached_property
+    def _job(self) -> dg.JobDefinition:
+        return build_definitions(home=self.home).resolve_job_def(DAILY_JOB)
+
+    def run(self, window: Window, tags: Mapping[str, str] | None = None) -> RunOutcome:
+        """Run the daily job over `window` as one run."""
+        result = self._job.execute_in_process(
+            instance=self.instance,
+            tags={**partition_tags(window), **(tags or {})},
+            run_config=QUIET,
+            raise_on_error=False,
+        )
+        return self._outcome(window, result)
+
+    def run_and_restate(self, window: Window) -> Iterator[RunOutcome]:
+        """Run `window` as one run, then restate the days that its deliveries touched."""
+        yield self.run(window)
+        yield from self.restate()
+
+    def backfill(self, window: Window, *, resume: bool = False) -> Iterator[RunOutcome]:
+        """Run `window` in chunks, one run each, yielding each outcome; then restate the days they touched.
+
+        `resume` goes on with the newest backfill of the same days, leaving out those that it published.
+        """
+        backfill_id = self._newest_backfill(window) if resume else None
+        done = self._published_in(backfill_id, window) if backfill_id else set()
+        tags = {BACKFILL_TAG: backfill_id or uuid.uuid4().hex[:8], BACKFILL_DAYS_TAG: str(window)}
+        for part in windows_of([day for day in window.days if day not in done]):
+            for chunk in part.chunks(self.home.settings.chunk_days):
+                yield self.run(chunk, tags)
+        yield from self.restate(tags)
+
+    def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
+        """Rebuild and publish the days that deliveries of other days touched since they were built."""
+        with self.home.lake() as lake:
+            days = days_to_restate(lake.con, self.home.gate_requirements)
+        for part in windows_of(days):
+            for chunk in part.chunks(self.home.settings.chunk_days):
+                yield self.run(chunk, {**(tags or {}), REASON_TAG: RESTATEMENT})
+
+    def _newest_backfill(self, window: Window) -> str | None:
+        runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_DAYS_TAG: str(window)}), limit=1)
+        return runs[0].tags[BACKFILL_TAG] if runs else None
+
+    def _published_in(self, backfill_id: str, window: Window) -> set[dt.date]:
+        runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_TAG: backfill_id}))
+        with self.home.lake() as lake:
+            return days_published_by(lake.con, [run.run_id for run in runs], window)
+
+    def _outcome(self, window: Window, result: ExecuteInProcessResult) -> RunOutcome:
+        with self.home.lake() as lake:
+            enter_finished_runs(self.instance, lake)
+            published = days_published_by(lake.con, [result.run_id], window)
+            closed = closed_gates(lake.con, window, self.home.gate_requirements)
+        told, crashes = _failures(result)
+        unpublished = [day for day in window.days if day not in published]
+        held = {day: (*crashes, *(closed.get(day) or told)) for day in unpublished}
+        restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
+        return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates)
+
+
+def _failures(result: ExecuteInProcessResult) -> tuple[list[str], list[str]]:
+    """What failed steps told of their own accord, and what broke the others."""
+    told, crashes = [], []
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                told.append(data.user_failure_data.description)
+            else:
+                cause = _cause(data.error)
+                crashes.append(f"Step {event.step_key} failed: {cause} See run {result.run_id} in the UI.")
+    return told, crashes
+
+
+def _cause(error: SerializableErrorInfo | None) -> str:
+    """The words of the error that began it; Dagster wraps it in its own."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "unknown error."

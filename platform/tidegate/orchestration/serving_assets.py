@@ -1,0 +1,117 @@
+"""The serving layer: what consumers read. One step moves all marts of the good days at once and holds the others.
+
+The gate itself is the lake's and asks the ledger, so this step needs to trust nobody who launched it.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from tidegate.home import Home
+from tidegate.lake.connect import Lake
+from tidegate.lake.gate import Mart
+from tidegate.lake.ledger import Publication
+from tidegate.lake.promote import Promotion, promote
+from tidegate.orchestration.day_events import add_day_metadata, report_materializations
+from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
+from tidegate.orchestration.preview import preview_of
+from tidegate.window import Window
+
+
+def serving_key(mart: str) -> dg.AssetKey:
+    return dg.AssetKey(["serving", mart])
+
+
+def build_serving_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
+    """One asset per daily mart, moved together: a reader sees all marts of a day before or after, never between."""
+
+    marts = home.gate_requirements.marts
+
+    @dg.multi_asset(
+        name="promote",
+        description="Publishes the days whose gate is open, all marts in one transaction; holds the others.",
+        specs=[_asset_spec(home, mart, owners) for mart in marts],
+        can_subset=False,
+        backfill_policy=chunked_backfills(home.settings),
+    )
+    def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        window = window_of(context)
+        with told_to_people(), home.lake() as lake:
+            promotion = promote(lake, window, home.gate_requirements, context.run.run_id)
+            figures = _figures_by_mart(lake, marts, promotion)
+            if promotion.held:
+                _materialize_good_days(context, figures)
+                raise dg.Failure(_why_held(window, promotion), allow_retries=False)
+            for mart in marts:
+                add_day_metadata(context, serving_key(mart.name), figures[mart.name])
+        for mart in marts:
+            yield dg.MaterializeResult(asset_key=serving_key(mart.name))
+
+    return promote_days
+
+
+def _asset_spec(home: Home, mart: Mart, owners: list[str]) -> dg.AssetSpec:
+    node = next(n for n in home.dbt.manifest()["nodes"].values() if n["name"] == mart.name)
+    columns = [dg.TableColumn(c["name"], c["data_type"], c["description"]) for c in node["columns"].values()]
+    return dg.AssetSpec(
+        serving_key(mart.name),
+        deps=[dg.AssetKey(["marts", mart.name])],
+        description=f"{node['description']}\n\nAs consumers read it: only days that passed every blocking check.",
+        group_name="serving",
+        kinds={"duckdb"},
+        owners=owners,
+        tags={"layer": "serving"},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/table_name": f"lake.serving.{mart.name}",
+        },
+        partitions_def=daily_partitions(home.settings),
+    )
+
+
+def _figures_by_mart(
+    lake: Lake, marts: tuple[Mart, ...], promotion: Promotion
+) -> dict[str, dict[dt.date, dict[str, Any]]]:
+    """What was published of each mart on each day; on the newest day, some of its rows as well."""
+    figures: dict[str, dict[dt.date, dict[str, Any]]] = {mart.name: {} for mart in marts}
+    for day, publications in promotion.published.items():
+        for publication in publications:
+            figures[publication.mart][day] = _figures(publication)
+    for mart in marts if promotion.published else ():
+        newest = max(promotion.published)
+        figures[mart.name][newest] |= preview_of(lake, ("serving", mart.name), [], {mart.day_column: newest})
+    return figures
+
+
+def _figures(publication: Publication) -> dict[str, Any]:
+    return {
+        "dagster/partition_row_count": publication.rows,
+        "content_hash": publication.content_hash,
+        "publication": publication.publication_id,
+        "lake_snapshot": publication.lake_snapshot,
+    }
+
+
+def _materialize_good_days(
+    context: dg.AssetExecutionContext, figures: Mapping[str, Mapping[dt.date, Mapping[str, Any]]]
+) -> None:
+    """Record the published days one by one, since the step will fail for the held ones."""
+    report_materializations(
+        context,
+        [
+            dg.AssetMaterialization(serving_key(mart), partition=day.isoformat(), metadata=metadata)
+            for mart, by_day in figures.items()
+            for day, metadata in by_day.items()
+        ],
+    )
+
+
+def _why_held(window: Window, promotion: Promotion) -> str:
+    held = "\n".join(f"{day} is held: {' '.join(reasons)}" for day, reasons in sorted(promotion.held.items()))
+    return (
+        f"{len(promotion.held)} of {len(window.days)} days of {window} not published; "
+        f"consumers keep the last good version of each.\n{held}"
+    )

@@ -1,0 +1,119 @@
+"""Every setting, each an environment variable with a default.
+
+Reading the environment and `.env` happens here and nowhere else. docs/settings.md is made from the class below:
+`python -m tidegate.settings > docs/settings.md`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# platform/tidegate/settings.py → the checkout that holds contracts/ and dbt_project/.
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def _default_threads() -> int:
+    return os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """Settings of one Tidegate home. Field `x` is the environment variable `TIDEGATE_X`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEGATE_", env_file=".env", extra="ignore", frozen=True, validate_default=True
+    )
+
+    home: Path = Field(Path(".tidegate"), description="Where all state lives, Dagster's included.")
+    landing: str = Field("", description="Folder or URL that deliveries arrive in. Default: `landing` in the home.")
+    archive: str = Field("", description="Folder or URL of the archive. Default: `archive` in the home.")
+    contracts: Path = Field(CHECKOUT / "contracts", description="Folder of the sources' ODCS contracts.")
+    dbt_project: Path = Field(CHECKOUT / "dbt_project", description="Folder of the dbt project.")
+    start_date: dt.date = Field(dt.date(2024, 1, 1), description="First daily partition.")
+    lake_catalog: str = Field(
+        "",
+        description="DuckLake catalog: `sqlite:<file>` or `postgres:<libpq settings>`; a password belongs in "
+        "`PGPASSWORD`. Default: a SQLite file in the home.",
+    )
+    lake_data: str = Field("", description="Folder or `s3://` URL of the lake's data. Default: in the home.")
+    chunk_days: int = Field(31, ge=1, description="Partitions per run in a backfill.")
+    threads: int = Field(
+        default_factory=_default_threads, ge=1, description="DuckDB threads per process. Default: one per core."
+    )
+    memory_limit: str = Field("2500MB", description="DuckDB memory per connection; beyond it, work spills to disk.")
+    lake_patience: float = Field(
+        120.0, gt=0, description="Seconds to wait for another writer of the same partition before giving up."
+    )
+    snapshot_days: int = Field(30, ge=0, description="Days of lake snapshots that maintenance keeps.")
+
+    @field_validator("home", "contracts", "dbt_project")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _fill_locations(self) -> Self:
+        defaults = {
+            "landing": str(self.home / "landing"),
+            "archive": str(self.home / "archive"),
+            "lake_catalog": f"sqlite:{self.home / 'lake' / 'catalog.sqlite'}",
+            "lake_data": str(self.home / "lake" / "data"),
+        }
+        for name, value in defaults.items():
+            if not getattr(self, name):
+                # The model is frozen for its users; this is still its construction.
+                object.__setattr__(self, name, value)
+        return self
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def scratch(self) -> Path:
+        """Where DuckDB spills and dbt keeps its target; safe to delete at any time nothing runs."""
+        return self.home / "scratch"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process's environment, with `overrides` by field name."""
+    return Settings(**overrides)  # type: ignore[arg-type]
+
+
+def settings_page() -> str:
+    """docs/settings.md: every setting in one table."""
+    rows = [
+        f"| `TIDEGATE_{name.upper()}` | {_shown_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Every setting is an environment variable; a `.env` file in the working directory is read as well, and",
+            "the environment wins. Secrets are no settings: `PGPASSWORD`, `AWS_SECRET_ACCESS_KEY` and their like",
+            "stay in the environment, under the names their own clients give them.",
+            "",
+            "| variable | default | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _shown_default(default: object) -> str:
+    if isinstance(default, Path) and default.is_relative_to(CHECKOUT):
+        return f"`{default.relative_to(CHECKOUT)}` of the checkout"
+    # An empty text, or none at all, is filled in from the home or the machine; the description says how.
+    is_shown = isinstance(default, str | int | float | dt.date | Path) and default != ""
+    return f"`{default}`" if is_shown else "see right"
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")

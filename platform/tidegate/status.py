@@ -1,0 +1,75 @@
+"""How things stand, from the ledger: what was delivered, published, held and quarantined, and the newest runs.
+
+Printing belongs to `console`; what closes a gate belongs to `lake.gate`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.home import Home
+from tidegate.intake.quarantine import list_quarantine
+from tidegate.lake import ledger
+from tidegate.lake.connect import Lake
+from tidegate.lake.gate import closed_gates
+from tidegate.lake.promote import days_to_restate
+from tidegate.window import ONE_DAY, Window
+
+RECENT_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Status:
+    """One look at the home. `held` are days that were delivered and are not published in their newest state."""
+
+    published_days: int
+    newest_published_day: dt.date | None
+    verdicts: Mapping[str, int]
+    quarantined: Sequence[tuple[str, str, int]]
+    held: Mapping[dt.date, Sequence[str]]
+    stale_days: Sequence[dt.date]
+    recent_runs: Sequence[tuple[Any, ...]]
+
+
+def read_status(home: Home) -> Status:
+    """One look at the home's ledger."""
+    with home.lake() as lake:
+        con = lake.con
+        return Status(
+            published_days=len(ledger.published_days(con)),
+            newest_published_day=ledger.newest_published_day(con),
+            verdicts=ledger.deliveries_by_verdict(con),
+            quarantined=_quarantined(lake),
+            held=_held_days(con, home),
+            stale_days=days_to_restate(con, home.gate_requirements),
+            recent_runs=_recent_runs(con),
+        )
+
+
+def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
+    days = ledger.delivered_days(con)
+    if not days:
+        return {}
+    window = Window(days[0], days[-1] + ONE_DAY)
+    closed = closed_gates(con, window, home.gate_requirements)
+    return {day: why for day, why in closed.items() if day in days}
+
+
+def _quarantined(lake: Lake) -> list[tuple[str, str, int]]:
+    rows: Counter[tuple[str, str]] = Counter()
+    for count in list_quarantine(lake):
+        rows[count.source, count.reason] += count.rows
+    return [(source, reason, total) for (source, reason), total in sorted(rows.items())]
+
+
+def _recent_runs(con: DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return con.execute(
+        "select left(run_id, 8), job, partition_from, partition_to, status, round(seconds, 1), rows_loaded "
+        f"from ops.pipeline_runs order by started_at desc limit {RECENT_RUNS}"
+    ).fetchall()

@@ -1,0 +1,44 @@
+"""`make run`: the demo shop from landing to published figures, and what to look at next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tidegate import console
+from tidegate.demo.dirt import DirtKind
+from tidegate.demo.shop import write_shop
+from tidegate.home import Home
+from tidegate.lake.query import run_query
+from tidegate.orchestration.runs import Runner
+from tidegate.settings import Settings
+from tidegate.status import read_status
+from tidegate.window import ONE_DAY, Window
+
+DAYS = 14
+ORDERS_PER_DAY = 300
+SEED = 7
+
+NEWEST_DAYS = """
+select order_date, total_orders, gross_revenue, returned_amount, net_revenue, unique_customers
+from serving.daily_sales order by order_date desc limit 7
+"""
+
+
+def show_tour(settings: Settings) -> bool:
+    """Run the demo shop and print its figures. True when exactly the day with the spoiled delivery is held."""
+    home = Home(settings)
+    first = settings.start_date
+    shop = write_shop(Path(settings.landing), first_day=first, days=DAYS, orders_per_day=ORDERS_PER_DAY, seed=SEED)
+    console.heading(f"A shop in four regions delivered {shop.lines:,} order lines for {DAYS} days")
+    console.say(f"They are in {settings.landing}, with the dirt that real files have.")
+
+    window = Window(first, first + ONE_DAY * DAYS)
+    outcomes = console.show_progress(Runner.open(home).backfill(window), window)
+    console.heading("Published: the newest days of serving.daily_sales")
+    console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")
+    console.heading("Kept out")
+    console.print_status(read_status(home))
+    console.print_next_steps()
+
+    spoiled = {dirt.day for dirt in shop.dirt if dirt.kind is DirtKind.REJECTED}
+    return spoiled == {day for outcome in outcomes for day in outcome.held}

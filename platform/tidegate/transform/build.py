@@ -1,0 +1,254 @@
+"""Building a window of days with dbt: models, then tests, each failing test traced to its days.
+
+All of it goes into the ledger. A failing test keeps no model or day from being built: whether a day may be
+published is for the gate to ask the ledger. What is in the models belongs to dbt_project, when to build to the
+callers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import time
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake import ledger
+from tidegate.lake.connect import Lake, is_conflict
+from tidegate.lake.lease import CANDIDATES, lease
+from tidegate.lake.ledger import CheckRecord
+from tidegate.settings import Settings
+from tidegate.transform.invoke import NodeResult, OnEvent, run_nodes
+from tidegate.transform.marts import Graph, Model, Test
+from tidegate.transform.project import DbtProject
+from tidegate.transform.tables import create_missing_tables, rows_by_day
+from tidegate.window import Window
+
+
+@dataclass(frozen=True)
+class ModelOutcome:
+    """What became of a model: `success`, `error`, or `skipped` behind an error; and its rows by day."""
+
+    unique_id: str
+    name: str
+    asset: str
+    status: str
+    message: str
+    rows: Mapping[dt.date, int]
+
+
+@dataclass(frozen=True)
+class TestOutcome:
+    """What a test found: its failed days with the rows that failed, None where it could not run.
+
+    `failures` is empty when the test passed; `severity` is `error` or `warning`.
+    """
+
+    __test__ = False  # not one of pytest's
+
+    unique_id: str
+    name: str
+    asset: str
+    severity: str
+    blocking: bool
+    dimension: str
+    description: str
+    message: str
+    failures: Mapping[dt.date, int | None]
+
+    @property
+    def failed_days(self) -> frozenset[dt.date]:
+        return frozenset(self.failures)
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """What a build did to its window. Its days are built when none of its models failed."""
+
+    build_id: str
+    window: Window
+    models: Mapping[str, ModelOutcome]
+    tests: tuple[TestOutcome, ...]
+
+    @property
+    def failed_models(self) -> tuple[ModelOutcome, ...]:
+        return tuple(model for model in self.models.values() if model.status == "error")
+
+    @property
+    def built_models(self) -> tuple[ModelOutcome, ...]:
+        return tuple(model for model in self.models.values() if model.status == "success")
+
+
+@dataclass(frozen=True)
+class _Build:
+    """What one build works on."""
+
+    project: DbtProject
+    lake: Lake
+    window: Window
+    run_id: str
+    on_event: OnEvent | None
+    build_id: str
+    models: tuple[Model, ...]
+    tests: tuple[Test, ...]
+
+
+def build_window(
+    settings: Settings,
+    lake: Lake,
+    window: Window,
+    *,
+    run_id: str,
+    nodes: Collection[str] | None = None,
+    on_event: OnEvent | None = None,
+) -> BuildResult:
+    """Build and test the window: everything, or exactly the models and tests `nodes` by dbt's unique ids.
+
+    Models overwrite the window's days and no others, under the lease `candidates`. `on_event` gets dbt's events
+    as they happen, on a thread of dbt's; those of tracing a failing test to its days are left out. Failing
+    models and tests are in the result. Raises LakeBusyError when another build has one of the days for too
+    long, and TidegateError when dbt does not start.
+    """
+    project = DbtProject(settings)
+    graph = Graph(project.manifest())
+    models = tuple(model for model in graph.models.values() if nodes is None or model.unique_id in nodes)
+    tests = tuple(test for test in graph.tests.values() if nodes is None or test.unique_id in nodes)
+    build = _Build(project, lake, window, run_id, on_event, uuid.uuid4().hex, models, tests)
+    with lease(lake.config, CANDIDATES, window.days, run_id):
+        create_missing_tables(lake, graph, models)
+        names = [model.name for model in models]
+        lake.unit_of_work(lambda con: ledger.begin_build(con, build.build_id, window.days, names, run_id))
+        try:
+            result = _run(build)
+        except BaseException:
+            lake.unit_of_work(lambda con: ledger.finish_build(con, build.build_id, window.days))
+            raise
+        lake.unit_of_work(lambda con: _record(con, result, run_id))
+    return result
+
+
+def _run(build: _Build) -> BuildResult:
+    of_models = _run_models(build)
+    missed = {unique_id for unique_id, result in of_models.items() if not result.good}
+    built = [model for model in build.models if model.unique_id not in missed]
+    rows = rows_by_day(build.lake.con, built, build.window)
+    # A test on a model that was not built would judge the rows of an earlier build.
+    tests = [test for test in build.tests if missed.isdisjoint(test.parents)]
+    of_tests = _run_tests(build, tests, build.window, build.on_event)
+    failed = [test for test in tests if not of_tests[test.unique_id].good]
+    days = _trace(build, failed, build.window, of_tests)
+    return BuildResult(
+        build.build_id,
+        build.window,
+        {
+            model.unique_id: _model_outcome(model, of_models[model.unique_id], rows.get(model.unique_id, {}))
+            for model in build.models
+        },
+        tuple(_test_outcome(test, of_tests[test.unique_id], days.get(test.unique_id, {})) for test in tests),
+    )
+
+
+def _run_models(build: _Build) -> dict[str, NodeResult]:
+    """Run the models, and again those that another writer's commit came before, with what they skipped."""
+    deadline = time.monotonic() + build.lake.config.patience
+    results: dict[str, NodeResult] = {}
+    pending = list(build.models)
+    while pending:
+        # dbt does not repeat a transaction, so where another's commit fails it, nobody else writes meanwhile.
+        with build.lake.turn():
+            fqns = [model.fqn for model in pending]
+            results |= run_nodes(build.project, build.lake.config, "run", fqns, build.window, build.on_event)
+        pending = [model for model in build.models if not results[model.unique_id].good]
+        conflicts = [model for model in pending if _is_conflict(results[model.unique_id])]
+        if not conflicts or time.monotonic() > deadline:
+            break
+        time.sleep(random.uniform(0, 0.5))  # noqa: S311 - not for secrets
+    return results
+
+
+def _is_conflict(result: NodeResult) -> bool:
+    return is_conflict(duckdb.Error(result.message))
+
+
+def _run_tests(
+    build: _Build, tests: Collection[Test], window: Window, on_event: OnEvent | None
+) -> dict[str, NodeResult]:
+    return run_nodes(build.project, build.lake.config, "test", [test.fqn for test in tests], window, on_event)
+
+
+def _trace(
+    build: _Build, failed: Collection[Test], window: Window, results: Mapping[str, NodeResult]
+) -> dict[str, dict[dt.date, int | None]]:
+    """The days of `window` on which each of the tests that fail over it fails, with their failing rows.
+
+    Halves are tried on their own, down to the failing days: two short runs of these tests for each halving. A
+    test that fails over a window and over neither half of it, for two rows of different days that must not
+    both be there, fails on all of its days.
+    """
+    if not failed:
+        return {}
+    days: dict[str, dict[dt.date, int | None]] = {test.unique_id: {} for test in failed}
+    for half in window.halves() if len(window.days) > 1 else ():
+        of_half = _run_tests(build, failed, half, None)
+        failed_in_half = [test for test in failed if not of_half[test.unique_id].good]
+        for unique_id, found in _trace(build, failed_in_half, half, of_half).items():
+            days[unique_id] |= found
+    return {
+        unique_id: found or dict.fromkeys(window.days, results[unique_id].failures) for unique_id, found in days.items()
+    }
+
+
+def _model_outcome(model: Model, result: NodeResult, rows: Mapping[dt.date, int]) -> ModelOutcome:
+    return ModelOutcome(model.unique_id, model.name, model.asset, result.status, result.message, rows)
+
+
+def _test_outcome(test: Test, result: NodeResult, failures: Mapping[dt.date, int | None]) -> TestOutcome:
+    return TestOutcome(
+        unique_id=test.unique_id,
+        name=test.name,
+        asset=test.asset,
+        severity=test.severity,
+        blocking=test.blocking,
+        dimension=test.dimension,
+        description=test.description,
+        message=result.message,
+        failures=failures,
+    )
+
+
+def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str) -> None:
+    failed_days = result.window.days if result.failed_models else []
+    ledger.finish_build(con, result.build_id, failed_days)
+    ledger.record_checks(con, _check_records(result, run_id))
+
+
+def _check_records(result: BuildResult, run_id: str) -> list[CheckRecord]:
+    """One result a test and day."""
+    now = ledger.utc_now()
+    return [
+        CheckRecord(
+            check_name=test.name,
+            asset=test.asset,
+            partition_day=day,
+            passed=day not in test.failures,
+            blocking=test.blocking,
+            severity=test.severity,
+            dimension=test.dimension,
+            observed=_observed(test, day),
+            description=test.description,
+            run_id=run_id,
+            subject=result.build_id,
+            checked_at=now,
+        )
+        for test in result.tests
+        for day in result.window.days
+    ]
+
+
+def _observed(test: TestOutcome, day: dt.date) -> str:
+    rows = test.failures.get(day, 0)
+    return test.message if rows is None else f"{rows:,} failing row{'' if rows == 1 else 's'}"

@@ -1,0 +1,91 @@
+"""Calling dbt inside this process, with the manifest already parsed.
+
+Which nodes to run, and what their results mean, belongs to `build`.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tidegate.errors import TidegateError
+from tidegate.lake.connect import LakeConfig
+from tidegate.transform.project import DbtProject, quiet_arguments
+from tidegate.window import Window
+
+if TYPE_CHECKING:
+    from dbt_common.events.base_types import EventMsg
+
+OnEvent = Callable[["EventMsg"], None]
+
+# dbt keeps its flags, adapter and invocation id in globals of the process.
+_ONE_CALL_AT_A_TIME = threading.Lock()
+
+# Nothing is read back from run_results.json, and the models that run list their schemas themselves.
+RUN_ARGUMENTS = ("--no-write-json", "--no-populate-cache")
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """dbt's result of one model or test. `failures` is the number of rows that a test found."""
+
+    unique_id: str
+    status: str
+    message: str
+    failures: int | None
+
+    @property
+    def good(self) -> bool:
+        return self.status in ("success", "pass")
+
+
+def run_nodes(
+    project: DbtProject,
+    lake: LakeConfig,
+    command: str,
+    fqns: Iterable[Sequence[str]],
+    window: Window,
+    on_event: OnEvent | None = None,
+) -> dict[str, NodeResult]:
+    """`dbt run` or `dbt test` of exactly these nodes over the window.
+
+    What fails is in the results. Raises TidegateError when dbt does not start.
+    """
+    nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
+    if not nodes:
+        return {}
+    arguments = [command, "--select", *nodes, "--indirect-selection", "empty", *RUN_ARGUMENTS]
+    results = _call(project, arguments, variables(window, lake), on_event).results
+    return {result.node.unique_id: _node_result(result) for result in results}
+
+
+def variables(window: Window, lake: LakeConfig) -> dict[str, str]:
+    """The dbt variables of a run."""
+    from tidegate.transform.lake_plugin import lake_as_text
+
+    return {"window_start": str(window.start), "window_end": str(window.end), "lake": lake_as_text(lake)}
+
+
+def _call(project: DbtProject, arguments: Sequence[str], variables: dict[str, str], on_event: OnEvent | None) -> Any:
+    # dbt takes a second to import.
+    from dbt.cli.main import dbtRunner
+    from dbt_common.exceptions import DbtBaseException
+
+    quiet = quiet_arguments(project.folder, project.target)
+    with _ONE_CALL_AT_A_TIME:
+        runner = dbtRunner(project.load_manifest(), callbacks=[on_event] if on_event else [])
+        outcome = runner.invoke([*arguments, *quiet, "--vars", json.dumps(variables)])
+    if isinstance(outcome.exception, DbtBaseException):
+        raise TidegateError(
+            f"dbt {arguments[0]} did not start: {outcome.exception}\nNothing more was built."
+        ) from outcome.exception
+    if outcome.exception:
+        raise outcome.exception
+    return outcome.result
+
+
+def _node_result(result: Any) -> NodeResult:
+    return NodeResult(result.node.unique_id, str(result.status), result.message or "", result.failures)

@@ -1,0 +1,69 @@
+"""The lake on dbt's own DuckDB connection, attached exactly as everywhere else in Tidegate.
+
+dbt-duckdb loads this module by the name that dbt_project/profiles.yml gives. Where the lake is comes with
+the profile; what is in it is no business of this module.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.connect import CONNECTION_CONFIG, LakeConfig, attach_statements, load_extension
+from tidegate.lake.sql import literal
+from tidegate.settings import load_settings
+
+# A year's partitions written at once. With the default of 100, DuckDB closes and reopens files: 429 files in
+# 6.2 s instead of 369 in 3.8 s for 7.3 million lines. Sorting by day first took 9.7 s.
+OPEN_PARTITIONS = 400
+
+
+def lake_as_text(config: LakeConfig) -> str:
+    """`config` as the one string that a dbt variable can carry. It holds no secret."""
+    return json.dumps(dataclasses.asdict(config), default=str)
+
+
+def lake_of_text(text: str) -> LakeConfig:
+    """The lake that `lake_as_text` wrote, or that of this process's settings when there is no text."""
+    if not text:
+        return LakeConfig.of(load_settings())
+    fields = json.loads(text)
+    return LakeConfig(**{**fields, "spill": Path(fields["spill"])})
+
+
+def session_statements(config: LakeConfig) -> list[str]:
+    """Settings of a connection that dbt builds with."""
+    return [
+        f"set threads = {config.threads}",
+        f"set memory_limit = {literal(config.memory_limit)}",
+        f"set temp_directory = {literal(str(config.spill))}",
+        # Nothing that dbt builds has an order, and keeping one takes memory and time.
+        "set preserve_insertion_order = false",
+        f"set partitioned_write_max_open_files = {OPEN_PARTITIONS}",
+    ]
+
+
+class Plugin(BasePlugin):
+    """Called by dbt-duckdb when it connects."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        self.lake = lake_of_text(plugin_config.get("lake", ""))
+
+    def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
+        config.update(CONNECTION_CONFIG)
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        for extension in self.lake.extensions:
+            load_extension(conn, extension)
+        for statement in (*session_statements(self.lake), *attach_statements(self.lake)):
+            conn.execute(statement)
+
+    def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
+        # A setting of the session, which a copy of the connection does not inherit.
+        cursor.execute("set TimeZone = 'UTC'")

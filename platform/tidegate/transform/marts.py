@@ -1,0 +1,185 @@
+"""What the manifest says about models and tests, as far as Tidegate acts on it.
+
+Which table and day column a model has, which check a test is, what a day needs before it may be published.
+Pure: the content of a manifest.json goes in. Running anything does not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tidegate.errors import TidegateError
+from tidegate.lake.gate import Mart
+
+# The column that holds the day of every table in `raw`.
+DELIVERY_DAY = "_delivered_on"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A dbt model, or a source's table: where it is, what it has, and which column holds its day."""
+
+    unique_id: str
+    schema: str
+    name: str
+    fqn: tuple[str, ...]
+    day_column: str
+    columns: Mapping[str, str]
+    partitioned_by: str | None
+    cadence: str | None
+    parents: tuple[str, ...]
+
+    @property
+    def asset(self) -> str:
+        return f"{self.schema}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Test:
+    """A dbt data test, as the check that it is on its asset."""
+
+    __test__ = False  # not one of pytest's
+
+    unique_id: str
+    name: str
+    asset: str
+    fqn: tuple[str, ...]
+    severity: str
+    dimension: str
+    description: str
+    parents: tuple[str, ...]
+
+    @property
+    def blocking(self) -> bool:
+        return self.severity == "error"
+
+
+@dataclass(frozen=True)
+class Marts:
+    """What a day needs to be published: the marts, the models they come from, and the blocking checks."""
+
+    marts: tuple[Mart, ...]
+    models: frozenset[str]
+    blocking_checks: frozenset[tuple[str, str]]
+
+
+class Graph:
+    """Models, sources and data tests of a manifest, by dbt's unique id."""
+
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
+        self._manifest = manifest
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        nodes = self._manifest["nodes"].values()
+        return {node["unique_id"]: _model(node) for node in nodes if node["resource_type"] == "model"}
+
+    @cached_property
+    def sources(self) -> dict[str, Model]:
+        return {source["unique_id"]: _source(source) for source in self._manifest["sources"].values()}
+
+    @cached_property
+    def tests(self) -> dict[str, Test]:
+        nodes = self._manifest["nodes"].values()
+        return {node["unique_id"]: self._test(node) for node in nodes if node["resource_type"] == "test"}
+
+    def marts_of(self, cadence: str) -> Marts:
+        """The marts of `meta.tidegate.cadence`, and all that stands behind them."""
+        marts = [model for model in self.models.values() if model.cadence == cadence]
+        behind = self.with_ancestors(model.unique_id for model in marts)
+        models = [self.models[unique_id] for unique_id in behind]
+        assets = {table.asset for table in (*models, *self.sources_of(models))}
+        checks = [test for test in self.tests.values() if test.blocking and test.asset in assets]
+        return Marts(
+            marts=tuple(sorted((Mart(model.name, model.day_column) for model in marts), key=str)),
+            models=frozenset(model.name for model in models),
+            blocking_checks=frozenset((check.asset, check.name) for check in checks),
+        )
+
+    def sources_of(self, models: Iterable[Model]) -> list[Model]:
+        """The source tables that the models read themselves."""
+        parents = {parent for model in models for parent in model.parents}
+        return [source for unique_id, source in self.sources.items() if unique_id in parents]
+
+    def with_ancestors(self, unique_ids: Iterable[str]) -> frozenset[str]:
+        """The models and every model upstream of them."""
+        found: set[str] = set()
+        waiting = list(unique_ids)
+        while waiting:
+            unique_id = waiting.pop()
+            if unique_id in self.models and unique_id not in found:
+                found.add(unique_id)
+                waiting.extend(self.models[unique_id].parents)
+        return frozenset(found)
+
+    def _test(self, node: Mapping[str, Any]) -> Test:
+        config = node["config"]
+        return Test(
+            unique_id=node["unique_id"],
+            name=node["name"],
+            asset=self._tested(node).asset,
+            fqn=tuple(node["fqn"]),
+            severity="error" if config["severity"].lower() == "error" else "warning",
+            dimension=config["meta"].get("dimension", ""),
+            description=node["description"],
+            parents=tuple(node["depends_on"]["nodes"]),
+        )
+
+    def _tested(self, node: Mapping[str, Any]) -> Model:
+        """The model or source that a test is a check of, chosen as dagster-dbt chooses it."""
+        tables = {**self.models, **self.sources}
+        named = node["config"]["meta"].get("dagster", {}).get("ref", {}).get("name")
+        if named:
+            tested = [model for model in self.models.values() if model.name == named]
+        elif node.get("attached_node"):
+            tested = [tables[node["attached_node"]]]
+        else:
+            tested = [tables[parent] for parent in node["depends_on"]["nodes"] if parent in tables]
+        if len(tested) != 1:
+            raise TidegateError(
+                f"dbt test {node['name']} ({node['original_file_path']}) does not say which model it checks: "
+                f"{len(tested)} are in question. "
+                "Name one in the test's config: meta={'dagster': {'ref': {'name': '<model>'}}}."
+            )
+        return tested[0]
+
+
+def _model(node: Mapping[str, Any]) -> Model:
+    day = node["config"]["meta"].get("tidegate", {}).get("day")
+    if not day:
+        raise TidegateError(
+            f"dbt's {node['name']} ({node['original_file_path']}) does not say which column holds its day. "
+            "Name it in its YAML: config: {meta: {tidegate: {day: <column>}}}."
+        )
+    return Model(
+        unique_id=node["unique_id"],
+        schema=node["schema"],
+        name=node["alias"],
+        fqn=tuple(node["fqn"]),
+        day_column=day,
+        columns=_columns(node),
+        partitioned_by=node["config"].get("partition_by"),
+        cadence=node["config"]["meta"]["tidegate"].get("cadence"),
+        parents=tuple(node["depends_on"]["nodes"]),
+    )
+
+
+def _source(node: Mapping[str, Any]) -> Model:
+    return Model(
+        unique_id=node["unique_id"],
+        schema=node["schema"],
+        name=node["identifier"],
+        fqn=tuple(node["fqn"]),
+        day_column=DELIVERY_DAY,
+        columns=_columns(node),
+        partitioned_by=DELIVERY_DAY,
+        cadence=None,
+        parents=(),
+    )
+
+
+def _columns(node: Mapping[str, Any]) -> dict[str, str]:
+    return {column["name"]: column["data_type"] for column in node["columns"].values()}

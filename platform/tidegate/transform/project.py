@@ -1,0 +1,138 @@
+"""The dbt project as parsed: its manifest, kept as long as nothing that shaped it changed.
+
+Parsing takes seconds. Its result depends on the project's files and dbt's version, not on the days to build:
+dbt renders variables when it compiles. Running dbt belongs to `invoke`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tidegate.errors import TidegateError
+from tidegate.settings import Settings
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+# What dbt reads. Targets and logs that a person's own dbt leaves in the folder are not part of the project.
+PROJECT_FILES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*", "seeds/**/*", "snapshots/**/*")
+
+# Of these, dbt and its adapter decide what a manifest looks like.
+PARSED_BY = ("dbt-core", "dbt-adapters", "dbt-duckdb")
+
+
+class DbtProject:
+    """The dbt project of these settings, parsed once per state of its files by whichever process is first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.dbt_project
+        self._parsed = settings.scratch / "dbt"
+
+    @cached_property
+    def target(self) -> Path:
+        """dbt's target folder of this state of the project; parsed on first use."""
+        target = self._parsed / self._fingerprint()
+        if not (target / "manifest.json").exists():
+            self._parse_into(target)
+        return target
+
+    def prepare(self) -> None:
+        """Parse now what would be parsed on first use."""
+        _ = self.target
+
+    @property
+    def manifest_path(self) -> Path:
+        """The manifest as JSON, as Dagster and others read it."""
+        return self.target / "manifest.json"
+
+    def manifest(self) -> Mapping[str, Any]:
+        """The content of `manifest_path`; read once per process."""
+        return _read_manifest(self.manifest_path)
+
+    def load_manifest(self) -> Manifest:
+        """The manifest as dbt's own object, which `dbtRunner` takes; read once per process."""
+        return _load_manifest(self.target / "partial_parse.msgpack")
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256(str(self.folder).encode())
+        for package in PARSED_BY:
+            digest.update(f"\0{package} {version(package)}".encode())
+        for path in _files(self.folder):
+            digest.update(f"\0{path.relative_to(self.folder)}\0".encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def _parse_into(self, target: Path) -> None:
+        """Parse beside `target` and move it there whole, so that processes that parse at once all find it."""
+        self._parsed.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._parsed, prefix="parsing-") as beside:
+            parsed = Path(beside) / "target"
+            _parse(self.folder, parsed)
+            try:
+                parsed.rename(target)
+            except OSError:
+                # Another process was first with the same result.
+                if not (target / "manifest.json").exists():
+                    raise
+        self._forget_older(target)
+
+    def _forget_older(self, newest: Path, keep: int = 5) -> None:
+        """Drop targets of states long gone; a process that still runs one has it in memory."""
+        others = [path for path in self._parsed.iterdir() if path != newest and "-" not in path.name]
+        for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    found = {path for pattern in PROJECT_FILES for path in folder.glob(pattern) if path.is_file()}
+    if folder / "dbt_project.yml" not in found:
+        raise TidegateError(
+            f"There is no dbt project in {folder}: dbt_project.yml is missing. "
+            "Set TIDEGATE_DBT_PROJECT to the project's folder."
+        )
+    yield from sorted(found)
+
+
+def quiet_arguments(folder: Path, target: Path) -> list[str]:
+    """Arguments of every dbt call: where things are, and nothing to the console, log files or the network."""
+    return [
+        *("--project-dir", str(folder), "--profiles-dir", str(folder), "--target", "lake"),
+        *("--target-path", str(target), "--log-path", str(target)),
+        *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-send-anonymous-usage-stats"),
+    ]
+
+
+def _parse(folder: Path, target: Path) -> None:
+    # dbt takes a second to import, and whoever only reads a manifest does without.
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner().invoke(["parse", *quiet_arguments(folder, target), "--no-partial-parse"])
+    if result.exception:
+        raise TidegateError(
+            f"dbt cannot read the project in {folder}: {result.exception}\n"
+            "Nothing was built. Mend the file it names and run again."
+        ) from result.exception
+
+
+@lru_cache(maxsize=1)
+def _read_manifest(path: Path) -> Mapping[str, Any]:
+    manifest: Mapping[str, Any] = json.loads(path.read_bytes())
+    return manifest
+
+
+@lru_cache(maxsize=1)
+def _load_manifest(path: Path) -> Manifest:
+    from dbt.contracts.graph.manifest import Manifest
+
+    manifest = Manifest.from_msgpack(path.read_bytes())
+    # dbt does this after parsing; macros read it as `graph`.
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    return manifest

@@ -1,0 +1,57 @@
+"""The tables that dbt builds in, seen from outside of dbt: creating them, and counting their rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.connect import Lake
+from tidegate.lake.overwrite import ensure_table, table_columns
+from tidegate.lake.sql import day_in, literal, qualified, quoted
+from tidegate.transform.marts import Graph, Model
+from tidegate.window import Window
+
+
+def create_missing_tables(lake: Lake, graph: Graph, models: Collection[Model]) -> None:
+    """Create the tables of models and of their sources that are not there, and add models' new columns.
+
+    dbt would create a model's table on its first run, and two first runs at once would collide. A source that
+    nothing was loaded from yet reads as empty instead of failing every model behind it.
+    """
+    if not models:
+        return
+    sources = graph.sources_of(models)
+    there = table_columns(lake.con, [(table.schema, table.name) for table in (*models, *sources)])
+    lacking = [table for table in models if _spelled(table) != there.get((table.schema, table.name))]
+    lacking += [table for table in sources if table.columns and (table.schema, table.name) not in there]
+    if lacking:
+        lake.unit_of_work(lambda con: _ensure(con, lacking))
+
+
+def _ensure(con: DuckDBPyConnection, tables: Collection[Model]) -> None:
+    for table in tables:
+        ensure_table(con, table.schema, table.name, table.columns, table.partitioned_by)
+
+
+def _spelled(table: Model) -> dict[str, str]:
+    """The columns with their types as DuckDB spells them; one spelled otherwise only costs a second look."""
+    return {name: sql_type.upper().replace(", ", ",") for name, sql_type in table.columns.items()}
+
+
+def rows_by_day(con: DuckDBPyConnection, models: Collection[Model], window: Window) -> dict[str, dict[dt.date, int]]:
+    """Rows of each model, by unique id, on each day of the window that has any."""
+    found: dict[str, dict[dt.date, int]] = {model.unique_id: {} for model in models}
+    counts = " union all ".join(_count(model, window) for model in models)
+    for unique_id, day, rows in con.execute(counts).fetchall() if counts else ():
+        found[unique_id][day] = rows
+    return found
+
+
+def _count(model: Model, window: Window) -> str:
+    day = quoted(model.day_column)
+    return (
+        f"select {literal(model.unique_id)}, {day}, count(*) from {qualified(model.schema, model.name)} "
+        f"where {day_in(model.day_column, window.start, window.end)} group by {day}"
+    )

@@ -1,0 +1,55 @@
+"""What every test relies on: an environment that says nothing of Tidegate but what the test says itself, and servers.
+
+Fixtures of one package live in the conftest beside its tests.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Tests import what they share by the name that mypy knows it by, `tests.e2e.e2e_home`.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+# What Tidegate, and the libraries it stands on, would read. Without compiled modules every new process takes
+# seconds longer to import them.
+READ_BY_TIDEGATE = ("TIDEGATE_", "DAGSTER_", "DBT_", "AWS_", "PG", "PYTHONDONTWRITEBYTECODE")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nobody_elses_environment() -> Iterator[None]:
+    """No test, and no process that one starts, sees the settings of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _read_by_tidegate():
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def environment_as_before() -> Iterator[None]:
+    """A run points its process at its home (DAGSTER_HOME); the next test must not find it there."""
+    before = _read_by_tidegate()
+    yield
+    for name in _read_by_tidegate():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def _read_by_tidegate() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(READ_BY_TIDEGATE)}
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """libpq settings of a server where databases may be created."""
+    from tests.servers import postgres, postgres_programs
+
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("the Debian package postgresql is not installed")
+    with postgres(programs) as settings:
+        yield settings

@@ -1,0 +1,215 @@
+"""A value is taken for what it says, or not at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+
+from tidegate.contract.model import Contract
+from tidegate.contract.verdicts import judge_select
+from tidegate.lake.sql import literal
+
+INVALID = object()
+
+# Judged rows hold naive timestamps, in UTC.
+moment = dt.datetime
+
+INTEGER = "physicalType: integer, logicalType: integer"
+BIGINT = "logicalType: integer"
+TINYINT = "logicalType: integer, logicalTypeOptions: {format: i8}"
+UNSIGNED = "logicalType: integer, logicalTypeOptions: {format: u8}"
+DECIMAL = "logicalType: number, physicalType: 'decimal(18,4)'"
+WHOLE = "logicalType: number, physicalType: 'numeric(3,0)'"
+DOUBLE = "logicalType: number, physicalType: double"
+BOOLEAN = "logicalType: boolean"
+DATE = "logicalType: date"
+ENGLISH_DATE = "logicalType: date, logicalTypeOptions: {format: 'dd/MM/yyyy'}"
+TIMESTAMP = "logicalType: timestamp"
+AMERICAN_TIMESTAMP = "logicalType: timestamp, logicalTypeOptions: {format: 'M/d/yyyy H:mm'}"
+ZONED_TIMESTAMP = """logicalType: timestamp, logicalTypeOptions: {format: "yyyyMMdd'T'HHmmssXXX"}"""
+TIME = "logicalType: time"
+STRING = "logicalType: string"
+
+TEXTS: list[tuple[str, str, Any]] = [
+    *[(INTEGER, text, 5) for text in ("5", "+5", "05", " 5 ")],
+    (INTEGER, "-0", 0),
+    (INTEGER, "2147483647", 2147483647),
+    *[(INTEGER, text, INVALID) for text in ("3.7", "5.0", "5.", "1e3", "1E3", "0x1F", "1_000", "1,000")],
+    *[(INTEGER, text, INVALID) for text in ("2147483648", "9" * 50, "five")],
+    *[(INTEGER, text, INVALID) for text in ("\u0665", "5 5", "\t5", "5\n", "NULL", "nan", "--5", "+")],
+    (BIGINT, "2147483648", 2147483648),
+    (BIGINT, "9223372036854775808", INVALID),
+    (TINYINT, "127", 127),
+    (TINYINT, "128", INVALID),
+    (UNSIGNED, "255", 255),
+    (UNSIGNED, "-1", INVALID),
+    (DECIMAL, "3.7", Decimal("3.7000")),
+    *[(DECIMAL, text, Decimal("0.5")) for text in (".5", "0.5", "+0.50000000", " 0.5 ")],
+    (DECIMAL, "-7", Decimal(-7)),
+    (DECIMAL, "99999999999999.9999", Decimal("99999999999999.9999")),
+    *[(DECIMAL, text, INVALID) for text in ("1.23456", "100000000000000", "1e3", "1_0.5", "1,5", "12.50 EUR")],
+    *[(DECIMAL, text, INVALID) for text in ("NaN", "inf", ".", "-", "0x1")],
+    (WHOLE, "999", Decimal(999)),
+    (WHOLE, "999.00", Decimal(999)),
+    (WHOLE, "99.5", INVALID),
+    (WHOLE, "1000", INVALID),
+    (DOUBLE, "1e3", 1000.0),
+    (DOUBLE, "-.5E-3", -0.0005),
+    *[(DOUBLE, text, INVALID) for text in ("nan", "inf", "-infinity", "1e999", "1_0", "1,5", "e3")],
+    *[(BOOLEAN, text, True) for text in ("true", "TRUE", "True", "1", " true ")],
+    *[(BOOLEAN, text, False) for text in ("false", "FALSE", "0")],
+    *[(BOOLEAN, text, INVALID) for text in ("yes", "t", "2", "on", "wahr", "01")],
+    *[
+        (DATE, text, dt.date(2024, 2, 29))
+        for text in ("2024-02-29", " 2024-02-29 ", "2024-02-29 00:00:00", "2024-02-29T00:00:00.000Z")
+    ],
+    *[
+        (DATE, text, INVALID)
+        for text in ("2023-02-29", "2024-2-9", "29.02.2024", "2024/02/29", "20240229", "2024-02-29x", "today")
+    ],
+    *[(DATE, text, INVALID) for text in ("2024-02-29 10:00:00", "-2024-02-29", "infinity")],
+    *[(DATE, text, INVALID) for text in ("10000-01-01", "0000-01-01")],
+    (DATE, "9999-12-31", dt.date(9999, 12, 31)),
+    (ENGLISH_DATE, "29/02/2024", dt.date(2024, 2, 29)),
+    (ENGLISH_DATE, "02/29/2024", INVALID),
+    (ENGLISH_DATE, "2024-02-29", INVALID),
+    *[
+        (TIMESTAMP, text, moment(2024, 1, 1, 22, 30))
+        for text in (
+            "2024-01-01 22:30:00",
+            "2024-01-01T22:30",
+            " 2024-01-01 22:30:00 ",
+            "2024-01-01T22:30:00Z",
+            "2024-01-02T00:30:00+02:00",
+            "2024-01-02 00:30:00+0200",
+            "2024-01-01T17:30:00.000-05",
+            "2024-01-02 04:00:00+05:30",
+        )
+    ],
+    (TIMESTAMP, "2024-01-01", moment(2024, 1, 1)),
+    (TIMESTAMP, "2024-01-01 01:02:03.123456789", moment(2024, 1, 1, 1, 2, 3, 123456)),
+    (TIMESTAMP, "9999-12-31T23:59:59Z", moment(9999, 12, 31, 23, 59, 59)),
+    *[
+        (TIMESTAMP, text, INVALID)
+        for text in (
+            "2024-01-01 24:00:00",
+            "2024-01-01 23:59:60",
+            "2024-02-30 00:00:00",
+            "2024-01-01 10:00:00 PM",
+            "2024-01-01 00:00:00 Europe/Berlin",
+            "2024-01-01T00:00:00+25:00",
+            "9999-12-31T23:59:59-05:00",
+            "01/02/2024 10:00",
+            "1704067200",
+            "epoch",
+            "infinity",
+            "now",
+            "0044-03-15 (BC) 00:00:00",
+        )
+    ],
+    (AMERICAN_TIMESTAMP, "12/1/2010 8:26", moment(2010, 12, 1, 8, 26)),
+    (AMERICAN_TIMESTAMP, "13/1/2010 8:26", INVALID),
+    (ZONED_TIMESTAMP, "20240102T003000+02:00", moment(2024, 1, 1, 22, 30)),
+    (TIME, "18:30", dt.time(18, 30)),
+    (TIME, "18:30:15.5", dt.time(18, 30, 15, 500000)),
+    *[(TIME, text, INVALID) for text in ("24:00:00", "18:30+02", "6:30", "half past six")],
+    *[(STRING, text, text) for text in (" x ", "NULL", "\u0000", "😀", "'; drop table x --", "a\nb")],
+    *[(kind, "", None) for kind in (INTEGER, DECIMAL, BOOLEAN, DATE, ENGLISH_DATE, TIMESTAMP, TIME, STRING)],
+]
+
+# The SQL of a value as Parquet may hold it.
+NATIVE: list[tuple[str, str, Any]] = [
+    (INTEGER, "5::bigint", 5),
+    (INTEGER, "5::utinyint", 5),
+    (INTEGER, "3000000000::bigint", INVALID),
+    (INTEGER, "5.0::double", 5),
+    (INTEGER, "5.5::double", INVALID),
+    (INTEGER, "'nan'::double", INVALID),
+    (INTEGER, "'inf'::float", INVALID),
+    (INTEGER, "5.0::decimal(9,2)", 5),
+    (INTEGER, "5.5::decimal(9,2)", INVALID),
+    (INTEGER, "true", INVALID),
+    (INTEGER, "date '2024-01-01'", INVALID),
+    (DECIMAL, "2.55::double", Decimal("2.55")),
+    (DECIMAL, "2.55::float", Decimal("2.55")),
+    (DECIMAL, "(0.1::double + 0.2::double)", Decimal("0.3")),
+    (DECIMAL, "2.55555::double", INVALID),
+    (DECIMAL, "1e20::double", INVALID),
+    (DECIMAL, "'nan'::double", INVALID),
+    (DECIMAL, "5::integer", Decimal(5)),
+    (DECIMAL, "9223372036854775807::bigint", INVALID),
+    (DECIMAL, "2.5500000::decimal(38,20)", Decimal("2.55")),
+    (DECIMAL, "2.5555555::decimal(38,20)", INVALID),
+    (DOUBLE, "'nan'::double", INVALID),
+    (DOUBLE, "2.5::decimal(9,2)", 2.5),
+    (DOUBLE, "7::hugeint", 7.0),
+    (BOOLEAN, "true", True),
+    (BOOLEAN, "1::integer", True),
+    (BOOLEAN, "2::integer", INVALID),
+    (DATE, "date '2024-02-29'", dt.date(2024, 2, 29)),
+    (DATE, "timestamp '2024-02-29 00:00:00'", dt.date(2024, 2, 29)),
+    (DATE, "timestamp '2024-02-29 10:00:00'", INVALID),
+    (DATE, "'infinity'::date", INVALID),
+    (DATE, "date '0044-03-15 (BC)'", INVALID),
+    (DATE, "20240229::integer", INVALID),
+    (ENGLISH_DATE, "date '2024-02-29'", dt.date(2024, 2, 29)),
+    (TIMESTAMP, "timestamp '2024-01-01 22:30:00'", moment(2024, 1, 1, 22, 30)),
+    (TIMESTAMP, "timestamp_ns '2024-01-01 22:30:00.000000001'", moment(2024, 1, 1, 22, 30)),
+    (TIMESTAMP, "timestamp_s '2024-01-01 22:30:00'", moment(2024, 1, 1, 22, 30)),
+    (TIMESTAMP, "timestamptz '2024-01-02 00:30:00+02'", moment(2024, 1, 1, 22, 30)),
+    (TIMESTAMP, "date '2024-01-01'", moment(2024, 1, 1)),
+    (TIMESTAMP, "'infinity'::timestamp", INVALID),
+    (TIMESTAMP, "1704067200::bigint", INVALID),
+    (TIME, "time '18:30:00'", dt.time(18, 30)),
+    (STRING, "42::bigint", "42"),
+    (STRING, "4.50::decimal(9,2)", "4.50"),
+    (STRING, "date '2024-01-01'", "2024-01-01"),
+    (STRING, "timestamptz '2024-01-02 00:30:00+02'", "2024-01-01 22:30:00"),
+    (STRING, "17850.0::double", INVALID),
+    (STRING, "'ab'::blob", INVALID),
+    (STRING, "[1, 2]", INVALID),
+    (STRING, "{'a': 1}", INVALID),
+    (STRING, "map {'a': 1}", INVALID),
+    (INTEGER, "null::integer", None),
+    (STRING, "null::blob", None),
+]
+
+
+def judged(
+    con: duckdb.DuckDBPyConnection, contract: Contract, value: str, delivered_as: str
+) -> tuple[Any, list[str] | None]:
+    relation = f"(select {value} as x, 0 as _delivery, date '2024-01-01' as _day, 'f' as _file)"
+    select = judge_select(contract, {"x": delivered_as}, relation)
+    row = con.execute(f"select x, _reasons from ({select})").fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+@pytest.mark.parametrize(("kind", "text", "expected"), TEXTS)
+def test_text(
+    kind: str,
+    text: str,
+    expected: Any,
+    contract_of: Callable[..., Contract],
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    contract = contract_of(f"  - {{name: x, {kind}}}")
+    value, reasons = judged(con, contract, literal(text), "VARCHAR")
+    assert reasons == (["invalid_x"] if expected is INVALID else None)
+    assert value == (None if expected is INVALID else expected)
+
+
+@pytest.mark.parametrize(("kind", "sql", "expected"), NATIVE)
+def test_parquet_value(
+    kind: str, sql: str, expected: Any, contract_of: Callable[..., Contract], con: duckdb.DuckDBPyConnection
+) -> None:
+    contract = contract_of(f"  - {{name: x, {kind}}}")
+    [delivered_as] = con.execute(f"select typeof({sql})").fetchone() or ()
+    value, reasons = judged(con, contract, sql, delivered_as)
+    assert reasons == (["invalid_x"] if expected is INVALID else None)
+    assert value == (None if expected is INVALID else expected)

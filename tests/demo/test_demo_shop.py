@@ -1,0 +1,415 @@
+"""The demo shop's deliveries: same seed, same bytes; believable trade; the dirt that the report names.
+
+Files are read by a small reader of the tests' own: neither the generator nor the platform vouches for itself.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import gzip
+import hashlib
+import io
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tidegate.demo.dirt import Dirt, DirtKind, plan
+from tidegate.demo.shop import ShopReport, write_shop
+from tidegate.errors import TidegateError
+
+FIRST_DAY = dt.date(2024, 1, 1)
+REGIONS = ("us-east", "us-west", "eu-west", "ap-south")
+COLUMNS = [
+    "order_id",
+    "line_number",
+    "customer_id",
+    "product_id",
+    "product_category",
+    "quantity",
+    "unit_price",
+    "discount_amount",
+    "ordered_at",
+    "country",
+]
+LINE_DIRT = {
+    DirtKind.MISSING_VALUES,
+    DirtKind.NEGATIVE_PRICE,
+    DirtKind.DUPLICATE_KEY,
+    DirtKind.TOO_FEW_COLUMNS,
+    DirtKind.TOO_MANY_COLUMNS,
+    DirtKind.UNCLOSED_QUOTE,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sound line, typed."""
+
+    day: dt.date
+    region: str
+    order_id: str
+    line_number: int
+    customer_id: str
+    product_id: str
+    product_category: str
+    quantity: int
+    unit_price: Decimal
+    discount_amount: Decimal
+    ordered_at: dt.datetime
+    country: str
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.order_id, self.line_number
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One orders delivery as an independent reader sees it: sound lines, and what is wrong with others."""
+
+    day: dt.date
+    region: str
+    name: str
+    header: list[str]
+    sound: list[Line]
+    broken: Counter[str]
+
+    @property
+    def lines(self) -> int:
+        return len(self.sound) + self.broken.total()
+
+    @property
+    def broken_share(self) -> float:
+        return self.broken.total() / self.lines if self.lines else 0.0
+
+
+def shop(landing: Path, *, days: int = 14, orders_per_day: int = 300, seed: int = 42, dirt: bool = True) -> ShopReport:
+    return write_shop(landing, first_day=FIRST_DAY, days=days, orders_per_day=orders_per_day, seed=seed, dirt=dirt)
+
+
+def tree(landing: Path) -> dict[str, str]:
+    """Every file by its path, as the hash of its bytes."""
+    return {
+        str(file.relative_to(landing)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in landing.rglob("*")
+        if file.is_file()
+    }
+
+
+def read(landing: Path, day: dt.date, region: str) -> Delivered:
+    (file,) = (f for f in (landing / "orders" / region / str(day)).iterdir() if f.name != "_SUCCESS")
+    header, rows = read_rows(file)
+    sound: dict[tuple[str, int], Line] = {}
+    broken: Counter[str] = Counter()
+    for row in rows:
+        problem, line = judge(day, region, header, row)
+        if line is None:
+            broken[problem] += 1
+            continue
+        if line.key in sound:
+            broken["duplicate"] += 1
+        sound[line.key] = line
+    return Delivered(day, region, file.name, header, list(sound.values()), broken)
+
+
+def read_rows(file: Path) -> tuple[list[str], list[list[str]]]:
+    match file.name:
+        case "orders.jsonl":
+            records = [json.loads(text, parse_float=str) for text in file.read_text().splitlines()]
+            values = [["" if value is None else str(value) for value in r.values()] for r in records]
+            return list(records[0]), values
+        case "orders.parquet":
+            relation = duckdb.connect().sql(f"from read_parquet('{file}')")
+            return relation.columns, [["" if v is None else str(v) for v in r] for r in relation.fetchall()]
+        case "orders.csv.gz":
+            text = gzip.decompress(file.read_bytes()).decode()
+        case _:
+            text = file.read_text()
+    # Line by line: an open quote is then its own line's problem.
+    rows = [next(csv.reader(io.StringIO(line))) for line in text.splitlines()]
+    return rows[0], rows[1:]
+
+
+def judge(day: dt.date, region: str, header: list[str], row: list[str]) -> tuple[str, Line | None]:
+    """The row rules of MARTS.md, written down a second time: what is wrong with the row, or its line."""
+    if len(row) < len(header):
+        # An open quote swallows the columns after it; a line that breaks off does not get that far.
+        return ("open quote" if len(row) == 5 else "too few columns"), None
+    if len(row) > len(header):
+        return "too many columns", None
+    value = dict(zip(header, row, strict=True))
+    required = ("order_id", "line_number", "product_id", "quantity", "unit_price", "ordered_at")
+    if not all(value[name] for name in required):
+        return "missing value", None
+    if "," in value["unit_price"]:
+        return "decimal comma", None
+    ordered_at = dt.datetime.fromisoformat(value["ordered_at"].removesuffix("Z"))
+    line = Line(
+        day,
+        region,
+        value["order_id"],
+        int(value["line_number"]),
+        value["customer_id"],
+        value["product_id"],
+        value["product_category"],
+        int(value["quantity"]),
+        Decimal(value["unit_price"]),
+        Decimal(value["discount_amount"]),
+        ordered_at,
+        value["country"],
+    )
+    return ("", line) if not (problem := broken_rule(line)) else (problem, None)
+
+
+def broken_rule(line: Line) -> str:
+    if line.unit_price < 0:
+        return "negative price"
+    if line.quantity == 0:
+        return "zero quantity"
+    if line.discount_amount < 0 or (line.quantity > 0 and line.discount_amount > line.quantity * line.unit_price):
+        return "discount"
+    if not 0 <= (line.day - line.ordered_at.date()).days <= 7:
+        return "time"
+    return ""
+
+
+def deliveries(landing: Path, days: int = 14) -> Iterator[Delivered]:
+    for number in range(days):
+        for region in REGIONS:
+            yield read(landing, FIRST_DAY + dt.timedelta(days=number), region)
+
+
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ShopReport]:
+    landing = tmp_path_factory.mktemp("dirty")
+    return landing, shop(landing)
+
+
+@pytest.fixture(scope="module")
+def clean_lines(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
+    landing = tmp_path_factory.mktemp("clean")
+    report = shop(landing, dirt=False)
+    assert report.dirt == ()
+    delivered = list(deliveries(landing))
+    assert {d.name for d in delivered} == {"orders.csv"}
+    assert sum(d.broken.total() for d in delivered) == 0
+    return [line for d in delivered for line in d.sound]
+
+
+def test_the_same_seed_writes_the_same_bytes_over_earlier_ones_too(
+    tmp_path: Path, dirty: tuple[Path, ShopReport]
+) -> None:
+    shop(tmp_path, dirt=False)
+    again = shop(tmp_path)
+    landing, report = dirty
+    assert tree(tmp_path) == tree(landing)
+    assert again == report
+
+
+def test_another_seed_writes_other_orders_and_customers(tmp_path: Path, dirty: tuple[Path, ShopReport]) -> None:
+    shop(tmp_path, seed=43)
+    other, one = tree(tmp_path), tree(dirty[0])
+    same = {path for path in other if other[path] == one.get(path) and not path.endswith("_SUCCESS")}
+    assert same == set()
+
+
+def test_a_day_does_not_depend_on_the_days_asked_for(tmp_path: Path, dirty: tuple[Path, ShopReport]) -> None:
+    week = shop(tmp_path, days=7)
+    fortnight, report = tree(dirty[0]), dirty[1]
+    rejected = {
+        f"orders/{d.region}/{d.day}/orders.csv" for d in (*week.dirt, *report.dirt) if d.kind is DirtKind.REJECTED
+    }
+    differing = {path for path, content in tree(tmp_path).items() if fortnight[path] != content}
+    assert differing <= rejected
+
+
+def test_every_delivery_is_complete_and_counted(dirty: tuple[Path, ShopReport]) -> None:
+    landing, report = dirty
+    data = [f for f in landing.rglob("*") if f.is_file() and f.name != "_SUCCESS"]
+    assert report.days == 14
+    assert report.files == len(data) == 14 * 5
+    assert all((f.parent / "_SUCCESS").is_file() for f in data)
+    assert report.lines == sum(d.lines for d in deliveries(landing))
+
+
+def found(kind: DirtKind, delivered: Delivered, earlier: dict[tuple[str, int], Line]) -> bool:
+    """Is this kind of dirt in the delivery?"""
+    day_before = delivered.day - dt.timedelta(days=1)
+    match kind:
+        case DirtKind.GZIP | DirtKind.JSON_LINES | DirtKind.PARQUET:
+            names = {
+                DirtKind.GZIP: "orders.csv.gz",
+                DirtKind.JSON_LINES: "orders.jsonl",
+                DirtKind.PARQUET: "orders.parquet",
+            }
+            return delivered.name == names[kind] and delivered.header == COLUMNS
+        case DirtKind.ADDED_COLUMN:
+            return delivered.header == [*COLUMNS, "coupon_code"]
+        case DirtKind.LATE_ROWS:
+            late = [line for line in delivered.sound if line.ordered_at.date() < delivered.day]
+            days_late = {(delivered.day - line.ordered_at.date()).days for line in late}
+            return days_late == {1, 2, 3} and not any(line.key in earlier for line in late)
+        case DirtKind.CORRECTION:
+            again = [(line, earlier[line.key]) for line in delivered.sound if line.key in earlier]
+            assert all(new.ordered_at == old.ordered_at for new, old in again)
+            assert {old.day for _, old in again} == {day_before, day_before - dt.timedelta(days=1)}
+            return bool(again) and all(new.quantity != old.quantity for new, old in again)
+    problems = {
+        DirtKind.MISSING_VALUES: "missing value",
+        DirtKind.NEGATIVE_PRICE: "negative price",
+        DirtKind.DUPLICATE_KEY: "duplicate",
+        DirtKind.TOO_FEW_COLUMNS: "too few columns",
+        DirtKind.TOO_MANY_COLUMNS: "too many columns",
+        DirtKind.UNCLOSED_QUOTE: "open quote",
+        DirtKind.REJECTED: "decimal comma",
+    }
+    return set(delivered.broken) == {problems[kind]}
+
+
+@pytest.mark.parametrize(("days", "orders_per_day"), [(14, 300), (14, 40), (7, 40), (5, 40), (5, 5), (9, 3000)])
+def test_the_dirt_is_where_the_report_says_and_nowhere_else(tmp_path: Path, days: int, orders_per_day: int) -> None:
+    report = shop(tmp_path, days=days, orders_per_day=orders_per_day)
+    said: dict[tuple[dt.date, str], list[Dirt]] = defaultdict(list)
+    for piece in report.dirt:
+        said[piece.day, piece.region].append(piece)
+    earlier: dict[tuple[str, int], Line] = {}
+    for delivered in deliveries(tmp_path, days):
+        pieces = said.get((delivered.day, delivered.region), [])
+        assert all(found(piece.kind, delivered, earlier) for piece in pieces), (delivered.broken, pieces)
+        kinds = {piece.kind for piece in pieces}
+        if not kinds & (LINE_DIRT | {DirtKind.REJECTED}):
+            assert delivered.broken.total() == 0
+        if not kinds & {DirtKind.CORRECTION, DirtKind.LATE_ROWS}:
+            assert all(line.ordered_at.date() == delivered.day and line.key not in earlier for line in delivered.sound)
+        if not kinds & {DirtKind.GZIP, DirtKind.JSON_LINES, DirtKind.PARQUET, DirtKind.ADDED_COLUMN}:
+            assert (delivered.name, delivered.header) == ("orders.csv", COLUMNS)
+        earlier |= {line.key: line for line in delivered.sound}
+    assert {piece.kind for piece in report.dirt} == set(DirtKind)
+
+
+@pytest.mark.parametrize("orders_per_day", [5, 40, 300, 3000])
+def test_exactly_one_delivery_is_too_dirty_and_all_others_are_well_below_the_limit(
+    tmp_path: Path, orders_per_day: int
+) -> None:
+    report = shop(tmp_path, orders_per_day=orders_per_day)
+    (rejected,) = (d for d in report.dirt if d.kind is DirtKind.REJECTED)
+    assert rejected.region == "eu-west"
+    for delivered in deliveries(tmp_path):
+        if (delivered.day, delivered.region) == (rejected.day, rejected.region):
+            assert delivered.broken_share > 0.25
+        else:
+            assert delivered.broken_share <= 0.025
+
+
+@pytest.mark.parametrize("days", range(1, 40))
+def test_the_plan_rejects_one_delivery_around_the_middle_and_not_among_the_last_days(days: int) -> None:
+    rejected = [place for place, kind in plan(days).items() if kind is DirtKind.REJECTED]
+    assert len(rejected) == (1 if days >= 5 else 0)
+    for number, region in rejected:
+        assert region == "eu-west"
+        assert 0 < number < days - 3
+        assert abs(number - days / 2) <= 2
+
+
+def test_guests_are_a_small_part_of_every_delivery(dirty: tuple[Path, ShopReport], tmp_path: Path) -> None:
+    shop(tmp_path, orders_per_day=40)
+    for landing in (dirty[0], tmp_path):
+        guests = total = 0
+        for delivered in deliveries(landing):
+            nulls = sum(not line.customer_id for line in delivered.sound)
+            assert nulls <= 0.5 * len(delivered.sound)
+            guests, total = guests + nulls, total + len(delivered.sound)
+        assert 0.03 < guests / total < 0.2
+
+
+def test_returns_refer_to_earlier_buys(clean_lines: list[Line]) -> None:
+    returned = [line for line in clean_lines if line.quantity < 0]
+    sold_lines: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for line in clean_lines:
+        if line.quantity > 0:
+            sold_lines[line.customer_id, line.product_id].append(line)
+    assert 0.01 < len(returned) / len(clean_lines) < 0.05
+    for line in returned:
+        assert any(
+            sold.day < line.day
+            and sold.quantity >= -line.quantity
+            and sold.unit_price == line.unit_price
+            and sold.discount_amount == 0
+            and (sold.region, sold.country) == (line.region, line.country)
+            for sold in sold_lines[line.customer_id, line.product_id]
+        )
+
+
+def test_trade_is_believable(clean_lines: list[Line]) -> None:
+    orders = Counter(line.order_id for line in clean_lines)
+    assert set(orders.values()) == {1, 2, 3, 4}
+    assert 1.9 < len(clean_lines) / len(orders) < 2.1
+    assert 0.95 * 300 * 14 < len(orders) < 1.02 * 300 * 14
+    prices = {(line.product_id, line.product_category, line.unit_price) for line in clean_lines}
+    assert len(prices) == len({line.product_id for line in clean_lines}) > 100
+    assert 0.1 < sum(line.discount_amount > 0 for line in clean_lines) / len(clean_lines) < 0.2
+    per_customer = Counter(c for c, _ in {(line.customer_id, line.order_id) for line in clean_lines} if c)
+    assert sum(count > 1 for count in per_customer.values()) > len(per_customer) / 2
+    weekdays = Counter(line.day.weekday() for line in clean_lines)
+    assert max(weekdays, key=weekdays.__getitem__) == 5
+    countries: dict[str, set[str]] = defaultdict(set)
+    for line in clean_lines:
+        countries[line.region].add(line.country)
+    assert countries["us-east"] == countries["us-west"] == {"US"}
+    assert "US" not in countries["eu-west"] | countries["ap-south"]
+    assert not countries["eu-west"] & countries["ap-south"]
+
+
+def test_customers_are_a_growing_snapshot_that_knows_every_buyer(tmp_path: Path) -> None:
+    report = shop(tmp_path, dirt=False)
+    snapshots = []
+    for number in range(14):
+        day = FIRST_DAY + dt.timedelta(days=number)
+        with (tmp_path / "customers" / str(day) / "customers.csv").open() as file:
+            reader = csv.DictReader(file)
+            assert reader.fieldnames == ["customer_id", "registered_on", "email", "country"]
+            snapshot = {row["customer_id"]: row for row in reader}
+        assert all(row["email"] and row["registered_on"] <= str(day) for row in snapshot.values())
+        for region in REGIONS:
+            for line in read(tmp_path, day, region).sound:
+                assert not line.customer_id or line.country == snapshot[line.customer_id]["country"]
+        snapshots.append(snapshot)
+    for before, after in pairwise(snapshots):
+        assert before.keys() <= after.keys()
+        assert all(after[c]["registered_on"] == row["registered_on"] for c, row in before.items())
+    assert len(snapshots[0]) < len(snapshots[-1]) == report.customers
+    assert any(snapshots[-1][c]["email"] != row["email"] for c, row in snapshots[0].items())
+
+
+@pytest.mark.parametrize(("days", "orders_per_day"), [(0, 10), (3, 0), (-1, 10)])
+def test_a_shop_of_nothing_is_refused(tmp_path: Path, days: int, orders_per_day: int) -> None:
+    with pytest.raises(TidegateError, match="at least one day and one order"):
+        shop(tmp_path, days=days, orders_per_day=orders_per_day)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_short_shop_of_one_order_a_day_is_written(tmp_path: Path) -> None:
+    report = shop(tmp_path, days=3, orders_per_day=1)
+    assert report.days == 3
+    assert not any(d.kind is DirtKind.REJECTED for d in report.dirt)
+    assert len(list(deliveries(tmp_path, 3))) == 12
+
+
+def test_an_unwritable_landing_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "landing").write_text("a file, not a folder")
+    with pytest.raises(TidegateError, match="Could not write the delivery"):
+        shop(tmp_path / "landing", days=1, orders_per_day=1)
+
+
+def test_a_landing_with_a_quote_in_its_name_is_only_a_name(tmp_path: Path) -> None:
+    landing = tmp_path / "o'clock; drop table"
+    assert shop(landing, days=1, orders_per_day=3).files == 5
+    assert (landing / "orders" / "us-east" / str(FIRST_DAY) / "_SUCCESS").is_file()

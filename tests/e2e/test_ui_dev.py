@@ -1,0 +1,244 @@
+"""Dagster's UI as `make dev` starts it, in a real browser: what one sees and launches there is what the platform does.
+
+One server for all, on a shop of five days of which one has a delivery that is rejected. Nothing here is reached by
+a way that a person at the browser does not have; GraphQL only looks at what came of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.ui_pages import (
+    assets_from_left,
+    chromium,
+    groups_from_left,
+    launch,
+    open_check,
+    open_page,
+)
+from tests.e2e.ui_server import Server, make_dev
+
+from tidegate.demo.dirt import Dirt, DirtKind
+from tidegate.demo.shop import write_shop
+
+CHROMIUM = shutil.which("chromium")
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+    # One worker for all, since they share a server. The first pays for its start and for the backfill.
+    pytest.mark.timeout(900),
+]
+
+LAYERS = ["raw", "staging", "intermediate", "marts", "serving"]
+MARTS = ["daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary"]
+DAYS = 5
+FIRST = dt.date(2024, 1, 1)
+LAST = FIRST + dt.timedelta(days=DAYS - 1)
+WHOLE_SHOP = f"[{FIRST}...{LAST}]"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A server, and the delivery that its shop got wrong."""
+
+    server: Server
+    rejected: Dirt
+
+    @property
+    def held(self) -> str:
+        return str(self.rejected.day)
+
+    @property
+    def good(self) -> list[str]:
+        days = [FIRST + dt.timedelta(days=number) for number in range(DAYS)]
+        return [str(day) for day in days if day != self.rejected.day]
+
+    def published(self) -> list[str]:
+        rows = self.server.query("select order_date from serving.daily_sales order by order_date")
+        return [row["order_date"] for row in rows]
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """A backfill launched in the UI, once it is over."""
+
+    status: str
+    run_ids: list[str]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    home = tmp_path_factory.mktemp("ui") / "home"
+    report = write_shop(home / "landing", first_day=FIRST, days=DAYS, orders_per_day=60, seed=7)
+    (rejected,) = [dirt for dirt in report.dirt if dirt.kind is DirtKind.REJECTED]
+    with make_dev(home) as server:
+        # The newsletter's dialog covers the first page that a new instance shows.
+        server.graphql("mutation { setNuxSeen }")
+        yield Shop(server, rejected)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM is not None
+    with chromium(CHROMIUM) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser, shop: Shop) -> Iterator[Page]:
+    opened = open_page(browser, shop.server.url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def backfill(browser: Browser, shop: Shop) -> Backfill:
+    """All days of the shop, launched from the asset graph and completed by the daemon."""
+    opened = open_page(browser, shop.server.url)
+    backfill_id = launch(opened, "/asset-groups", WHOLE_SHOP, DAYS)
+    opened.close()
+    done = shop.server.finished_backfill(backfill_id)
+    return Backfill(done["status"], [run["id"] for run in done["runs"]])
+
+
+def test_the_code_location_loads_without_an_error(page: Page) -> None:
+    page.goto("/deployment/locations")
+    expect(page.get_by_text("tidegate.definitions").first).to_be_visible()
+    expect(page.get_by_text("Loaded", exact=True)).to_be_visible()
+    groups_from_left(page)
+    expect(page.get_by_text(re.compile("error|failed to load", re.IGNORECASE))).to_have_count(0)
+
+
+def test_the_asset_graph_reads_left_to_right_by_layer(page: Page) -> None:
+    groups = groups_from_left(page)
+    assert list(groups) == LAYERS
+    assert len(set(groups.values())) == len(LAYERS), "two layers stand above each other"
+
+
+def test_the_asset_graph_reads_left_to_right_with_its_groups_open(page: Page) -> None:
+    lefts = assets_from_left(page, LAYERS)
+    assert {layer: len(assets) for layer, assets in lefts.items()}.items() >= {"raw": 5, "serving": 4}.items()
+    for before, after in pairwise(LAYERS):
+        # A mart that needs no intermediate model stands beside them, never before them.
+        assert min(lefts[before]) <= min(lefts[after]), (before, after)
+        assert max(lefts[before]) < max(lefts[after]), (before, after)
+
+
+def test_a_partition_materializes_from_the_job_page(page: Page, shop: Shop) -> None:
+    run_id = launch(page, "/locations/tidegate.definitions/jobs/daily", str(FIRST), 1)
+    assert shop.server.finished_run(run_id) == "SUCCESS"
+
+    page.goto(f"/runs/{run_id}")
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+    (published,) = shop.server.query(
+        "select total_orders, cast(net_revenue as varchar) as net_revenue from serving.daily_sales "
+        f"where order_date = '{FIRST}'"
+    )
+    assert published["total_orders"] > 0
+    assert Decimal(published["net_revenue"]) == _delivered_revenue(shop.server, FIRST)
+
+
+def _delivered_revenue(server: Server, day: dt.date) -> Decimal:
+    """The day's revenue straight from the delivered lines, the newest of each."""
+    (row,) = server.query(
+        f"""
+        with newest as (
+            select * from raw.orders where cast(ordered_at as date) = '{day}'
+            qualify row_number() over (partition by order_id, line_number order by _delivered_on desc) = 1
+        )
+        select cast(sum(quantity * unit_price - coalesce(discount_amount, 0)) as varchar) as revenue from newest
+        """
+    )
+    return Decimal(row["revenue"])
+
+
+def test_a_backfill_from_the_asset_graph_holds_exactly_the_rejected_day(
+    page: Page, shop: Shop, backfill: Backfill
+) -> None:
+    assert backfill.status == "COMPLETED_FAILED"
+    assert len(backfill.run_ids) == 1, "five days fit into one run"
+    for mart in MARTS:
+        statuses = shop.server.partitions_by_status(f"serving/{mart}")
+        assert statuses.keys() == {"MATERIALIZED", "FAILED"}
+        assert statuses["FAILED"] == [(shop.held, shop.held)], mart
+    assert shop.published() == shop.good
+
+    page.goto(f"/assets/serving/daily_sales?view=partitions&default_range={WHOLE_SHOP}&partition={shop.held}")
+    expect(page.get_by_text("Failed (1)")).to_be_visible()
+    expect(page.get_by_text(f"Materialized ({DAYS - 1})")).to_be_visible()
+    expect(page.get_by_text("did not materialize this asset")).to_be_visible()
+
+
+def test_the_run_page_says_why_a_day_is_held(page: Page, shop: Shop, backfill: Backfill) -> None:
+    page.goto(f"/runs/{backfill.run_ids[0]}")
+    expect(page.get_by_text("Failure", exact=True).first).to_be_visible()
+    expect(page.get_by_text(f"{shop.held} is held").first).to_be_visible()
+    expect(page.get_by_text(f"orders/{shop.rejected.region} {shop.held} rejected").first).to_be_visible()
+
+
+@pytest.mark.usefixtures("backfill")
+def test_a_contract_check_shows_each_days_result(page: Page, shop: Shop) -> None:
+    asset = f"raw/orders/{shop.rejected.region}"
+    open_check(page, asset, "values_are_valid")
+    expect(page.get_by_text("This is a blocking asset check.")).to_be_visible()
+
+    open_check(page, asset, "values_are_valid", tab="Execution history")
+    held = page.get_by_role("row").filter(has_text=shop.held)
+    expect(held).to_contain_text("Failed")
+    expect(held).to_contain_text("broke the contract")
+    expect(page.get_by_role("row").filter(has_text=str(LAST))).to_contain_text("Passed")
+
+    by_status = shop.server.check_partitions_by_status(asset, "values_are_valid")
+    assert by_status.get("FAILED") == [(shop.held, shop.held)]
+    open_check(page, asset, "values_are_valid", tab="Partitions")
+    expect(page.get_by_text("Failed (1)", exact=True)).to_be_visible()
+    expect(page.get_by_text(f"Passed ({DAYS - 1})", exact=True)).to_be_visible()
+
+
+@pytest.mark.usefixtures("backfill")
+def test_a_dbt_test_shows_each_days_result(page: Page, shop: Shop) -> None:
+    by_status = shop.server.check_partitions_by_status("marts/daily_sales", "daily_sales_figures_add_up")
+    assert by_status == {"SUCCEEDED": [(str(FIRST), str(LAST))]}
+    open_check(page, "marts/daily_sales", "daily_sales_figures_add_up")
+    expect(page.get_by_text("This is a blocking asset check.")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"2024-01-0\d")).first).to_be_visible()
+
+    open_check(page, "marts/daily_sales", "daily_sales_figures_add_up", tab="Partitions")
+    expect(page.get_by_text(f"Passed ({DAYS})", exact=True)).to_be_visible()
+
+
+@pytest.mark.usefixtures("backfill")
+def test_promoting_by_hand_does_not_pass_a_closed_gate(page: Page, shop: Shop) -> None:
+    run_id = launch(page, "/assets/serving/daily_sales", shop.held, 1)
+    assert shop.server.finished_run(run_id) == "FAILURE"
+    assert {event["stepKey"] for event in shop.server.events_of(run_id)} <= {None, "promote"}
+
+    page.goto(f"/runs/{run_id}")
+    expect(page.get_by_text(f"{shop.held} is held").first).to_be_visible()
+    assert shop.published() == shop.good
+
+
+@pytest.mark.usefixtures("backfill")
+def test_a_partial_selection_runs_exactly_that(page: Page, shop: Shop) -> None:
+    run_id = launch(page, "/assets/marts/daily_sales_by_region", str(LAST), 1)
+    assert shop.server.finished_run(run_id) == "SUCCESS"
+
+    events = shop.server.events_of(run_id)
+    assert [(event["assetKey"]["path"], event["partition"]) for event in events if "assetKey" in event] == [
+        (["marts", "daily_sales_by_region"], str(LAST))
+    ]
+    checked = [event["evaluation"]["assetKey"]["path"] for event in events if "evaluation" in event]
+    assert checked
+    assert all(path == ["marts", "daily_sales_by_region"] for path in checked)
+    assert shop.server.query(f"select models from ops.builds where run_id = '{run_id}'") == [
+        {"models": ["daily_sales_by_region"]}
+    ]

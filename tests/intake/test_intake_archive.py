@@ -1,0 +1,149 @@
+"""Capturing: bytes are kept under their own hash, once, before anything reads them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+from tests.intake.intake_shop import DAY, Shop, csv, row
+
+from tidegate.errors import TidegateError
+from tidegate.intake import archive as archive_module
+from tidegate.intake.archive import Archive, Captured, CapturedFile, Places, fingerprint_of
+from tidegate.intake.landing import find_delivery
+
+
+def capture(shop: Shop) -> Captured:
+    landed = find_delivery(shop.places.landing, shop.contract.region("north"), DAY)
+    assert landed is not None
+    return Archive(shop.places.archive).capture("sales", landed)
+
+
+def objects(shop: Shop) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (shop.places.archive / "objects").glob("*/*")}
+
+
+def test_a_delivery_is_kept_by_the_hash_of_its_bytes(shop: Shop) -> None:
+    contents = {"a.csv": csv(row(1)), "b.csv": csv(row(2)), "c.csv": csv(row(1))}
+    shop.deliver("north", contents)
+    captured = capture(shop)
+
+    assert objects(shop) == {hashlib.sha256(content).hexdigest(): content for content in contents.values()}
+    assert captured.bytes == sum(map(len, contents.values()))
+    assert captured.manifest == f"deliveries/sales/north/{DAY}/{captured.fingerprint}.json"
+    assert Archive(shop.places.archive).recall(captured.manifest) == captured
+
+
+def test_the_fingerprint_tells_names_and_bytes_and_nothing_else(shop: Shop) -> None:
+    files = [CapturedFile("a", "1" * 64, 5), CapturedFile("b", "2" * 64, 6)]
+    renamed = [CapturedFile("c", "1" * 64, 5), files[1]]
+    swapped = [CapturedFile("b", "1" * 64, 5), CapturedFile("a", "2" * 64, 6)]
+
+    assert fingerprint_of(files) == fingerprint_of(files[::-1])
+    assert len({fingerprint_of(files), fingerprint_of(renamed), fingerprint_of(swapped)}) == 3
+
+
+def test_hidden_files_and_the_marker_are_no_data(shop: Shop) -> None:
+    folder = shop.deliver("north", csv(row(1)))
+    before = capture(shop)
+    (folder / ".sales.csv.part").write_bytes(b"half")
+    (folder / "_SUCCESS").write_text("done")
+
+    assert capture(shop).fingerprint == before.fingerprint
+
+
+def test_capturing_again_writes_nothing(shop: Shop) -> None:
+    shop.deliver("north", csv(row(1)))
+    capture(shop)
+    before = {path: path.stat().st_mtime_ns for path in shop.places.archive.rglob("*") if path.is_file()}
+    capture(shop)
+
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert list((shop.places.archive / "incoming").iterdir()) == []
+
+
+def test_what_a_killed_capture_left_is_swept_after_a_day(shop: Shop) -> None:
+    incoming = shop.places.archive / "incoming"
+    incoming.mkdir(parents=True)
+    for name, age in (("old", 100_000), ("young", 1_000)):
+        (incoming / name).touch()
+        os.utime(incoming / name, (time.time() - age,) * 2)
+    shop.load_one("north", csv(row(1)))
+
+    assert [path.name for path in incoming.iterdir()] == ["young"]
+
+
+def test_the_archive_does_not_change_with_landing(shop: Shop) -> None:
+    content = csv(row(1))
+    folder = shop.deliver("north", content)
+    capture(shop)
+    with (folder / "sales.csv").open("r+b") as file:
+        file.write(b"overwritten in place")
+
+    assert list(objects(shop).values()) == [content]
+
+
+def test_a_file_that_changes_meanwhile_is_not_loaded_and_its_neighbour_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source writes on while we copy: stood in for by appending just after the copy."""
+    folder = shop.deliver("north", csv(row(1)))
+    shop.deliver("south", csv(row(2)))
+    copy = archive_module._copy
+
+    def copy_while_the_source_writes(descriptor: int, target: Path) -> tuple[str, int]:
+        copied = copy(descriptor, target)
+        if csv(row(1)) == target.read_bytes():
+            with (folder / "sales.csv").open("ab") as file:
+                file.write(b"more\n")
+        return copied
+
+    monkeypatch.setattr(archive_module, "_copy", copy_while_the_source_writes)
+    reports = shop.load(regions=["north", "south"])
+
+    assert reports["north"].status == "missing"
+    assert "changed while it was being captured" in (reports["north"].rejection or "")
+    assert shop.raw() == ["s2"]
+
+
+def test_a_damaged_object_is_told_and_never_overwritten(shop: Shop) -> None:
+    shop.deliver("north", csv(row(1)))
+    captured = capture(shop)
+    path = Archive(shop.places.archive).object_path(captured.files[0].sha256)
+    path.write_bytes(b"rotten")
+
+    with pytest.raises(TidegateError, match="is not what was archived"):
+        capture(shop)
+    with pytest.raises(TidegateError, match="is not what was archived"):
+        Archive(shop.places.archive).recall(captured.manifest)
+    assert path.read_bytes() == b"rotten"
+
+
+def test_a_damaged_archive_costs_only_its_own_delivery(shop: Shop) -> None:
+    shop.deliver("north", csv(row(1)))
+    shop.deliver("south", csv(row(2)))
+    shop.load(regions=["north", "south"])
+    Archive(shop.places.archive).object_path(hashlib.sha256(csv(row(1))).hexdigest()).unlink()
+    for region in ("north", "south"):
+        for file in shop.folder(region).iterdir():
+            file.unlink()
+    reports = shop.load(regions=["north", "south"])
+
+    assert (reports["north"].status, reports["south"].status) == ("missing", "accepted")
+    assert shop.raw() == ["s1", "s2"]
+
+
+def test_places_must_be_folders() -> None:
+    with pytest.raises(TidegateError, match="TIDEGATE_LANDING is s3://bucket"):
+        Places.of("s3://bucket/landing", "/archive")
+
+
+def test_a_folder_without_anything_is_no_delivery(shop: Shop) -> None:
+    shop.folder("north").mkdir(parents=True)
+
+    assert find_delivery(shop.places.landing, shop.contract.region("north"), DAY) is None
+    assert find_delivery(shop.places.landing, shop.contract.region("north"), dt.date(1999, 1, 1)) is None

@@ -1,0 +1,121 @@
+"""Upkeep changes how content is stored and never the content."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidegate.lake import ledger
+from tidegate.lake.content import content_hash
+from tidegate.lake.gate import closed_gates
+from tidegate.lake.maintenance import maintain, maintain_until
+from tidegate.lake.sql import qualified
+from tidegate.window import ONE_DAY, Window
+
+if TYPE_CHECKING:
+    from tests.lake.conftest import Shop
+
+    from tidegate.lake.connect import Lake
+
+DAY = dt.date(2024, 6, 1)
+DAYS = Window(DAY, DAY + 4 * ONE_DAY)
+
+
+def busy_days(shop: Shop) -> None:
+    for day in DAYS.days:
+        shop.publish(Window.of_day(day), rows=30)
+    shop.build(Window(DAY, DAY + 2 * ONE_DAY), factor=2, rows=30)
+    shop.promote(Window(DAY, DAY + 2 * ONE_DAY))
+
+
+def contents(lake: Lake) -> dict[str, tuple[int, str]]:
+    tables = lake.con.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'lake'"
+    ).fetchall()
+    return {f"{s}.{t}": content_hash(lake.con, f"select * from {qualified(s, t)}") for s, t in tables}
+
+
+def files(lake: Lake) -> int:
+    return len(list(Path(lake.config.data).rglob("*.parquet")))
+
+
+def upkeep_now(lake: Lake) -> tuple[int, int, int]:
+    now = dt.datetime.now(dt.UTC)
+    done = maintain_until(lake, now, now)
+    return done.files_merged, done.snapshots_expired, done.files_deleted
+
+
+def test_contents_ledger_and_gates_stay(new_shop: Shop) -> None:
+    busy_days(new_shop)
+    lake = new_shop.lake
+    before = (contents(lake), ledger.newest_publications(lake.con), ledger.newest_deliveries(lake.con, None, DAYS))
+    files_before = files(lake)
+    assert all(figure > 0 for figure in upkeep_now(lake))
+    assert files(lake) < files_before
+    after = (contents(lake), ledger.newest_publications(lake.con), ledger.newest_deliveries(lake.con, None, DAYS))
+    assert after == before
+    assert closed_gates(lake.con, DAYS, new_shop.requirements) == {}
+    assert ledger.stale_days(lake.con) == []
+    assert upkeep_now(lake)[0] == 0
+    new_shop.publish(DAYS, factor=9, rows=2)
+    assert new_shop.served() == [(day, 9, 18) for day in DAYS.days]
+    assert len(new_shop.served("daily_sales_by_region")) == 8
+
+
+def test_what_is_younger_than_asked_is_kept(new_shop: Shop) -> None:
+    busy_days(new_shop)
+    snapshot = ledger.newest_publications(new_shop.lake.con)[0].lake_snapshot
+    done = maintain(new_shop.lake, 0)
+    assert (done.snapshots_expired, done.files_deleted) == (0, 0)
+    served = new_shop.lake.con.execute(
+        f"select count(*) from serving.daily_sales at (version => {snapshot})"
+    ).fetchone()
+    assert served == (4,)
+
+
+def test_a_snapshot_is_entered_before_its_commit_message_goes(new_shop: Shop) -> None:
+    new_shop.publish(DAYS)
+    expected = {row.lake_snapshot for row in ledger.newest_publications(new_shop.lake.con)}
+    new_shop.lake.con.execute("update ops.publications set lake_snapshot = null")
+    upkeep_now(new_shop.lake)
+    assert {row.lake_snapshot for row in ledger.newest_publications(new_shop.lake.con)} == expected
+
+
+def test_files_that_a_killed_writer_left_are_deleted(new_shop: Shop) -> None:
+    victim = new_shop.home.start("stop_before_commit", DAY, "new")
+    victim.wait_for("written")
+    victim.kill()
+    left = len(list(Path(new_shop.home.config.data, "raw").rglob("*.parquet")))
+    assert left > 0
+    upkeep_now(new_shop.lake)
+    assert list(Path(new_shop.home.config.data, "raw").rglob("*.parquet")) == []
+
+
+def test_readers_and_a_writer_go_on_beside_it(new_shop: Shop) -> None:
+    busy_days(new_shop)
+    new_shop.build(DAYS, factor=4, rows=10)
+    new_shop.promote(DAYS)
+    reader = new_shop.home.start("poll_serving", 4)
+    reader.wait_for("reading")
+    writer = new_shop.home.start("overwrite_at_once", DAY, "a", 5)
+    writer.wait_for("ready")
+    writer.tell("go")
+    for factor in (5, 6, 7):
+        maintain(new_shop.lake, 30)
+        new_shop.build(DAYS, factor=factor, rows=10)
+        new_shop.promote(DAYS)
+    writer.wait_for("done")
+    reader.tell("stop")
+    assert reader.result().split(" ", 1)[1] == "[]"
+    assert new_shop.lake.con.execute("select count(*) from raw.orders").fetchone() == (200,)
+
+
+def test_hostile_table_names_are_names(new_shop: Shop) -> None:
+    lake = new_shop.lake
+    name = "a\"b'; drop table ops.builds; --"
+    lake.con.execute(f"create table {qualified('raw', name)} as select i from range(50) as r(i)")
+    for _ in range(3):
+        lake.con.execute(f"insert into {qualified('raw', name)} from range(50)")
+    assert maintain(lake, 30).files_merged == 4
+    assert lake.con.execute(f"select count(*) from {qualified('raw', name)}").fetchone() == (200,)

@@ -1,0 +1,205 @@
+"""A Postgres catalog is only another value: what could differ is shown on a real server."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from duckdb import DuckDBPyConnection
+
+from tidegate.errors import LakeBusyError
+from tidegate.lake import ledger
+from tidegate.lake.connect import CONNECTION_CONFIG, Lake, load_extension
+from tidegate.lake.lease import lease
+from tidegate.lake.maintenance import maintain
+from tidegate.lake.overwrite import ensure_table
+from tidegate.lake.schema import LEDGER
+from tidegate.lake.sql import literal
+from tidegate.window import ONE_DAY, Window
+
+if TYPE_CHECKING:
+    from tests.lake.conftest import Home, Shop
+
+pytestmark = pytest.mark.system
+
+DAY = dt.date(2024, 6, 1)
+NEXT = DAY + ONE_DAY
+THREE = Window(DAY, DAY + 3 * ONE_DAY)
+
+
+@pytest.fixture
+def database(postgres_server: str) -> Iterator[str]:
+    """Settings of a database of this test's own."""
+    name = f"tidegate_{uuid.uuid4().hex[:12]}"
+    con = duckdb.connect(config=CONNECTION_CONFIG)
+    load_extension(con, "postgres_scanner")
+    con.execute(f"attach {literal(postgres_server + ' dbname=postgres')} as server (type postgres)")
+    con.execute(f"call postgres_execute('server', 'create database {name}', use_transaction => false)")
+    yield f"{postgres_server} dbname={name}"
+    con.execute(f"call postgres_execute('server', 'drop database {name} with (force)', use_transaction => false)")
+
+
+@pytest.fixture
+def home(database: str, home: Home) -> Home:
+    home.config = dataclasses.replace(home.config, catalog=f"postgres:{database}")
+    return home
+
+
+def all_told(home: Home, command: str, *arguments: list[object]) -> list[str]:
+    """Start processes that do a command, one per list of arguments, let them go at once; what each said last."""
+    processes = [home.start(command, *listed) for listed in arguments]
+    for process in processes:
+        process.wait_for("ready")
+    for process in processes:
+        process.tell("go")
+    return [process.result() for process in processes]
+
+
+def test_processes_that_open_a_new_lake_at_once_all_get_it(home: Home) -> None:
+    assert all_told(home, "open_at_once", [], [], [], []) == [str(len(LEDGER))] * 4
+    tables = home.open().con.execute("select table_name from duckdb_tables() where schema_name = 'ops'").fetchall()
+    assert sorted(tables) == sorted((name,) for name in LEDGER)
+
+
+def test_two_writers_of_a_new_partition_leave_one_copy(home: Home) -> None:
+    """Without the lease both commit and the partition is there twice: each deletes nothing and inserts."""
+    columns = {"day": "date", "writer": "varchar", "n": "bigint"}
+    home.open().unit_of_work(lambda con: ensure_table(con, "raw", "orders", columns, "day"))
+    for day in THREE.days:
+        assert all_told(home, "overwrite_at_once", [day, "a", 1], [day, "b", 1]) == ["done", "done"]
+    rows = home.open(read_only=True).con.execute(
+        "select day, count(*), count(distinct n), count(distinct writer) from raw.orders group by day order by day"
+    )
+    assert rows.fetchall() == [(day, 200, 200, 1) for day in THREE.days]
+
+
+def test_writers_of_different_partitions_both_get_through(home: Home) -> None:
+    assert all_told(home, "overwrite_at_once", [DAY, "a", 4], [NEXT, "b", 4]) == ["done", "done"]
+    rows = home.open().con.execute(
+        "select day, min(writer), max(writer), count(*) from raw.orders group by 1 order by 1"
+    )
+    assert rows.fetchall() == [(DAY, "a", "a", 200), (NEXT, "b", "b", 200)]
+
+
+def test_a_writer_killed_before_its_commit_leaves_nothing(home: Home) -> None:
+    lake = home.open()
+    victim = home.start("stop_before_commit", DAY, "new")
+    victim.wait_for("written")
+    victim.kill()
+    assert all_told(home, "overwrite_at_once", [DAY, "again", 1]) == ["done"]
+    assert lake.con.execute("select distinct writer, count(*) from raw.orders group by 1").fetchall() == [
+        ("again", 200)
+    ]
+
+
+def test_a_lease_waits_is_told_for_whom_and_is_freed_by_death(home: Home) -> None:
+    holder = home.start("hold_lease", "raw/orders", f"{DAY},{NEXT}")
+    holder.wait_for("held")
+    impatient = dataclasses.replace(home.config, patience=0.2)
+    with (
+        pytest.raises(LakeBusyError, match=r"raw/orders 2024-06-02: run run-7, process \d+ on .* after 0.2 s"),
+        lease(impatient, "raw/orders", [NEXT, NEXT + ONE_DAY]),
+    ):
+        pass
+    with lease(impatient, "raw/orders", [NEXT + ONE_DAY]), lease(impatient, "raw/customers", [NEXT]):
+        pass
+    holder.kill()
+    with lease(home.config, "raw/orders", [DAY, NEXT]):
+        pass
+
+
+def test_hostile_resources_and_no_days_are_fine(home: Home) -> None:
+    for resource in ("", "'; drop table x; --", "a\0b", "größe", "x" * 500, "\udc80"):
+        with lease(home.config, resource, [DAY], run_id="'; drop \0 ü \\"), lease(home.config, resource, []):
+            pass
+
+
+def test_a_year_of_leases_is_cheap(home: Home) -> None:
+    started = time.perf_counter()
+    with lease(home.config, "raw/orders", [DAY + ONE_DAY * i for i in range(366)]):
+        pass
+    # 0.15 s on a quiet machine, most of it for loading DuckDB's Postgres extension.
+    assert time.perf_counter() - started < 2
+
+
+def test_days_are_published_and_kept_through_maintenance(new_shop: Shop) -> None:
+    first = new_shop.publish(THREE, rows=20)
+    again = new_shop.promote(THREE)
+    hashes = [[row.content_hash for rows in found.published.values() for row in rows] for found in (first, again)]
+    assert hashes[0] == hashes[1]
+    snapshot = first.published[DAY][0].lake_snapshot
+    new_shop.build(THREE, factor=2, rows=20)
+    new_shop.promote(THREE)
+    maintain(new_shop.lake, 0)
+    assert new_shop.served() == [(day, 2, 40) for day in THREE.days]
+    old = new_shop.lake.con.execute(f"select total_orders from serving.daily_sales at (version => {snapshot})")
+    assert old.fetchall() == [(1,), (1,), (1,)]
+    assert ledger.stale_days(new_shop.lake.con) == []
+
+
+def test_a_reader_never_sees_a_half(new_shop: Shop) -> None:
+    new_shop.publish(THREE, factor=1, rows=20)
+    reader = new_shop.home.start("poll_serving", 3)
+    reader.wait_for("reading")
+    for factor in range(2, 6):
+        new_shop.build(THREE, factor=factor, rows=20 if factor % 2 else 3)
+        new_shop.promote(THREE)
+        maintain(new_shop.lake, 30)
+    reader.tell("stop")
+    assert reader.result().split(" ", 1)[1] == "[]"
+
+
+def test_two_processes_that_promote_one_window_leave_one_copy(new_shop: Shop) -> None:
+    new_shop.build(THREE, factor=3, rows=20)
+    days: list[object] = [DAY, THREE.days[-1]]
+    assert all_told(new_shop.home, "promote_when_told", days, days) == ["3", "3"]
+    assert new_shop.served() == [(day, 3, 60) for day in THREE.days]
+    assert len(ledger.newest_publications(new_shop.lake.con)) == 6
+
+
+def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(new_shop: Shop) -> None:
+    """Units of work overlap on Postgres, so by times the delivery would count as seen by the build."""
+    other = new_shop.home.open()
+    entered, begun = threading.Event(), threading.Event()
+
+    def load(con: DuckDBPyConnection) -> None:
+        ledger.record_deliveries(con, [new_shop.delivery(NEXT, touched=(DAY,))])
+        entered.set()
+        begun.wait(20)
+
+    thread = threading.Thread(target=other.unit_of_work, args=(load,))
+    thread.start()
+    entered.wait(20)
+    build_id = "b"
+    new_shop.lake.unit_of_work(lambda con: ledger.begin_build(con, build_id, [DAY], ["daily_sales"], "run-1"))
+    begun.set()
+    thread.join()
+    new_shop.lake.unit_of_work(lambda con: ledger.finish_build(con, build_id))
+    assert ledger.stale_days(new_shop.lake.con) == [DAY]
+    new_shop.build(Window.of_day(DAY))
+    assert ledger.stale_days(new_shop.lake.con) == []
+
+
+def test_row_ids_stay_unique_when_writers_commit_at_once(new_shop: Shop) -> None:
+    """The newest entry is told by row ids, so no two may be given the same."""
+    lakes = [new_shop.home.open() for _ in range(3)]
+
+    def enter(lake: Lake, number: int) -> None:
+        for i in range(8):
+            checks = [new_shop.check(DAY, f"raw/{number}", f"{i}", "x") for _ in range(1 + 20 * (i % 2))]
+            lake.unit_of_work(lambda con, checks=checks: ledger.record_checks(con, checks))  # type: ignore[misc]
+
+    threads = [threading.Thread(target=enter, args=(lake, i)) for i, lake in enumerate(lakes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    count = new_shop.lake.con.execute("select count(*), count(distinct rowid) from ops.check_results").fetchone()
+    assert count == (3 * (4 * 1 + 4 * 21),) * 2

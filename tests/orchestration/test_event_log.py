@@ -1,0 +1,148 @@
+"""The batching event log stores what Dagster's own would, whole batches at a time, and survives a failed batch."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster import DagsterInstance, EventLogEntry
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    DagsterEvent,
+    DagsterEventBatchMetadata,
+    DagsterEventType,
+    EventSpecificData,
+    StepMaterializationData,
+)
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy.exc import OperationalError
+
+from tidegate.lake.sql import quoted
+from tidegate.orchestration.event_log import BatchingSqliteEventLogStorage
+from tidegate.orchestration.instance import instance_config
+from tidegate.settings import load_settings
+
+ASSET = dg.AssetKey(["marts", "daily_sales"])
+DAILY = dg.DailyPartitionsDefinition("2024-01-01")
+DAYS = [f"2024-01-{day:02}" for day in range(1, 32)]
+
+
+@pytest.fixture
+def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")
+    settings = load_settings(home=tmp_path)
+    settings.dagster_home.mkdir(parents=True)
+    (settings.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(instance_config(settings)))
+    with DagsterInstance.from_config(str(settings.dagster_home)) as made:
+        yield made
+
+
+def report(instance: DagsterInstance, run_id: str, days: list[str]) -> None:
+    for day in days:
+        event = DagsterEvent(
+            event_type_value=DagsterEventType.ASSET_MATERIALIZATION.value,
+            job_name="daily",
+            event_specific_data=StepMaterializationData(dg.AssetMaterialization(ASSET, partition=day)),
+        )
+        batch = DagsterEventBatchMetadata("batch", is_end=day == days[-1])
+        instance.report_dagster_event(event, run_id, batch_metadata=batch)
+
+
+def materialized(instance: DagsterInstance) -> list[str | None]:
+    records = instance.fetch_materializations(ASSET, limit=100, ascending=True).records
+    return [record.partition_key for record in records]
+
+
+def test_the_home_uses_the_batching_storage(instance: DagsterInstance) -> None:
+    assert isinstance(instance.event_log_storage, BatchingSqliteEventLogStorage)
+
+
+def test_a_batch_is_in_the_run_and_in_the_index(instance: DagsterInstance) -> None:
+    report(instance, "run-1", DAYS)
+
+    assert materialized(instance) == DAYS
+    assert len(instance.all_logs("run-1")) == len(DAYS)
+    assert instance.get_materialized_partitions(ASSET) == set(DAYS)
+
+
+def test_events_after_a_batch_are_stored_singly(instance: DagsterInstance) -> None:
+    report(instance, "run-1", DAYS)
+    report(instance, "run-2", DAYS[:1])
+
+    assert materialized(instance) == [*DAYS, DAYS[0]]
+
+
+def test_a_batch_that_fails_halfway_is_stored_once(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster stores the events of a failed batch singly: none of them may be there already."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, BatchingSqliteEventLogStorage)
+
+    def fail(*_: object) -> None:
+        raise OperationalError("insert", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(storage, "_enter_into_index", fail)
+    report(instance, "run-1", DAYS)
+
+    assert materialized(instance) == DAYS
+    assert len(instance.all_logs("run-1")) == len(DAYS)
+
+
+def test_a_batch_leaves_the_same_tables_as_dagsters_own_storage(tmp_path: Path) -> None:
+    """Planned and recorded materializations and checks of several assets and days, the newest of each included."""
+    batching = BatchingSqliteEventLogStorage(str(tmp_path / "batching"))
+    dagsters = SqliteEventLogStorage(str(tmp_path / "dagsters"))
+    entries = [entry("run-1", data) for data in a_runs_events()]
+
+    batching.store_event_batch(entries)
+    for one in entries:
+        dagsters.store_event(one)
+    batching.dispose()
+
+    for shard in ("index", "run-1"):
+        assert tables(tmp_path / "batching" / f"{shard}.db") == tables(tmp_path / "dagsters" / f"{shard}.db")
+
+
+def a_runs_events() -> Iterator[tuple[DagsterEventType, EventSpecificData]]:
+    other = dg.AssetKey(["raw", "orders", "eu-west"])
+    subset = DAILY.subset_with_partition_keys(DAYS).to_serializable_subset()
+    for asset in (ASSET, other):
+        planned = AssetMaterializationPlannedData(asset, partition=None, partitions_subset=subset)
+        yield DagsterEventType.ASSET_MATERIALIZATION_PLANNED, planned
+        check = AssetCheckEvaluationPlanned(asset_key=asset, check_name="values_are_valid", partitions_subset=subset)
+        yield DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, check
+    for day in DAYS:
+        for asset in (ASSET, other):
+            made = dg.AssetMaterialization(asset, partition=day, metadata={"rows": 3}, tags={"a": day})
+            yield DagsterEventType.ASSET_MATERIALIZATION, StepMaterializationData(made)
+            result = dg.AssetCheckEvaluation(
+                asset_key=asset, check_name="values_are_valid", passed=day != DAYS[4], partition=day
+            )
+            yield DagsterEventType.ASSET_CHECK_EVALUATION, result
+
+
+def entry(run_id: str, data: tuple[DagsterEventType, EventSpecificData]) -> EventLogEntry:
+    kind, specific = data
+    event = DagsterEvent(event_type_value=kind.value, job_name="daily", event_specific_data=specific)
+    return EventLogEntry(  # type: ignore[no-untyped-call]
+        error_info=None, level=10, user_message="", run_id=run_id, timestamp=1704067200.5, dagster_event=event
+    )
+
+
+OWN_TIMES = {"create_timestamp", "migration_completed"}
+
+
+def tables(file: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows, without their own times of writing."""
+    with contextlib.closing(sqlite3.connect(file)) as con:
+        names = [name for (name,) in con.execute("select name from sqlite_master where type = 'table' order by 1")]
+        found = {}
+        for name in names:
+            columns = [row[1] for row in con.execute(f"pragma table_info({quoted(name)})") if row[1] not in OWN_TIMES]
+            found[name] = sorted(con.execute(f"select {', '.join(map(quoted, columns))} from {quoted(name)}"), key=repr)
+        return found

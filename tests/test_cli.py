@@ -1,0 +1,146 @@
+"""The command line: what it prints, what it refuses, and that errors are sentences and never traces."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tidegate.cli import app
+from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def figures(home: Path) -> None:
+    """A lake with one published table, as promote leaves it."""
+    with Lake.open(LakeConfig.of(load_settings())) as lake:
+        lake.con.execute("create table serving.daily_sales (order_date date, net_revenue decimal(38, 4), note varchar)")
+        lake.con.execute(
+            "insert into serving.daily_sales values ('2024-01-01', 10.5, '[red]'), ('2024-01-02', null, 'a,\"b')"
+        )
+
+
+def tidegate(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def refused(*words: str) -> str:
+    result = tidegate(*words)
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return " ".join(result.output.split())
+
+
+@pytest.mark.usefixtures("figures")
+def test_query_prints_csv_that_reads_back() -> None:
+    result = tidegate("query", "from serving.daily_sales order by 1", "--format", "csv")
+
+    assert list(csv.reader(io.StringIO(result.stdout))) == [
+        ["order_date", "net_revenue", "note"],
+        ["2024-01-01", "10.5000", "[red]"],
+        ["2024-01-02", "", 'a,"b'],
+    ]
+
+
+@pytest.mark.usefixtures("figures")
+def test_query_prints_json_that_reads_back() -> None:
+    result = tidegate("query", "from serving.daily_sales order by 1", "--format", "json")
+
+    assert json.loads(result.stdout)[0] == {"order_date": "2024-01-01", "net_revenue": "10.5000", "note": "[red]"}
+
+
+@pytest.mark.usefixtures("figures")
+def test_query_prints_a_table_with_values_as_they_are() -> None:
+    result = tidegate("query", "from serving.daily_sales")
+
+    assert "10.5000" in result.stdout
+    assert "[red]" in result.stdout
+
+
+@pytest.mark.usefixtures("figures")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "delete from serving.daily_sales",
+        "drop table serving.daily_sales",
+        "insert into serving.daily_sales values ('2024-01-03', 1, '')",
+        "copy serving.daily_sales to 'stolen.csv'",
+        "attach 'other.db' as other",
+        "explain analyze delete from serving.daily_sales",
+        "set threads = 1",
+        "select 1; drop table serving.daily_sales",
+        "",
+    ],
+)
+def test_query_only_reads(sql: str, tmp_path: Path) -> None:
+    refused("query", sql)
+
+    assert not (tmp_path / "stolen.csv").exists()
+    assert tidegate("query", "select count(*) from serving.daily_sales", "--format", "csv").stdout.split() == [
+        "count_star()",
+        "2",
+    ]
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_query_that_does_not_work_says_why() -> None:
+    assert "The query does not work" in refused("query", "from serving.no_such_table")
+
+
+@pytest.mark.usefixtures("figures")
+@pytest.mark.parametrize("sql", ["from duckdb_settings()", "select CURRENT_SETTING('s3_secret_access_key')"])
+def test_a_query_cannot_ask_for_secrets(sql: str) -> None:
+    assert "credentials" in refused("query", sql)
+
+
+def test_a_query_before_the_first_run_says_what_to_do() -> None:
+    assert "tidegate" in refused("query", "from serving.daily_sales").lower()
+
+
+def test_days_that_are_none_are_refused() -> None:
+    assert "'yesterday' is not a day" in refused("run", "--partition", "yesterday")
+    assert "cannot end" in refused("backfill", "--from", "2024-01-05", "--to", "2024-01-01")
+    assert "before the first partition" in refused("run", "--partition", "2019-01-01")
+    assert "has not ended yet" in refused("run", "--partition", "2999-01-01")
+
+
+def test_settings_that_do_not_work_are_named_without_their_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_CHUNK_DAYS", "s3cret")
+    told = refused("status")
+
+    assert "TIDEGATE_CHUNK_DAYS" in told
+    assert "s3cret" not in told
+
+
+def test_a_contract_that_cannot_work_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    (contracts / "orders.odcs.yaml").write_text("apiVersion: v3.1.0\nkind: DataContract\nschemas: []\n")
+    monkeypatch.setenv("TIDEGATE_CONTRACTS", str(contracts))
+
+    assert "orders.odcs.yaml:3" in refused("run", "--partition", "2024-01-01")
+
+
+def test_the_demo_shop_says_what_is_wrong_with_it(home: Path) -> None:
+    result = tidegate("demo", "shop", "--days", "5", "--orders-per-day", "40")
+
+    assert result.exit_code == 0, result.output
+    assert "far too many" in result.output
+    assert (home / "landing" / "orders" / "us-east" / "2024-01-01" / "_SUCCESS").exists()
+
+
+def test_quarantine_of_an_unknown_source_is_refused() -> None:
+    assert "There is no source" in refused("quarantine", "replay", "--source", "x", "--partition", "2024-01-01")
