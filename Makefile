@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := $(VENV)/.installed
 SYSTEM_PACKAGES := chromium postgresql
 
-.PHONY: help setup run test test-all dev lint format types lock clean benchmark
+.PHONY: help setup run test test-all test-system dev lint format types lock clean benchmark
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,12 +39,14 @@ dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 test: setup ## Run the tests that need no system package.
 	$(BIN)/pytest -n 2 --dist loadfile -m "not system"
 
-test-all: setup ## Run all tests; those of the UI and of PostgreSQL need Debian packages.
+test-all: setup test-system test ## Run all tests; those of the UI and of PostgreSQL need Debian packages.
+
+test-system: setup
 	@missing=""; for package in $(SYSTEM_PACKAGES); do \
 		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then echo "make test-all needs Debian packages. Install them with:"; \
 		echo "  apt-get update && apt-get install --no-install-recommends -y$$missing"; exit 1; fi
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile -m system
 
 lint: setup ## Check format, style, imports and SQL.
 	$(BIN)/ruff format --check platform tests benchmarks

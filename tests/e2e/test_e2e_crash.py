@@ -24,7 +24,6 @@ from tidegate.orchestration.definitions import build_definitions
 from tidegate.window import ONE_DAY, Window
 
 # What is undisturbed is the same for all tests, so one worker has them.
-pytestmark = pytest.mark.xdist_group("e2e crash")
 
 DAY_BEFORE, DAY = FIRST_DAY, FIRST_DAY + ONE_DAY
 SEED = 5

@@ -16,7 +16,6 @@ from tidegate.lake.connect import Lake
 from tidegate.window import ONE_DAY, Window
 
 # What one writer alone leaves is the same for all tests, so one worker has them.
-pytestmark = pytest.mark.xdist_group("e2e two writers")
 
 DAYS = [FIRST_DAY + ONE_DAY * i for i in range(3)]
 WHOLE = Window(DAYS[0], DAYS[-1] + ONE_DAY)
