@@ -167,10 +167,7 @@ def _overwrite(
 ) -> None:
     if held:
         con.execute(f"delete from {name} where {_in_partitions(held)}")
-    days = {verdict.captured.day for verdict in verdicts}
-    # Sorted, a batch becomes one file a day and not one a day and thread; a single day needs no sorting.
-    order = "order by _delivered_on" if len(days) > 1 else ""
-    con.execute(f"insert into {name} by name {select_sql} {order}")
+    con.execute(f"insert into {name} by name {select_sql}")
 
 
 def _held(con: DuckDBPyConnection, name: str, verdicts: Sequence[Verdict]) -> list[Partition]:

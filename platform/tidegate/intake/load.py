@@ -43,6 +43,10 @@ from tidegate.window import Window
 Status = Literal["accepted", "rejected", "missing"]
 
 
+# Of the lines of a shop's orders; good enough to tell a day from a year.
+BYTES_PER_ROW = 70
+
+
 @dataclass(frozen=True)
 class DeliveryReport:
     """What became of one region's delivery of a day.
@@ -181,6 +185,7 @@ class _Judged:
 def _judge_and_commit(
     lake: Lake, contract: Contract, finding: _Finding, run_id: str, started_at: dt.datetime
 ) -> list[DeliveryReport]:
+    lake.size_for(sum(captured.bytes for captured in finding.captured) // BYTES_PER_ROW)
     try:
         with _telling_what_ran_out(contract, finding):
             judged = _judge(lake, contract, finding)

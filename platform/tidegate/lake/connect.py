@@ -6,6 +6,7 @@ What the lake's tables hold belongs to the modules beside this one; which days a
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,14 @@ BUSY_MILLISECONDS = 10_000
 
 # A commit takes about 10 ms, so a waiter that looks every 10 ms loses at most as much.
 TURN_POLL_SECONDS = 0.01
+
+# Below this many rows DuckDB's threads wait for each other longer than they work: the hundred small statements of
+# a day take 5 ms each on one thread and 10 ms on two.
+ROWS_WORTH_THREADS = 200_000
+
+# A year's partitions written at once. With the default of 100, DuckDB closes and reopens files: 429 files in
+# 6.2 s instead of 369 in 3.8 s for 7.3 million lines. Sorting by day first took 9.7 s.
+OPEN_PARTITIONS = 400
 
 # Nothing is fetched from a network: extensions come from the installed wheels or not at all.
 CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -82,6 +91,10 @@ class LakeConfig:
             # Not a setting of Tidegate's but every AWS tool's, like the credentials, which httpfs reads itself.
             s3_endpoint=os.environ.get("AWS_ENDPOINT_URL", ""),
         )
+
+    def sized_for(self, rows: int) -> Self:
+        """This lake with the threads that work on so many rows is worth."""
+        return self if rows >= ROWS_WORTH_THREADS else dataclasses.replace(self, threads=1)
 
     @property
     def catalog_file(self) -> Path | None:
@@ -201,6 +214,21 @@ class Lake:
             finally:
                 self._has_turn = False
 
+    def size_for(self, rows: int) -> None:
+        """Use as many of the configured threads as work on so many rows is worth, until told otherwise."""
+        self.con.execute(f"set threads = {self.config.sized_for(rows).threads}")
+
+    @contextmanager
+    def one_moment(self) -> Iterator[DuckDBPyConnection]:
+        """Read the lake as it is at one moment. Several reads cost the catalog's 5 ms once and not each."""
+        self.con.begin()
+        try:
+            yield self.con
+        finally:
+            # Reading leaves nothing to commit; after a failed statement the transaction may be gone already.
+            with contextlib.suppress(duckdb.TransactionException):
+                self.con.rollback()
+
     def unit_of_work(self, work: Callable[[DuckDBPyConnection], T]) -> T:
         """Run `work` in one transaction, and again as a whole when another writer's commit came first.
 
@@ -317,6 +345,7 @@ def _prepare(con: DuckDBPyConnection, config: LakeConfig) -> None:
     con.execute(f"set threads = {config.threads}")
     con.execute(f"set memory_limit = {literal(config.memory_limit)}")
     con.execute(f"set temp_directory = {literal(str(config.spill))}")
+    con.execute(f"set partitioned_write_max_open_files = {OPEN_PARTITIONS}")
     con.execute("set TimeZone = 'UTC'")
 
 

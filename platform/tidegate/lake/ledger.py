@@ -182,6 +182,12 @@ def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Windo
     return _read(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
 
 
+def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
+    """Rows that the window's deliveries loaded; of a day delivered several times, those of all of them."""
+    row = con.execute(f"select sum(rows_loaded)::bigint from ops.deliveries where {_in_window(window)}").fetchone()
+    return (row[0] if row else None) or 0
+
+
 def rejected_deliveries(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryRecord]:
     """The deliveries whose newest verdict is rejected."""
     newest = _read(con, DeliveryRecord, "deliveries", _in_window(window), newest_of="source, region, partition_day")

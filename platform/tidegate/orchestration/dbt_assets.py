@@ -114,8 +114,9 @@ def build_dbt_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
             if result.failed_models:
                 report_checks(context, checks)
                 raise _broken_models(result)
-            for model in result.models.values():
-                _add_figures(context, home, lake, model, window, events)
+            with lake.one_moment():
+                for model in result.models.values():
+                    _add_figures(context, home, lake, model, window, events)
         for key in _parents_first(home):
             if key in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=key)

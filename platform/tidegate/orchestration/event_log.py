@@ -10,19 +10,47 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
 from dagster import EventLogEntry
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS, DagsterEventType
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData
-from sqlalchemy import create_engine, event, func, select
+from dagster._serdes import ConfigurableClassData, serialize_value
+from sqlalchemy import bindparam, create_engine, event, func, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
+
+EXECUTIONS = AssetCheckExecutionsTable
+PLANNED_CHECKS = (DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,)
+CHECK_RESULTS = (DagsterEventType.ASSET_CHECK_EVALUATION,)
+Numbered = tuple[int, EventLogEntry]
+
+RESULT_OF_CHECK = (
+    EXECUTIONS.update()
+    .where(
+        EXECUTIONS.c.run_id == bindparam("of_run"),
+        EXECUTIONS.c.asset_key == bindparam("of_asset"),
+        EXECUTIONS.c.check_name == bindparam("of_check"),
+        EXECUTIONS.c.partition.op("is")(bindparam("of_partition")),
+    )
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "execution_status",
+                "materialization_event_storage_id",
+                "evaluation_event",
+                "evaluation_event_timestamp",
+                "evaluation_event_storage_id",
+            )
+        }
+    )
+)
 
 # A process writes the run it executes and the index; the webserver reads a few runs more at a time.
 OPEN_SHARDS = 8
@@ -104,9 +132,63 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         newest = {(entry.get_dagster_event().asset_key, entry.dagster_event_type): (i, entry) for i, entry in of_assets}
         for i, entry in sorted(newest.values(), key=lambda numbered_entry: numbered_entry[0]):
             self._store_asset_event(index, entry, i)
-        for i, entry in numbered:
-            if entry.dagster_event_type in ASSET_CHECK_EVENTS:
+        self._enter_planned_checks(index, [(i, e) for i, e in numbered if e.dagster_event_type in PLANNED_CHECKS])
+        self._enter_check_results(index, [(i, e) for i, e in numbered if e.dagster_event_type in CHECK_RESULTS])
+
+    def _enter_planned_checks(self, index: Connection, planned: Sequence[Numbered]) -> None:
+        """A row for each partition that a check will run on; Dagster would serialize the event again for each."""
+        rows = [
+            {
+                "asset_key": of_check.asset_key.to_string(),
+                "check_name": of_check.check_name,
+                "partition": partition,
+                "run_id": entry.run_id,
+                "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+                **common,
+            }
+            for i, entry in planned
+            for of_check, common in [(_check_data(entry), self._of_event(entry, i))]
+            for partition in (of_check.partitions_subset.get_partition_keys() if of_check.partitions_subset else [None])
+        ]
+        if rows:
+            index.execute(EXECUTIONS.insert(), rows)
+
+    def _enter_check_results(self, index: Connection, results: Sequence[Numbered]) -> None:
+        """Results go to the rows of their planned checks; one that was not planned is left to Dagster."""
+        known = self._entered_checks(index, {entry.run_id for _, entry in results})
+        planned = [numbered for numbered in results if _check_key(numbered[1]) in known]
+        if planned:
+            index.execute(RESULT_OF_CHECK, [self._result_row(entry, i) for i, entry in planned])
+        for i, entry in results:
+            if _check_key(entry) not in known:
                 self.store_asset_check_event(entry, i)
+
+    def _entered_checks(self, index: Connection, run_ids: Collection[str]) -> set[tuple[str, str, str, str | None]]:
+        c = EXECUTIONS.c
+        found = select(c.run_id, c.asset_key, c.check_name, c.partition).where(c.run_id.in_(run_ids))
+        return {(row[0], row[1], row[2], row[3]) for row in index.execute(found).all()}
+
+    def _result_row(self, entry: EventLogEntry, event_id: int) -> dict[str, Any]:
+        result = _check_data(entry)
+        run_id, asset, check, partition = _check_key(entry)
+        status = AssetCheckExecutionRecordStatus.SUCCEEDED if result.passed else AssetCheckExecutionRecordStatus.FAILED
+        target = result.target_materialization_data
+        return {
+            "of_run": run_id,
+            "of_asset": asset,
+            "of_check": check,
+            "of_partition": partition,
+            "execution_status": status.value,
+            "materialization_event_storage_id": target.storage_id if target else None,
+            **self._of_event(entry, event_id),
+        }
+
+    def _of_event(self, entry: EventLogEntry, event_id: int) -> dict[str, Any]:
+        return {
+            "evaluation_event": serialize_value(entry),
+            "evaluation_event_timestamp": self._event_insert_timestamp(entry),  # type: ignore[no-untyped-call]
+            "evaluation_event_storage_id": event_id,
+        }
 
     @contextmanager
     def _held_open(self, shards: Sequence[str]) -> Iterator[Callable[[str], Connection]]:
@@ -143,6 +225,15 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         with self._db_lock:
             while self._engines:
                 self._engines.popitem()[1].dispose()
+
+
+def _check_data(entry: EventLogEntry) -> Any:
+    return entry.get_dagster_event().event_specific_data
+
+
+def _check_key(entry: EventLogEntry) -> tuple[str, str, str, str | None]:
+    result = _check_data(entry)
+    return entry.run_id, result.asset_key.to_string(), result.check_name, result.partition
 
 
 def _is_mirrored(entry: EventLogEntry) -> bool:

@@ -50,11 +50,11 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
                 raise dg.Failure(
                     "\n".join(str(report.rejection) for report in reports if report.rejection), allow_retries=False
                 )
-            for region, of_region in _by_region(reports).items():
-                figures = {report.day: _figures(report) for report in of_region}
-                shown = _preview(lake, contract, region, window.days[-1])
-                figures[window.days[-1]] |= shown
-                add_day_metadata(context, raw_key(contract.source, region), figures)
+            with lake.one_moment():
+                for region, of_region in _by_region(reports).items():
+                    figures = {report.day: _figures(report) for report in of_region}
+                    figures[window.days[-1]] |= _preview(lake, contract, region, window.days[-1])
+                    add_day_metadata(context, raw_key(contract.source, region), figures)
         for key in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=key)
         report_checks(context, checks)

@@ -115,9 +115,9 @@ class Runner:
         with self.home.lake() as lake:
             enter_finished_runs(self.instance, lake)
             published = days_published_by(lake.con, [result.run_id], window)
-            closed = closed_gates(lake.con, window, self.home.gate_requirements)
+            unpublished = [day for day in window.days if day not in published]
+            closed = closed_gates(lake.con, window, self.home.gate_requirements) if unpublished else {}
         told, crashes = _failures(result)
-        unpublished = [day for day in window.days if day not in published]
         held = {day: (*crashes, *(closed.get(day) or told)) for day in unpublished}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
         return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates)

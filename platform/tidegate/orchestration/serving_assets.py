@@ -80,9 +80,11 @@ def _figures_by_mart(
     for day, publications in promotion.published.items():
         for publication in publications:
             figures[publication.mart][day] = _figures(publication)
-    for mart in marts if promotion.published else ():
+    if promotion.published:
         newest = max(promotion.published)
-        figures[mart.name][newest] |= preview_of(lake, ("serving", mart.name), [], {mart.day_column: newest})
+        with lake.one_moment():
+            for mart in marts:
+                figures[mart.name][newest] |= preview_of(lake, ("serving", mart.name), [], {mart.day_column: newest})
     return figures
 
 

@@ -18,7 +18,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake import ledger
-from tidegate.lake.connect import Lake, is_conflict
+from tidegate.lake.connect import Lake, LakeConfig, is_conflict
 from tidegate.lake.lease import CANDIDATES, lease
 from tidegate.lake.ledger import CheckRecord
 from tidegate.settings import Settings
@@ -26,6 +26,7 @@ from tidegate.transform.invoke import NodeResult, OnEvent, run_nodes
 from tidegate.transform.marts import Graph, Model, Test
 from tidegate.transform.project import DbtProject
 from tidegate.transform.tables import create_missing_tables, rows_by_day
+from tidegate.transform.testing import run_tests
 from tidegate.window import Window
 
 
@@ -90,11 +91,16 @@ class _Build:
     project: DbtProject
     lake: Lake
     window: Window
-    run_id: str
+    rows: int
     on_event: OnEvent | None
     build_id: str
     models: tuple[Model, ...]
     tests: tuple[Test, ...]
+
+    @property
+    def config(self) -> LakeConfig:
+        """The lake as dbt's own connection is to have it."""
+        return self.lake.config.sized_for(self.rows)
 
 
 def build_window(
@@ -109,19 +115,20 @@ def build_window(
     """Build and test the window: everything, or exactly the models and tests `nodes` by dbt's unique ids.
 
     Models overwrite the window's days and no others, under the lease `candidates`. `on_event` gets dbt's events
-    as they happen, on a thread of dbt's; those of tracing a failing test to its days are left out. Failing
-    models and tests are in the result. Raises LakeBusyError when another build has one of the days for too
-    long, and TidegateError when dbt does not start.
+    of the models as they happen, on a thread of dbt's. Failing models and tests are in the result. Raises
+    LakeBusyError when another build has one of the days for too long, and TidegateError when dbt does not start.
     """
     project = DbtProject(settings)
     graph = Graph(project.manifest())
     models = tuple(model for model in graph.models.values() if nodes is None or model.unique_id in nodes)
     tests = tuple(test for test in graph.tests.values() if nodes is None or test.unique_id in nodes)
-    build = _Build(project, lake, window, run_id, on_event, uuid.uuid4().hex, models, tests)
+    rows = ledger.rows_delivered(lake.con, window)
+    build = _Build(project, lake, window, rows, on_event, uuid.uuid4().hex, models, tests)
     with lease(lake.config, CANDIDATES, window.days, run_id):
         create_missing_tables(lake, graph, models)
         names = [model.name for model in models]
         lake.unit_of_work(lambda con: ledger.begin_build(con, build.build_id, window.days, names, run_id))
+        lake.size_for(build.rows)
         try:
             result = _run(build)
         except BaseException:
@@ -138,7 +145,7 @@ def _run(build: _Build) -> BuildResult:
     rows = rows_by_day(build.lake.con, built, build.window)
     # A test on a model that was not built would judge the rows of an earlier build.
     tests = [test for test in build.tests if missed.isdisjoint(test.parents)]
-    of_tests = _run_tests(build, tests, build.window, build.on_event)
+    of_tests = run_tests(build.project, build.lake, tests, build.window)
     failed = [test for test in tests if not of_tests[test.unique_id].good]
     days = _trace(build, failed, build.window, of_tests)
     return BuildResult(
@@ -161,7 +168,7 @@ def _run_models(build: _Build) -> dict[str, NodeResult]:
         # dbt does not repeat a transaction, so where another's commit fails it, nobody else writes meanwhile.
         with build.lake.turn():
             fqns = [model.fqn for model in pending]
-            results |= run_nodes(build.project, build.lake.config, "run", fqns, build.window, build.on_event)
+            results |= run_nodes(build.project, build.config, "run", fqns, build.window, build.on_event)
         pending = [model for model in build.models if not results[model.unique_id].good]
         conflicts = [model for model in pending if _is_conflict(results[model.unique_id])]
         if not conflicts or time.monotonic() > deadline:
@@ -172,12 +179,6 @@ def _run_models(build: _Build) -> dict[str, NodeResult]:
 
 def _is_conflict(result: NodeResult) -> bool:
     return is_conflict(duckdb.Error(result.message))
-
-
-def _run_tests(
-    build: _Build, tests: Collection[Test], window: Window, on_event: OnEvent | None
-) -> dict[str, NodeResult]:
-    return run_nodes(build.project, build.lake.config, "test", [test.fqn for test in tests], window, on_event)
 
 
 def _trace(
@@ -193,7 +194,7 @@ def _trace(
         return {}
     days: dict[str, dict[dt.date, int | None]] = {test.unique_id: {} for test in failed}
     for half in window.halves() if len(window.days) > 1 else ():
-        of_half = _run_tests(build, failed, half, None)
+        of_half = run_tests(build.project, build.lake, failed, half)
         failed_in_half = [test for test in failed if not of_half[test.unique_id].good]
         for unique_id, found in _trace(build, failed_in_half, half, of_half).items():
             days[unique_id] |= found

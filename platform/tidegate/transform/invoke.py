@@ -57,9 +57,25 @@ def run_nodes(
     nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
     if not nodes:
         return {}
-    arguments = [command, "--select", *nodes, "--indirect-selection", "empty", *RUN_ARGUMENTS]
-    results = _call(project, arguments, variables(window, lake), on_event).results
+    results = _call(project, command, nodes, variables(window, lake), on_event)
     return {result.node.unique_id: _node_result(result) for result in results}
+
+
+def compile_nodes(
+    project: DbtProject, lake: LakeConfig, fqns: Iterable[Sequence[str]], window: Window
+) -> dict[str, str | NodeResult]:
+    """The SQL of each of these nodes over the window, or dbt's result where it could not compile one.
+
+    Raises TidegateError when dbt does not start.
+    """
+    nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
+    if not nodes:
+        return {}
+    results = _call(project, "compile", nodes, variables(window, lake), None)
+    return {
+        result.node.unique_id: result.node.compiled_code if result.node.compiled_code else _node_result(result)
+        for result in results
+    }
 
 
 def variables(window: Window, lake: LakeConfig) -> dict[str, str]:
@@ -69,22 +85,25 @@ def variables(window: Window, lake: LakeConfig) -> dict[str, str]:
     return {"window_start": str(window.start), "window_end": str(window.end), "lake": lake_as_text(lake)}
 
 
-def _call(project: DbtProject, arguments: Sequence[str], variables: dict[str, str], on_event: OnEvent | None) -> Any:
+def _call(
+    project: DbtProject, command: str, nodes: Sequence[str], variables: dict[str, str], on_event: OnEvent | None
+) -> Any:
     # dbt takes a second to import.
     from dbt.cli.main import dbtRunner
     from dbt_common.exceptions import DbtBaseException
 
+    arguments = [command, "--select", *nodes, "--indirect-selection", "empty", *RUN_ARGUMENTS]
     quiet = quiet_arguments(project.folder, project.target)
     with _ONE_CALL_AT_A_TIME:
         runner = dbtRunner(project.load_manifest(), callbacks=[on_event] if on_event else [])
         outcome = runner.invoke([*arguments, *quiet, "--vars", json.dumps(variables)])
     if isinstance(outcome.exception, DbtBaseException):
         raise TidegateError(
-            f"dbt {arguments[0]} did not start: {outcome.exception}\nNothing more was built."
+            f"dbt {command} did not start: {outcome.exception}\nNothing more was built."
         ) from outcome.exception
     if outcome.exception:
         raise outcome.exception
-    return outcome.result
+    return getattr(outcome.result, "results", ())
 
 
 def _node_result(result: Any) -> NodeResult:

@@ -51,6 +51,11 @@ class Test:
     dimension: str
     description: str
     parents: tuple[str, ...]
+    fail_calc: str
+    warn_if: str
+    error_if: str
+    limit: int | None
+    keeps_failures: bool
 
     @property
     def blocking(self) -> bool:
@@ -126,6 +131,11 @@ class Graph:
             dimension=config["meta"].get("dimension", ""),
             description=node["description"],
             parents=tuple(node["depends_on"]["nodes"]),
+            fail_calc=config["fail_calc"],
+            warn_if=config["warn_if"],
+            error_if=config["error_if"],
+            limit=config["limit"],
+            keeps_failures=bool(config["store_failures"]),
         )
 
     def _tested(self, node: Mapping[str, Any]) -> Model:
