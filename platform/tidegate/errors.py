@@ -17,6 +17,14 @@ class DeliveryRejectedError(TidegateError):
     """A delivery broke its contract as a whole: nothing of it was loaded. Running again cannot heal it."""
 
 
+class IncompleteError(TidegateError):
+    """A delivery that is not whole yet. Nothing was changed; waiting for its source heals it."""
+
+
+class SourceDownError(TidegateError):
+    """A source outside cannot be reached, or fails in a way that may pass. Asking again later can heal it."""
+
+
 class GateClosedError(TidegateError):
     """A partition was kept out of `serving` because a blocking check did not pass."""
 

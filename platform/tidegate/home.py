@@ -14,7 +14,7 @@ from functools import cached_property
 from tidegate.contract.assess import rule_groups
 from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contracts
-from tidegate.intake.archive import Places
+from tidegate.intake.origin import Outside
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.gate import GateRequirements
 from tidegate.settings import Settings
@@ -45,8 +45,8 @@ class Home:
         return Graph(self.dbt.manifest())
 
     @cached_property
-    def places(self) -> Places:
-        return Places.of(self.settings.landing, self.settings.archive)
+    def outside(self) -> Outside:
+        return Outside(self.settings.landing, self.settings.archive)
 
     @cached_property
     def lake_config(self) -> LakeConfig:

@@ -17,7 +17,7 @@ import yaml
 
 from tidegate.contract.assess import assess
 from tidegate.contract.measure import measure
-from tidegate.contract.model import Drift
+from tidegate.contract.model import Drift, FolderServer
 from tidegate.contract.odcs import load_contracts
 from tidegate.contract.verdicts import duplicate_updates, judge_select
 
@@ -59,7 +59,7 @@ def test_the_contracts_of_the_shop() -> None:
     assert orders.key == ("order_id", "line_number")
     assert (orders.event_time, orders.allowed_lateness_days) == ("ordered_at", 7)
     assert [region.name for region in orders.regions] == ["us-east", "us-west", "eu-west", "ap-south"]
-    assert orders.region("eu-west").location_of(dt.date(2024, 1, 2)) == "orders/eu-west/2024-01-02"
+    assert orders.region("eu-west").server == FolderServer("orders/eu-west/{day}")
     assert [rule.reason for rule in orders.row_rules] == [
         "unit_price_below_minimum",
         "unit_price_above_maximum",
@@ -77,7 +77,7 @@ def test_the_contracts_of_the_shop() -> None:
     )
     assert orders.label == "contracts/orders.odcs.yaml"
     assert customers.key == ("customer_id",)
-    assert [region.location for region in customers.regions] == ["customers/{day}"]
+    assert [region.server for region in customers.regions] == [FolderServer("customers/{day}")]
 
 
 def test_the_same_columns_in_both_sets_of_contracts() -> None:

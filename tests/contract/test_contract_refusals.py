@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.contract.model import FolderServer, HttpServer, PostgresServer, Readiness, S3Server
 from tidegate.contract.odcs import load_contract, load_contracts
 from tidegate.errors import ContractError
 
@@ -425,13 +426,13 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "- server: there",
         "another server has the location",
     ),
-    "server of another type": ("type: s3", "type: kafka", "type: kafka", "write one of local, s3"),
+    "server of another type": ("type: s3", "type: kafka", "type: kafka", "write one of local, s3, api, postgres"),
     "server with a strange name": ("server: there", "server: ../there", "../there", "cannot name a server"),
     "field of another server": (
         "type: local",
         "type: local\n    host: x",
         "host: x",
-        "'host' of a local server",
+        "'host' of a server of type local",
     ),
     "no day in the path": ("things/here/{day}", "things/here", "path: things/here", "write '{day}' in it"),
     "two days in the path": ("things/here/{day}", "things/{day}/{day}", "{day}/{day}", "does not say once"),
@@ -458,6 +459,12 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "format: xlsx",
         "format: xlsx",
         "write one of auto, csv, json, parquet",
+    ),
+    "file server with custom properties": (
+        "format: auto",
+        "format: auto\n    customProperties: [{property: records, value: x}]",
+        "records",
+        "no custom property that Tidegate knows here; remove it",
     ),
     # custom properties and promises
     "unknown custom property": (
@@ -492,6 +499,30 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "value: 101",
         "is no percentage",
     ),
+    "fallback to nothing known": (
+        "value: 7",
+        "value: 7\n  - property: fallback\n    value: yesterday",
+        "value: yesterday",
+        "write one of last_good",
+    ),
+    "readiness of no kind": (
+        "value: 7",
+        "value: 7\n  - property: readiness\n    value: soon",
+        "value: soon",
+        "write one of marker, all_regions, quiet",
+    ),
+    "quiet for no time": (
+        "value: 7",
+        "value: 7\n  - property: readiness\n    value: quiet",
+        "value: quiet",
+        "write the minutes as 'quietMinutes'",
+    ),
+    "minutes that mean nothing": (
+        "value: 7",
+        "value: 7\n  - property: quietMinutes\n    value: 5",
+        "value: 5",
+        "write 'readiness: quiet'",
+    ),
     "unknown service level": (
         "timeOfAvailability",
         "timeOfAvailibility",
@@ -500,6 +531,113 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
     ),
     "time without quotes": ('"06:00"', "10:30", "value: 10:30", "write it in quotes"),
 }
+
+
+API = """\
+  - server: crm
+    type: api
+    location: "{base}/things?as_of={day}"
+    customProperties:
+      - {property: baseUrlVariable, value: THINGS_URL}
+      - {property: records, value: things}
+      - {property: tokenVariable, value: THINGS_TOKEN}
+"""
+POSTGRES = """\
+  - server: db
+    type: postgres
+    host: db.shop
+    port: 5432
+    database: shop
+    schema: public
+    customProperties:
+      - {property: connectionVariable, value: SHOP_DATABASE}
+      - {property: query, value: "select * from things where made_at >= {start} and made_at < {end}"}
+      - {property: readyQuery, value: "select done from etl_status where date = {day}"}
+"""
+
+# Of a server outside: the server, what of it is replaced by what, a text on the line to be named, words of the message.
+OUTSIDE_REFUSALS: dict[str, tuple[str, str, str, str, str]] = {
+    "api without the day": (API, "?as_of={day}", "", "location:", "where a day's pages are"),
+    "api at a stated host": (API, "{base}", "http://crm", "location:", "write it as '{base}/"),
+    "api of another placeholder": (API, "/things", "/{things}", "location:", "where a day's pages are"),
+    "api without its base": (
+        API,
+        "      - {property: baseUrlVariable, value: THINGS_URL}\n",
+        "",
+        "- server: crm",
+        "write its name as the custom property 'baseUrlVariable'",
+    ),
+    "a token in the contract": (API, "THINGS_TOKEN", "'Bearer abc'", "tokenVariable", "never its value"),
+    "api with a query": (API, "property: records", "property: query", "property: query", "is no custom property"),
+    "api with a format": (
+        API,
+        "type: api",
+        "type: api\n    format: json",
+        "format: json",
+        "'format' of a server of type api",
+    ),
+    "time limit of no time": (
+        API,
+        "      - {property: records",
+        "      - {property: timeLimitSeconds, value: 0}\n      - {property: records",
+        "timeLimitSeconds",
+        "is no number of seconds",
+    ),
+    "database without a query": (
+        POSTGRES,
+        '      - {property: readyQuery, value: "select done from etl_status where date = {day}"}\n',
+        "",
+        "- server: db",
+        "write the custom property 'readyQuery'",
+    ),
+    "query without its end": (POSTGRES, " and made_at < {end}", "", "property: query", "where '{end}' goes"),
+    "query of another placeholder": (
+        POSTGRES,
+        "select *",
+        "select {columns}",
+        "property: query",
+        "'{columns}' means nothing",
+    ),
+    "ready on no day": (POSTGRES, "where date = {day}", "", "property: readyQuery", "where '{day}' goes"),
+    "database with a location": (POSTGRES, "host: db.shop", "location: x", "location: x", "has no effect"),
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE_REFUSALS)
+def test_a_server_outside_that_cannot_work_is_refused_with_its_line(case: str, write: Callable[[str], Path]) -> None:
+    server, old, new, place, says = OUTSIDE_REFUSALS[case]
+    assert server.count(old) >= 1
+    changed = server.replace(old, new, 1)
+    text = GOOD.replace("schema:\n", changed + "schema:\n", 1)
+    line = text[: text.index(place, text.index(changed))].count("\n") + 1
+    with pytest.raises(ContractError) as refusal:
+        load_contract(write(text))
+    message = str(refusal.value)
+    assert f".odcs.yaml:{line}: " in message
+    assert says in message
+    assert "Bearer abc" not in message
+
+
+def test_servers_outside_and_how_late_deliveries_are_met(write: Callable[[str], Path]) -> None:
+    meeting = """\
+  - {property: fallback, value: last_good}
+  - {property: onMissing, value: publish_without}
+  - {property: readiness, value: quiet}
+  - {property: quietMinutes, value: 15}
+"""
+    contract = load_contract(write(GOOD.replace("schema:\n", API + POSTGRES + "schema:\n", 1) + meeting))
+
+    assert contract.region("crm").server == HttpServer(
+        "{base}/things?as_of={day}", "THINGS_URL", "things", token_variable="THINGS_TOKEN"
+    )
+    assert contract.region("db").server == PostgresServer(
+        "SHOP_DATABASE",
+        "select * from things where made_at >= {start} and made_at < {end}",
+        "select done from etl_status where date = {day}",
+    )
+    assert [contract.region(name).format for name in ("here", "crm", "db")] == [None, "json", "parquet"]
+    assert (contract.fallback, contract.on_missing) == ("last_good", "publish_without")
+    assert contract.readiness == Readiness("quiet", 15)
 
 
 @pytest.mark.parametrize("case", REFUSALS)
@@ -521,9 +659,9 @@ def test_the_contract_the_refusals_start_from_loads(write: Callable[[str], Path]
     contract = load_contract(write(GOOD))
     assert contract.key == ("thing_id",)
     assert contract.required == ("thing_id", "weight")
-    assert [region.location for region in contract.regions] == [
-        "things/here/{day}",
-        "s3://bucket/things/{day}",
+    assert [region.server for region in contract.regions] == [
+        FolderServer("things/here/{day}"),
+        S3Server("s3://bucket/things/{day}"),
     ]
 
 

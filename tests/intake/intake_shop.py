@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tidegate.contract.model import Contract
+from tidegate.contract.model import Contract, FolderServer
 from tidegate.contract.odcs import load_contract
-from tidegate.intake.archive import Places
 from tidegate.intake.load import DeliveryReport, load_deliveries
+from tidegate.intake.origin import Outside
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.content import content_hash
 from tidegate.window import Window
@@ -64,10 +64,13 @@ class Shop:
         self.home = home
         self.lake = lake
         self.contract = contract
-        self.places = Places(home / "landing", home / "archive")
+        self.landing, self.archive = home / "landing", home / "archive"
+        self.outside = Outside(str(self.landing), str(self.archive))
 
     def folder(self, region: str, day: dt.date = DAY) -> Path:
-        return self.places.landing / self.contract.region(region).location_of(day)
+        server = self.contract.region(region).server
+        assert isinstance(server, FolderServer)
+        return self.landing / server.path_of(day)
 
     def deliver(
         self, region: str, files: Mapping[str, bytes] | bytes, day: dt.date = DAY, complete: bool = True
@@ -95,7 +98,7 @@ class Shop:
             self.contract,
             window or Window.of_day(DAY),
             regions,
-            places=self.places,
+            outside=self.outside,
             run_id=run_id,
             from_landing=from_landing,
         )
@@ -103,7 +106,7 @@ class Shop:
 
     def load_each(self, window: Window) -> dict[tuple[str, dt.date], DeliveryReport]:
         """Load a window as one batch; its reports by region and day."""
-        reports = load_deliveries(self.lake, self.contract, window, places=self.places, run_id="a-run")
+        reports = load_deliveries(self.lake, self.contract, window, outside=self.outside, run_id="a-run")
         return {(report.region, report.day): report for report in reports}
 
     def load_one(self, region: str, files: Mapping[str, bytes] | bytes) -> DeliveryReport:

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,22 @@ from tests.intake.intake_shop import DAY, Shop, csv, row
 
 from tidegate.errors import TidegateError
 from tidegate.intake import archive as archive_module
-from tidegate.intake.archive import Archive, Captured, CapturedFile, Places, fingerprint_of
-from tidegate.intake.landing import find_delivery
+from tidegate.intake.archive import Archive, Captured, CapturedFile, fingerprint_of
+from tidegate.intake.origin import Origin, Outside, archive_of, origin_of
 
 
 def capture(shop: Shop) -> Captured:
-    landed = find_delivery(shop.places.landing, shop.contract.region("north"), DAY)
-    assert landed is not None
-    return Archive(shop.places.archive).capture("sales", landed)
+    captured = origin(shop).capture(Archive(shop.archive), "sales", DAY)
+    assert captured is not None
+    return captured
+
+
+def origin(shop: Shop) -> Origin:
+    return origin_of(shop.contract, shop.contract.region("north"), shop.outside)
 
 
 def objects(shop: Shop) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (shop.places.archive / "objects").glob("*/*")}
+    return {path.name: path.read_bytes() for path in (shop.archive / "objects").glob("*/*")}
 
 
 def test_a_delivery_is_kept_by_the_hash_of_its_bytes(shop: Shop) -> None:
@@ -35,7 +40,7 @@ def test_a_delivery_is_kept_by_the_hash_of_its_bytes(shop: Shop) -> None:
     assert objects(shop) == {hashlib.sha256(content).hexdigest(): content for content in contents.values()}
     assert captured.bytes == sum(map(len, contents.values()))
     assert captured.manifest == f"deliveries/sales/north/{DAY}/{captured.fingerprint}.json"
-    assert Archive(shop.places.archive).recall(captured.manifest) == captured
+    assert Archive(shop.archive).recall(captured.manifest) == captured
 
 
 def test_the_fingerprint_tells_names_and_bytes_and_nothing_else(shop: Shop) -> None:
@@ -59,15 +64,15 @@ def test_hidden_files_and_the_marker_are_no_data(shop: Shop) -> None:
 def test_capturing_again_writes_nothing(shop: Shop) -> None:
     shop.deliver("north", csv(row(1)))
     capture(shop)
-    before = {path: path.stat().st_mtime_ns for path in shop.places.archive.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in shop.archive.rglob("*") if path.is_file()}
     capture(shop)
 
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert list((shop.places.archive / "incoming").iterdir()) == []
+    assert list((shop.archive / "incoming").iterdir()) == []
 
 
 def test_what_a_killed_capture_left_is_swept_after_a_day(shop: Shop) -> None:
-    incoming = shop.places.archive / "incoming"
+    incoming = shop.archive / "incoming"
     incoming.mkdir(parents=True)
     for name, age in (("old", 100_000), ("young", 1_000)):
         (incoming / name).touch()
@@ -93,16 +98,16 @@ def test_a_file_that_changes_meanwhile_is_not_loaded_and_its_neighbour_is(
     """The source writes on while we copy: stood in for by appending just after the copy."""
     folder = shop.deliver("north", csv(row(1)))
     shop.deliver("south", csv(row(2)))
-    copy = archive_module._copy
+    write = archive_module._write
 
-    def copy_while_the_source_writes(descriptor: int, target: Path) -> tuple[str, int]:
-        copied = copy(descriptor, target)
-        if csv(row(1)) == target.read_bytes():
+    def copy_while_the_source_writes(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:
+        content = list(chunks)
+        if content == [csv(row(1))]:
             with (folder / "sales.csv").open("ab") as file:
                 file.write(b"more\n")
-        return copied
+        return write(content, target)
 
-    monkeypatch.setattr(archive_module, "_copy", copy_while_the_source_writes)
+    monkeypatch.setattr(archive_module, "_write", copy_while_the_source_writes)
     reports = shop.load(regions=["north", "south"])
 
     assert reports["north"].status == "missing"
@@ -113,13 +118,13 @@ def test_a_file_that_changes_meanwhile_is_not_loaded_and_its_neighbour_is(
 def test_a_damaged_object_is_told_and_never_overwritten(shop: Shop) -> None:
     shop.deliver("north", csv(row(1)))
     captured = capture(shop)
-    path = Archive(shop.places.archive).object_path(captured.files[0].sha256)
+    path = Archive(shop.archive).object_path(captured.files[0].sha256)
     path.write_bytes(b"rotten")
 
     with pytest.raises(TidegateError, match="is not what was archived"):
         capture(shop)
     with pytest.raises(TidegateError, match="is not what was archived"):
-        Archive(shop.places.archive).recall(captured.manifest)
+        Archive(shop.archive).recall(captured.manifest)
     assert path.read_bytes() == b"rotten"
 
 
@@ -127,7 +132,7 @@ def test_a_damaged_archive_costs_only_its_own_delivery(shop: Shop) -> None:
     shop.deliver("north", csv(row(1)))
     shop.deliver("south", csv(row(2)))
     shop.load(regions=["north", "south"])
-    Archive(shop.places.archive).object_path(hashlib.sha256(csv(row(1))).hexdigest()).unlink()
+    Archive(shop.archive).object_path(hashlib.sha256(csv(row(1))).hexdigest()).unlink()
     for region in ("north", "south"):
         for file in shop.folder(region).iterdir():
             file.unlink()
@@ -138,12 +143,12 @@ def test_a_damaged_archive_costs_only_its_own_delivery(shop: Shop) -> None:
 
 
 def test_places_must_be_folders() -> None:
-    with pytest.raises(TidegateError, match="TIDEGATE_LANDING is s3://bucket"):
-        Places.of("s3://bucket/landing", "/archive")
+    with pytest.raises(TidegateError, match="TIDEGATE_ARCHIVE is ftp://bucket"):
+        archive_of(Outside("/landing", "ftp://bucket/archive"))
 
 
 def test_a_folder_without_anything_is_no_delivery(shop: Shop) -> None:
     shop.folder("north").mkdir(parents=True)
 
-    assert find_delivery(shop.places.landing, shop.contract.region("north"), DAY) is None
-    assert find_delivery(shop.places.landing, shop.contract.region("north"), dt.date(1999, 1, 1)) is None
+    for day in (DAY, dt.date(1999, 1, 1)):
+        assert origin(shop).capture(Archive(shop.archive), "sales", day) is None

@@ -53,7 +53,7 @@ def test_nothing_is_in_quarantine_before_anything_was_loaded(shop: Shop) -> None
 
 def again(shop: Shop, contract: Contract, window: Window, regions: list[str] | None = None) -> list[DeliveryReport]:
     """What a replay is: the same days once more, by the contract and the files as they are now."""
-    reports = load_deliveries(shop.lake, contract, window, regions, places=shop.places, run_id="a-replay")
+    reports = load_deliveries(shop.lake, contract, window, regions, outside=shop.outside, run_id="a-replay")
     return [report for report in reports if report.status != "missing"]
 
 

@@ -17,7 +17,7 @@ from tidegate.lake.maintenance import maintain_until
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
-    from tests.lake.conftest import Shop
+    from tests.lake.conftest import Home, Shop
 
     from tidegate.lake.connect import Lake
 
@@ -282,3 +282,11 @@ def test_a_year_of_deliveries_and_checks_is_entered_in_one_go(shop: Shop) -> Non
     shop.lake.unit_of_work(lambda con: ledger.record_checks(con, checks))
     # 0.3 s on a quiet machine.
     assert ledger.utc_now() - started < dt.timedelta(seconds=3)
+
+
+def test_a_lake_from_before_the_ledger_had_a_column_gets_it(home: Home) -> None:
+    with home.open() as lake:
+        lake.con.execute("alter table ops.deliveries drop column stands_in_for")
+    with home.open() as lake:
+        assert ledger.newest_deliveries(lake.con, None, ONE) == []
+        assert lake.con.execute("select stands_in_for from ops.deliveries").fetchall() == []

@@ -59,19 +59,94 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Region:
-    """One server of the contract: who delivers a part of the source, and where it lands.
+class FolderServer:
+    """Files below TIDEGATE_LANDING, be that a folder or in S3. `path` holds `{day}` once: `orders/us-east/{day}`."""
 
-    `location` holds `{day}` once: relative to the landing root (`orders/us-east/{day}`), or a whole
-    `s3://bucket/...` address for a server of type s3. `format` None: told by the file's name.
+    path: str
+
+    @property
+    def address(self) -> str:
+        return self.path
+
+    def path_of(self, day: dt.date) -> str:
+        return self.path.replace("{day}", day.isoformat())
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """Files in a bucket of the source's own. `location` holds `{day}` once: `s3://bucket/orders/{day}`."""
+
+    location: str
+
+    @property
+    def address(self) -> str:
+        return self.location
+
+
+@dataclass(frozen=True)
+class HttpServer:
+    """A paged JSON API. `location` is `{base}/customers?as_of={day}`; `{base}` stands for the variable's value.
+
+    The variables name environment variables; what they hold is read when a delivery is asked for. `records` is
+    the key of a page's list.
+    """
+
+    location: str
+    base_url_variable: str
+    records: str
+    token_variable: str | None = None
+    page_parameter: str = "page"
+    time_limit_seconds: int = 600
+
+    @property
+    def address(self) -> str:
+        return self.location.replace("{base}", f"${self.base_url_variable}")
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A query on a PostgreSQL database.
+
+    `connection_variable` names the environment variable with libpq settings or a URL. `query` holds `{start}` and
+    `{end}`, where the window's timestamps go as literals; `ready_query` holds `{day}`, and the day is ready when it
+    returns a row whose first value is true.
+    """
+
+    connection_variable: str
+    query: str
+    ready_query: str
+
+    @property
+    def address(self) -> str:
+        return f"${self.connection_variable}: {self.query}"
+
+
+# What a source is fetched from. `address` tells one from another and never holds a secret.
+Server = FolderServer | S3Server | HttpServer | PostgresServer
+
+
+@dataclass(frozen=True)
+class Region:
+    """One server of the contract: who delivers a part of the source, and where it is fetched from.
+
+    `format` None: told by the file's name.
     """
 
     name: str
-    location: str
+    server: Server
     format: FileFormat | None = None
 
-    def location_of(self, day: dt.date) -> str:
-        return self.location.replace("{day}", day.isoformat())
+
+@dataclass(frozen=True)
+class Readiness:
+    """When landed files are a whole delivery.
+
+    "marker": `_SUCCESS` lies beside them. "quiet": nothing changed for `quiet_minutes`. "all_regions": every region
+    has some; that is for whoever launches a run to wait for, a region alone is taken as it is.
+    """
+
+    rule: Literal["marker", "all_regions", "quiet"] = "marker"
+    quiet_minutes: int = 0
 
 
 @dataclass(frozen=True)
@@ -150,6 +225,10 @@ class Contract:
     regions: tuple[Region, ...]
     # UTC, on the day after the delivery's: when a day must be published.
     published_by: dt.time | None = None
+    # What stands in when the source is down, and whether a day may be published without a late region.
+    fallback: Literal["last_good"] | None = None
+    on_missing: Literal["wait", "publish_without"] = "wait"
+    readiness: Readiness = Readiness()
     service_levels: tuple[ServiceLevel, ...] = ()
 
     @property

@@ -3,7 +3,7 @@
     objects/ab/<sha256>                                     the bytes of a file, never written again
     deliveries/<source>/<region>/<day>/<fingerprint>.json   the files of a delivery, in the order of reading
 
-What stands in landing is `landing`'s knowledge, what the bytes mean is `readers`'.
+Where bytes come from is an `origin`'s knowledge, what they mean is `readers`'.
 """
 
 from __future__ import annotations
@@ -13,26 +13,19 @@ import hashlib
 import json
 import os
 import secrets
-import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from tidegate.errors import TidegateError
-from tidegate.intake.landing import Landed, LandedFile
 
 # 1 MiB: larger blocks leave the processor's cache between reading, hashing and writing them.
 BLOCK = 1 << 20
 
 # No copy takes this many seconds; another process may still be at a younger file.
 A_DAY = 86_400
-
-# O_NONBLOCK: a file that turned into a pipe since it was listed must not hang us. O_NOFOLLOW: nor lead
-# elsewhere.
-OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -84,14 +77,37 @@ class Archive:
     def object_path(self, sha256: str) -> Path:
         return self.root / "objects" / sha256[:2] / sha256
 
-    def capture(self, source: str, landed: Landed) -> Captured:
-        """Copy a delivery; call `settle` before relying on it. Raises TidegateError when it changes."""
-        before = _listing(landed.folder)
-        with _telling_what_failed(source, landed):
-            files = tuple(self._capture_file(file) for file in landed.files)
-            if _listing(landed.folder) != before:
-                raise _changed(landed.folder)
-            return self._write_manifest(source, landed.region, landed.day, files)
+    def add(self, name: str, chunks: Iterable[bytes]) -> CapturedFile:
+        """Keep a file's bytes as they stream in; call `settle` before relying on it.
+
+        What `chunks` raises comes through, with nothing kept. Raises OSError when there is no room.
+        """
+        with self._temporary() as temporary:
+            sha256, size = _write(chunks, temporary)
+            self._keep(temporary, sha256, size)
+        return CapturedFile(name, sha256, size)
+
+    def adopt(self, name: str, path: Path) -> CapturedFile:
+        """Keep a finished file, which stays where it is; as `add`."""
+        with path.open("rb") as stream:
+            return self.add(name, iter(lambda: stream.read(BLOCK), b""))
+
+    def enter(self, source: str, region: str, day: dt.date, files: Sequence[CapturedFile]) -> Captured:
+        """Write the manifest that makes files, in the order of reading, a delivery."""
+        fingerprint = fingerprint_of(files)
+        manifest = f"{_delivery_folder(source, region, day)}/{fingerprint}.json"
+        captured = Captured(source, region, day, fingerprint, tuple(files), manifest)
+        final = self.root / manifest
+        if not final.exists():
+            with self._temporary() as temporary:
+                temporary.write_text(_manifest_text(captured), encoding="ascii")
+                _sync(temporary)
+                self._rename(temporary, final)
+        return captured
+
+    def local(self, file: CapturedFile, scratch: Path) -> Path:
+        """A file of this machine with the bytes of `file`; `scratch` is where one may be made."""
+        return self.object_path(file.sha256)
 
     def settle(self) -> None:
         """Return when everything captured would survive a power cut."""
@@ -130,29 +146,6 @@ class Archive:
         newest = max(manifests, key=lambda path: path.stat().st_mtime_ns)
         return str(newest.relative_to(self.root))
 
-    def _capture_file(self, file: LandedFile) -> CapturedFile:
-        if file.refused:
-            return _refused(file, file.refused)
-        try:
-            descriptor = os.open(file.path, OPEN_FLAGS)
-        except OSError as error:
-            return _refused(file, f"cannot be opened ({error.strerror})")
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return _refused(file, "is no ordinary file (a pipe, socket or device)")
-            return CapturedFile(file.name, *self._store(descriptor, file.path))
-        finally:
-            os.close(descriptor)
-
-    def _store(self, descriptor: int, path: Path) -> tuple[str, int]:
-        before = _state(os.fstat(descriptor))
-        with self._temporary() as temporary:
-            sha256, size = _copy(descriptor, temporary)
-            if _state(os.fstat(descriptor)) != before or size != before[0]:
-                raise _changed(path)
-            self._keep(temporary, sha256, size)
-        return sha256, size
-
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
         folder = self.root / "incoming"
@@ -178,18 +171,6 @@ class Archive:
         final.parent.mkdir(parents=True, exist_ok=True)
         self._unsynced.update({final.parent, *(folder.parent for folder in missing)})
         temporary.rename(final)
-
-    def _write_manifest(self, source: str, region: str, day: dt.date, files: tuple[CapturedFile, ...]) -> Captured:
-        fingerprint = fingerprint_of(files)
-        manifest = f"{_delivery_folder(source, region, day)}/{fingerprint}.json"
-        captured = Captured(source, region, day, fingerprint, files, manifest)
-        final = self.root / manifest
-        if not final.exists():
-            with self._temporary() as temporary:
-                temporary.write_text(_manifest_text(captured), encoding="ascii")
-                _sync(temporary)
-                self._rename(temporary, final)
-        return captured
 
     def _check_objects(self, files: Iterable[CapturedFile]) -> None:
         for file in files:
@@ -217,22 +198,6 @@ class Archive:
         )
 
 
-@dataclass(frozen=True)
-class Places:
-    """Where deliveries arrive and where their bytes are kept."""
-
-    landing: Path
-    archive: Path
-
-    @classmethod
-    def of(cls, landing: str, archive: str) -> Self:
-        """From settings. Raises TidegateError for addresses that are no folders."""
-        for name, place in (("LANDING", landing), ("ARCHIVE", archive)):
-            if "://" in place:
-                raise TidegateError(f"TIDEGATE_{name} is {place}; it must be a folder.")
-        return cls(Path(landing).absolute(), Path(archive).absolute())
-
-
 def _delivery_folder(source: str, region: str, day: dt.date) -> str:
     # The contract allows neither of the names to hold anything that means something in a path.
     return f"deliveries/{source}/{region}/{day.isoformat()}"
@@ -249,18 +214,19 @@ def _manifest_text(captured: Captured) -> str:
     return json.dumps(content, indent=1) + "\n"
 
 
-def _refused(file: LandedFile, why: str) -> CapturedFile:
-    # No bytes to hash: the refusal takes their place, so that a mended file is another delivery.
-    return CapturedFile(file.name, hashlib.sha256(b"refused: " + why.encode()).hexdigest(), refused=why)
+def refused_file(name: str, why: str) -> CapturedFile:
+    """A file that must not be opened, or cannot be. The refusal takes the place of its bytes, so that a mended
+    file is another delivery."""
+    return CapturedFile(name, hashlib.sha256(b"refused: " + why.encode()).hexdigest(), refused=why)
 
 
-def _copy(descriptor: int, target: Path) -> tuple[str, int]:
+def _write(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     with target.open("xb") as copy:
-        while block := os.read(descriptor, BLOCK):
-            digest.update(block)
-            size += len(block)
-            copy.write(block)
+        for chunk in chunks:
+            digest.update(chunk)
+            size += len(chunk)
+            copy.write(chunk)
     return digest.hexdigest(), size
 
 
@@ -270,32 +236,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _listing(folder: Path) -> list[tuple[str, int, int, int]]:
-    if folder.is_symlink() or not folder.is_dir():
-        return []
-    entries = [(entry.name, entry.stat(follow_symlinks=False)) for entry in os.scandir(folder)]
-    return sorted((name, status.st_size, status.st_mtime_ns, status.st_ino) for name, status in entries)
-
-
-def _state(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def _changed(path: Path) -> TidegateError:
-    return TidegateError(
-        f"{path} changed while it was being captured, so its source is still writing. Nothing was loaded. "
-        "Run again when the delivery is complete."
-    )
-
-
-@contextmanager
-def _telling_what_failed(source: str, landed: Landed) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise TidegateError(
-            f"{source}/{landed.region} {landed.day} could not be copied into the archive: {error.strerror} "
-            f"({error.filename}). Nothing was loaded. Make room or mend the permissions, and run again."
-        ) from error

@@ -21,8 +21,8 @@ from tidegate.contract.assess import assess, drift_of
 from tidegate.contract.measure import measure, nothing_read
 from tidegate.contract.model import Assessment, CheckOutcome, Contract, Drift, Measures, Region
 from tidegate.contract.verdicts import duplicate_updates
-from tidegate.errors import TidegateError
-from tidegate.intake.archive import Archive, Captured, Places
+from tidegate.errors import SourceDownError, TidegateError
+from tidegate.intake.archive import Captured
 from tidegate.intake.commit import (
     DELIVERY_REJECTED,
     UNREADABLE_FILE,
@@ -31,7 +31,7 @@ from tidegate.intake.commit import (
     commit,
     stage_verdicts,
 )
-from tidegate.intake.landing import find_delivery
+from tidegate.intake.origin import Origin, Outside, archive_of, origin_of
 from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
 from tidegate.intake.relations import DataFile
 from tidegate.intake.sniff import first_line
@@ -51,7 +51,8 @@ BYTES_PER_ROW = 70
 class DeliveryReport:
     """What became of one region's delivery of a day.
 
-    `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing.
+    `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing, and
+    `can_heal` whether that is because the source is down, so that running again may find it.
     `reasons` counts quarantined rows by reason (a row may have several), `touched` are the event dates that
     changed.
     """
@@ -72,6 +73,7 @@ class DeliveryReport:
     checks: tuple[CheckOutcome, ...] = ()
     drift: Drift = field(default_factory=Drift)
     touched: tuple[dt.date, ...] = ()
+    can_heal: bool = False
 
 
 def load_deliveries(
@@ -80,7 +82,7 @@ def load_deliveries(
     window: Window,
     regions: Sequence[str] | None = None,
     *,
-    places: Places,
+    outside: Outside,
     run_id: str,
     from_landing: bool = False,
 ) -> list[DeliveryReport]:
@@ -92,7 +94,7 @@ def load_deliveries(
     wanted = _regions(contract, regions)
     with lease(lake.config, f"raw.{contract.source}", window.days, run_id):
         started_at = utc_now()
-        finding = _Finding(lake, contract, window, places, from_landing)
+        finding = _Finding(lake, contract, window, outside, from_landing)
         for region in wanted:
             for day in window.days:
                 finding.find(region, day)
@@ -115,10 +117,10 @@ def _regions(contract: Contract, names: Sequence[str] | None) -> list[Region]:
 class _Finding:
     """The deliveries of a batch: those captured, and reports of those that are not to be had."""
 
-    def __init__(self, lake: Lake, contract: Contract, window: Window, places: Places, from_landing: bool) -> None:
+    def __init__(self, lake: Lake, contract: Contract, window: Window, outside: Outside, from_landing: bool) -> None:
         self.contract = contract
-        self.places = places
-        self.archive = Archive(places.archive)
+        self.outside = outside
+        self.archive = archive_of(outside)
         self.captured: list[Captured] = []
         self.missing: list[DeliveryReport] = []
         self._from_landing = from_landing
@@ -128,32 +130,32 @@ class _Finding:
         }
 
     def find(self, region: Region, day: dt.date) -> None:
-        """Capture the delivery from landing, or recall it from the archive, or report that it is missing."""
+        """Capture the delivery from its origin, or recall it from the archive, or report that it is missing."""
         try:
             self.captured.append(self._fetch(region, day))
         except TidegateError as error:
             text = f"{self.contract.source}/{region.name} {day} is missing: {error}"
-            self.missing.append(DeliveryReport(self.contract.source, region.name, day, "missing", text))
+            can_heal = isinstance(error, SourceDownError)
+            report = DeliveryReport(self.contract.source, region.name, day, "missing", text, can_heal=can_heal)
+            self.missing.append(report)
 
     def _fetch(self, region: Region, day: dt.date) -> Captured:
-        landed = find_delivery(self.places.landing, region, day)
-        if landed is None:
-            return self.archive.recall(self._manifest(region, day))
-        if landed.incomplete:
-            raise TidegateError(f"{landed.incomplete}. What was loaded before stays; run again when it is complete.")
-        return self.archive.capture(self.contract.source, landed)
+        origin = origin_of(self.contract, region, self.outside)
+        with _telling_what_could_not_be_kept():
+            captured = origin.capture(self.archive, self.contract.source, day)
+        return captured or self.archive.recall(self._manifest(origin, region, day))
 
-    def _manifest(self, region: Region, day: dt.date) -> str:
-        folder = self.places.landing / region.location_of(day)
+    def _manifest(self, origin: Origin, region: Region, day: dt.date) -> str:
+        place = origin.describe(day)
         if self._from_landing:
-            raise TidegateError(f"{folder} is not there or empty. What was loaded before stays.")
+            raise TidegateError(f"{place} is not there or empty. What was loaded before stays.")
         known = self._known.get((region.name, day))
         manifest = known or self.archive.newest_manifest(self.contract.source, region.name, day)
         if manifest is None:
-            raise TidegateError(f"neither {folder} nor the archive holds it. Deliver it, and run again.")
+            raise TidegateError(f"neither {place} nor the archive holds it. Deliver it, and run again.")
         return manifest
 
-    def data_files(self) -> list[DataFile]:
+    def data_files(self, scratch: Path) -> list[DataFile]:
         named = [
             (delivery, captured, file)
             for delivery, captured in enumerate(self.captured)
@@ -166,11 +168,22 @@ class _Finding:
                 delivery=delivery,
                 day=captured.day,
                 name=file.shown_name,
-                archived=self.archive.object_path(file.sha256),
+                archived=self.archive.local(file, scratch),
                 declared=self.contract.region(captured.region).format,
             )
             for number, (delivery, captured, file) in enumerate(named)
         ]
+
+
+@contextmanager
+def _telling_what_could_not_be_kept() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TidegateError(
+            f"it could not be copied into the archive: {error.strerror} ({error.filename}). Nothing was loaded. "
+            "Make room or mend the permissions, and run again."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -219,7 +232,7 @@ def _telling_what_ran_out(contract: Contract, finding: _Finding) -> Iterator[Non
 
 def _judge(lake: Lake, contract: Contract, finding: _Finding) -> list[_Judged]:
     with tempfile.TemporaryDirectory(prefix="intake-", dir=lake.config.spill) as scratch:
-        read = read_files(lake.con, contract, finding.data_files(), Path(scratch))
+        read = read_files(lake.con, contract, finding.data_files(Path(scratch)), Path(scratch))
     for statement in duplicate_updates(contract, JUDGED):
         lake.con.execute(statement)
     measured = measure(lake.con, contract, JUDGED)

@@ -27,7 +27,11 @@ DeliveryKey = tuple[str, str, dt.date, str]
 
 @dataclass(frozen=True)
 class DeliveryRecord:
-    """One row of `ops.deliveries`: what became of one delivery."""
+    """One row of `ops.deliveries`: what became of one delivery.
+
+    `stands_in_for` is None for a genuine delivery; for one that stands in for it because the source was down, the
+    earlier day whose delivery it is.
+    """
 
     source: str
     region: str
@@ -47,6 +51,7 @@ class DeliveryRecord:
     run_id: str
     started_at: dt.datetime
     finished_at: dt.datetime
+    stands_in_for: dt.date | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ LEDGER: dict[str, dict[str, str]] = {
         "run_id": "varchar",
         "started_at": "timestamp",
         "finished_at": "timestamp",
+        "stands_in_for": "date",
     },
     "builds": {
         "build_id": "varchar",
@@ -80,12 +81,12 @@ LEDGER: dict[str, dict[str, str]] = {
 
 
 def lacks_tables(con: DuckDBPyConnection) -> bool:
-    """Whether any schema or ledger table is not there yet."""
+    """Whether any schema, ledger table or column of one is not there yet."""
     return bool(_missing(con))
 
 
 def create_tables(con: DuckDBPyConnection) -> None:
-    """Create the schemas and ledger tables that are not there."""
+    """Create the schemas, ledger tables and columns that are not there."""
     for statement in _missing(con):
         con.execute(statement)
 
@@ -93,12 +94,22 @@ def create_tables(con: DuckDBPyConnection) -> None:
 def _missing(con: DuckDBPyConnection) -> list[str]:
     of_the_lake = f"database_name = {literal(CATALOG)}"
     schemas = con.execute(f"select schema_name from duckdb_schemas() where {of_the_lake}").fetchall()
-    tables = con.execute(
-        f"select table_name from duckdb_tables() where {of_the_lake} and schema_name = 'ops'"
-    ).fetchall()
+    tables = dict(
+        con.execute(
+            f"select table_name, list(column_name) from duckdb_columns() "
+            f"where {of_the_lake} and schema_name = 'ops' group by table_name"
+        ).fetchall()
+    )
     return [
         *(f"create schema {quoted(schema)}" for schema in SCHEMAS if (schema,) not in schemas),
-        *(_create_table(name, columns) for name, columns in LEDGER.items() if (name,) not in tables),
+        *(_create_table(name, columns) for name, columns in LEDGER.items() if name not in tables),
+        # A lake that was made before the ledger had the column.
+        *(
+            f"alter table {qualified('ops', name)} add column {quoted(column)} {sql_type}"
+            for name, columns in LEDGER.items()
+            for column, sql_type in columns.items()
+            if name in tables and column not in tables[name]
+        ),
     ]
 
 

@@ -43,7 +43,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
         window = window_of(context)
         regions = _selected_regions(context, contract)
         with told_to_people(), home.lake() as lake:
-            reports = load_deliveries(lake, contract, window, regions, places=home.places, run_id=context.run.run_id)
+            reports = load_deliveries(lake, contract, window, regions, outside=home.outside, run_id=context.run.run_id)
             checks = [result for report in reports for result in _day_checks(report)]
             if _no_day_is_sound(context, reports):
                 report_checks(context, checks)

@@ -1,0 +1,142 @@
+"""Deliveries dropped into a folder: capturing one, and listing all that are there.
+
+What may be opened is `landing`'s knowledge, where the bytes are kept `archive`'s.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from tidegate.contract.model import FolderServer, Readiness
+from tidegate.errors import IncompleteError, TidegateError
+from tidegate.intake.archive import BLOCK, Archive, Captured, CapturedFile, refused_file
+from tidegate.intake.landing import MARKER, LandedFile, LandingFolder, entries_of, is_data, is_quiet
+from tidegate.intake.listing import DayPath, ListingHash
+from tidegate.intake.origin import Arrival
+
+# O_NONBLOCK: a file that turned into a pipe since it was listed must not hang us. O_NOFOLLOW: nor lead
+# elsewhere.
+OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class FolderOrigin:
+    """Where a region's files land below the folder `root`."""
+
+    def __init__(self, root: Path, region: str, server: FolderServer, readiness: Readiness) -> None:
+        self.region = region
+        self.server = server
+        self.landing = LandingFolder(root, readiness)
+
+    def describe(self, day: dt.date) -> str:
+        return str(self._folder(day))
+
+    def capture(self, archive: Archive, source: str, day: dt.date) -> Captured | None:
+        landed = self.landing.find(self._folder(day), day)
+        if landed is None:
+            return None
+        if landed.incomplete:
+            raise IncompleteError(f"{landed.incomplete}. What was loaded before stays; run again when it is complete.")
+        before = _listing(landed.folder)
+        files = [_capture_file(archive, file) for file in landed.files]
+        if _listing(landed.folder) != before:
+            raise _changed(landed.folder)
+        return archive.enter(source, self.region, day, files)
+
+    def arrivals(self) -> Iterator[Arrival]:
+        path = DayPath.of(self.server.path)
+        parent = self.landing.root / path.parent
+        if not (parent.is_dir() and self.landing.holds(parent)):
+            return
+        for entry in entries_of(parent):
+            day = path.day_in(entry.name)
+            arrival = self._arrival(parent / entry.name / path.rest, day) if day else None
+            if arrival:
+                yield arrival
+
+    def _folder(self, day: dt.date) -> Path:
+        return self.landing.root / self.server.path_of(day)
+
+    def _arrival(self, folder: Path, day: dt.date) -> Arrival | None:
+        """What stands in a day's folder now; None when that is nothing, or has just gone."""
+        listing, changed_at, has_marker = ListingHash(), 0.0, False
+        try:
+            changed_at = folder.lstat().st_ctime
+            if not self.landing.holds(folder):
+                # Nothing is listed outside of landing; loading it tells what is wrong.
+                return self._arrived(day, changed_at, True, "a link that leads out of landing")
+            for entry in os.scandir(folder):
+                status = entry.stat(follow_symlinks=False)
+                changed_at = max(changed_at, status.st_ctime)
+                has_marker |= entry.name == MARKER and stat.S_ISREG(status.st_mode)
+                if is_data(entry.name):
+                    listing.add(entry.name, status.st_size, status.st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise TidegateError(
+                f"Could not list {folder}: {error.strerror}. Let the user that runs Tidegate read it."
+            ) from error
+        if not listing.files and not has_marker:
+            return None
+        return self._arrived(day, changed_at, self._is_complete(changed_at, has_marker), listing.hexdigest())
+
+    def _arrived(self, day: dt.date, changed_at: float, complete: bool, fingerprint: str) -> Arrival:
+        return Arrival(self.region, day, dt.datetime.fromtimestamp(changed_at, dt.UTC), complete, fingerprint)
+
+    def _is_complete(self, changed_at: float, has_marker: bool) -> bool:
+        readiness = self.landing.readiness
+        match readiness.rule:
+            case "marker":
+                return has_marker
+            case "quiet":
+                return is_quiet(readiness, changed_at)
+            case "all_regions":
+                return True
+
+
+def _capture_file(archive: Archive, file: LandedFile) -> CapturedFile:
+    if file.refused:
+        return refused_file(file.name, file.refused)
+    try:
+        descriptor = os.open(file.path, OPEN_FLAGS)
+    except OSError as error:
+        return refused_file(file.name, f"cannot be opened ({error.strerror})")
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            return refused_file(file.name, "is no ordinary file (a pipe, socket or device)")
+        return archive.add(file.name, _blocks(descriptor, file.path))
+    finally:
+        os.close(descriptor)
+
+
+def _blocks(descriptor: int, path: Path) -> Iterator[bytes]:
+    """The file's bytes. Raises IncompleteError at their end when they changed meanwhile."""
+    before, size = _state(os.fstat(descriptor)), 0
+    while block := os.read(descriptor, BLOCK):
+        size += len(block)
+        yield block
+    if _state(os.fstat(descriptor)) != before or size != before[0]:
+        raise _changed(path)
+
+
+def _listing(folder: Path) -> list[tuple[str, int, int, int]]:
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    entries = [(entry.name, entry.stat(follow_symlinks=False)) for entry in os.scandir(folder)]
+    return sorted((name, *_state(status)) for name, status in entries)
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _changed(path: Path) -> IncompleteError:
+    return IncompleteError(
+        f"{path} changed while it was being captured, so its source is still writing. Nothing was loaded. "
+        "Run again when the delivery is complete."
+    )

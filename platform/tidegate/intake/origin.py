@@ -1,0 +1,116 @@
+"""Where deliveries come from: one `Origin` for each region of a contract, whatever kind of server it has.
+
+An origin finds a day's delivery and captures its bytes in the archive, unchanged. Reading, judging and committing
+them is the same for all kinds and belongs to `load`. How each kind is found is in `folder_source`, `s3_source`,
+`http_source` and `postgres_source`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server
+from tidegate.errors import TidegateError
+from tidegate.intake.archive import Archive, Captured
+
+
+class Origin(Protocol):
+    """Where one region's deliveries come from."""
+
+    def capture(self, archive: Archive, source: str, day: dt.date) -> Captured | None:
+        """Copy the day's delivery into the archive; None when nothing was delivered.
+
+        Raises IncompleteError for a delivery that is not whole yet, SourceDownError when the source cannot be
+        reached, which may heal, and TidegateError for what cannot. OSError is what keeping the bytes may raise.
+        """
+        ...
+
+    def describe(self, day: dt.date) -> str:
+        """The place of the day's delivery, for messages: a folder, an address without secrets, a query."""
+        ...
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What landing holds for a region and day, told from its listing alone.
+
+    `changed_at` (UTC) is when anything of it changed last. `fingerprint` tells the names, sizes and times (in S3:
+    ETags) of its data files, so it is the same as long as nothing of them changes. One that is not `complete` may
+    become so without any further change, when the rule is that nothing changes.
+    """
+
+    region: str
+    day: dt.date
+    changed_at: dt.datetime
+    complete: bool
+    fingerprint: str
+
+
+@runtime_checkable
+class Landing(Origin, Protocol):
+    """An origin that deliveries are dropped into, by nobody's asking."""
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """Everything that is there now, in no promised order, in memory that does not grow with its number.
+
+        A region's server may be listed day by day only. Raises SourceDownError and TidegateError as `capture` does.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What lies outside of a home, and how it is reached. `landing` and `archive` are folders or `s3://` addresses."""
+
+    landing: str
+    archive: str
+    # Not shown: it holds every secret that this process was given.
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    def variable(self, name: str, used_for: str) -> str:
+        """The value of an environment variable that a contract names. Raises TidegateError when it is not set."""
+        if value := self.environment.get(name, ""):
+            return value
+        raise TidegateError(
+            f"The environment variable {name}, {used_for}, is not set. Nothing was changed. "
+            "Set it where Tidegate runs, and run again."
+        )
+
+
+def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
+    """Where the deliveries of a contract's region come from. Raises TidegateError for a place that cannot be."""
+    # Each kind is imported when it is met: a home without S3 or HTTP does not pay for their clients.
+    match region.server:
+        case FolderServer() as server:
+            from tidegate.intake.folder_source import FolderOrigin
+
+            return FolderOrigin(_folder(outside.landing, "LANDING"), region.name, server, contract.readiness)
+        case S3Server():
+            raise _not_there_yet(contract, region, "s3")
+        case HttpServer():
+            raise _not_there_yet(contract, region, "api")
+        case PostgresServer():
+            raise _not_there_yet(contract, region, "postgres")
+
+
+def archive_of(outside: Outside) -> Archive:
+    """The archive of a home. Raises TidegateError for a place that cannot be one."""
+    return Archive(_folder(outside.archive, "ARCHIVE"))
+
+
+def _folder(place: str, name: str) -> Path:
+    if "://" in place:
+        raise TidegateError(f"TIDEGATE_{name} is {place}; it must be a folder.")
+    return Path(place).absolute()
+
+
+def _not_there_yet(contract: Contract, region: Region, kind: str) -> TidegateError:
+    return TidegateError(
+        f"{contract.label}: the server {region.name} is of type {kind}, which cannot be fetched from yet. "
+        "Nothing was changed."
+    )
