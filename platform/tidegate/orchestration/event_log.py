@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from dagster import EventLogEntry
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS, DagsterEventType
@@ -20,15 +20,15 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData, serialize_value
-from sqlalchemy import bindparam, create_engine, event, func, select
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import bindparam, create_engine, func, select
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.event import listen
 from sqlalchemy.pool import QueuePool
 
 EXECUTIONS = AssetCheckExecutionsTable
-PLANNED_CHECKS = (DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,)
-CHECK_RESULTS = (DagsterEventType.ASSET_CHECK_EVALUATION,)
-Numbered = tuple[int, EventLogEntry]
+PLANNED_CHECK = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+CHECK_RESULT = DagsterEventType.ASSET_CHECK_EVALUATION
 
 RESULT_OF_CHECK = (
     EXECUTIONS.update()
@@ -54,6 +54,14 @@ RESULT_OF_CHECK = (
 
 # A process writes the run it executes and the index; the webserver reads a few runs more at a time.
 OPEN_SHARDS = 8
+
+
+class Numbered(NamedTuple):
+    """An event with its number in the index, and its text, which takes longest to make."""
+
+    id: int
+    entry: EventLogEntry
+    serialized: str
 
 
 class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
@@ -98,7 +106,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
             poolclass=QueuePool,
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
-        event.listen(engine, "connect", _sync_at_checkpoints)
+        listen(engine, "connect", _sync_at_checkpoints)
         if shard not in self._initialized_dbs:
             self._initdb(engine)
             self._initialized_dbs.add(shard)
@@ -119,21 +127,22 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
             if mirrored:
                 index = connect(INDEX_SHARD_NAME)
                 index.execute(SqlEventLogStorageTable.insert(), [row for _, row in mirrored])
-                self._enter_into_index(index, [entry for entry, _ in mirrored])
+                self._enter_into_index(index, mirrored)
 
-    def _enter_into_index(self, index: Connection, entries: Sequence[EventLogEntry]) -> None:
+    def _enter_into_index(self, index: Connection, inserted: Sequence[tuple[EventLogEntry, Mapping[str, Any]]]) -> None:
         """Update what is kept per asset and per check, for entries that were just inserted."""
         # The transaction holds SQLite's only write lock, so the new ids are the last ones, without a gap.
         last: int = index.execute(select(func.max(SqlEventLogStorageTable.c.id))).scalar_one()
-        numbered = list(zip(range(last - len(entries) + 1, last + 1), entries, strict=True))
-        of_assets = [(i, entry) for i, entry in numbered if entry.dagster_event_type in ASSET_EVENTS]
+        first = last - len(inserted) + 1
+        numbered = [Numbered(first + i, entry, row["event"]) for i, (entry, row) in enumerate(inserted)]
+        of_assets = [(n.id, n.entry) for n in numbered if n.entry.dagster_event_type in ASSET_EVENTS]
         self._store_asset_event_tags(index, [entry for _, entry in of_assets], [i for i, _ in of_assets])
         # An asset's row tells its newest event of each type; those before it would be overwritten at once.
         newest = {(entry.get_dagster_event().asset_key, entry.dagster_event_type): (i, entry) for i, entry in of_assets}
         for i, entry in sorted(newest.values(), key=lambda numbered_entry: numbered_entry[0]):
             self._store_asset_event(index, entry, i)
-        self._enter_planned_checks(index, [(i, e) for i, e in numbered if e.dagster_event_type in PLANNED_CHECKS])
-        self._enter_check_results(index, [(i, e) for i, e in numbered if e.dagster_event_type in CHECK_RESULTS])
+        self._enter_planned_checks(index, [n for n in numbered if n.entry.dagster_event_type == PLANNED_CHECK])
+        self._enter_check_results(index, [n for n in numbered if n.entry.dagster_event_type == CHECK_RESULT])
 
     def _enter_planned_checks(self, index: Connection, planned: Sequence[Numbered]) -> None:
         """A row for each partition that a check will run on; Dagster would serialize the event again for each."""
@@ -142,12 +151,12 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
                 "asset_key": of_check.asset_key.to_string(),
                 "check_name": of_check.check_name,
                 "partition": partition,
-                "run_id": entry.run_id,
+                "run_id": event.entry.run_id,
                 "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
                 **common,
             }
-            for i, entry in planned
-            for of_check, common in [(_check_data(entry), self._of_event(entry, i))]
+            for event in planned
+            for of_check, common in [(_check_data(event.entry), self._of_event(event))]
             for partition in (of_check.partitions_subset.get_partition_keys() if of_check.partitions_subset else [None])
         ]
         if rows:
@@ -155,22 +164,22 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
 
     def _enter_check_results(self, index: Connection, results: Sequence[Numbered]) -> None:
         """Results go to the rows of their planned checks; one that was not planned is left to Dagster."""
-        known = self._entered_checks(index, {entry.run_id for _, entry in results})
-        planned = [numbered for numbered in results if _check_key(numbered[1]) in known]
+        known = self._entered_checks(index, {event.entry.run_id for event in results})
+        planned = [event for event in results if _check_key(event.entry) in known]
         if planned:
-            index.execute(RESULT_OF_CHECK, [self._result_row(entry, i) for i, entry in planned])
-        for i, entry in results:
-            if _check_key(entry) not in known:
-                self.store_asset_check_event(entry, i)
+            index.execute(RESULT_OF_CHECK, [self._result_row(event) for event in planned])
+        for event in results:
+            if _check_key(event.entry) not in known:
+                self.store_asset_check_event(event.entry, event.id)
 
     def _entered_checks(self, index: Connection, run_ids: Collection[str]) -> set[tuple[str, str, str, str | None]]:
         c = EXECUTIONS.c
         found = select(c.run_id, c.asset_key, c.check_name, c.partition).where(c.run_id.in_(run_ids))
         return {(row[0], row[1], row[2], row[3]) for row in index.execute(found).all()}
 
-    def _result_row(self, entry: EventLogEntry, event_id: int) -> dict[str, Any]:
-        result = _check_data(entry)
-        run_id, asset, check, partition = _check_key(entry)
+    def _result_row(self, event: Numbered) -> dict[str, Any]:
+        result = _check_data(event.entry)
+        run_id, asset, check, partition = _check_key(event.entry)
         status = AssetCheckExecutionRecordStatus.SUCCEEDED if result.passed else AssetCheckExecutionRecordStatus.FAILED
         target = result.target_materialization_data
         return {
@@ -180,14 +189,14 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
             "of_partition": partition,
             "execution_status": status.value,
             "materialization_event_storage_id": target.storage_id if target else None,
-            **self._of_event(entry, event_id),
+            **self._of_event(event),
         }
 
-    def _of_event(self, entry: EventLogEntry, event_id: int) -> dict[str, Any]:
+    def _of_event(self, event: Numbered) -> dict[str, Any]:
         return {
-            "evaluation_event": serialize_value(entry),
-            "evaluation_event_timestamp": self._event_insert_timestamp(entry),  # type: ignore[no-untyped-call]
-            "evaluation_event_storage_id": event_id,
+            "evaluation_event": event.serialized,
+            "evaluation_event_timestamp": self._event_insert_timestamp(event.entry),  # type: ignore[no-untyped-call]
+            "evaluation_event_storage_id": event.id,
         }
 
     @contextmanager
