@@ -9,7 +9,9 @@ import datetime as dt
 import gc
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -19,6 +21,7 @@ import typer
 from pydantic import ValidationError
 
 from tidegate import console
+from tidegate.demo.crm_faults import Fault
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
@@ -209,6 +212,37 @@ def demo_shop(
         seed=seed,
     )
     console.print_shop(report, settings.landing)
+
+
+@demo_app.command("crm")
+@told_plainly
+def demo_crm(
+    port: Annotated[int, typer.Option(min=0, max=65534, help="Where it answers; it is broken at the next one.")] = 8100,
+    fault: Annotated[Fault | None, typer.Option(help="How it fails from the start.")] = None,
+    orders_per_day: Annotated[int, typer.Option(min=1, help="As of `demo shop`: with it customers grow.")] = 300,
+    seed: int = 7,
+    page_size: Annotated[int, typer.Option(min=1, help="Customers per page.")] = 100,
+    token_variable: Annotated[
+        str | None, typer.Option(help="Environment variable with the token that requests must bear.")
+    ] = None,
+) -> None:
+    """Serve the customers of `demo shop` as a CRM does, over HTTP, until Ctrl-C; with faults on request."""
+    from tidegate.demo.crm import Crm, Snapshots
+    from tidegate.demo.trade import Shop
+
+    settings = load_settings()
+    snapshots = Snapshots(Shop(settings.start_date, orders_per_day, seed), page_size)
+    token = _secret_in(token_variable) if token_variable else None
+    with Crm(snapshots, port, port and port + 1, token, fault) as crm:
+        console.print_crm(crm)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+def _secret_in(variable: str) -> str:
+    if secret := os.environ.get(variable, "").strip():
+        return secret
+    raise TidegateError(f"The environment variable {variable} is not set, so there is no token to ask for. Set it.")
 
 
 @demo_app.command("tour")

@@ -14,9 +14,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tidegate.demo.crm_faults import Fault
 from tidegate.window import Window, windows_of
 
 if TYPE_CHECKING:
+    from tidegate.demo.crm import Crm
     from tidegate.demo.online_retail import SliceReport
     from tidegate.demo.shop import ShopReport
     from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow
@@ -160,6 +162,17 @@ def print_slices(report: SliceReport, landing: str) -> None:
         "Use them with: TIDEGATE_CONTRACTS=examples/online_retail/contracts "
         f"TIDEGATE_START_DATE={report.first_day} tidegate backfill --from {report.first_day} --to {report.last_day}"
     )
+
+
+def print_crm(crm: Crm) -> None:
+    first_day = crm.snapshots.shop.first_day
+    say(f"The demo shop's CRM answers at {crm.url}/customers?as_of={first_day}. Ctrl-C ends it.")
+    say(
+        f"Load from it with: CRM_URL={crm.url} TIDEGATE_CONTRACTS=examples/unattended/contracts "
+        f"tidegate run --partition {first_day}"
+    )
+    say(f"Break it with: curl -X PUT {crm.control_url}/fault/KIND, where KIND is one of {', '.join(Fault)}")
+    say(f"Mend it with: curl -X DELETE {crm.control_url}/fault")
 
 
 def print_quarantine(counts: Sequence[QuarantineCount]) -> None:

@@ -182,8 +182,11 @@ def admit_customers(shop: Shop, day_number: int) -> str:
     """
 
 
-def customer_snapshot(day: dt.date) -> str:
-    """All customers admitted so far, as known at the end of `day`; every other one changes address once."""
+def customer_snapshot(day: dt.date, within: str = "true") -> str:
+    """All customers admitted so far, as known at the end of `day`; every other one changes address once.
+
+    `within` is a condition on `customer_number` that leaves some out.
+    """
     return f"""
         select
             customer_id,
@@ -191,6 +194,7 @@ def customer_snapshot(day: dt.date) -> str:
             case when new_email_from <= {literal(day)} then new_email else email end as email,
             country
         from customers
+        where {within}
         order by customer_number
     """
 
