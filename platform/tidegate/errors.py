@@ -22,7 +22,10 @@ class IncompleteError(TidegateError):
 
 
 class SourceDownError(TidegateError):
-    """A source outside cannot be reached, or fails in a way that may pass. Asking again later can heal it."""
+    """A source outside cannot be reached, or fails in a way that may pass. Asking again later can heal it.
+
+    An origin says what happened; what was kept, and what stands in, is added by whoever knows.
+    """
 
 
 class GateClosedError(TidegateError):

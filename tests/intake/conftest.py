@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.intake.intake_shop import SALES, Shop, open_shop_in
 
+from tidegate.intake import http_client
+
 OpenShop = Callable[[str], Shop]
 
 
@@ -23,6 +25,12 @@ def open_shop(tmp_path: Path) -> Iterator[OpenShop]:
     yield open_one
     for shop in shops:
         shop.lake.close()
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that fails is asked again at once."""
+    monkeypatch.setattr(http_client, "FIRST_PAUSE_SECONDS", 0.002)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@
     assess(contract, measures, drift)   the Assessment: accepted or not, and one outcome per rule group
     rule_groups(contract)               the groups without data, to declare checks from
 
+The rules of a dimension are a group; that a source's own delivery was to be had, and none stands in, is one more.
+
 Nothing here runs SQL; the measures come from `measure`.
 """
 
@@ -24,6 +26,7 @@ from tidegate.contract.model import (
     Measures,
     RuleGroup,
     Severity,
+    StandIn,
     Threshold,
 )
 
@@ -35,6 +38,8 @@ GROUP_NAMES: Mapping[Dimension, str] = {
     "uniqueness": "keys_are_unique",
     "traceability": "every_row_is_accounted_for",
 }
+
+FRESHNESS = "freshness_of_source"
 
 _IN_WORDS = {
     "mustBe": "must be {}",
@@ -64,24 +69,37 @@ def drift_of(contract: Contract, header: Sequence[str]) -> Drift:
     )
 
 
-def assess(contract: Contract, measures: Measures, drift: Drift) -> Assessment:
+def assess(contract: Contract, measures: Measures, drift: Drift, stand_in: StandIn | None = None) -> Assessment:
     """The verdict on one delivery: rejected when a rule of severity error is broken, and only then."""
     outcomes, rejections = [], []
-    for group in rule_groups(contract):
+    for group in _dimension_groups(contract):
         problems = _problems(contract, group.dimension, measures, drift)
         outcomes.append(_outcome(contract, group, measures, problems))
         rejections += [text for severity, text in problems if severity == "error"]
+    outcomes += [_freshness(group, stand_in) for group in _freshness_groups(contract)]
     rejection = _rejection(contract, rejections) if rejections else None
     return Assessment(accepted=rejection is None, rejection=rejection, checks=tuple(outcomes))
 
 
 def rule_groups(contract: Contract) -> tuple[RuleGroup, ...]:
-    """One group per quality dimension that the contract has a rule for, in the order of `GROUP_NAMES`."""
+    """One group per quality dimension that the contract has a rule for, in the order of `GROUP_NAMES`; then freshness,
+    where the contract lets another delivery stand in."""
+    return (*_dimension_groups(contract), *_freshness_groups(contract))
+
+
+def _dimension_groups(contract: Contract) -> tuple[RuleGroup, ...]:
     return tuple(
         RuleGroup(name, dimension, _is_blocking(contract, dimension), _in_one_sentence(guards))
         for dimension, name in GROUP_NAMES.items()
         if (guards := _guards(contract, dimension))
     )
+
+
+def _freshness_groups(contract: Contract) -> tuple[RuleGroup, ...]:
+    if contract.fallback is None:
+        return ()
+    guards = "The day's own delivery was to be had; none of an earlier day stands in because the source is down."
+    return (RuleGroup(FRESHNESS, "timeliness", False, guards),)
 
 
 def reasons_of(contract: Contract) -> dict[str, Dimension]:
@@ -188,6 +206,25 @@ def _outcome(
         blocking=group.blocking,
         observed=_observed(contract, group.dimension, measures),
         description=_advice(contract, group.dimension, measures, problems) if problems else group.description,
+    )
+
+
+def _freshness(group: RuleGroup, stand_in: StandIn | None) -> CheckOutcome:
+    observed, description = "the day's own delivery", group.description
+    if stand_in:
+        observed = f"the delivery of {stand_in.day} stands in"
+        description = (
+            f"{stand_in.because} So the newest good delivery, of {stand_in.day}, stands in. "
+            "Run the day again when the source is back, if that has not happened by itself."
+        )
+    return CheckOutcome(
+        name=group.name,
+        dimension=group.dimension,
+        passed=stand_in is None,
+        severity="warning",
+        blocking=group.blocking,
+        observed=observed,
+        description=description,
     )
 
 

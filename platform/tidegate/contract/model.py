@@ -258,6 +258,14 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class StandIn:
+    """A delivery that is taken for that of a later day: `day` is its own, `because` says why that one is not had."""
+
+    day: dt.date
+    because: str
+
+
+@dataclass(frozen=True)
 class Measures:
     """What was measured of one delivery. `values` holds each delivery rule's number by the rule's name.
 

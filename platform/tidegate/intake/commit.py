@@ -53,6 +53,8 @@ class Verdict:
     checks: tuple[CheckOutcome, ...]
     measures: Mapping[str, object]
     started_at: dt.datetime
+    # Of a delivery that stands in for the day's own: the day whose it is.
+    stands_in_for: dt.date | None = None
 
     @property
     def accepted(self) -> bool:
@@ -287,6 +289,7 @@ def _record(contract: Contract, verdict: Verdict, touched: Sequence[dt.date], ru
         run_id=run_id,
         started_at=verdict.started_at,
         finished_at=utc_now(),
+        stands_in_for=verdict.stands_in_for,
     )
 
 

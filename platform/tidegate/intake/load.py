@@ -19,9 +19,9 @@ import duckdb
 
 from tidegate.contract.assess import assess, drift_of
 from tidegate.contract.measure import measure, nothing_read
-from tidegate.contract.model import Assessment, CheckOutcome, Contract, Drift, Measures, Region
+from tidegate.contract.model import Assessment, CheckOutcome, Contract, Drift, Measures, Region, StandIn
 from tidegate.contract.verdicts import duplicate_updates
-from tidegate.errors import SourceDownError, TidegateError
+from tidegate.errors import TidegateError
 from tidegate.intake.archive import Captured
 from tidegate.intake.commit import (
     DELIVERY_REJECTED,
@@ -31,13 +31,13 @@ from tidegate.intake.commit import (
     commit,
     stage_verdicts,
 )
-from tidegate.intake.origin import Origin, Outside, archive_of, origin_of
+from tidegate.intake.finding import Finding, Missing
+from tidegate.intake.origin import Outside
 from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
-from tidegate.intake.relations import DataFile
 from tidegate.intake.sniff import first_line
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
-from tidegate.lake.ledger import DeliveryRecord, newest_deliveries, utc_now
+from tidegate.lake.ledger import DeliveryRecord, utc_now
 from tidegate.window import Window
 
 Status = Literal["accepted", "rejected", "missing"]
@@ -54,7 +54,8 @@ class DeliveryReport:
     `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing, and
     `can_heal` whether that is because the source is down, so that running again may find it.
     `reasons` counts quarantined rows by reason (a row may have several), `touched` are the event dates that
-    changed.
+    changed. `stands_in_for` is None for a genuine delivery, and the earlier day whose delivery stands in for one of a
+    source that is down.
     """
 
     source: str
@@ -74,6 +75,7 @@ class DeliveryReport:
     drift: Drift = field(default_factory=Drift)
     touched: tuple[dt.date, ...] = ()
     can_heal: bool = False
+    stands_in_for: dt.date | None = None
 
 
 def load_deliveries(
@@ -94,12 +96,12 @@ def load_deliveries(
     wanted = _regions(contract, regions)
     with lease(lake.config, f"raw.{contract.source}", window.days, run_id):
         started_at = utc_now()
-        finding = _Finding(lake, contract, window, outside, from_landing)
+        finding = Finding(lake, contract, window, outside, from_landing)
         for region in wanted:
             for day in window.days:
                 finding.find(region, day)
         finding.archive.settle()
-        reports = finding.missing
+        reports = [_report_missing(contract, missing) for missing in finding.missing]
         if finding.captured:
             reports += _judge_and_commit(lake, contract, finding, run_id, started_at)
     return sorted(reports, key=lambda report: (report.day, report.region))
@@ -114,78 +116,6 @@ def _regions(contract: Contract, names: Sequence[str] | None) -> list[Region]:
     return [known[name] for name in names] if names is not None else list(known.values())
 
 
-class _Finding:
-    """The deliveries of a batch: those captured, and reports of those that are not to be had."""
-
-    def __init__(self, lake: Lake, contract: Contract, window: Window, outside: Outside, from_landing: bool) -> None:
-        self.contract = contract
-        self.outside = outside
-        self.archive = archive_of(outside)
-        self.captured: list[Captured] = []
-        self.missing: list[DeliveryReport] = []
-        self._from_landing = from_landing
-        self._known = {
-            (delivery.region, delivery.partition_day): delivery.archive
-            for delivery in newest_deliveries(lake.con, contract.source, window)
-        }
-
-    def find(self, region: Region, day: dt.date) -> None:
-        """Capture the delivery from its origin, or recall it from the archive, or report that it is missing."""
-        try:
-            self.captured.append(self._fetch(region, day))
-        except TidegateError as error:
-            text = f"{self.contract.source}/{region.name} {day} is missing: {error}"
-            can_heal = isinstance(error, SourceDownError)
-            report = DeliveryReport(self.contract.source, region.name, day, "missing", text, can_heal=can_heal)
-            self.missing.append(report)
-
-    def _fetch(self, region: Region, day: dt.date) -> Captured:
-        origin = origin_of(self.contract, region, self.outside)
-        with _telling_what_could_not_be_kept():
-            captured = origin.capture(self.archive, self.contract.source, day)
-        return captured or self.archive.recall(self._manifest(origin, region, day))
-
-    def _manifest(self, origin: Origin, region: Region, day: dt.date) -> str:
-        place = origin.describe(day)
-        if self._from_landing:
-            raise TidegateError(f"{place} is not there or empty. What was loaded before stays.")
-        known = self._known.get((region.name, day))
-        manifest = known or self.archive.newest_manifest(self.contract.source, region.name, day)
-        if manifest is None:
-            raise TidegateError(f"neither {place} nor the archive holds it. Deliver it, and run again.")
-        return manifest
-
-    def data_files(self, scratch: Path) -> list[DataFile]:
-        named = [
-            (delivery, captured, file)
-            for delivery, captured in enumerate(self.captured)
-            for file in captured.files
-            if not file.refused
-        ]
-        return [
-            DataFile(
-                number=number,
-                delivery=delivery,
-                day=captured.day,
-                name=file.shown_name,
-                archived=self.archive.local(file, scratch),
-                declared=self.contract.region(captured.region).format,
-            )
-            for number, (delivery, captured, file) in enumerate(named)
-        ]
-
-
-@contextmanager
-def _telling_what_could_not_be_kept() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise TidegateError(
-            f"it could not be copied into the archive: {error.strerror} ({error.filename}). Nothing was loaded. "
-            "Make room or mend the permissions, and run again."
-        ) from error
-
-
 @dataclass(frozen=True)
 class _Judged:
     """What reading and judging found in one delivery. `unreadable` says by file why it could not be read."""
@@ -196,14 +126,14 @@ class _Judged:
 
 
 def _judge_and_commit(
-    lake: Lake, contract: Contract, finding: _Finding, run_id: str, started_at: dt.datetime
+    lake: Lake, contract: Contract, finding: Finding, run_id: str, started_at: dt.datetime
 ) -> list[DeliveryReport]:
     lake.size_for(sum(captured.bytes for captured in finding.captured) // BYTES_PER_ROW)
     try:
         with _telling_what_ran_out(contract, finding):
             judged = _judge(lake, contract, finding)
         verdicts = [
-            _verdict(contract, captured, found, started_at)
+            _verdict(contract, captured, finding.stand_ins.get((captured.region, captured.day)), found, started_at)
             for captured, found in zip(finding.captured, judged, strict=True)
         ]
         stage_verdicts(lake.con, verdicts)
@@ -218,7 +148,7 @@ def _judge_and_commit(
 
 
 @contextmanager
-def _telling_what_ran_out(contract: Contract, finding: _Finding) -> Iterator[None]:
+def _telling_what_ran_out(contract: Contract, finding: Finding) -> Iterator[None]:
     try:
         yield
     except (duckdb.OutOfMemoryException, duckdb.IOException, OSError) as error:
@@ -230,9 +160,10 @@ def _telling_what_ran_out(contract: Contract, finding: _Finding) -> Iterator[Non
         ) from error
 
 
-def _judge(lake: Lake, contract: Contract, finding: _Finding) -> list[_Judged]:
+def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
     with tempfile.TemporaryDirectory(prefix="intake-", dir=lake.config.spill) as scratch:
-        read = read_files(lake.con, contract, finding.data_files(Path(scratch)), Path(scratch))
+        data = finding.data_files(Path(scratch))
+        read = read_files(lake.con, contract, data.files, Path(scratch))
     for statement in duplicate_updates(contract, JUDGED):
         lake.con.execute(statement)
     measured = measure(lake.con, contract, JUDGED)
@@ -245,7 +176,7 @@ def _judge(lake: Lake, contract: Contract, finding: _Finding) -> list[_Judged]:
                 rows_read=read.rows[delivery],
             ),
             _drift(contract, read.headers[delivery]),
-            _unreadable(captured, delivery, read),
+            _unreadable(captured, delivery, read) | data.unreadable.get(delivery, {}),
         )
         for delivery, captured in enumerate(finding.captured)
     ]
@@ -267,8 +198,10 @@ def _unreadable(captured: Captured, delivery: int, read: WhatWasRead) -> dict[st
     return refused | {file.name: why for file, why in read.unreadable.items() if file.delivery == delivery}
 
 
-def _verdict(contract: Contract, captured: Captured, judged: _Judged, started_at: dt.datetime) -> Verdict:
-    assessment = assess(contract, judged.measures, judged.drift)
+def _verdict(
+    contract: Contract, captured: Captured, stand_in: StandIn | None, judged: _Judged, started_at: dt.datetime
+) -> Verdict:
+    assessment = assess(contract, judged.measures, judged.drift, stand_in)
     if judged.unreadable:
         assessment = _reject_unreadable(contract, captured, judged, assessment)
     named = f"{contract.source}/{captured.region} {captured.day} rejected: {assessment.rejection}"
@@ -282,6 +215,7 @@ def _verdict(contract: Contract, captured: Captured, judged: _Judged, started_at
         checks=assessment.checks,
         measures=_figures(judged),
         started_at=started_at,
+        stands_in_for=stand_in.day if stand_in else None,
     )
 
 
@@ -314,6 +248,11 @@ def _figures(judged: _Judged) -> dict[str, object]:
     }
 
 
+def _report_missing(contract: Contract, missing: Missing) -> DeliveryReport:
+    text = f"{contract.source}/{missing.region} {missing.day} is missing: {missing.error}"
+    return DeliveryReport(contract.source, missing.region, missing.day, "missing", text, can_heal=missing.can_heal)
+
+
 def _report(record: DeliveryRecord, verdict: Verdict, judged: _Judged) -> DeliveryReport:
     return DeliveryReport(
         source=record.source,
@@ -332,6 +271,7 @@ def _report(record: DeliveryRecord, verdict: Verdict, judged: _Judged) -> Delive
         checks=verdict.checks,
         drift=judged.drift,
         touched=record.touched,
+        stands_in_for=record.stands_in_for,
     )
 
 

@@ -92,8 +92,10 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
             return FolderOrigin(_folder(outside.landing, "LANDING"), region.name, server, contract.readiness)
         case S3Server():
             raise _not_there_yet(contract, region, "s3")
-        case HttpServer():
-            raise _not_there_yet(contract, region, "api")
+        case HttpServer() as server:
+            from tidegate.intake.http_source import HttpOrigin
+
+            return HttpOrigin(region.name, server, outside)
         case PostgresServer():
             raise _not_there_yet(contract, region, "postgres")
 

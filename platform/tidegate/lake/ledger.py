@@ -193,6 +193,16 @@ def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
     return (row[0] if row else None) or 0
 
 
+def good_deliveries(con: DuckDBPyConnection, source: str, before: dt.date) -> dict[tuple[str, dt.date], str]:
+    """Where the archive has the newest accepted and genuine delivery of each region and earlier day of a source."""
+    rows = con.execute(
+        "select region, partition_day, max_by(archive, rowid) from ops.deliveries "
+        f"where source = {literal(source)} and partition_day < {literal(before)} "
+        "and verdict = 'accepted' and stands_in_for is null group by region, partition_day"
+    ).fetchall()
+    return {(region, day): archive for region, day, archive in rows}
+
+
 def rejected_deliveries(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryRecord]:
     """The deliveries whose newest verdict is rejected."""
     newest = _read(con, DeliveryRecord, "deliveries", _in_window(window), newest_of="source, region, partition_day")

@@ -1,0 +1,170 @@
+"""Finding a batch's deliveries: at their origins, in the archive, or, of a source that is down, what may stand in.
+
+How each kind of origin captures is its own module's; what is made of the deliveries belongs to `load`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from tidegate.contract.model import Contract, HttpServer, Region, StandIn
+from tidegate.errors import SourceDownError, TidegateError
+from tidegate.intake.archive import Captured, CapturedFile
+from tidegate.intake.http_pages import PageError, write_lines
+from tidegate.intake.origin import Origin, Outside, archive_of, origin_of
+from tidegate.intake.relations import DataFile
+from tidegate.lake.connect import Lake
+from tidegate.lake.ledger import good_deliveries, newest_deliveries
+from tidegate.window import Window
+
+# After so many days in a row that a source was down for, the batch's other days are not asked for: each may cost the
+# whole time limit. Not after the first, because one day alone may be what the source fails over.
+DOWN_AFTER_DAYS = 2
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A delivery that is not to be had, and why."""
+
+    region: str
+    day: dt.date
+    error: TidegateError
+
+    @property
+    def can_heal(self) -> bool:
+        """Whether asking again may find it, without anybody doing anything."""
+        return isinstance(self.error, SourceDownError)
+
+
+@dataclass
+class DataFiles:
+    """The files to read. `unreadable` says by delivery and name which of them hold nothing that could be, and why."""
+
+    files: list[DataFile] = field(default_factory=list)
+    unreadable: dict[int, dict[str, str]] = field(default_factory=dict)
+
+
+class Finding:
+    """The deliveries of a batch: `captured`, those of them that are a `stand_ins`, and those that are `missing`."""
+
+    def __init__(self, lake: Lake, contract: Contract, window: Window, outside: Outside, from_landing: bool) -> None:
+        self.contract = contract
+        self.outside = outside
+        self.archive = archive_of(outside)
+        self.captured: list[Captured] = []
+        self.stand_ins: dict[tuple[str, dt.date], StandIn] = {}
+        self.missing: list[Missing] = []
+        self._lake = lake
+        self._window = window
+        self._from_landing = from_landing
+        self._days_down: Counter[str] = Counter()
+        self._down: dict[str, SourceDownError] = {}
+        self._known = {
+            (delivery.region, delivery.partition_day): delivery.archive
+            for delivery in newest_deliveries(lake.con, contract.source, window)
+            # The archive of one that stood in is another day's.
+            if delivery.stands_in_for is None
+        }
+
+    def find(self, region: Region, day: dt.date) -> None:
+        """Capture the delivery from its origin, or recall it from the archive, or note that it is missing."""
+        try:
+            self.captured.append(self._fetch(region, day))
+        except TidegateError as error:
+            self.missing.append(Missing(region.name, day, error))
+
+    def _fetch(self, region: Region, day: dt.date) -> Captured:
+        origin = origin_of(self.contract, region, self.outside)
+        try:
+            captured = self._capture(origin, region, day)
+        except SourceDownError as down:
+            if self._from_landing:
+                raise
+            return self._make_do(region, day, down)
+        return captured or self.archive.recall(self._manifest(origin, region, day))
+
+    def _capture(self, origin: Origin, region: Region, day: dt.date) -> Captured | None:
+        if self._days_down[region.name] >= DOWN_AFTER_DAYS:
+            raise self._down[region.name]
+        try:
+            with _telling_what_could_not_be_kept():
+                captured = origin.capture(self.archive, self.contract.source, day)
+        except SourceDownError as down:
+            self._days_down[region.name] += 1
+            self._down[region.name] = down
+            raise
+        self._days_down[region.name] = 0
+        return captured
+
+    def _manifest(self, origin: Origin, region: Region, day: dt.date) -> str:
+        place = origin.describe(day)
+        if self._from_landing:
+            raise TidegateError(f"{place} is not there or empty. What was loaded before stays.")
+        manifest = self._archived(region, day)
+        if manifest is None:
+            raise TidegateError(f"neither {place} nor the archive holds it. Deliver it, and run again.")
+        return manifest
+
+    def _archived(self, region: Region, day: dt.date) -> str | None:
+        known = self._known.get((region.name, day))
+        return known or self.archive.newest_manifest(self.contract.source, region.name, day)
+
+    def _make_do(self, region: Region, day: dt.date, down: SourceDownError) -> Captured:
+        """Without the source: the day's own delivery as captured before, or what the contract lets stand in for it."""
+        good = max((good for name, good in self._good if name == region.name and good <= day), default=None)
+        if good == day:
+            return self.archive.recall(self._good[region.name, day])
+        if good is not None and self.contract.fallback == "last_good":
+            stand_in = replace(self.archive.recall(self._good[region.name, good]), day=day)
+            self.stand_ins[region.name, day] = StandIn(good, str(down))
+            return stand_in
+        if manifest := self._archived(region, day):
+            return self.archive.recall(manifest)
+        kept = "What was loaded before stays; run again when the source is back."
+        raise SourceDownError(f"{down} {kept}") from down
+
+    @cached_property
+    def _good(self) -> dict[tuple[str, dt.date], str]:
+        return good_deliveries(self._lake.con, self.contract.source, self._window.end)
+
+    def data_files(self, scratch: Path) -> DataFiles:
+        """The files of all deliveries, made ready for reading in the folder `scratch`."""
+        found = DataFiles()
+        for delivery, captured in enumerate(self.captured):
+            for file in captured.files:
+                if not file.refused:
+                    self._add_data_file(found, delivery, captured, file, scratch)
+        return found
+
+    def _add_data_file(
+        self, found: DataFiles, delivery: int, captured: Captured, file: CapturedFile, scratch: Path
+    ) -> None:
+        region = self.contract.region(captured.region)
+        number = len(found.files)
+        archived = self.archive.local(file, scratch)
+        if isinstance(region.server, HttpServer):
+            page, archived = archived, scratch / f"lines-{number}"
+            try:
+                write_lines(page, region.server.records, archived)
+            except PageError as error:
+                # It was captured under an earlier contract: a page is checked before it is kept.
+                found.unreadable.setdefault(delivery, {})[file.shown_name] = str(error)
+                return
+        found.files.append(DataFile(number, delivery, captured.day, file.shown_name, archived, region.format))
+
+
+@contextmanager
+def _telling_what_could_not_be_kept() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TidegateError(
+            f"it could not be copied into the archive: {error.strerror} ({error.filename}). Nothing was loaded. "
+            "Make room or mend the permissions, and run again."
+        ) from error

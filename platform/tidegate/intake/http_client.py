@@ -1,0 +1,273 @@
+"""Asking an HTTP API that may fail in any way, within one time limit over everything that is asked.
+
+Which failures may pass, how often and after what pause a request is made again, and what never leaves this process (the
+token, towards another host or into a message) is decided here. What a good answer is, the caller says.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import random
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+import tenacity
+
+from tidegate.errors import SourceDownError, TidegateError
+
+T = TypeVar("T")
+
+# A server that takes longer for either is as good as down; the time limit cuts what is slow but steady.
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+# Requests that hang must leave time for all attempts.
+WAITING_SHARE = 1 / 10
+
+# With a first pause of a second: 1, 2, 4, 8 and 16 s, which outlasts a restart of the other side.
+ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 1.0
+# Who has little time pauses little: 1 s of the 600 that a capture has by default.
+PAUSE_SHARE = 1 / 600
+
+# A thousand customers take some 100 KB; one page is all that is ever held in memory.
+MAX_BODY = 32 << 20
+MAX_REDIRECTS = 5
+
+# Its debug log tells all headers of an answer, and a server may repeat the token there.
+logging.getLogger("httpcore").setLevel(logging.INFO)
+
+
+class PassingError(Exception):
+    """An answer, or none, that may be another one when asked again. The text reads on from 'the last time '."""
+
+    def __init__(self, what: str, retry_after: float | None = None) -> None:
+        super().__init__(what)
+        self.retry_after = retry_after
+
+
+class TimedClient:
+    """The requests of one capture. `base` is where the token may go, `seconds` is the time limit over all of them."""
+
+    def __init__(self, base: httpx.URL, token: str | None, seconds: float) -> None:
+        self._origin = _origin(base)
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "tidegate"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._limit = _TimeLimit(seconds)
+        self._pause = min(FIRST_PAUSE_SECONDS, seconds * PAUSE_SHARE)
+        self._client = httpx.Client(headers=headers, follow_redirects=False)
+
+    def __enter__(self) -> Self:
+        self._limit.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._limit.stop()
+        self._client.close()
+
+    def get_json(self, url: httpx.URL, check: Callable[[bytes], T]) -> tuple[bytes, T]:
+        """The body at `url` and what `check` makes of it; asked again after whatever raises PassingError.
+
+        Raises SourceDownError when attempts or time are used up, TidegateError when asking again cannot help.
+        """
+
+        def ask() -> tuple[bytes, T]:
+            body = self._ask(url)
+            return body, check(body)
+
+        return self.persist(ask, str(url), attempts=ATTEMPTS)
+
+    def persist(self, attempt: Callable[[], T], what: str, attempts: int) -> T:
+        """`attempt()`, made again after PassingError as long as attempts and time last. Raises SourceDownError."""
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(PassingError),
+            wait=self._pause_after,
+            stop=lambda state: state.attempt_number >= attempts or state.upcoming_sleep >= self._limit.seconds_left,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except PassingError as error:
+            tries = retrying.statistics["attempt_number"]
+            times = "once" if tries == 1 else f"{tries} times"
+            no_more = f", and more does not fit into its {self._limit.seconds:g} s" if tries < attempts else ""
+            raise SourceDownError(f"{what} was asked for {times}{no_more}. The last time {error}.") from error
+
+    def _pause_after(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        # Jitter, so that many who were turned away together do not come back together.
+        jitter: float = random.uniform(0, self._pause)  # noqa: S311
+        if isinstance(error, PassingError) and error.retry_after is not None:
+            return error.retry_after + jitter
+        return self._pause * float(1 << (state.attempt_number - 1)) + jitter
+
+    def _ask(self, url: httpx.URL) -> bytes:
+        request = self._client.build_request("GET", url, extensions=self._limits())
+        for _ in range(MAX_REDIRECTS):
+            with self._telling_what_failed(), self._open(request) as response:
+                if response.next_request is None:
+                    _refuse_by_status(response)
+                    return self._body(response)
+                request = self._refuse_other_hosts(response.next_request)
+        raise PassingError(f"it redirected more than {MAX_REDIRECTS} times")
+
+    def _limits(self) -> dict[str, Any]:
+        longest = min(self._limit.seconds * WAITING_SHARE, self._limit.seconds_left)
+        timeout = httpx.Timeout(min(READ_SECONDS, longest), connect=min(CONNECT_SECONDS, longest))
+        return {"timeout": timeout.as_dict(), "trace": self._limit.watch}
+
+    @contextmanager
+    def _open(self, request: httpx.Request) -> Iterator[httpx.Response]:
+        self._limit.refuse_when_over()
+        response = self._client.send(request, stream=True)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _body(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        for block in response.iter_bytes():
+            body += block
+            if len(body) > MAX_BODY:
+                raise PassingError(f"it sent more than the {MAX_BODY >> 20} MiB that a page may have")
+        # Where a body's length is not announced, cutting it off looks like its end.
+        self._limit.refuse_when_over()
+        return bytes(body)
+
+    @contextmanager
+    def _telling_what_failed(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            self._limit.refuse_when_over()
+            raise PassingError(_in_words(error)) from error
+        except (httpx.DecodingError, httpx.InvalidURL) as error:
+            raise PassingError("it sent what HTTP does not allow") from error
+
+    def _refuse_other_hosts(self, request: httpx.Request) -> httpx.Request:
+        """The token is for the host that the base URL names, and for no other that an answer names."""
+        if _origin(request.url) != self._origin:
+            raise PassingError(
+                f"it redirected to {request.url.scheme}://{request.url.host}, and other hosts are not asked"
+            )
+        return request
+
+
+class _TimeLimit:
+    """How long a capture may take. When it is over, the open connections are shut: a dripping server ends then, too."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._ends_at = time.monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._shut)
+        self._timer.daemon = True
+        self._connection: Any = None
+
+    def start(self) -> None:
+        self._ends_at = time.monotonic() + self.seconds
+        self._timer.start()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self._ends_at - time.monotonic())
+
+    @property
+    def is_over(self) -> bool:
+        return self.seconds_left == 0
+
+    def refuse_when_over(self) -> None:
+        if self.is_over:
+            raise PassingError(f"it was not done within {self.seconds:g} s")
+
+    def watch(self, event: str, info: dict[str, Any]) -> None:
+        """Called by httpx at every step: knows the connection that is to be shut."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._connection = info["return_value"]
+            if self.is_over:
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _refuse_by_status(response: httpx.Response) -> None:
+    """Raises PassingError for what may pass, TidegateError for what is ours to mend."""
+    status = response.status_code
+    told = _named(status)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise PassingError(f"it answered {told}", retry_after=_retry_after(response.headers.get("Retry-After")))
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        raise TidegateError(f"{response.url} was refused: it answered {told}, so the token is missing, wrong or spent.")
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise TidegateError(f"{response.url} was refused: it answered {told}, and asking again cannot change that.")
+    if status != HTTPStatus.OK:
+        raise PassingError(f"it answered {told} where 200 (OK) is expected")
+    media_type = response.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        shown = "an HTML page" if media_type == "text/html" else "something else"
+        raise PassingError(f"it answered with {shown} where JSON is expected")
+
+
+def _named(status: int) -> str:
+    with suppress(ValueError):
+        return f"{status} ({HTTPStatus(status).phrase})"
+    return str(status)
+
+
+def _retry_after(header: str | None) -> float | None:
+    """The seconds that a Retry-After asks for, be it written in seconds or as a date."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+    return max(0.0, (at - dt.datetime.now(dt.UTC)).total_seconds())
+
+
+def _in_words(error: httpx.TransportError) -> str:
+    match error:
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return "it took too long to connect"
+        case httpx.TimeoutException():
+            return "it took too long to answer"
+        case httpx.ConnectError():
+            return f"it could not be reached ({_cause(error)})"
+        case httpx.ProxyError():
+            return "the proxy in between refused"
+    return "the connection broke off in the middle of the answer"
+
+
+def _cause(error: BaseException) -> str:
+    """What the system says of a failed connection."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {cause.verify_message}"
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+        cause = cause.__cause__ or cause.__context__
+    return "no connection"

@@ -1,0 +1,110 @@
+"""Pages of a JSON API: records come out in their own bytes, and what is no page is told by what it lacks."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tidegate.intake.http_pages import Page, PageError, read_page
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def page_of(customers: str, **members: object) -> bytes:
+    count = {"page": 1, "pages": 1, "total": 1} | members
+    listed = ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in count.items())
+    return f'{{{listed}, "customers": {customers}}}'.encode("utf-8", "surrogateescape")
+
+
+def lines_of(body: bytes) -> list[bytes]:
+    lines = io.BytesIO()
+    page = read_page(body, "customers", lines)
+    found = lines.getvalue().split(b"\n")
+    assert found.pop() == b""
+    assert len(found) == page.records
+    return found
+
+
+@settings(deadline=None)
+@given(records=st.lists(JSON, max_size=5), indent=st.none() | st.integers(0, 2), ascii_only=st.booleans())
+def test_records_are_what_any_json_reader_finds(records: list[Any], indent: int | None, ascii_only: bool) -> None:
+    content = {"of": [{"customers": []}], "page": 3, "customers": records, "pages": 4, "next": "]}", "total": 99}
+    body = json.dumps(content, indent=indent, ensure_ascii=ascii_only).encode()
+
+    assert read_page(body, "customers") == Page(3, 4, 99, len(records))
+    assert [json.loads(line) for line in lines_of(body)] == records
+
+
+def test_a_record_keeps_its_bytes() -> None:
+    odd = ['{"a" : 1.10,"b":1e400}', r'{"a":"\u00e9\ud800\"]}"}', '{"a":1,"a":2}', "7", "null", "[[1], 2]"]
+    assert lines_of(page_of(f"[{','.join(odd)}]")) == [record.encode() for record in odd]
+
+
+def test_a_record_over_several_lines_becomes_one_and_a_broken_one_stays_broken() -> None:
+    written_wide = '[{\r\n "a": 1\n}, {"a": "x\ny"}]'
+    wide, broken = lines_of(page_of(written_wide))
+
+    assert json.loads(wide) == {"a": 1}
+    # A line end inside of a text is no JSON, and nor is a tab.
+    assert broken == b'{"a": "x\ty"}'
+
+
+def test_what_is_broken_inside_of_a_record_is_left_to_the_readers() -> None:
+    hostile = [b'{"a": tru}', b'{"a": "\xff\xfe"}', b"{a: 1,, }", b'{"a": NaN}', b"[" * 50_000 + b"]" * 50_000, b"{}"]
+    assert lines_of(page_of("[]").replace(b"[]", b"[" + b",".join(hostile) + b"]")) == hostile
+
+
+def test_a_byte_order_mark_and_space_around_are_no_part_of_it() -> None:
+    assert lines_of(b"\xef\xbb\xbf \n" + page_of("[ {} , {} ]") + b"\r\n ") == [b"{}", b"{}"]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "is no JSON object"),
+        (b"[1]", "is no JSON object"),
+        (b"<html>", "is no JSON object"),
+        (b"{}", "lacks `page`"),
+        (b'{"page": 1, "pages": 1, "total": 0}', "lacks `customers`"),
+        (page_of("[]", total=None), "`total` that is no count"),
+        (page_of("[]", pages=-1), "`pages` that is no count"),
+        (page_of("[]", page=True), "`page` that is no count"),
+        (page_of("[]", page="1"), "`page` that is no count"),
+        (page_of("[]", total=1.0), "`total` that is no count"),
+        (page_of("[]", total=10**18), "`total` that is no count"),
+        (page_of('[], "customers": []'), "has `customers` twice"),
+        (page_of('[], "page": 1'), "has `page` twice"),
+        (page_of("{}"), "no list under `customers`"),
+        (page_of("null"), "no list under `customers`"),
+        (page_of("[{} {}]"), "`]` is missing at byte"),
+        (page_of("[{},]"), "a value is missing at byte"),
+        (page_of("[,{}]"), "a value is missing at byte"),
+        (page_of('[{"a": [1}]}]'), "a value does not end at byte"),
+        (page_of('[{"a": "x}]'), "a value does not end at byte"),
+        (page_of("[{}]")[:-1], "`}` is missing at byte"),
+        (page_of("[{}]")[:-2], "`]` is missing at byte"),
+        (page_of("[]") + page_of("[]"), "something follows its end"),
+        (b'{"page": 1,}', "a key is missing"),
+        (b'{page: 1}', "a key is missing"),
+        (b'{"page" 1}', "`:` is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_no_page_is_told(body: bytes, told: str) -> None:
+    with pytest.raises(PageError, match=told):
+        read_page(body, "customers")
+
+
+def test_a_cut_page_is_no_page_wherever_it_is_cut() -> None:
+    body = page_of('[{"a": "x\\"y", "b": [1, {"c": null}]}, {"a": 2}]')
+    for length in range(len(body)):
+        with pytest.raises(PageError):
+            read_page(body[:length], "customers")
