@@ -18,7 +18,7 @@ class DeliveryRejectedError(TidegateError):
 
 
 class IncompleteError(TidegateError):
-    """A delivery that is not whole yet. Nothing was changed; waiting for its source heals it."""
+    """A delivery that is not there, or not whole yet. Nothing was changed; waiting for its source heals it."""
 
 
 class SourceDownError(TidegateError):

@@ -50,6 +50,24 @@ class Settings(BaseSettings):
         120.0, gt=0, description="Seconds to wait for another writer of the same partition before giving up."
     )
     snapshot_days: int = Field(30, ge=0, description="Days of lake snapshots that maintenance keeps.")
+    tick_seconds: int = Field(30, ge=1, description="Seconds between two looks of a sensor.")
+    look_back_days: int = Field(
+        7,
+        ge=1,
+        description="Newest ended days for which every source is expected to deliver: servers are asked for them, and "
+        "what is missing past its deadline is told. Older days are expected once anything of them was delivered.",
+    )
+    catch_up_days: int = Field(
+        7,
+        ge=0,
+        description="Earlier unpublished days that the daily schedule runs at most, besides the one that ended.",
+    )
+    breaker_failures: int = Field(3, ge=1, description="Failures of a source in a row that open its breaker.")
+    breaker_pause_seconds: int = Field(
+        300, ge=1, description="Pause of an open breaker before its first probe; doubled by each probe that fails."
+    )
+    breaker_longest_pause_seconds: int = Field(14400, ge=1, description="Longest pause of an open breaker.")
+    run_limit_minutes: int = Field(240, ge=1, description="Time after which a run is ended as failed.")
 
     @field_validator("home", "contracts", "dbt_project")
     @classmethod

@@ -45,7 +45,10 @@ class CapturedFile:
 
 @dataclass(frozen=True)
 class Captured:
-    """A delivery in the archive. `manifest` is relative to the archive's root."""
+    """A delivery in the archive. `manifest` is relative to the archive's root.
+
+    `listing` is what its origin told of it before it was captured, None when it was not captured just now.
+    """
 
     source: str
     region: str
@@ -53,6 +56,7 @@ class Captured:
     fingerprint: str
     files: tuple[CapturedFile, ...]
     manifest: str
+    listing: str | None = None
 
     @property
     def bytes(self) -> int:

@@ -290,6 +290,7 @@ def _record(contract: Contract, verdict: Verdict, touched: Sequence[dt.date], ru
         started_at=verdict.started_at,
         finished_at=utc_now(),
         stands_in_for=verdict.stands_in_for,
+        listing=captured.listing,
     )
 
 

@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 from tidegate.contract.model import Contract, HttpServer, Region, StandIn
-from tidegate.errors import SourceDownError, TidegateError
+from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.archive import Captured, CapturedFile
 from tidegate.intake.http_pages import PageError, write_lines
-from tidegate.intake.origin import Origin, Outside, archive_of, origin_of
+from tidegate.intake.origin import Origin, Outside, archive_of, listing_of, origin_of
 from tidegate.intake.relations import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import good_deliveries, newest_deliveries
@@ -60,6 +60,8 @@ class Finding:
         self.captured: list[Captured] = []
         self.stand_ins: dict[tuple[str, dt.date], StandIn] = {}
         self.missing: list[Missing] = []
+        # Why a source could not be asked for a day, whatever was found in its stead.
+        self.troubles: dict[tuple[str, dt.date], str] = {}
         self._lake = lake
         self._window = window
         self._from_landing = from_landing
@@ -78,12 +80,15 @@ class Finding:
             self.captured.append(self._fetch(region, day))
         except TidegateError as error:
             self.missing.append(Missing(region.name, day, error))
+            if not isinstance(error, IncompleteError):
+                self.troubles.setdefault((region.name, day), str(error))
 
     def _fetch(self, region: Region, day: dt.date) -> Captured:
         origin = origin_of(self.contract, region, self.outside)
         try:
             captured = self._capture(origin, region, day)
         except SourceDownError as down:
+            self.troubles[region.name, day] = str(down)
             if self._from_landing:
                 raise
             return self._make_do(region, day, down)
@@ -93,6 +98,8 @@ class Finding:
         if self._days_down[region.name] >= DOWN_AFTER_DAYS:
             raise self._down[region.name]
         try:
+            # Before capturing: what changes from here on is looked at again, which costs a run and loses nothing.
+            listing = listing_of(origin, day)
             with _telling_what_could_not_be_kept():
                 captured = origin.capture(self.archive, self.contract.source, day)
         except SourceDownError as down:
@@ -100,15 +107,15 @@ class Finding:
             self._down[region.name] = down
             raise
         self._days_down[region.name] = 0
-        return captured
+        return replace(captured, listing=listing) if captured else None
 
     def _manifest(self, origin: Origin, region: Region, day: dt.date) -> str:
         place = origin.describe(day)
         if self._from_landing:
-            raise TidegateError(f"{place} is not there or empty. What was loaded before stays.")
+            raise IncompleteError(f"{place} is not there or empty. What was loaded before stays.")
         manifest = self._archived(region, day)
         if manifest is None:
-            raise TidegateError(f"neither {place} nor the archive holds it. Deliver it, and run again.")
+            raise IncompleteError(f"neither {place} nor the archive holds it. Deliver it, and run again.")
         return manifest
 
     def _archived(self, region: Region, day: dt.date) -> str | None:

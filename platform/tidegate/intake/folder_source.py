@@ -57,6 +57,9 @@ class FolderOrigin:
             if arrival:
                 yield arrival
 
+    def arrival(self, day: dt.date) -> Arrival | None:
+        return self._arrival(self._folder(day), day)
+
     def _folder(self, day: dt.date) -> Path:
         return self.landing.root / self.server.path_of(day)
 
@@ -73,7 +76,8 @@ class FolderOrigin:
                 changed_at = max(changed_at, status.st_ctime)
                 has_marker |= entry.name == MARKER and stat.S_ISREG(status.st_mode)
                 if is_data(entry.name):
-                    listing.add(entry.name, status.st_size, status.st_mtime_ns)
+                    # With ctime: a file of the same size may be moved here with the time of the one it replaces.
+                    listing.add(entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -53,6 +53,8 @@ class DeliveryReport:
 
     `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing, and
     `can_heal` whether that is because the source is down, so that running again may find it.
+    `trouble` says why the source could not be asked, whatever was loaded in its stead, or None if it answered, be it
+    that there is nothing yet.
     `reasons` counts quarantined rows by reason (a row may have several), `touched` are the event dates that
     changed. `stands_in_for` is None for a genuine delivery, and the earlier day whose delivery stands in for one of a
     source that is down.
@@ -75,6 +77,7 @@ class DeliveryReport:
     drift: Drift = field(default_factory=Drift)
     touched: tuple[dt.date, ...] = ()
     can_heal: bool = False
+    trouble: str | None = None
     stands_in_for: dt.date | None = None
 
 
@@ -104,6 +107,7 @@ def load_deliveries(
         reports = [_report_missing(contract, missing) for missing in finding.missing]
         if finding.captured:
             reports += _judge_and_commit(lake, contract, finding, run_id, started_at)
+    reports = [replace(report, trouble=finding.troubles.get((report.region, report.day))) for report in reports]
     return sorted(reports, key=lambda report: (report.day, report.region))
 
 

@@ -62,6 +62,33 @@ class Landing(Origin, Protocol):
         """
         ...
 
+    def arrival(self, day: dt.date) -> Arrival | None:
+        """What is there now for one day; None when nothing is."""
+        ...
+
+
+@runtime_checkable
+class Announcing(Origin, Protocol):
+    """An origin that is asked whether a day is ready, and says so."""
+
+    def announced(self, day: dt.date) -> str | None:
+        """What it says of the day, the same as long as that does not change; None when the day is not ready.
+
+        Raises SourceDownError and TidegateError as `capture` does.
+        """
+        ...
+
+
+def listing_of(origin: Origin, day: dt.date) -> str | None:
+    """What stands at the origin for the day, told without fetching it; None where that cannot be told."""
+    match origin:
+        case Landing():
+            arrival = origin.arrival(day)
+            return arrival.fingerprint if arrival else None
+        case Announcing():
+            return origin.announced(day)
+    return None
+
 
 @dataclass(frozen=True)
 class Outside:

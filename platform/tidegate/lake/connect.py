@@ -296,6 +296,9 @@ CONFLICTS = (
     "ducklake_snapshot_pkey",
 )
 
+# What DuckDB says when not the work is wrong but the world around it: a full disk, a storage out of reach.
+OUTAGES = ("IO Error", "HTTP Error", "Connection Error")
+
 # A commit that fails for a reason not listed above is another writer's doing or a full disk: few attempts tell.
 ATTEMPTS_AT_A_FAILING_COMMIT = 5
 
@@ -303,6 +306,11 @@ ATTEMPTS_AT_A_FAILING_COMMIT = 5
 def is_conflict(error: BaseException | None) -> bool:
     """Whether another writer was first, so that the same work can succeed when run again."""
     return isinstance(error, duckdb.Error) and bool(_conflict_line(error))
+
+
+def may_heal(message: str) -> bool:
+    """Whether what DuckDB says of a failure may pass by itself: running the same again, later, can succeed."""
+    return any(sign in message for sign in OUTAGES) or any(sign in message.lower() for sign in CONFLICTS)
 
 
 def _conflict_line(error: duckdb.Error) -> str:

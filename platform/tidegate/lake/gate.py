@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.ledger import delivered_days
 from tidegate.lake.sql import day_in
+from tidegate.lake.waivers import standing_waivers
 from tidegate.window import Window
 
 
@@ -79,6 +80,8 @@ class _Day:
     builds: dict[str, _Build]
     entries: dict[str, int]
     checks: dict[tuple[str, str], _Check]
+    # Deliveries, all missing, that the day may be published without.
+    waived: set[tuple[str, str]]
 
 
 def closed_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> dict[dt.date, list[str]]:
@@ -102,8 +105,10 @@ def read_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequir
 
 
 def _ledger_of(con: DuckDBPyConnection, window: Window) -> dict[dt.date, _Day]:
-    days = {day: _Day(day, {}, {}, {}, {}) for day in window.days}
+    days = {day: _Day(day, {}, {}, {}, {}, set()) for day in window.days}
     _add_deliveries(con, window, days)
+    for day, source, region in standing_waivers(con, window):
+        days[day].waived.add((source, region))
     _add_builds(con, window, days)
     _add_checks(con, window, days)
     return days
@@ -155,9 +160,9 @@ def _reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
 def _delivery_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
     for source, region in sorted(required.deliveries):
         delivery = day.deliveries.get((source, region))
-        if delivery is None:
+        if delivery is None and (source, region) not in day.waived:
             yield f"{source}/{region} {day.day}: no delivery was loaded. Once it has landed, run the day."
-        elif delivery.verdict != "accepted":
+        elif delivery is not None and delivery.verdict != "accepted":
             yield _sentence(delivery.reason or f"{source}/{region} {day.day} was rejected; no reason was recorded")
 
 
@@ -172,6 +177,8 @@ def _build_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
                 f"{who} began at {build.started_at:%Y-%m-%d %H:%M:%S} UTC and has not finished. "
                 "Let it end or, if it died, run the day again."
             )
+        elif build.status == "interrupted":
+            yield f"{who} was broken off. See why in that run's log and run the day again."
         else:
             yield f"{who} failed. See why in that run's log, mend it and run the day again."
 

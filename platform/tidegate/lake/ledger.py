@@ -30,7 +30,8 @@ class DeliveryRecord:
     """One row of `ops.deliveries`: what became of one delivery.
 
     `stands_in_for` is None for a genuine delivery; for one that stands in for it because the source was down, the
-    earlier day whose delivery it is.
+    earlier day whose delivery it is. `listing` is what stood at its source when it was captured, as its origin
+    tells it.
     """
 
     source: str
@@ -52,6 +53,7 @@ class DeliveryRecord:
     started_at: dt.datetime
     finished_at: dt.datetime
     stands_in_for: dt.date | None = None
+    listing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,14 @@ def finish_build(
     )
 
 
+def interrupt_build(con: DuckDBPyConnection, build_id: str) -> None:
+    """Enter that a build was broken off by what may pass: its days are to be built again."""
+    con.execute(
+        f"update ops.builds set finished_at = {literal(utc_now())}, status = 'interrupted' "
+        f"where build_id = {literal(build_id)}"
+    )
+
+
 def record_checks(con: DuckDBPyConnection, rows: Sequence[CheckRecord]) -> None:
     """Add check results. Of a check's results for an asset and day, the newest counts."""
     _insert(con, "check_results", _storable(rows))
@@ -317,10 +327,10 @@ def enter_missing_snapshots(con: DuckDBPyConnection) -> None:
     )
 
 
-# One that never ended was killed, perhaps before it read anything.
+# One that never ended, or was broken off, may have been so before it read anything.
 _NEWEST_ENDED_BUILD_OF_DAY = """
     select partition_day, max_by(deliveries_seen, rowid) as deliveries_seen
-    from ops.builds where status <> 'building' group by partition_day
+    from ops.builds where status in ('built', 'failed') group by partition_day
 """
 
 

@@ -52,10 +52,10 @@ def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: 
 
 def days_to_restate(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
     """Days that deliveries of other days touched, and days that may be published in a newer state than is served."""
-    return sorted({*ledger.stale_days(con), *_open_days_left_unpublished(con, requirements)})
+    return sorted({*ledger.stale_days(con), *open_days_left_unpublished(con, requirements)})
 
 
-def _open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
+def open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
     """Days whose candidates may be published and are not: a run was killed between building and publishing them.
 
     Nothing touched them since they were built, so that no other entry of the ledger tells.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import CATALOG, SCHEMAS, literal, qualified, quoted
+from tidegate.lake.waivers import WAIVERS
 
 LEDGER: dict[str, dict[str, str]] = {
     "deliveries": {
@@ -27,6 +28,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "started_at": "timestamp",
         "finished_at": "timestamp",
         "stands_in_for": "date",
+        # What stood at the source when it was captured, told without opening it; null where that cannot be told.
+        "listing": "varchar",
     },
     "builds": {
         "build_id": "varchar",
@@ -76,7 +79,11 @@ LEDGER: dict[str, dict[str, str]] = {
         "finished_at": "timestamp",
         "seconds": "double",
         "rows_loaded": "bigint",
+        # Why it ran: `first` or `restatement`, and the deliveries that it answers to.
+        "reason": "varchar",
+        "cause": "varchar",
     },
+    "waivers": WAIVERS,
 }
 
 

@@ -20,9 +20,10 @@ from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
 from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.names import LAKE_POOL, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
 from tidegate.orchestration.preview import preview_of
-from tidegate.orchestration.raw_assets import SEVERITIES, raw_key
+from tidegate.orchestration.raw_assets import SEVERITIES
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
 from tidegate.window import Window
 
@@ -97,6 +98,7 @@ def build_dbt_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
         dagster_dbt_translator=translator,
         partitions_def=daily_partitions(home.settings),
         backfill_policy=chunked_backfills(home.settings),
+        pool=LAKE_POOL,
     )
     def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context)

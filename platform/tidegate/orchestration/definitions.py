@@ -9,12 +9,11 @@ import dagster as dg
 from tidegate.home import Home
 from tidegate.orchestration.dbt_assets import build_dbt_assets
 from tidegate.orchestration.instance import batch_events
+from tidegate.orchestration.jobs import build_jobs
 from tidegate.orchestration.owners import owners_of
-from tidegate.orchestration.raw_assets import build_raw_assets
+from tidegate.orchestration.raw_assets import build_raw_assets, build_source_assets
 from tidegate.orchestration.serving_assets import build_serving_assets
 from tidegate.settings import Settings, load_settings
-
-DAILY_JOB = "daily"
 
 
 def build_definitions(settings: Settings | None = None, home: Home | None = None) -> dg.Definitions:
@@ -25,19 +24,11 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
     home = home or Home(settings or load_settings())
     contracts = list(home.contracts.values())
     owners = owners_of(contracts)
+    raw = [build_raw_assets(home, contract) for contract in contracts]
+    transform, serving = build_dbt_assets(home, owners), build_serving_assets(home, owners)
     return dg.Definitions(
-        assets=[
-            *(build_raw_assets(home, contract) for contract in contracts),
-            build_dbt_assets(home, owners),
-            build_serving_assets(home, owners),
-        ],
-        jobs=[
-            dg.define_asset_job(
-                DAILY_JOB,
-                selection=dg.AssetSelection.all(),
-                description="A day from landing to serving: judge, load, build, check, publish.",
-            )
-        ],
+        assets=[*build_source_assets(home), *raw, transform, serving],
+        jobs=build_jobs(home, raw, transform, serving),
         # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.
         executor=dg.in_process_executor,
     )

@@ -5,6 +5,9 @@ Reading or writing data does not belong here.
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
+
 import dagster as dg
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -14,6 +17,8 @@ from dagster._core.storage.tags import (
 
 from tidegate.settings import Settings
 from tidegate.window import ONE_DAY, Window
+
+NO_DAYS = Window(dt.date.min, dt.date.min)
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
@@ -42,3 +47,11 @@ def partition_tags(window: Window) -> dict[str, str]:
     if first == last:
         return {PARTITION_NAME_TAG: first}
     return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+
+
+def window_of_tags(tags: Mapping[str, str]) -> Window:
+    """The days that a run with these tags is for; none when it is for no day."""
+    single = tags.get(PARTITION_NAME_TAG)
+    first = tags.get(ASSET_PARTITION_RANGE_START_TAG, single)
+    last = tags.get(ASSET_PARTITION_RANGE_END_TAG, single)
+    return Window.of_keys(first, last) if first and last else NO_DAYS

@@ -11,12 +11,14 @@ from typing import Any
 import dagster as dg
 
 from tidegate.contract.assess import rule_groups
-from tidegate.contract.model import CheckOutcome, Contract, Region
+from tidegate.contract.model import CheckOutcome, Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake
+from tidegate.orchestration.contacts import contact
 from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
 from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.names import LAKE_POOL, raw_key, source_key
 from tidegate.orchestration.owners import owners_of
 from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
 from tidegate.orchestration.preview import preview_of
@@ -24,8 +26,19 @@ from tidegate.orchestration.preview import preview_of
 SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 
 
-def raw_key(source: str, region: str) -> dg.AssetKey:
-    return dg.AssetKey(["raw", source, region])
+def build_source_assets(home: Home) -> list[dg.AssetSpec]:
+    """The sources themselves, which live outside: what is observed of them is when they answered and their breaker."""
+    return [
+        dg.AssetSpec(
+            source_key(contract.source),
+            description=f"{contract.title}, where it comes from. Observed: whether it answered, and its breaker.",
+            group_name="sources",
+            owners=owners_of([contract]),
+            tags={"source": contract.source, "layer": "sources"},
+            kinds={_kind_of(contract, home.settings.landing)},
+        )
+        for contract in home.contracts.values()
+    ]
 
 
 def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
@@ -38,12 +51,14 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
         check_specs=[spec for region in contract.regions for spec in _check_specs(home, contract, region)],
         can_subset=True,
         backfill_policy=chunked_backfills(home.settings),
+        pool=_pool_of(contract, home.settings.landing),
     )
     def load_source(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context)
         regions = _selected_regions(context, contract)
         with told_to_people(), home.lake() as lake:
             reports = load_deliveries(lake, contract, window, regions, outside=home.outside, run_id=context.run.run_id)
+            context.log_event(contact(contract.source, _trouble(contract, reports)))
             checks = [result for report in reports for result in _day_checks(report)]
             if _no_day_is_sound(context, reports):
                 report_checks(context, checks)
@@ -66,6 +81,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
 def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
     return dg.AssetSpec(
         raw_key(contract.source, region.name),
+        deps=[source_key(contract.source)],
         description=f"{contract.description}\n\nAccepted rows of `{contract.source}` delivered by `{region.name}`, "
         f"one partition a delivery's day. Contract: `{contract.label}`, version {contract.version}.",
         group_name="raw",
@@ -80,6 +96,37 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
         partitions_def=daily_partitions(home.settings),
         skippable=True,
     )
+
+
+def _kind_of(contract: Contract, landing: str) -> str:
+    match contract.regions[0].server:
+        case HttpServer():
+            return "http"
+        case PostgresServer():
+            return "postgres"
+        case S3Server():
+            return "s3"
+        case FolderServer():
+            return "s3" if landing.startswith("s3://") else "folder"
+
+
+def _pool_of(contract: Contract, landing: str) -> str:
+    """Loads of one kind of server outside wait for each other, so that none is asked by many runs at once."""
+    kind = _kind_of(contract, landing)
+    return LAKE_POOL if kind == "folder" else kind
+
+
+def _trouble(contract: Contract, reports: Sequence[DeliveryReport]) -> str | None:
+    """Why the source counts as down, or None when it answered.
+
+    A delivery that was dropped and rejected is none of it: its bytes are judged once. Where we ask for the delivery,
+    asking again is a repetition, and a breaker's business.
+    """
+    for report in reports:
+        is_asked_for = isinstance(contract.region(report.region).server, HttpServer)
+        if report.trouble or (is_asked_for and report.status == "rejected"):
+            return report.trouble or report.rejection
+    return None
 
 
 def _column_schema(contract: Contract) -> dg.TableSchema:

@@ -21,16 +21,15 @@ from tidegate.home import Home
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.ledger import days_published_by
 from tidegate.lake.promote import days_to_restate
-from tidegate.orchestration.definitions import DAILY_JOB, build_definitions
+from tidegate.orchestration.definitions import build_definitions
 from tidegate.orchestration.instance import open_instance
+from tidegate.orchestration.names import DAILY_JOB, REASON_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.run_ledger import enter_finished_runs
 from tidegate.window import Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"
 BACKFILL_DAYS_TAG = "tidegate/backfill_days"
-REASON_TAG = "tidegate/reason"
-RESTATEMENT = "restatement"
 
 # The run's own log is in Dagster's event log; what a person reads in the terminal is the outcome.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

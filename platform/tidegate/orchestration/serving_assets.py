@@ -16,6 +16,7 @@ from tidegate.lake.ledger import Publication
 from tidegate.lake.promote import Promotion, promote
 from tidegate.orchestration.day_events import add_day_metadata, report_materializations
 from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.names import LAKE_POOL
 from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
 from tidegate.orchestration.preview import preview_of
 from tidegate.window import Window
@@ -36,6 +37,7 @@ def build_serving_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
         specs=[_asset_spec(home, mart, owners) for mart in marts],
         can_subset=False,
         backfill_policy=chunked_backfills(home.settings),
+        pool=LAKE_POOL,
     )
     def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context)

@@ -18,7 +18,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake import ledger
-from tidegate.lake.connect import Lake, LakeConfig, is_conflict
+from tidegate.lake.connect import Lake, LakeConfig, is_conflict, may_heal
 from tidegate.lake.lease import CANDIDATES, lease
 from tidegate.lake.ledger import CheckRecord
 from tidegate.settings import Settings
@@ -132,7 +132,7 @@ def build_window(
         try:
             result = _run(build)
         except BaseException:
-            lake.unit_of_work(lambda con: ledger.finish_build(con, build.build_id, window.days))
+            lake.unit_of_work(lambda con: ledger.interrupt_build(con, build.build_id))
             raise
         lake.unit_of_work(lambda con: _record(con, result, run_id))
     return result
@@ -222,9 +222,18 @@ def _test_outcome(test: Test, result: NodeResult, failures: Mapping[dt.date, int
 
 
 def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str) -> None:
-    failed_days = result.window.days if result.failed_models else []
-    ledger.finish_build(con, result.build_id, failed_days)
+    if _was_broken_off(result):
+        ledger.interrupt_build(con, result.build_id)
+    else:
+        ledger.finish_build(con, result.build_id, result.window.days if result.failed_models else [])
     ledger.record_checks(con, _check_records(result, run_id))
+
+
+def _was_broken_off(result: BuildResult) -> bool:
+    """Whether a model or test ended in what may pass (a full disk, a storage out of reach), and not of itself."""
+    ended = [model.message for model in result.failed_models]
+    ended += [test.message for test in result.tests if None in test.failures.values()]
+    return any(map(may_heal, ended))
 
 
 def _check_records(result: BuildResult, run_id: str) -> list[CheckRecord]:

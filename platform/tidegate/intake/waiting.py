@@ -1,0 +1,162 @@
+"""What stands at a source and is not in the ledger: deliveries that wait to be loaded.
+
+A look compares what is there with what the ledger says was loaded, by content and not by time: clocks that disagree,
+old modification times and equal ones lose nothing, and what was loaded by hand is not loaded again. Whether a delivery
+that waits is asked for, and how often, belongs to the sensors.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from tidegate.contract.model import Contract, Region
+from tidegate.intake.listing import ListingHash
+from tidegate.intake.origin import Announcing, Arrival, Landing, Origin, Outside, origin_of
+from tidegate.lake.connect import Lake
+from tidegate.lake.known import Known, known_deliveries
+from tidegate.window import Window
+
+# Deliveries compared with the ledger by one query: 20 ms each, so a listing of 100,000 takes seconds.
+BATCH = 2_000
+
+# How a delivery is named that can only be had by asking for it.
+UNTOLD = "untold"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A delivery that is not in the ledger as it stands at its source. `known` is what the ledger has of it."""
+
+    region: str
+    day: dt.date
+    listing: str
+    known: Known | None
+
+
+# Whether a waiting delivery may be asked for now.
+Wanted = Callable[[Waiting], bool]
+
+
+@dataclass
+class Look:
+    """What one look found. `waiting`: the oldest days' deliveries that are wanted; `seen`: by region, what is there
+    and needs no further look as long as it stays so."""
+
+    waiting: dict[dt.date, list[Waiting]] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+
+    def add(self, found: Waiting, limit: int) -> None:
+        """Keep `found` unless it is of a later day than the `limit` oldest."""
+        self.waiting.setdefault(found.day, []).append(found)
+        if len(self.waiting) > limit:
+            del self.waiting[max(self.waiting)]
+
+
+class Watch:
+    """Looks at one source, region by region. `lake` opens the lake, for as long as the ledger is asked.
+
+    `open_days` are those that have a partition.
+    """
+
+    def __init__(
+        self, lake: Callable[[], AbstractContextManager[Lake]], contract: Contract, outside: Outside, open_days: Window
+    ) -> None:
+        self._lake = lake
+        self._contract = contract
+        self._open = open_days
+        self.origins = {region.name: origin_of(contract, region, outside) for region in contract.regions}
+
+    def look(self, seen: Mapping[str, str], asked_days: Iterable[dt.date], wanted: Wanted, limit: int) -> Look:
+        """Look at every region. `seen` is what the last look left; `asked_days` are those to ask servers for.
+
+        Raises SourceDownError and TidegateError when a region cannot be looked at.
+        """
+        found, days = Look(), sorted(set(asked_days))
+        wanted = self._when_all_regions_are_there(wanted)
+        for region in self._contract.regions:
+            origin = self.origins[region.name]
+            if isinstance(origin, Landing):
+                self._look_at_landing(region, origin, seen.get(region.name, ""), wanted, limit, found)
+            else:
+                for waiting in self._unlisted(region, origin, days):
+                    if wanted(waiting):
+                        found.add(waiting, limit)
+        return found
+
+    def is_there(self, region: str, day: dt.date) -> bool:
+        """Whether a whole delivery stands at its source, or can be asked for."""
+        origin = self.origins[region]
+        match origin:
+            case Landing():
+                arrival = origin.arrival(day)
+                return arrival is not None and arrival.complete
+            case Announcing():
+                return origin.announced(day) is not None
+        return True
+
+    def _look_at_landing(
+        self, region: Region, origin: Landing, seen: str, wanted: Wanted, limit: int, found: Look
+    ) -> None:
+        # One pass in constant memory tells whether anything changed; only then each delivery is looked up.
+        now_there = digest_of(self._whole(origin))
+        if now_there == seen:
+            found.seen[region.name] = seen
+            return
+        settled = True
+        for waiting in self._unloaded(region, self._whole(origin)):
+            settled = False
+            if wanted(waiting):
+                found.add(waiting, limit)
+        if settled:
+            found.seen[region.name] = now_there
+
+    def _whole(self, origin: Landing) -> Iterator[Arrival]:
+        """Deliveries that can be loaded: whole, and of days that have a partition."""
+        return (arrival for arrival in origin.arrivals() if arrival.complete and arrival.day in self._open)
+
+    def _unloaded(self, region: Region, arrivals: Iterator[Arrival]) -> Iterator[Waiting]:
+        while batch := list(itertools.islice(arrivals, BATCH)):
+            known = self._known((region.name, arrival.day) for arrival in batch)
+            for arrival in batch:
+                entry = known.get((region.name, arrival.day))
+                if entry is None or entry.listing != arrival.fingerprint:
+                    yield Waiting(region.name, arrival.day, arrival.fingerprint, entry)
+
+    def _unlisted(self, region: Region, origin: Origin, days: list[dt.date]) -> Iterator[Waiting]:
+        known = self._known((region.name, day) for day in days)
+        for day in days:
+            entry = known.get((region.name, day))
+            listing = origin.announced(day) if isinstance(origin, Announcing) else _asked_again(entry)
+            if listing is not None and (entry is None or entry.listing != listing):
+                yield Waiting(region.name, day, listing, entry)
+
+    def _known(self, places: Iterable[tuple[str, dt.date]]) -> dict[tuple[str, dt.date], Known]:
+        with self._lake() as lake:
+            return known_deliveries(lake.con, self._contract.source, places)
+
+    def _when_all_regions_are_there(self, wanted: Wanted) -> Wanted:
+        if self._contract.readiness.rule != "all_regions":
+            return wanted
+        return lambda waiting: wanted(waiting) and self._all_are_there(waiting)
+
+    def _all_are_there(self, waiting: Waiting) -> bool:
+        others = [region.name for region in self._contract.regions if region.name != waiting.region]
+        loaded = self._known((other, waiting.day) for other in others)
+        return all((other, waiting.day) in loaded or self.is_there(other, waiting.day) for other in others)
+
+
+def digest_of(arrivals: Iterable[Arrival]) -> str:
+    """One hash of all these deliveries, in any order and in constant memory."""
+    listing = ListingHash()
+    for arrival in arrivals:
+        listing.add(arrival.day.isoformat(), arrival.fingerprint)
+    return listing.hexdigest()
+
+
+def _asked_again(known: Known | None) -> str | None:
+    """An origin that tells nothing is asked until it gave a sound delivery of its own."""
+    return None if known and known.verdict == "accepted" and not known.stands_in else UNTOLD

@@ -1,0 +1,109 @@
+"""Which days are due: to be built and published, because nobody did since their deliveries came.
+
+Told by the ledger alone, so that it does not matter who loaded what, in which order, or what crashed between.
+When a day's turn comes and who builds it belong to the callers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.gate import GateRequirements
+from tidegate.lake.promote import open_days_left_unpublished
+from tidegate.lake.sql import literal, rows_relation
+from tidegate.lake.waivers import STANDING_WAIVERS
+
+# Enough to tell a person why; a restatement of a year may have hundreds.
+CAUSES_TOLD = 5
+
+
+@dataclass(frozen=True)
+class DueDay:
+    """A day whose deliveries are all in and accepted, or waived, and that is not published with all of them.
+
+    `restates`: it was published before. `causes` are the deliveries it was not built with yet, newest first, as
+    `orders/eu-west 2024-01-05`; `entry` is the ledger's number of the newest that concerns it, and `caused_at` when
+    that was loaded (UTC, naive). `building` is the run of a build of it that never ended, if that is its newest.
+    """
+
+    day: dt.date
+    restates: bool
+    causes: tuple[str, ...]
+    entry: int
+    caused_at: dt.datetime | None
+    building: str | None
+
+
+def due_days(con: DuckDBPyConnection, requirements: GateRequirements) -> list[DueDay]:
+    """Every due day, oldest first. One that is being built is among them: its run tells whether it still is."""
+    rows = con.execute(_due_days(requirements, open_days_left_unpublished(con, requirements))).fetchall()
+    return [
+        DueDay(day, restates, tuple(causes or ()), entry, caused_at, building)
+        for day, restates, causes, entry, caused_at, building in rows
+    ]
+
+
+def _due_days(requirements: GateRequirements, unpublished: Collection[dt.date]) -> str:
+    required = rows_relation({"source": "varchar", "region": "varchar"}, sorted(requirements.deliveries))
+    return f"""
+with required as ({required}),
+newest as (
+    select source, region, partition_day as day, verdict, rowid as entry, finished_at from ops.deliveries
+    semi join required using (source, region)
+    qualify row_number() over (partition by source, region, partition_day order by rowid desc) = 1
+),
+complete as (
+    select day from (
+        select source, region, day from newest where verdict = 'accepted'
+        union all
+        select source, region, partition_day from ({STANDING_WAIVERS}) semi join required using (source, region)
+    )
+    group by day having count(*) = {len(requirements.deliveries)}
+),
+builds as (
+    select partition_day as day, models, status, run_id, deliveries_seen, rowid as entry
+    from ops.builds semi join complete on day = partition_day
+),
+-- The newest build that ended of itself, well or not: what it saw was answered.
+answered as (
+    select day, max_by(deliveries_seen, entry) as seen, max_by(status, entry) as status
+    from builds where status in ('built', 'failed') group by day
+),
+whole as (
+    select day from (select day, unnest(models) as model from builds where status in ('built', 'failed'))
+    where model in (select unnest({literal(sorted(requirements.models))}::varchar[]))
+    group by day having count(distinct model) = {len(requirements.models)}
+),
+last_build as (select day, max_by(status, entry) as status, max_by(run_id, entry) as run_id from builds group by day),
+touches as (
+    select unnest(touched) as day, rowid as entry, source || '/' || region || ' ' || partition_day as cause,
+        finished_at
+    from ops.deliveries
+),
+touched as (
+    select t.day, max(t.entry) as entry, max_by(t.finished_at, t.entry) as finished_at,
+        list(t.cause order by t.entry desc)[:{CAUSES_TOLD}] as causes
+    from touches as t left join answered as a using (day)
+    where t.entry > coalesce(a.seen, -1) group by t.day
+),
+own as (select day, max(entry) as entry, max_by(finished_at, entry) as finished_at from newest group by day),
+published as (select distinct partition_day as day from ops.publications where cadence = 'daily')
+select c.day, p.day is not null, t.causes, greatest(coalesce(t.entry, -1), coalesce(o.entry, -1)),
+    coalesce(t.finished_at, o.finished_at), if(l.status = 'building', l.run_id, null)
+from complete as c
+left join answered as a using (day)
+left join whole as w using (day)
+left join last_build as l using (day)
+left join touched as t using (day)
+left join own as o using (day)
+left join published as p using (day)
+where t.day is not null
+   or a.day is null
+   or (w.day is null and a.status = 'built')
+   or l.status in ('building', 'interrupted')
+   or c.day in (select unnest({literal(sorted(unpublished))}::date[]))
+order by c.day"""

@@ -1,0 +1,33 @@
+"""The names by which Tidegate and Dagster know the same thing: jobs, assets of sources, and tags of runs."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+DAILY_JOB = "daily"
+BUILD_JOB = "daily_build"
+MAINTENANCE_JOB = "maintenance"
+
+# Why a run runs, which deliveries it answers to, and the request of which it is an attempt.
+REASON_TAG = "tidegate/reason"
+CAUSE_TAG = "tidegate/cause"
+REQUEST_TAG = "tidegate/request"
+
+FIRST = "first"
+RESTATEMENT = "restatement"
+
+# The pool of everything that writes the lake; each kind of server outside has its own.
+LAKE_POOL = "lake"
+
+
+def load_job(source: str) -> str:
+    return f"load_{source}"
+
+
+def source_key(source: str) -> dg.AssetKey:
+    """The source itself, outside of Tidegate: what is known of its health hangs on this asset."""
+    return dg.AssetKey(["sources", source])
+
+
+def raw_key(source: str, region: str) -> dg.AssetKey:
+    return dg.AssetKey(["raw", source, region])

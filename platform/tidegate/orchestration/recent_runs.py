@@ -1,0 +1,113 @@
+"""Runs that bear on what a sensor wants to launch: those under way for the same days, and what came of earlier ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
+from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from tidegate.orchestration.breaker import Pace
+from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, load_job, raw_key
+from tidegate.orchestration.partitions import window_of_tags
+from tidegate.window import Window
+
+# Attempts beyond these would only lengthen a pause that is long already.
+RUNS_LOOKED_AT = 60
+
+
+@dataclass(frozen=True)
+class RunOfDays:
+    """A run, the days it is for, and the assets it was limited to (None: all of its job)."""
+
+    run_id: str
+    job: str
+    days: Window
+    assets: frozenset[dg.AssetKey] | None
+    canceled: bool
+    ended_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, run: DagsterRun, ended_at: dt.datetime | None = None) -> Self:
+        return cls(
+            run.run_id,
+            run.job_name,
+            window_of_tags(run.tags),
+            frozenset(run.asset_selection) if run.asset_selection is not None else None,
+            run.status is DagsterRunStatus.CANCELED,
+            ended_at,
+        )
+
+    def loads(self, source: str, region: str, day: dt.date) -> bool:
+        return day in self.days and self._includes(raw_key(source, region), (load_job(source), DAILY_JOB))
+
+    def loads_any(self, source: str) -> bool:
+        if self.assets is None:
+            return self.job in (load_job(source), DAILY_JOB)
+        return any(key.path[:2] == ["raw", source] for key in self.assets)
+
+    def builds(self, day: dt.date) -> bool:
+        """Whether the run builds or publishes anything of the day."""
+        if day not in self.days:
+            return False
+        if self.assets is None:
+            return self.job in (BUILD_JOB, DAILY_JOB)
+        return any(key.path[0] != "raw" for key in self.assets)
+
+    def _includes(self, key: dg.AssetKey, jobs: Iterable[str]) -> bool:
+        return self.job in jobs if self.assets is None else key in self.assets
+
+
+def runs_under_way(instance: DagsterInstance) -> list[RunOfDays]:
+    """Every run that is queued or running."""
+    return [RunOfDays.of(run) for run in instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))]
+
+
+class Attempts:
+    """The newest finished runs of a job, looked up when first asked for: a sensor with nothing to do does not."""
+
+    def __init__(self, instance: DagsterInstance, job: str, pace: Pace) -> None:
+        self._instance = instance
+        self._job = job
+        self._pace = pace
+
+    @cached_property
+    def _finished(self) -> Sequence[RunOfDays]:
+        records = self._instance.get_run_records(RunsFilter(job_name=self._job), limit=RUNS_LOOKED_AT)
+        return [RunOfDays.of(record.dagster_run, _end_of(record)) for record in records if _end_of(record)]
+
+    def in_vain(self, concerns: Callable[[RunOfDays], bool], since: dt.datetime | None, but: str) -> list[RunOfDays]:
+        """Those that `concerns`, newest first, that ended after `since` (UTC, naive) and are not the run `but`."""
+        return [
+            run
+            for run in self._finished
+            if concerns(run) and run.run_id != but and (since is None or _naive(run.ended_at) > since)
+        ]
+
+    def may_go(self, attempts: Sequence[RunOfDays], now: dt.datetime) -> bool:
+        """Whether it is time for another attempt. One that a person canceled is left alone for the longest pause."""
+        if not attempts or attempts[0].ended_at is None:
+            return True
+        pause = self._pace.pause_after_attempts(len(attempts))
+        if attempts[0].canceled:
+            pause = self._pace.longest_pause
+        return now >= attempts[0].ended_at + pause
+
+
+def is_of_chosen_assets(run: DagsterRun) -> bool:
+    """Whether the run was launched for assets that somebody chose, as the UI does, and not as one of the jobs."""
+    return is_implicit_asset_job_name(run.job_name)
+
+
+def _end_of(record: RunRecord) -> dt.datetime | None:
+    return dt.datetime.fromtimestamp(record.end_time, dt.UTC) if record.end_time else None
+
+
+def _naive(moment: dt.datetime | None) -> dt.datetime:
+    return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment else dt.datetime.min  # noqa: DTZ901
