@@ -12,7 +12,7 @@ export TIDEGATE_HOME
 unexport PYTHONDONTWRITEBYTECODE
 
 INSTALLED := $(VENV)/.installed
-SYSTEM_PACKAGES := chromium postgresql
+SYSTEM_PACKAGES := chromium
 
 .PHONY: help setup run test test-all test-system dev lint format types lock clean benchmark
 
@@ -39,7 +39,7 @@ dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 test: setup ## Run the tests that need no system package.
 	$(BIN)/pytest -n 2 --dist loadfile -m "not system"
 
-test-all: setup test-system test ## Run all tests; those of the UI and of PostgreSQL need Debian packages.
+test-all: setup test-system test ## Run all tests; those of the UI need Debian packages.
 
 test-system: setup
 	@missing=""; for package in $(SYSTEM_PACKAGES); do \

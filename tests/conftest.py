@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
+
+from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
+from tidegate.lake.sql import literal
 
 # Tests import what they share by the name that mypy knows it by, `tests.e2e.e2e_home`.
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.servers import PostgresAddress, postgres
 
 # What Tidegate, and the libraries it stands on, would read. Without compiled modules every new process takes
 # seconds longer to import them.
@@ -44,12 +51,20 @@ def _read_by_tidegate() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """libpq settings of a server where databases may be created."""
-    from tests.servers import postgres, postgres_programs
+def postgres_address() -> Iterator[PostgresAddress]:
+    """A server where databases and users may be created."""
+    with postgres() as address:
+        yield address
 
-    programs = postgres_programs()
-    if programs is None:
-        pytest.skip("the Debian package postgresql is not installed")
-    with postgres(programs) as settings:
-        yield settings
+
+@pytest.fixture
+def database(postgres_address: PostgresAddress) -> Iterator[str]:
+    """libpq settings of a database of this test's own."""
+    server = postgres_address.settings
+    name = f"tidegate_{uuid.uuid4().hex[:12]}"
+    con = duckdb.connect(config=CONNECTION_CONFIG)
+    load_extension(con, "postgres_scanner")
+    con.execute(f"attach {literal(server + ' dbname=postgres')} as server (type postgres)")
+    con.execute(f"call postgres_execute('server', 'create database {name}', use_transaction => false)")
+    yield f"{server} dbname={name}"
+    con.execute(f"call postgres_execute('server', 'drop database {name} with (force)', use_transaction => false)")

