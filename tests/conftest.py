@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
-
-from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
-from tidegate.lake.sql import literal
 
 # Tests import what they share by the name that mypy knows it by, `tests.e2e.e2e_home`.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.servers import PostgresAddress, postgres
+from tests.servers import PostgresAddress, postgres, postgres_database
 
 # What Tidegate, and the libraries it stands on, would read. Without compiled modules every new process takes
 # seconds longer to import them.
@@ -60,11 +55,5 @@ def postgres_address() -> Iterator[PostgresAddress]:
 @pytest.fixture
 def database(postgres_address: PostgresAddress) -> Iterator[str]:
     """libpq settings of a database of this test's own."""
-    server = postgres_address.settings
-    name = f"tidegate_{uuid.uuid4().hex[:12]}"
-    con = duckdb.connect(config=CONNECTION_CONFIG)
-    load_extension(con, "postgres_scanner")
-    con.execute(f"attach {literal(server + ' dbname=postgres')} as server (type postgres)")
-    con.execute(f"call postgres_execute('server', 'create database {name}', use_transaction => false)")
-    yield f"{server} dbname={name}"
-    con.execute(f"call postgres_execute('server', 'drop database {name} with (force)', use_transaction => false)")
+    with postgres_database(postgres_address) as settings:
+        yield settings

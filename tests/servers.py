@@ -8,12 +8,18 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
+
+import duckdb
+
+from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
+from tidegate.lake.sql import literal
 
 # PostgreSQL refuses to run as root. This user is on every Linux.
 UNPRIVILEGED = "nobody"
@@ -64,6 +70,18 @@ def postgres() -> Iterator[PostgresAddress]:
             yield PostgresAddress(folder, port)
         finally:
             run("pg_ctl", "--wait", "--mode=immediate", "stop")
+
+
+@contextmanager
+def postgres_database(address: PostgresAddress) -> Iterator[str]:
+    """A database of its own on a server; gives libpq settings of its owner."""
+    name = f"tidegate_{uuid.uuid4().hex[:12]}"
+    with duckdb.connect(config=CONNECTION_CONFIG) as con:
+        load_extension(con, "postgres_scanner")
+        con.execute(f"attach {literal(address.settings + ' dbname=postgres')} as server (type postgres)")
+        con.execute(f"call postgres_execute('server', 'create database {name}', use_transaction => false)")
+        yield f"{address.settings} dbname={name}"
+        con.execute(f"call postgres_execute('server', 'drop database {name} with (force)', use_transaction => false)")
 
 
 def _programs() -> Path:

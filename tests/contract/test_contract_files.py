@@ -24,7 +24,8 @@ from tidegate.contract.verdicts import duplicate_updates, judge_select
 CHECKOUT = Path(__file__).parents[2]
 SHOP = CHECKOUT / "contracts"
 ONLINE_RETAIL = CHECKOUT / "examples" / "online_retail" / "contracts"
-FILES = [*SHOP.glob("*.odcs.yaml"), *ONLINE_RETAIL.glob("*.odcs.yaml")]
+UNATTENDED = CHECKOUT / "examples" / "unattended" / "contracts"
+FILES = [path for folder in (SHOP, ONLINE_RETAIL, UNATTENDED) for path in sorted(folder.glob("*.odcs.yaml"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}/{path.name}")

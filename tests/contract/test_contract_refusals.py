@@ -553,6 +553,7 @@ POSTGRES = """\
       - {property: connectionVariable, value: SHOP_DATABASE}
       - {property: query, value: "select * from things where made_at >= {start} and made_at < {end}"}
       - {property: readyQuery, value: "select done from etl_status where date = {day}"}
+      - {property: timeLimitSeconds, value: 90}
 """
 
 # Of a server outside: the server, what of it is replaced by what, a text on the line to be named, words of the message.
@@ -599,6 +600,7 @@ OUTSIDE_REFUSALS: dict[str, tuple[str, str, str, str, str]] = {
         "'{columns}' means nothing",
     ),
     "ready on no day": (POSTGRES, "where date = {day}", "", "property: readyQuery", "where '{day}' goes"),
+    "database of endless patience": (POSTGRES, "value: 90", "value: 900000", "timeLimit", "is no number of seconds"),
     "database with a location": (POSTGRES, "host: db.shop", "location: x", "location: x", "has no effect"),
 }
 
@@ -634,6 +636,7 @@ def test_servers_outside_and_how_late_deliveries_are_met(write: Callable[[str], 
         "SHOP_DATABASE",
         "select * from things where made_at >= {start} and made_at < {end}",
         "select done from etl_status where date = {day}",
+        time_limit_seconds=90,
     )
     assert [contract.region(name).format for name in ("here", "crm", "db")] == [None, "json", "parquet"]
     assert (contract.fallback, contract.on_missing) == ("last_good", "publish_without")

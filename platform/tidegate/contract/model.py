@@ -115,6 +115,7 @@ class PostgresServer:
     connection_variable: str
     query: str
     ready_query: str
+    time_limit_seconds: int = 600
 
     @property
     def address(self) -> str:

@@ -42,7 +42,7 @@ _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
     "local": (),
     "s3": (),
     "api": ("baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
-    "postgres": ("connectionVariable", "query", "readyQuery"),
+    "postgres": ("connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
 }
 
 # Becomes a part of table names, asset names and paths.
@@ -185,10 +185,12 @@ def _read_postgres(doc: Document, custom: Written, at: At) -> PostgresServer:
     ready_query = _required_text(doc, custom, "readyQuery", "the query that tells whether a day is ready", at)
     _check_placeholders(doc, query, {"start", "end"}, custom["query"][1])
     _check_placeholders(doc, ready_query, {"day"}, custom["readyQuery"][1])
+    limit = whole_number(doc, custom, "timeLimitSeconds", 1, MAX_TIME_LIMIT_SECONDS, "seconds")
     return PostgresServer(
         connection_variable=_required_variable(doc, custom, "connectionVariable", what_connects, at),
         query=query,
         ready_query=ready_query,
+        time_limit_seconds=limit or PostgresServer.time_limit_seconds,
     )
 
 

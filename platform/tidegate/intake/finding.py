@@ -65,6 +65,7 @@ class Finding:
         self._lake = lake
         self._window = window
         self._from_landing = from_landing
+        self._origins: dict[str, Origin] = {}
         self._days_down: Counter[str] = Counter()
         self._down: dict[str, SourceDownError] = {}
         self._known = {
@@ -84,7 +85,7 @@ class Finding:
                 self.troubles.setdefault((region.name, day), str(error))
 
     def _fetch(self, region: Region, day: dt.date) -> Captured:
-        origin = origin_of(self.contract, region, self.outside)
+        origin = self._origin(region)
         try:
             captured = self._capture(origin, region, day)
         except SourceDownError as down:
@@ -93,6 +94,12 @@ class Finding:
                 raise
             return self._make_do(region, day, down)
         return captured or self.archive.recall(self._manifest(origin, region, day))
+
+    def _origin(self, region: Region) -> Origin:
+        # One for all days: what it takes to ask a database is worth keeping.
+        if region.name not in self._origins:
+            self._origins[region.name] = origin_of(self.contract, region, self.outside)
+        return self._origins[region.name]
 
     def _capture(self, origin: Origin, region: Region, day: dt.date) -> Captured | None:
         if self._days_down[region.name] >= DOWN_AFTER_DAYS:

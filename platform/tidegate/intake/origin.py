@@ -123,8 +123,10 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
             from tidegate.intake.http_source import HttpOrigin
 
             return HttpOrigin(region.name, server, outside)
-        case PostgresServer():
-            raise _not_there_yet(contract, region, "postgres")
+        case PostgresServer() as server:
+            from tidegate.intake.postgres_source import PostgresOrigin
+
+            return PostgresOrigin(region.name, server, outside)
 
 
 def archive_of(outside: Outside) -> Archive:
