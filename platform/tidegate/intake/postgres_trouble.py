@@ -21,12 +21,8 @@ _NOT_LET_IN = "does not let Tidegate in: user, password or the database's name i
 
 # What libpq says, in the order to look for it; what that means, and whether it can heal.
 _CONNECTING: Sequence[tuple[str, str, bool]] = (
-    (
-        "connection info string|invalid uri|invalid (connection option|port|integer)|/value separator",
-        _NO_SETTINGS,
-        False,
-    ),
-    ("percent-encoded|unexpected character|end of string|invalid [^ ]+ value", _NO_SETTINGS, False),
+    ("connection info string|invalid uri|invalid (connection option|port|integer)", _NO_SETTINGS, False),
+    ("/value separator|percent-encoded|unexpected character|end of string|invalid [^ ]+ value", _NO_SETTINGS, False),
     ("authentication failed|no password supplied|pg_hba.conf|not permitted to log in", _NOT_LET_IN, False),
     ('permission denied for database|role "|database "|user name', _NOT_LET_IN, False),
     ("ssl was required|ssl error|certificate", "and Tidegate do not agree about SSL", False),
@@ -39,18 +35,11 @@ _CONNECTING: Sequence[tuple[str, str, bool]] = (
 
 # What PostgreSQL and libpq say of a query that may well succeed the next time.
 _PASSING = (
-    *("server closed the connection", "connection to server", "could not receive data", "could not send data"),
-    *(
-        "no connection to the server",
-        "terminating connection",
-        "the database system is",
-        "ssl connection",
-        "ssl syscall",
-    ),
-    *("statement timeout", "lock timeout", "conflict with recovery", "deadlock detected", "could not serialize"),
-    *("could not extend file", "too many", "out of shared memory"),
+    "server closed the connection|connection to server|no connection|could not (receive|send) data|ssl connection"
+    "|ssl syscall|terminating connection|the database system is|(statement|lock) timeout|conflict with recovery"
+    "|deadlock detected|could not serialize|could not extend file|too many|out of shared memory"
 )
-_NO_ROOM = ("out of memory error", "no space left", "could not write")
+_NO_ROOM = "out of memory error|no space left|could not write"
 
 _KEPT = "What was loaded before stays."
 
@@ -85,24 +74,21 @@ def took_too_long(server: PostgresServer) -> SourceDownError:
 
 def cannot_answer(server: PostgresServer, asked: str, text: str, connection: str) -> TidegateError:
     """The error for the contract's query `asked` that failed with `text`."""
-    said = _said(text, connection)
-    if any(sign in text.lower() for sign in _PASSING):
-        return SourceDownError(
-            f"the database in ${server.connection_variable} broke off while it answered the contract's {asked}: "
-            f"{said}."
-        )
-    if "ERROR:" not in text and any(sign in text.lower() for sign in _NO_ROOM):
+    # DuckDB quotes the query before what PostgreSQL says of it; what libpq says has no such head.
+    answer = re.search("(?:ERROR|FATAL): +(.*)", text)
+    said = _blotted(answer[1] if answer else text.strip().partition("\n")[0], connection)
+    database = f"the database in ${server.connection_variable}"
+    if re.search(_PASSING, said.lower()):
+        return SourceDownError(f"{database} broke off while it answered the contract's {asked}: {said}.")
+    if not answer and re.search(_NO_ROOM, said.lower()):
         return TidegateError(f"its rows could not be kept: {said}. {_KEPT} Make room where TMPDIR is, and run again.")
     return TidegateError(
-        f"the database in ${server.connection_variable} cannot answer the contract's {asked}: {said}. "
-        f"{_KEPT} Mend the query or the database, and run again."
+        f"{database} cannot answer the contract's {asked}: {said}. {_KEPT} "
+        "Mend the query or the database, and run again."
     )
 
 
-def _said(text: str, connection: str) -> str:
-    """PostgreSQL's own message out of DuckDB's, in one line."""
-    message = re.search(r"(?:ERROR|FATAL): +(.*)", text)
-    line = message[1] if message else text.strip().partition("\n")[0]
+def _blotted(line: str, connection: str) -> str:
     for secret in _secrets_of(connection):
         line = line.replace(secret, "***")
     return line.strip().rstrip(".")
