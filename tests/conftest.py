@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 # Tests import what they share by the name that mypy knows it by, `tests.e2e.e2e_home`.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.s3_server import Bucket, S3Server
+from tests.s3_server import s3_server as start_s3_server
 from tests.servers import PostgresAddress, postgres, postgres_database
 
 # What Tidegate, and the libraries it stands on, would read. Without compiled modules every new process takes
@@ -57,3 +60,20 @@ def database(postgres_address: PostgresAddress) -> Iterator[str]:
     """libpq settings of a database of this test's own."""
     with postgres_database(postgres_address) as settings:
         yield settings
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server, for all tests of this process."""
+    with start_s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A bucket of this test's own; the environment names its server, as for any AWS tool."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = Bucket(s3_server, f"bucket-{uuid.uuid4().hex[:12]}")
+    bucket.client.create_bucket(Bucket=bucket.name)
+    return bucket

@@ -28,6 +28,10 @@ class SourceDownError(TidegateError):
     """
 
 
+class ArchiveDownError(TidegateError):
+    """The archive cannot be reached. Running again later can heal it."""
+
+
 class GateClosedError(TidegateError):
     """A partition was kept out of `serving` because a blocking check did not pass."""
 

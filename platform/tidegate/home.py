@@ -14,7 +14,7 @@ from functools import cached_property
 from tidegate.contract.assess import rule_groups
 from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contracts
-from tidegate.intake.origin import Outside
+from tidegate.intake.origin import Outside, S3Client
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.gate import GateRequirements
 from tidegate.settings import Settings
@@ -29,6 +29,8 @@ class Home:
     settings: Settings
     _lake: Lake | None = None
     _lake_in_use: threading.RLock = field(default_factory=threading.RLock)
+    _s3_client: S3Client | None = None
+    _s3_in_use: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
@@ -46,7 +48,17 @@ class Home:
 
     @cached_property
     def outside(self) -> Outside:
-        return Outside(self.settings.landing, self.settings.archive)
+        return Outside(self.settings.landing, self.settings.archive, s3_client=self.s3_client)
+
+    def s3_client(self) -> S3Client:
+        """The client for S3: endpoint, region and credentials as any AWS tool finds them, in the environment, a
+        profile or a role. Importing what makes it takes a second."""
+        with self._s3_in_use:
+            if self._s3_client is None:
+                from dagster_aws.s3 import S3Resource
+
+                self._s3_client = S3Resource().get_client()
+            return self._s3_client
 
     @cached_property
     def lake_config(self) -> LakeConfig:

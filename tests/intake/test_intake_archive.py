@@ -14,12 +14,12 @@ from tests.intake.intake_shop import DAY, Shop, csv, row
 
 from tidegate.errors import TidegateError
 from tidegate.intake import archive as archive_module
-from tidegate.intake.archive import Archive, Captured, CapturedFile, fingerprint_of
+from tidegate.intake.archive import Captured, CapturedFile, FolderArchive, fingerprint_of
 from tidegate.intake.origin import Origin, Outside, archive_of, origin_of
 
 
 def capture(shop: Shop) -> Captured:
-    captured = origin(shop).capture(Archive(shop.archive), "sales", DAY)
+    captured = origin(shop).capture(FolderArchive(shop.archive), "sales", DAY)
     assert captured is not None
     return captured
 
@@ -40,7 +40,7 @@ def test_a_delivery_is_kept_by_the_hash_of_its_bytes(shop: Shop) -> None:
     assert objects(shop) == {hashlib.sha256(content).hexdigest(): content for content in contents.values()}
     assert captured.bytes == sum(map(len, contents.values()))
     assert captured.manifest == f"deliveries/sales/north/{DAY}/{captured.fingerprint}.json"
-    assert Archive(shop.archive).recall(captured.manifest) == captured
+    assert FolderArchive(shop.archive).recall(captured.manifest) == captured
 
 
 def test_the_fingerprint_tells_names_and_bytes_and_nothing_else(shop: Shop) -> None:
@@ -118,13 +118,13 @@ def test_a_file_that_changes_meanwhile_is_not_loaded_and_its_neighbour_is(
 def test_a_damaged_object_is_told_and_never_overwritten(shop: Shop) -> None:
     shop.deliver("north", csv(row(1)))
     captured = capture(shop)
-    path = Archive(shop.archive).object_path(captured.files[0].sha256)
+    path = FolderArchive(shop.archive).object_path(captured.files[0].sha256)
     path.write_bytes(b"rotten")
 
     with pytest.raises(TidegateError, match="is not what was archived"):
         capture(shop)
     with pytest.raises(TidegateError, match="is not what was archived"):
-        Archive(shop.archive).recall(captured.manifest)
+        FolderArchive(shop.archive).recall(captured.manifest)
     assert path.read_bytes() == b"rotten"
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_archive_costs_only_its_own_delivery(shop: Shop) -> None:
     shop.deliver("north", csv(row(1)))
     shop.deliver("south", csv(row(2)))
     shop.load(regions=["north", "south"])
-    Archive(shop.archive).object_path(hashlib.sha256(csv(row(1))).hexdigest()).unlink()
+    FolderArchive(shop.archive).object_path(hashlib.sha256(csv(row(1))).hexdigest()).unlink()
     for region in ("north", "south"):
         for file in shop.folder(region).iterdir():
             file.unlink()
@@ -144,11 +144,11 @@ def test_a_damaged_archive_costs_only_its_own_delivery(shop: Shop) -> None:
 
 def test_places_must_be_folders() -> None:
     with pytest.raises(TidegateError, match="TIDEGATE_ARCHIVE is ftp://bucket"):
-        archive_of(Outside("/landing", "ftp://bucket/archive"))
+        archive_of(Outside("/landing", "ftp://bucket/archive"), Path())
 
 
 def test_a_folder_without_anything_is_no_delivery(shop: Shop) -> None:
     shop.folder("north").mkdir(parents=True)
 
     for day in (DAY, dt.date(1999, 1, 1)):
-        assert origin(shop).capture(Archive(shop.archive), "sales", day) is None
+        assert origin(shop).capture(FolderArchive(shop.archive), "sales", day) is None

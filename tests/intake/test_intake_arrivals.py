@@ -10,7 +10,7 @@ import pytest
 from tests.intake.conftest import OpenShop
 from tests.intake.intake_shop import DAY, SALES, Shop, csv, row
 
-from tidegate.contract.model import FolderServer, Readiness
+from tidegate.contract.model import Readiness
 from tidegate.intake.folder_source import FolderOrigin
 from tidegate.intake.origin import Arrival, Landing, origin_of
 from tidegate.window import ONE_DAY
@@ -61,7 +61,7 @@ def test_a_delivery_is_complete_once_nothing_changed_for_long_enough(tmp_path: P
 
     def complete(quiet_minutes: int) -> bool:
         readiness = Readiness("quiet", quiet_minutes)
-        [arrival] = FolderOrigin(tmp_path, "here", FolderServer("things/{day}"), readiness).arrivals()
+        [arrival] = FolderOrigin(tmp_path, "here", "things/{day}", readiness).arrivals()
         return arrival.complete
 
     assert (complete(1), complete(0)) == (False, True)
@@ -92,9 +92,7 @@ def test_the_day_may_stand_anywhere_in_the_path(tmp_path: Path, path: str) -> No
     folder.mkdir(parents=True)
     (folder / "_SUCCESS").touch()
 
-    assert [arrival.day for arrival in FolderOrigin(tmp_path, "here", FolderServer(path), Readiness()).arrivals()] == [
-        DAY
-    ]
+    assert [arrival.day for arrival in FolderOrigin(tmp_path, "here", path, Readiness()).arrivals()] == [DAY]
 
 
 def test_nothing_is_listed_outside_of_landing(tmp_path: Path) -> None:
@@ -104,7 +102,7 @@ def test_nothing_is_listed_outside_of_landing(tmp_path: Path) -> None:
     parent = tmp_path / "landing" / "things"
     parent.mkdir(parents=True)
     (parent / str(DAY)).symlink_to(outside)
-    origin = FolderOrigin(tmp_path / "landing", "here", FolderServer("things/{day}"), Readiness())
+    origin = FolderOrigin(tmp_path / "landing", "here", "things/{day}", Readiness())
     [before] = origin.arrivals()
     (outside / "more.csv").touch()
 

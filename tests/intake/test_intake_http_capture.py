@@ -13,7 +13,7 @@ from tests.intake.http_shop import DAY, Answer, api, customer, page
 from tidegate.contract.model import HttpServer
 from tidegate.errors import SourceDownError, TidegateError
 from tidegate.intake import http_client
-from tidegate.intake.archive import Archive, Captured
+from tidegate.intake.archive import Captured, FolderArchive
 from tidegate.intake.http_client import ATTEMPTS
 from tidegate.intake.http_source import HttpOrigin
 from tidegate.intake.origin import Outside
@@ -37,7 +37,7 @@ class Home:
             time_limit_seconds=seconds,
         )
         outside = Outside("", str(self.folder), {"CRM_URL": url, "CRM_TOKEN": token or ""})
-        return HttpOrigin("crm", server, outside).capture(Archive(self.folder), "customers", DAY)
+        return HttpOrigin("crm", server, outside).capture(FolderArchive(self.folder), "customers", DAY)
 
     def failure(self, url: str, token: str | None = None, seconds: int = 60) -> str:
         """What capturing raises as passing."""

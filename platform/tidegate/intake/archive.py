@@ -3,7 +3,8 @@
     objects/ab/<sha256>                                     the bytes of a file, never written again
     deliveries/<source>/<region>/<day>/<fingerprint>.json   the files of a delivery, in the order of reading
 
-Where bytes come from is an `origin`'s knowledge, what they mean is `readers`'.
+In a folder or, by the same names, in S3 (`s3_archive`). Where bytes come from is an `origin`'s knowledge, what they
+mean is `readers`'.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ import json
 import os
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidegate.errors import TidegateError
+
+if TYPE_CHECKING:
+    from tidegate.intake.s3 import S3Object
 
 # 1 MiB: larger blocks leave the processor's cache between reading, hashing and writing them.
 BLOCK = 1 << 20
@@ -71,24 +77,24 @@ def fingerprint_of(files: Iterable[CapturedFile]) -> str:
     return digest.hexdigest()
 
 
-class Archive:
-    """The archive in the folder `root`. Safe for several processes at once."""
+class Archive(ABC):
+    """What every archive does alike. Safe for several threads and processes at once.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
-        self._unsynced: set[Path] = set()
+    Raises ArchiveDownError when it cannot be reached, OSError when a disk has no room, TidegateError otherwise.
+    """
 
-    def object_path(self, sha256: str) -> Path:
-        return self.root / "objects" / sha256[:2] / sha256
+    # Where it is, for messages.
+    place: str
 
-    def add(self, name: str, chunks: Iterable[bytes]) -> CapturedFile:
+    def add(self, name: str, chunks: Iterable[bytes], stands_at: S3Object | None = None) -> CapturedFile:
         """Keep a file's bytes as they stream in; call `settle` before relying on it.
 
-        What `chunks` raises comes through, with nothing kept. Raises OSError when there is no room.
+        `stands_at` is the object in S3 that they are streamed from, for an archive that can copy it there. What
+        `chunks` raises comes through, with nothing kept.
         """
         with self._temporary() as temporary:
             sha256, size = _write(chunks, temporary)
-            self._keep(temporary, sha256, size)
+            self._keep(temporary, sha256, size, stands_at)
         return CapturedFile(name, sha256, size)
 
     def adopt(self, name: str, path: Path) -> CapturedFile:
@@ -101,20 +107,84 @@ class Archive:
         fingerprint = fingerprint_of(files)
         manifest = f"{_delivery_folder(source, region, day)}/{fingerprint}.json"
         captured = Captured(source, region, day, fingerprint, tuple(files), manifest)
-        final = self.root / manifest
-        if not final.exists():
-            with self._temporary() as temporary:
-                temporary.write_text(_manifest_text(captured), encoding="ascii")
-                _sync(temporary)
-                self._rename(temporary, final)
+        self._write_once(manifest, _manifest_text(captured))
         return captured
 
+    def recall(self, manifest: str) -> Captured:
+        """The delivery of a manifest. Raises TidegateError when something of it is gone or damaged."""
+        try:
+            content = json.loads(self._read(manifest))
+        except (OSError, ValueError) as error:
+            raise TidegateError(
+                f"The archive's {manifest} cannot be read ({error}). Nothing was changed. "
+                f"Restore it from a backup of {self.place}, or deliver the files again."
+            ) from error
+        files = tuple(CapturedFile(**file) for file in content.pop("files"))
+        for file in files:
+            if not file.refused:
+                self._verify(file)
+        day = dt.date.fromisoformat(content.pop("day"))
+        return Captured(**content, day=day, files=files, manifest=manifest)
+
+    def newest_manifest(self, source: str, region: str, day: dt.date) -> str | None:
+        """The delivery of that day captured last, for when the ledger knows of none."""
+        return self._newest_in(_delivery_folder(source, region, day))
+
+    @abstractmethod
     def local(self, file: CapturedFile, scratch: Path) -> Path:
         """A file of this machine with the bytes of `file`; `scratch` is where one may be made."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Return when everything captured would survive a power cut."""
+
+    @abstractmethod
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """The path of a new file of this machine, gone afterwards unless it was moved away."""
+
+    @abstractmethod
+    def _keep(self, temporary: Path, sha256: str, size: int, stands_at: S3Object | None) -> None:
+        """Put a file among the objects. One of other bytes that stands in its place stays, and is told."""
+
+    @abstractmethod
+    def _write_once(self, name: str, text: str) -> None:
+        """Write a manifest that is not there yet; what one says follows from its name."""
+
+    @abstractmethod
+    def _read(self, name: str) -> bytes:
+        """A manifest's bytes. Raises OSError when it is gone."""
+
+    @abstractmethod
+    def _verify(self, file: CapturedFile) -> None:
+        """Raises TidegateError unless the object has the bytes that its name says."""
+
+    @abstractmethod
+    def _newest_in(self, folder: str) -> str | None:
+        """The manifest of `folder` written last."""
+
+    def _damaged(self, place: str) -> TidegateError:
+        return TidegateError(
+            f"The archived file {place} is gone or is not what was archived. Nothing was changed. "
+            "Restore it from a backup, or move it away and deliver the files again."
+        )
+
+
+class FolderArchive(Archive):
+    """The archive in the folder `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.place = str(self.root)
+        self._unsynced: set[Path] = set()
+
+    def object_path(self, sha256: str) -> Path:
+        return self.root / object_name(sha256)
+
+    def local(self, file: CapturedFile, scratch: Path) -> Path:
         return self.object_path(file.sha256)
 
     def settle(self) -> None:
-        """Return when everything captured would survive a power cut."""
         while self._unsynced:
             _sync(self._unsynced.pop())
         self._sweep()
@@ -127,79 +197,78 @@ class Archive:
                 if path.stat().st_mtime < long_ago:
                     path.unlink()
 
-    def recall(self, manifest: str) -> Captured:
-        """The delivery of a manifest. Raises TidegateError when something of it is gone or damaged."""
-        path = self.root / manifest
-        try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise TidegateError(
-                f"The archive's {manifest} cannot be read ({error}). Nothing was changed. "
-                f"Restore it from a backup of {self.root}, or deliver the files again."
-            ) from error
-        files = tuple(CapturedFile(**file) for file in content.pop("files"))
-        self._check_objects(files)
-        day = dt.date.fromisoformat(content.pop("day"))
-        return Captured(**content, day=day, files=files, manifest=manifest)
-
-    def newest_manifest(self, source: str, region: str, day: dt.date) -> str | None:
-        """The delivery of that day captured last, for when the ledger knows of none."""
-        manifests = list((self.root / _delivery_folder(source, region, day)).glob("*.json"))
-        if not manifests:
-            return None
-        newest = max(manifests, key=lambda path: path.stat().st_mtime_ns)
-        return str(newest.relative_to(self.root))
-
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
-        folder = self.root / "incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
-        try:
+        with temporary_in(self.root / "incoming") as path:
             yield path
-        finally:
-            with suppress(FileNotFoundError):
-                path.unlink()
 
-    def _keep(self, temporary: Path, sha256: str, size: int) -> None:
+    def _keep(self, temporary: Path, sha256: str, size: int, stands_at: S3Object | None) -> None:
         final = self.object_path(sha256)
         with suppress(FileNotFoundError):
-            self._check_size(final, sha256, size)
+            if final.stat().st_size != size:
+                raise self._damaged(str(final))
             return
-        _sync(temporary)
-        self._rename(temporary, final)
+        self._move(temporary, final)
 
-    def _rename(self, temporary: Path, final: Path) -> None:
+    def _write_once(self, name: str, text: str) -> None:
+        if not (self.root / name).exists():
+            with self._temporary() as temporary:
+                temporary.write_text(text, encoding="ascii")
+                self._move(temporary, self.root / name)
+
+    def _move(self, temporary: Path, final: Path) -> None:
+        _sync(temporary)
         # A folder made anew must be synced in its parent too, up to the archive's root.
         missing = [folder for folder in final.parents if not folder.is_dir()]
         final.parent.mkdir(parents=True, exist_ok=True)
         self._unsynced.update({final.parent, *(folder.parent for folder in missing)})
         temporary.rename(final)
 
-    def _check_objects(self, files: Iterable[CapturedFile]) -> None:
-        for file in files:
-            if file.refused:
-                continue
-            path = self.object_path(file.sha256)
-            try:
-                self._check_size(path, file.sha256, file.bytes)
-                with path.open("rb") as stream:
-                    intact = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
-            except FileNotFoundError:
-                intact = False
-            if not intact:
-                raise self._damaged(file.sha256)
+    def _read(self, name: str) -> bytes:
+        return (self.root / name).read_bytes()
 
-    def _check_size(self, path: Path, sha256: str, size: int) -> None:
-        if path.stat().st_size != size:
-            raise self._damaged(sha256)
+    def _verify(self, file: CapturedFile) -> None:
+        path = self.object_path(file.sha256)
+        try:
+            intact = path.stat().st_size == file.bytes and sha256_of(path) == file.sha256
+        except FileNotFoundError:
+            intact = False
+        if not intact:
+            raise self._damaged(str(path))
 
-    def _damaged(self, sha256: str) -> TidegateError:
-        path = self.object_path(sha256)
-        return TidegateError(
-            f"The archived file {path} is gone or is not what was archived. Nothing was changed. "
-            "Restore it from a backup, or move it away and deliver the files again."
-        )
+    def _newest_in(self, folder: str) -> str | None:
+        manifests = list((self.root / folder).glob("*.json"))
+        if not manifests:
+            return None
+        newest = max(manifests, key=lambda path: path.stat().st_mtime_ns)
+        return str(newest.relative_to(self.root))
+
+
+def refused_file(name: str, why: str) -> CapturedFile:
+    """A file that must not be opened, or cannot be. The refusal takes the place of its bytes, so that a mended
+    file is another delivery."""
+    return CapturedFile(name, hashlib.sha256(b"refused: " + why.encode()).hexdigest(), refused=why)
+
+
+def object_name(sha256: str) -> str:
+    """Where an object stands below the archive's root."""
+    return f"objects/{sha256[:2]}/{sha256}"
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def temporary_in(folder: Path) -> Iterator[Path]:
+    """The path of a new file in `folder`, gone afterwards unless it was moved away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _delivery_folder(source: str, region: str, day: dt.date) -> str:
@@ -216,12 +285,6 @@ def _manifest_text(captured: Captured) -> str:
         "files": [vars(file) for file in captured.files],
     }
     return json.dumps(content, indent=1) + "\n"
-
-
-def refused_file(name: str, why: str) -> CapturedFile:
-    """A file that must not be opened, or cannot be. The refusal takes the place of its bytes, so that a mended
-    file is another delivery."""
-    return CapturedFile(name, hashlib.sha256(b"refused: " + why.encode()).hexdigest(), refused=why)
 
 
 def _write(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tidegate.contract.model import Contract, HttpServer, Region, StandIn
-from tidegate.errors import IncompleteError, SourceDownError, TidegateError
+from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.archive import Captured, CapturedFile
 from tidegate.intake.http_pages import PageError, write_lines
 from tidegate.intake.origin import Origin, Outside, archive_of, listing_of, origin_of
@@ -39,7 +39,7 @@ class Missing:
     @property
     def can_heal(self) -> bool:
         """Whether asking again may find it, without anybody doing anything."""
-        return isinstance(self.error, SourceDownError)
+        return isinstance(self.error, SourceDownError | ArchiveDownError)
 
 
 @dataclass
@@ -53,10 +53,13 @@ class DataFiles:
 class Finding:
     """The deliveries of a batch: `captured`, those of them that are a `stand_ins`, and those that are `missing`."""
 
-    def __init__(self, lake: Lake, contract: Contract, window: Window, outside: Outside, from_landing: bool) -> None:
+    def __init__(
+        self, lake: Lake, contract: Contract, window: Window, outside: Outside, scratch: Path, from_landing: bool
+    ) -> None:
         self.contract = contract
         self.outside = outside
-        self.archive = archive_of(outside)
+        self.archive = archive_of(outside, scratch)
+        self.scratch = scratch
         self.captured: list[Captured] = []
         self.stand_ins: dict[tuple[str, dt.date], StandIn] = {}
         self.missing: list[Missing] = []
@@ -147,23 +150,21 @@ class Finding:
     def _good(self) -> dict[tuple[str, dt.date], str]:
         return good_deliveries(self._lake.con, self.contract.source, self._window.end)
 
-    def data_files(self, scratch: Path) -> DataFiles:
+    def data_files(self) -> DataFiles:
         """The files of all deliveries, made ready for reading in the folder `scratch`."""
         found = DataFiles()
         for delivery, captured in enumerate(self.captured):
             for file in captured.files:
                 if not file.refused:
-                    self._add_data_file(found, delivery, captured, file, scratch)
+                    self._add_data_file(found, delivery, captured, file)
         return found
 
-    def _add_data_file(
-        self, found: DataFiles, delivery: int, captured: Captured, file: CapturedFile, scratch: Path
-    ) -> None:
+    def _add_data_file(self, found: DataFiles, delivery: int, captured: Captured, file: CapturedFile) -> None:
         region = self.contract.region(captured.region)
         number = len(found.files)
-        archived = self.archive.local(file, scratch)
+        archived = self.archive.local(file, self.scratch)
         if isinstance(region.server, HttpServer):
-            page, archived = archived, scratch / f"lines-{number}"
+            page, archived = archived, self.scratch / f"lines-{number}"
             try:
                 write_lines(page, region.server.records, archived)
             except PageError as error:

@@ -11,11 +11,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from tidegate.contract.model import FolderServer, Readiness
-from tidegate.errors import IncompleteError, TidegateError
+from tidegate.contract.model import Readiness
+from tidegate.errors import IncompleteError
 from tidegate.intake.archive import BLOCK, Archive, Captured, CapturedFile, refused_file
-from tidegate.intake.landing import MARKER, LandedFile, LandingFolder, entries_of, is_data, is_quiet
-from tidegate.intake.listing import DayPath, ListingHash
+from tidegate.intake.landing import LEADS_OUT, LandedFile, LandingFolder, changed_at, entries_of, note
+from tidegate.intake.listing import DayPath, Listing
 from tidegate.intake.origin import Arrival
 
 # O_NONBLOCK: a file that turned into a pipe since it was listed must not hang us. O_NOFOLLOW: nor lead
@@ -24,18 +24,18 @@ OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FolderOrigin:
-    """Where a region's files land below the folder `root`."""
+    """Where a region's files land below the folder `root`; `path` holds `{day}`."""
 
-    def __init__(self, root: Path, region: str, server: FolderServer, readiness: Readiness) -> None:
+    def __init__(self, root: Path, region: str, path: str, readiness: Readiness) -> None:
         self.region = region
-        self.server = server
+        self.path = path
         self.landing = LandingFolder(root, readiness)
 
     def describe(self, day: dt.date) -> str:
         return str(self._folder(day))
 
     def capture(self, archive: Archive, source: str, day: dt.date) -> Captured | None:
-        landed = self.landing.find(self._folder(day), day)
+        landed = self.landing.find(self._folder(day))
         if landed is None:
             return None
         if landed.incomplete:
@@ -47,7 +47,7 @@ class FolderOrigin:
         return archive.enter(source, self.region, day, files)
 
     def arrivals(self) -> Iterator[Arrival]:
-        path = DayPath.of(self.server.path)
+        path = DayPath.of(self.path)
         parent = self.landing.root / path.parent
         if not (parent.is_dir() and self.landing.holds(parent)):
             return
@@ -60,46 +60,24 @@ class FolderOrigin:
     def arrival(self, day: dt.date) -> Arrival | None:
         return self._arrival(self._folder(day), day)
 
-    def _folder(self, day: dt.date) -> Path:
-        return self.landing.root / self.server.path_of(day)
-
     def _arrival(self, folder: Path, day: dt.date) -> Arrival | None:
-        """What stands in a day's folder now; None when that is nothing, or has just gone."""
-        listing, changed_at, has_marker = ListingHash(), 0.0, False
         try:
-            changed_at = folder.lstat().st_ctime
-            if not self.landing.holds(folder):
-                # Nothing is listed outside of landing; loading it tells what is wrong.
-                return self._arrived(day, changed_at, True, "a link that leads out of landing")
-            for entry in os.scandir(folder):
-                status = entry.stat(follow_symlinks=False)
-                changed_at = max(changed_at, status.st_ctime)
-                has_marker |= entry.name == MARKER and stat.S_ISREG(status.st_mode)
-                if is_data(entry.name):
-                    # With ctime: a file of the same size may be moved here with the time of the one it replaces.
-                    listing.add(entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            folder_changed_at = changed_at(folder.lstat())
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:
-            raise TidegateError(
-                f"Could not list {folder}: {error.strerror}. Let the user that runs Tidegate read it."
-            ) from error
-        if not listing.files and not has_marker:
+        if not self.landing.holds(folder):
+            # Nothing is listed outside of landing; loading it tells what is wrong.
+            return Arrival(self.region, day, folder_changed_at, complete=True, fingerprint=LEADS_OUT)
+        if not folder.is_dir():
             return None
-        return self._arrived(day, changed_at, self._is_complete(changed_at, has_marker), listing.hexdigest())
+        listing = Listing()
+        listing.note_change(folder_changed_at)
+        for entry in entries_of(folder):
+            note(listing, entry)
+        return listing.arrival(self.region, day, self.landing.readiness)
 
-    def _arrived(self, day: dt.date, changed_at: float, complete: bool, fingerprint: str) -> Arrival:
-        return Arrival(self.region, day, dt.datetime.fromtimestamp(changed_at, dt.UTC), complete, fingerprint)
-
-    def _is_complete(self, changed_at: float, has_marker: bool) -> bool:
-        readiness = self.landing.readiness
-        match readiness.rule:
-            case "marker":
-                return has_marker
-            case "quiet":
-                return is_quiet(readiness, changed_at)
-            case "all_regions":
-                return True
+    def _folder(self, day: dt.date) -> Path:
+        return self.landing.root / self.path.replace("{day}", day.isoformat())
 
 
 def _capture_file(archive: Archive, file: LandedFile) -> CapturedFile:

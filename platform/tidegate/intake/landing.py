@@ -9,15 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import os
 import stat
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.contract.model import Readiness
 from tidegate.errors import TidegateError
+from tidegate.intake.listing import MARKER, ONLY_THE_MARKER, Listing, is_data
 
-MARKER = "_SUCCESS"
+LEADS_OUT = "is a link that leads out of landing"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,6 @@ class LandedFile:
 class Landed:
     """What a delivery's folder holds. `incomplete` says what keeps it from being a delivery yet."""
 
-    day: dt.date
     folder: Path
     files: tuple[LandedFile, ...] = ()
     incomplete: str | None = None
@@ -46,43 +46,34 @@ class LandingFolder:
     root: Path
     readiness: Readiness
 
-    def find(self, folder: Path, day: dt.date) -> Landed | None:
-        """The delivery in `folder`; None when there is none. Raises TidegateError if it cannot be listed."""
+    def find(self, folder: Path) -> Landed | None:
+        """The delivery in `folder`; None when there is none. Raises TidegateError when it cannot be listed."""
         if not os.path.lexists(folder):
             return None
         if not self.holds(folder):
-            refused = LandedFile(folder.name, folder, "is a link that leads out of landing")
-            return Landed(day, folder, files=(refused,))
+            return Landed(folder, files=(LandedFile(folder.name, folder, LEADS_OUT),))
         if not folder.is_dir():
-            return Landed(day, folder, incomplete=f"{folder} is not a folder")
-        return self._list(folder, day)
+            return Landed(folder, incomplete=f"{folder} is not a folder")
+        return self._list(folder)
 
     def holds(self, path: Path) -> bool:
         """Whether `path`, its links followed, is below the root."""
         return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.root))
 
-    def _list(self, folder: Path, day: dt.date) -> Landed | None:
-        names = [entry.name for entry in entries_of(folder)]
+    def _list(self, folder: Path) -> Landed | None:
+        listing, names = Listing(), []
+        for entry in entries_of(folder):
+            note(listing, entry)
+            names.append(entry.name)
         if not names:
             return None
-        if waiting := self._waiting(folder, names):
-            return Landed(day, folder, incomplete=waiting)
-        data = sorted(name for name in names if is_data(name))
-        if not data and MARKER not in names:
-            return None
-        if not data:
-            why = "is all there is. A day without rows is a file with only its header"
-            return Landed(day, folder, files=(LandedFile(MARKER, folder / MARKER, why),))
-        return Landed(day, folder, files=tuple(self._look_at(folder / name) for name in data))
-
-    def _waiting(self, folder: Path, names: list[str]) -> str | None:
-        match self.readiness.rule:
-            case "marker" if not (MARKER in names and is_regular(folder / MARKER)):
-                return f"{folder} has no {MARKER} file yet, so its {len(names)} entries may be incomplete"
-            case "quiet" if not is_quiet(self.readiness, last_change(folder)):
-                minutes = self.readiness.quiet_minutes
-                return f"{folder} changed less than {minutes} minutes ago, so its source may still be writing"
-        return None
+        if waiting := listing.waiting(str(folder), self.readiness):
+            return Landed(folder, incomplete=waiting)
+        data = sorted(filter(is_data, names))
+        if data:
+            return Landed(folder, files=tuple(self._look_at(folder / name) for name in data))
+        only = LandedFile(MARKER, folder / MARKER, ONLY_THE_MARKER)
+        return Landed(folder, files=(only,)) if listing.has_marker else None
 
     def _look_at(self, path: Path) -> LandedFile:
         try:
@@ -94,7 +85,7 @@ class LandingFolder:
 
     def _refusal(self, real: Path) -> str | None:
         if not self.holds(real):
-            return "is a link that leads out of landing"
+            return LEADS_OUT
         mode = real.lstat().st_mode
         if stat.S_ISDIR(mode):
             return "is a folder where a file is expected"
@@ -104,10 +95,12 @@ class LandingFolder:
 
 
 def entries_of(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """The entries of a folder, in no order. Raises TidegateError when it cannot be listed."""
+    """The entries of a folder, in no order; none when it is gone. Raises TidegateError when it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
             yield from entries
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise TidegateError(
             f"Could not list {folder}: {error.strerror}. Nothing was changed. "
@@ -115,22 +108,16 @@ def entries_of(folder: Path) -> Iterator[os.DirEntry[str]]:
         ) from error
 
 
-def is_data(name: str) -> bool:
-    """Whether a name is one of a data file: not the marker's, not hidden."""
-    return name != MARKER and not name.startswith(".")
+def note(listing: Listing, entry: os.DirEntry[str]) -> None:
+    """Add an entry of a folder to a listing, unless it has just gone."""
+    with suppress(FileNotFoundError):
+        status = entry.stat(follow_symlinks=False)
+        is_file = stat.S_ISREG(status.st_mode)
+        # With ctime: a file of the same size may be moved here with the time of the one it replaces.
+        facts = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        listing.add(entry.name, changed_at(status), *facts, is_file=is_file)
 
 
-def is_regular(path: Path) -> bool:
-    return stat.S_ISREG(path.lstat().st_mode)
-
-
-def is_quiet(readiness: Readiness, changed_at: float) -> bool:
-    """Whether nothing changed since `changed_at`, in seconds since 1970, for long enough."""
-    return time.time() - changed_at >= 60 * readiness.quiet_minutes
-
-
-def last_change(folder: Path) -> float:
-    """When the folder or one of its entries changed last, in seconds since 1970."""
-    changes = [folder.lstat().st_ctime]
-    changes += [entry.stat(follow_symlinks=False).st_ctime for entry in entries_of(folder)]
-    return max(changes)
+def changed_at(status: os.stat_result) -> dt.datetime:
+    """When anything of a file or folder changed last. Unlike the time of its content, nobody can set it."""
+    return dt.datetime.fromtimestamp(status.st_ctime, dt.UTC)

@@ -1,4 +1,4 @@
-"""What can be told of deliveries from a listing alone, in a folder or in S3, without opening a file."""
+"""What can be told of a delivery from its listing alone, in a folder or in S3, without opening a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import hashlib
 import re
 from dataclasses import dataclass
 from typing import Self
+
+from tidegate.contract.model import Readiness
+from tidegate.intake.origin import Arrival
+
+MARKER = "_SUCCESS"
+ONLY_THE_MARKER = "is all there is. A day without rows is a file with only its header"
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -41,16 +47,64 @@ class DayPath:
 
 
 class ListingHash:
-    """A hash of a delivery's files as they are listed, in any order and in constant memory."""
+    """A hash of things as they are listed, in any order and in constant memory."""
 
     def __init__(self) -> None:
-        self.files = 0
         self._sum = 0
 
     def add(self, name: str, *facts: object) -> None:
-        self.files += 1
         entry = "\0".join((name, *map(str, facts))).encode("utf-8", "surrogateescape")
-        self._sum += int.from_bytes(hashlib.blake2b(entry, digest_size=16).digest())
+        self._sum += int.from_bytes(hashlib.blake2b(entry, digest_size=16).digest(), "big")
 
     def hexdigest(self) -> str:
         return f"{self._sum % (1 << 128):032x}"
+
+
+class Listing:
+    """The entries of one delivery, in any order, in constant memory: what they amount to."""
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self.data_files = 0
+        self.has_marker = False
+        self.changed_at = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._data = ListingHash()
+
+    def add(self, name: str, changed_at: dt.datetime, *facts: object, is_file: bool = True) -> None:
+        """Note an entry. `facts` are what changes with its content: size, time, ETag."""
+        self.entries += 1
+        self.note_change(changed_at)
+        self.has_marker |= name == MARKER and is_file
+        if is_data(name):
+            self.data_files += 1
+            self._data.add(name, *facts)
+
+    def note_change(self, changed_at: dt.datetime) -> None:
+        """Note a change that no entry shows, such as one that went away."""
+        self.changed_at = max(self.changed_at, changed_at)
+
+    def waiting(self, place: str, readiness: Readiness) -> str | None:
+        """What keeps the entries from being a delivery yet."""
+        match readiness.rule:
+            case "marker" if not self.has_marker:
+                return f"{place} has no {MARKER} file yet, so its {self.entries} entries may be incomplete"
+            case "quiet" if not _is_quiet(readiness, self.changed_at):
+                minutes = readiness.quiet_minutes
+                return f"{place} changed less than {minutes} minutes ago, so its source may still be writing"
+        return None
+
+    def arrival(self, region: str, day: dt.date, readiness: Readiness) -> Arrival | None:
+        """What has arrived; None when that is nothing."""
+        if not (self.data_files or self.has_marker):
+            return None
+        complete = self.waiting("", readiness) is None
+        return Arrival(region, day, self.changed_at, complete, self._data.hexdigest())
+
+
+def is_data(name: str) -> bool:
+    """Whether a name is one of a data file: not the marker's, not hidden."""
+    return name != MARKER and not name.startswith(".")
+
+
+def _is_quiet(readiness: Readiness, changed_at: dt.datetime) -> bool:
+    return dt.datetime.now(dt.UTC) - changed_at >= dt.timedelta(minutes=readiness.quiet_minutes)

@@ -52,7 +52,7 @@ class DeliveryReport:
     """What became of one region's delivery of a day.
 
     `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing, and
-    `can_heal` whether that is because the source is down, so that running again may find it.
+    `can_heal` whether that is because the source or the archive is down, so that running again may find it.
     `trouble` says why the source could not be asked, whatever was loaded in its stead, or None if it answered, be it
     that there is nothing yet.
     `reasons` counts quarantined rows by reason (a row may have several), `touched` are the event dates that
@@ -97,9 +97,9 @@ def load_deliveries(
     again leaves the same rows. Raises LakeBusyError when another writer holds one of the days.
     """
     wanted = _regions(contract, regions)
-    with lease(lake.config, f"raw.{contract.source}", window.days, run_id):
+    with lease(lake.config, f"raw.{contract.source}", window.days, run_id), _scratch(lake) as scratch:
         started_at = utc_now()
-        finding = Finding(lake, contract, window, outside, from_landing)
+        finding = Finding(lake, contract, window, outside, scratch, from_landing)
         for region in wanted:
             for day in window.days:
                 finding.find(region, day)
@@ -109,6 +109,13 @@ def load_deliveries(
             reports += _judge_and_commit(lake, contract, finding, run_id, started_at)
     reports = [replace(report, trouble=finding.troubles.get((report.region, report.day))) for report in reports]
     return sorted(reports, key=lambda report: (report.day, report.region))
+
+
+@contextmanager
+def _scratch(lake: Lake) -> Iterator[Path]:
+    """A folder for one batch, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="intake-", dir=lake.config.spill) as folder:
+        yield Path(folder)
 
 
 def _regions(contract: Contract, names: Sequence[str] | None) -> list[Region]:
@@ -165,9 +172,8 @@ def _telling_what_ran_out(contract: Contract, finding: Finding) -> Iterator[None
 
 
 def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
-    with tempfile.TemporaryDirectory(prefix="intake-", dir=lake.config.spill) as scratch:
-        data = finding.data_files(Path(scratch))
-        read = read_files(lake.con, contract, data.files, Path(scratch))
+    data = finding.data_files()
+    read = read_files(lake.con, contract, data.files, finding.scratch)
     for statement in duplicate_updates(contract, JUDGED):
         lake.con.execute(statement)
     measured = measure(lake.con, contract, JUDGED)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server
-from tidegate.errors import TidegateError
-from tidegate.intake.archive import Archive, Captured
+from tidegate.errors import ArchiveDownError, SourceDownError, TidegateError
+from tidegate.intake.archive import Archive, Captured, FolderArchive
+
+# boto3 makes the class of its clients at run time.
+S3Client: TypeAlias = Any
 
 
 class Origin(Protocol):
@@ -90,6 +93,10 @@ def listing_of(origin: Origin, day: dt.date) -> str | None:
     return None
 
 
+def _no_s3_client() -> S3Client:
+    raise TidegateError("There is no S3 client here. Nothing was changed.")
+
+
 @dataclass(frozen=True)
 class Outside:
     """What lies outside of a home, and how it is reached. `landing` and `archive` are folders or `s3://` addresses."""
@@ -98,6 +105,8 @@ class Outside:
     archive: str
     # Not shown: it holds every secret that this process was given.
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    # Making one takes a second, so it is asked for when S3 is met.
+    s3_client: Callable[[], S3Client] = _no_s3_client
 
     def variable(self, name: str, used_for: str) -> str:
         """The value of an environment variable that a contract names. Raises TidegateError when it is not set."""
@@ -113,12 +122,11 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
     """Where the deliveries of a contract's region come from. Raises TidegateError for a place that cannot be."""
     # Each kind is imported when it is met: a home without S3 or HTTP does not pay for their clients.
     match region.server:
-        case FolderServer() as server:
-            from tidegate.intake.folder_source import FolderOrigin
-
-            return FolderOrigin(_folder(outside.landing, "LANDING"), region.name, server, contract.readiness)
-        case S3Server():
-            raise _not_there_yet(contract, region, "s3")
+        case FolderServer(path):
+            return _landing_at(outside.landing, path, "TIDEGATE_LANDING", contract, region, outside)
+        case S3Server(location):
+            bucket, _, path = location.removeprefix("s3://").partition("/")
+            return _landing_at(f"s3://{bucket}", path, f"the location in {contract.label}", contract, region, outside)
         case HttpServer() as server:
             from tidegate.intake.http_source import HttpOrigin
 
@@ -129,19 +137,30 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
             return PostgresOrigin(region.name, server, outside)
 
 
-def archive_of(outside: Outside) -> Archive:
-    """The archive of a home. Raises TidegateError for a place that cannot be one."""
-    return Archive(_folder(outside.archive, "ARCHIVE"))
+def _landing_at(root: str, path: str, setting: str, contract: Contract, region: Region, outside: Outside) -> Landing:
+    if root.startswith("s3://"):
+        from tidegate.intake.s3 import S3Folder
+        from tidegate.intake.s3_source import S3Origin
+
+        folder = S3Folder.at(root, outside.s3_client(), setting, SourceDownError)
+        return S3Origin(folder, region.name, path, contract.readiness)
+    from tidegate.intake.folder_source import FolderOrigin
+
+    return FolderOrigin(_folder(root, setting), region.name, path, contract.readiness)
 
 
-def _folder(place: str, name: str) -> Path:
+def archive_of(outside: Outside, scratch: Path) -> Archive:
+    """The archive of a home. `scratch` is the caller's to remove when done. Raises TidegateError."""
+    if outside.archive.startswith("s3://"):
+        from tidegate.intake.s3 import S3Folder
+        from tidegate.intake.s3_archive import S3Archive
+
+        folder = S3Folder.at(outside.archive, outside.s3_client(), "TIDEGATE_ARCHIVE", ArchiveDownError)
+        return S3Archive(folder, scratch)
+    return FolderArchive(_folder(outside.archive, "TIDEGATE_ARCHIVE"))
+
+
+def _folder(place: str, setting: str) -> Path:
     if "://" in place:
-        raise TidegateError(f"TIDEGATE_{name} is {place}; it must be a folder.")
+        raise TidegateError(f"{setting} is {place}; it must be a folder or s3://bucket/prefix.")
     return Path(place).absolute()
-
-
-def _not_there_yet(contract: Contract, region: Region, kind: str) -> TidegateError:
-    return TidegateError(
-        f"{contract.label}: the server {region.name} is of type {kind}, which cannot be fetched from yet. "
-        "Nothing was changed."
-    )
