@@ -234,6 +234,18 @@ def test_a_copy_that_the_server_gets_wrong_is_replaced_by_what_was_hashed(s3_sho
     assert s3_shop.bucket.get(archived) == csv(row(1))
 
 
+def test_an_object_too_large_for_one_copy_is_archived(s3_shop: S3Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above 5 GiB parts are copied, which rclone does not know: there the bytes that were hashed are uploaded."""
+    monkeypatch.setattr(s3, "MAX_SINGLE_COPY", 10)
+    s3_shop.in_s3()
+    s3_shop.deliver()
+    report = s3_shop.load()
+    [archived] = s3_shop.bucket.keys("archive/objects/")
+
+    assert report.status == "accepted"
+    assert s3_shop.bucket.get(archived) == csv(row(1))
+
+
 # --- the archive
 
 
