@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from tidegate import console
 from tidegate.demo.crm_faults import Fault
 from tidegate.errors import TidegateError
+from tidegate.garbage import collect_seldom
 from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
 
@@ -347,9 +348,7 @@ def _window_of(first: str | None, last: str | None) -> Window | None:
 
 def main() -> None:
     """Entry point of the `tidegate` command."""
-    # Dagster and dbt make some million objects that live until the end. Looking through them for garbage again
-    # and again, and once more on leaving, took 1.7 of a cold day's 8.9 CPU seconds.
-    gc.set_threshold(100_000, 50, 100)
+    collect_seldom()
     try:
         app()
     except BrokenPipeError:
@@ -357,4 +356,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     finally:
+        # Nor on leaving.
         gc.freeze()

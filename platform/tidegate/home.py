@@ -14,6 +14,7 @@ from functools import cached_property
 from tidegate.contract.assess import rule_groups
 from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contracts
+from tidegate.errors import TidegateError
 from tidegate.intake.origin import Outside, S3Client
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.gate import GateRequirements
@@ -55,9 +56,7 @@ class Home:
         profile or a role. Importing what makes it takes a second."""
         with self._s3_in_use:
             if self._s3_client is None:
-                from dagster_aws.s3 import S3Resource
-
-                self._s3_client = S3Resource().get_client()
+                self._s3_client = _new_s3_client()
             return self._s3_client
 
     @cached_property
@@ -92,6 +91,23 @@ class Home:
             blocking_checks=daily.blocking_checks | frozenset(_blocking_raw_checks(sources)),
             marts=daily.marts,
         )
+
+
+def _new_s3_client() -> S3Client:
+    from botocore.exceptions import BotoCoreError
+    from dagster_aws.s3 import S3Resource
+
+    from tidegate.intake.s3_listing import read_listings_quickly
+
+    try:
+        client = S3Resource().get_client()
+    except (BotoCoreError, ValueError) as error:
+        # A profile that is not there, an address that is none.
+        raise TidegateError(
+            f"S3 cannot be spoken to: {error}. Nothing was changed. Mend AWS_PROFILE, AWS_REGION or AWS_ENDPOINT_URL."
+        ) from error
+    read_listings_quickly(client)
+    return client
 
 
 def raw_asset(source: str, region: str) -> str:

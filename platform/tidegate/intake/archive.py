@@ -83,8 +83,9 @@ class Archive(ABC):
     Raises ArchiveDownError when it cannot be reached, OSError when a disk has no room, TidegateError otherwise.
     """
 
-    # Where it is, for messages.
+    # Where it is, for messages, and whether every question to it takes its time on a network.
     place: str
+    is_far: bool
 
     def add(self, name: str, chunks: Iterable[bytes], stands_at: S3Object | None = None) -> CapturedFile:
         """Keep a file's bytes as they stream in; call `settle` before relying on it.
@@ -172,6 +173,8 @@ class Archive(ABC):
 
 class FolderArchive(Archive):
     """The archive in the folder `root`."""
+
+    is_far = False
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()

@@ -6,8 +6,11 @@ How each kind of origin captures is its own module's; what is made of the delive
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +20,7 @@ from tidegate.contract.model import Contract, HttpServer, Region, StandIn
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.archive import Captured, CapturedFile
 from tidegate.intake.http_pages import PageError, write_lines
-from tidegate.intake.origin import Origin, Outside, archive_of, listing_of, origin_of
+from tidegate.intake.origin import Landing, Origin, Outside, archive_of, listing_of, origin_of
 from tidegate.intake.relations import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import good_deliveries, newest_deliveries
@@ -26,6 +29,10 @@ from tidegate.window import Window
 # After so many days in a row that a source was down for, the batch's other days are not asked for: each may cost the
 # whole time limit. Not after the first, because one day alone may be what the source fails over.
 DOWN_AFTER_DAYS = 2
+
+# Deliveries captured at once when landing or the archive is in S3: each takes eight questions one after the other, and
+# the client keeps ten connections.
+AT_ONCE = 10
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,9 @@ class Finding:
         self._lake = lake
         self._window = window
         self._from_landing = from_landing
+        # One for all days: what it takes to ask a database is worth keeping.
         self._origins: dict[str, Origin] = {}
+        self._one_asks = threading.Lock()
         self._days_down: Counter[str] = Counter()
         self._down: dict[str, SourceDownError] = {}
         self._known = {
@@ -78,17 +87,39 @@ class Finding:
             if delivery.stands_in_for is None
         }
 
-    def find(self, region: Region, day: dt.date) -> None:
-        """Capture the delivery from its origin, or recall it from the archive, or note that it is missing."""
+    def find(self, regions: Sequence[Region], days: Sequence[dt.date]) -> None:
+        """Capture each delivery from its origin, or recall it from the archive, or note that it is missing."""
+        self._origins = {region.name: origin_of(self.contract, region, self.outside) for region in regions}
+        for found in self._found([(region, day) for region in regions for day in days]):
+            if isinstance(found, Missing):
+                self.missing.append(found)
+            else:
+                self.captured.append(found)
+
+    def _found(self, places: Sequence[tuple[Region, dt.date]]) -> Iterator[Captured | Missing]:
+        if not self._is_far:
+            yield from itertools.starmap(self._find, places)
+            return
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield from pool.map(self._find, *zip(*places, strict=True))
+
+    @property
+    def _is_far(self) -> bool:
+        """Whether landing or the archive is on a network. Other kinds of sources are asked one thing at a time."""
+        landings = [origin for origin in self._origins.values() if isinstance(origin, Landing)]
+        far = self.archive.is_far or any(landing.is_far for landing in landings)
+        return far and len(landings) == len(self._origins)
+
+    def _find(self, region: Region, day: dt.date) -> Captured | Missing:
         try:
-            self.captured.append(self._fetch(region, day))
+            return self._fetch(region, day)
         except TidegateError as error:
-            self.missing.append(Missing(region.name, day, error))
             if not isinstance(error, IncompleteError):
                 self.troubles.setdefault((region.name, day), str(error))
+            return Missing(region.name, day, error)
 
     def _fetch(self, region: Region, day: dt.date) -> Captured:
-        origin = self._origin(region)
+        origin = self._origins[region.name]
         try:
             captured = self._capture(origin, region, day)
         except SourceDownError as down:
@@ -97,12 +128,6 @@ class Finding:
                 raise
             return self._make_do(region, day, down)
         return captured or self.archive.recall(self._manifest(origin, region, day))
-
-    def _origin(self, region: Region) -> Origin:
-        # One for all days: what it takes to ask a database is worth keeping.
-        if region.name not in self._origins:
-            self._origins[region.name] = origin_of(self.contract, region, self.outside)
-        return self._origins[region.name]
 
     def _capture(self, origin: Origin, region: Region, day: dt.date) -> Captured | None:
         if self._days_down[region.name] >= DOWN_AFTER_DAYS:
@@ -146,8 +171,14 @@ class Finding:
         kept = "What was loaded before stays; run again when the source is back."
         raise SourceDownError(f"{down} {kept}") from down
 
-    @cached_property
+    @property
     def _good(self) -> dict[tuple[str, dt.date], str]:
+        # The lake's connection is one thread's at a time.
+        with self._one_asks:
+            return self._good_in_ledger
+
+    @cached_property
+    def _good_in_ledger(self) -> dict[tuple[str, dt.date], str]:
         return good_deliveries(self._lake.con, self.contract.source, self._window.end)
 
     def data_files(self) -> DataFiles:

@@ -26,6 +26,8 @@ OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 class FolderOrigin:
     """Where a region's files land below the folder `root`; `path` holds `{day}`."""
 
+    is_far = False
+
     def __init__(self, root: Path, region: str, path: str, readiness: Readiness) -> None:
         self.region = region
         self.path = path

@@ -100,9 +100,7 @@ def load_deliveries(
     with lease(lake.config, f"raw.{contract.source}", window.days, run_id), _scratch(lake) as scratch:
         started_at = utc_now()
         finding = Finding(lake, contract, window, outside, scratch, from_landing)
-        for region in wanted:
-            for day in window.days:
-                finding.find(region, day)
+        finding.find(wanted, window.days)
         finding.archive.settle()
         reports = [_report_missing(contract, missing) for missing in finding.missing]
         if finding.captured:

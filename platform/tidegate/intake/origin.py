@@ -56,7 +56,12 @@ class Arrival:
 
 @runtime_checkable
 class Landing(Origin, Protocol):
-    """An origin that deliveries are dropped into, by nobody's asking."""
+    """An origin that deliveries are dropped into, by nobody's asking.
+
+    `is_far`: every question to it takes its time on a network, so that several days are best captured at once.
+    """
+
+    is_far: bool
 
     def arrivals(self) -> Iterator[Arrival]:
         """Everything that is there now, in no promised order, in memory that does not grow with its number.

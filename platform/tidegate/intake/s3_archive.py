@@ -17,6 +17,8 @@ from tidegate.intake.s3 import S3Folder, S3Object
 class S3Archive(Archive):
     """The archive below a prefix. `scratch` keeps this process's copies of objects, and is the caller's to remove."""
 
+    is_far = True
+
     def __init__(self, folder: S3Folder, scratch: Path) -> None:
         self.folder = folder
         self.place = folder.address()

@@ -24,6 +24,8 @@ FROZEN = ("GLACIER", "DEEP_ARCHIVE")
 class S3Origin:
     """Where a region's files land below a prefix of a bucket; `path` holds `{day}`."""
 
+    is_far = True
+
     def __init__(self, folder: S3Folder, region: str, path: str, readiness: Readiness) -> None:
         self.folder = folder
         self.region = region
