@@ -81,15 +81,19 @@ def lines_of(case: Case, landing: Path) -> int:
 def _write(case: Case, landing: Path) -> None:
     orders = case.lines // LINES_PER_ORDER
     if case.customers is None:
-        write_shop(landing, first_day=SET_UP_DAY, days=1 + case.days, orders_per_day=orders, seed=SEED, dirt=False)
+        _write_days(landing, SET_UP_DAY, 1 + case.days, orders)
     else:
         # A small day before: setting up is not what this case is about.
-        write_shop(landing, first_day=SET_UP_DAY, days=1, orders_per_day=1_000, seed=SEED, dirt=False)
-        write_shop(landing, first_day=case.window.start, days=case.days, orders_per_day=orders, seed=SEED, dirt=False)
+        _write_days(landing, SET_UP_DAY, 1, 1_000)
+        _write_days(landing, case.window.start, case.days, orders)
         for snapshot in landing.glob("customers/*/customers.csv"):
             _cut(snapshot, case.customers)
     days = [SET_UP_DAY, *case.window.days]
     (landing / "lines.json").write_text(json.dumps({str(day): _count_lines(landing, day) for day in days}))
+
+
+def _write_days(landing: Path, first: dt.date, days: int, orders: int) -> None:
+    write_shop(landing, first_day=first, days=days, orders_per_day=orders, seed=SEED, dirt=False, payments=False)
 
 
 def _cut(file: Path, rows: int) -> None:

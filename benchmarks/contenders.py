@@ -15,6 +15,9 @@ from benchmarks.published import Published, in_file, in_lake
 from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY, Window
 
+# What is compared is loading these two; no contender has payments.
+SOURCES = ("orders", "customers")
+
 # Each works in its own folder, so that no `.env` of the checkout is read.
 ON_PATH = {"PYTHONPATH": str(CHECKOUT)}
 
@@ -37,6 +40,10 @@ class Site:
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    @property
+    def contracts(self) -> Path:
+        return self.folder / "contracts"
 
     @property
     def took(self) -> Path:
@@ -144,6 +151,9 @@ def _partition_tags(window: Window) -> dict[str, str]:
 
 
 def _init(site: Site) -> list[Command]:
+    site.contracts.mkdir()
+    for source in SOURCES:
+        shutil.copy(CHECKOUT / "contracts" / f"{source}.odcs.yaml", site.contracts)
     return [_tidegate_command(site, "init")]
 
 
@@ -163,7 +173,11 @@ def _warm(site: Site, window: Window) -> list[Command]:
 
 
 def _tidegate_settings(site: Site) -> dict[str, str]:
-    return {"TIDEGATE_HOME": str(site.home), "TIDEGATE_LANDING": str(site.landing)}
+    return {
+        "TIDEGATE_HOME": str(site.home),
+        "TIDEGATE_LANDING": str(site.landing),
+        "TIDEGATE_CONTRACTS": str(site.contracts),
+    }
 
 
 def _published_in_lake(site: Site) -> Published:

@@ -32,7 +32,8 @@ create table if not exists marts.orders_daily_summary (
 create table if not exists marts.daily_sales (
     order_date date, total_orders bigint, total_returns bigint, units_sold bigint,
     gross_revenue decimal(38, 4), returned_amount decimal(38, 4), net_revenue decimal(38, 4), average_order_value decimal(38, 4),
-    total_discount decimal(38, 4), unique_customers bigint, guest_orders bigint, top_category_by_orders varchar
+    total_discount decimal(38, 4), unique_customers bigint, guest_orders bigint, top_category_by_orders varchar,
+    paid_amount decimal(38, 4), unpaid_orders bigint
 );
 create table if not exists marts.daily_sales_by_region (
     order_date date, region varchar, total_orders bigint, total_returns bigint, units_sold bigint,
@@ -169,9 +170,19 @@ with top_categories as (
     select order_date, product_category as top_category_by_orders
     from marts.daily_sales_by_category where in_window(order_date) and total_orders > 0
     qualify row_number() over (partition by order_date order by total_orders desc, product_category) = 1
+), payments as (
+    select paid_at::date as order_date, order_id, amount from raw.payments where in_window(paid_at)
+), paid as (
+    select order_date, sum(amount) as amount from payments group by all
+), paid_orders as (
+    select order_date, count(distinct order_id) as orders from orders join payments using (order_date, order_id)
+    where sale_lines > 0 group by all
 )
-select * from (select days.order_date, {MEASURES} from days left join orders using (order_date) group by all)
-left join top_categories using (order_date);
+select
+    sales.*, top_category_by_orders, coalesce(paid.amount, 0) as paid_amount,
+    total_orders - coalesce(paid_orders.orders, 0) as unpaid_orders
+from (select days.order_date, {MEASURES} from days left join orders using (order_date) group by all) as sales
+left join top_categories using (order_date) left join paid using (order_date) left join paid_orders using (order_date);
 """
 
 NO_MEASURE_IS_NULL = """

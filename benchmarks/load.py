@@ -120,6 +120,11 @@ create table if not exists raw.customers (
     customer_id varchar, registered_on date, email varchar, country varchar,
     _region varchar, _delivered_on date, _file varchar, _reasons varchar[], _raw varchar
 );
+-- Orders and customers are what is compared. The marts read payments as well, and find none.
+create table if not exists raw.payments (
+    payment_id varchar, order_id varchar, amount decimal(18, 4), method varchar, paid_at timestamp,
+    _region varchar, _delivered_on date, _file varchar
+);
 create table if not exists quarantine.orders (
     _region varchar, _delivered_on date, _file varchar, _line bigint, reasons varchar[], raw varchar
 );

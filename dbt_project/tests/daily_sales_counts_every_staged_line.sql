@@ -16,6 +16,17 @@ staged as (
 
 ),
 
+payments as (
+
+    select
+        payment_date,
+        sum(amount) as paid_amount
+    from {{ ref("stg_payments") }}
+    where {{ in_window("payment_date") }}
+    group by payment_date
+
+),
+
 daily_sales as (
 
     select * from {{ ref("daily_sales") }}
@@ -30,9 +41,12 @@ select
 from daily_sales
 full outer join staged
     on daily_sales.order_date = staged.order_date
+left join payments
+    on daily_sales.order_date = payments.payment_date
 where
     daily_sales.order_date is null
     or daily_sales.units_sold <> coalesce(staged.units_sold, 0)
     or daily_sales.returned_amount <> coalesce(staged.returned_amount, 0)
     or daily_sales.net_revenue <> coalesce(staged.net_revenue, 0)
     or daily_sales.total_discount <> coalesce(staged.total_discount, 0)
+    or daily_sales.paid_amount <> coalesce(payments.paid_amount, 0)

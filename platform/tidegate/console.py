@@ -148,9 +148,10 @@ def print_status(status: Status) -> None:
 
 
 def print_shop(report: ShopReport, landing: str) -> None:
-    say(f"{report.files} files with {report.lines:,} order lines for {_days(report.days)} in {landing}.")
+    rows = f"{report.lines:,} order lines and {report.payments:,} payments"
+    say(f"{report.files} files with {rows} for {_days(report.days)} in {landing}.")
     for dirt in report.dirt:
-        say(f"  {dirt.day} {dirt.region}: {dirt.sentence}")
+        say(f"  {dirt.day} {dirt.source}/{dirt.region}: {dirt.sentence}")
 
 
 def print_slices(report: SliceReport, landing: str) -> None:

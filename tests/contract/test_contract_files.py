@@ -36,7 +36,7 @@ def test_it_is_valid_by_the_schema_of_the_standard(path: Path) -> None:
 
 def test_the_contracts_of_the_shop() -> None:
     contracts = load_contracts(SHOP)
-    orders, customers = contracts["orders"], contracts["customers"]
+    orders, customers, payments = contracts["orders"], contracts["customers"], contracts["payments"]
     assert {column.name: column.sql_type for column in orders.columns} == {
         "order_id": "VARCHAR",
         "line_number": "INTEGER",
@@ -79,6 +79,15 @@ def test_the_contracts_of_the_shop() -> None:
     assert orders.label == "contracts/orders.odcs.yaml"
     assert customers.key == ("customer_id",)
     assert [region.server for region in customers.regions] == [FolderServer("customers/{day}")]
+    assert {column.name: column.sql_type for column in payments.columns} == {
+        "payment_id": "VARCHAR",
+        "order_id": "VARCHAR",
+        "amount": "DECIMAL(18,4)",
+        "method": "VARCHAR",
+        "paid_at": "TIMESTAMP",
+    }
+    assert (payments.key, payments.event_time, payments.allowed_lateness_days) == (("payment_id",), "paid_at", 7)
+    assert payments.required == ("payment_id", "order_id", "amount", "paid_at")
 
 
 def test_the_same_columns_in_both_sets_of_contracts() -> None:

@@ -235,9 +235,10 @@ def test_every_delivery_is_complete_and_counted(dirty: tuple[Path, ShopReport]) 
     landing, report = dirty
     data = [f for f in landing.rglob("*") if f.is_file() and f.name != "_SUCCESS"]
     assert report.days == 14
-    assert report.files == len(data) == 14 * 5
+    assert report.files == len(data) == 14 * 6
     assert all((f.parent / "_SUCCESS").is_file() for f in data)
     assert report.lines == sum(d.lines for d in deliveries(landing))
+    assert report.payments == sum(len(paid) for paid in payments(landing))
 
 
 def found(kind: DirtKind, delivered: Delivered, earlier: dict[tuple[str, int], Line]) -> bool:
@@ -279,7 +280,8 @@ def test_the_dirt_is_where_the_report_says_and_nowhere_else(tmp_path: Path, days
     report = shop(tmp_path, days=days, orders_per_day=orders_per_day)
     said: dict[tuple[dt.date, str], list[Dirt]] = defaultdict(list)
     for piece in report.dirt:
-        said[piece.day, piece.region].append(piece)
+        if piece.source == "orders":
+            said[piece.day, piece.region].append(piece)
     earlier: dict[tuple[str, int], Line] = {}
     for delivered in deliveries(tmp_path, days):
         pieces = said.get((delivered.day, delivered.region), [])
@@ -292,7 +294,7 @@ def test_the_dirt_is_where_the_report_says_and_nowhere_else(tmp_path: Path, days
         if not kinds & {DirtKind.GZIP, DirtKind.JSON_LINES, DirtKind.PARQUET, DirtKind.ADDED_COLUMN}:
             assert (delivered.name, delivered.header) == ("orders.csv", COLUMNS)
         earlier |= {line.key: line for line in delivered.sound}
-    assert {piece.kind for piece in report.dirt} == set(DirtKind)
+    assert {piece.kind for pieces in said.values() for piece in pieces} == set(DirtKind)
 
 
 @pytest.mark.parametrize("orders_per_day", [5, 40, 300, 3000])
@@ -389,6 +391,65 @@ def test_customers_are_a_growing_snapshot_that_knows_every_buyer(tmp_path: Path)
     assert any(snapshots[-1][c]["email"] != row["email"] for c, row in snapshots[0].items())
 
 
+def payments(landing: Path, days: int = 14) -> Iterator[list[dict[str, str]]]:
+    """The payments of each day's file."""
+    for number in range(days):
+        with (landing / "payments" / str(FIRST_DAY + dt.timedelta(days=number)) / "payments.csv").open() as file:
+            reader = csv.DictReader(file)
+            assert reader.fieldnames == ["payment_id", "order_id", "amount", "method", "paid_at"]
+            yield list(reader)
+
+
+def test_payments_pay_sales_and_pay_back_returns(tmp_path: Path, clean_lines: list[Line]) -> None:
+    shop(tmp_path, dirt=False)
+    worth: dict[str, Decimal] = defaultdict(Decimal)
+    ordered: dict[str, dt.date] = {}
+    for line in clean_lines:
+        worth[line.order_id] += line.quantity * line.unit_price - line.discount_amount
+        ordered[line.order_id] = line.day
+    days_until: Counter[tuple[str, int]] = Counter()
+    paid = set()
+    for number, of_day in enumerate(payments(tmp_path)):
+        for payment in of_day:
+            order = payment["order_id"]
+            paid_at = dt.datetime.fromisoformat(payment["paid_at"])
+            assert paid_at.date() == FIRST_DAY + dt.timedelta(days=number)
+            assert Decimal(payment["amount"]) == worth[order]
+            days_until["S" if worth[order] > 0 else "R", (paid_at.date() - ordered[order]).days] += 1
+            paid.add(order)
+        assert len({payment["payment_id"] for payment in of_day}) == len(of_day)
+    assert len(paid) == days_until.total()
+    assert set(days_until) == {("S", 0), ("S", 1), ("S", 2), ("S", 3), ("R", 0), ("R", 1), ("R", 2)}
+    sales = [order for order, amount in worth.items() if amount > 0]
+    assert 0.85 < days_until["S", 0] / len(sales) < 0.92
+    assert 0.02 < len(set(sales) - paid) / len(sales) < 0.08
+
+
+def test_payments_have_a_little_dirt_where_the_report_says(dirty: tuple[Path, ShopReport]) -> None:
+    landing, report = dirty
+    said = {piece.day: piece.kind for piece in report.dirt if piece.source == "payments"}
+    assert set(said.values()) == {DirtKind.MISSING_VALUES, DirtKind.DUPLICATE_KEY, DirtKind.LATE_ROWS}
+    paid_before: set[str] = set()
+    for number, of_day in enumerate(payments(landing)):
+        day = FIRST_DAY + dt.timedelta(days=number)
+        ids = [payment["payment_id"] for payment in of_day]
+        found = {
+            DirtKind.MISSING_VALUES: sum(not payment["amount"] for payment in of_day),
+            DirtKind.DUPLICATE_KEY: len(ids) - len(set(ids)),
+            DirtKind.LATE_ROWS: sum(payment["paid_at"][:10] < str(day) for payment in of_day),
+        }
+        assert {kind for kind, count in found.items() if count} == ({said[day]} if day in said else set())
+        assert found[DirtKind.MISSING_VALUES] + found[DirtKind.DUPLICATE_KEY] <= 0.025 * len(of_day)
+        assert all(0 <= (day - dt.date.fromisoformat(payment["paid_at"][:10])).days <= 3 for payment in of_day)
+        assert paid_before.isdisjoint(ids)
+        paid_before.update(ids)
+
+
+def test_a_shop_can_be_written_without_payments(tmp_path: Path) -> None:
+    write_shop(tmp_path, first_day=FIRST_DAY, days=1, orders_per_day=40, seed=7, payments=False)
+    assert {folder.name for folder in tmp_path.iterdir()} == {"customers", "orders"}
+
+
 @pytest.mark.parametrize(("days", "orders_per_day"), [(0, 10), (3, 0), (-1, 10)])
 def test_a_shop_of_nothing_is_refused(tmp_path: Path, days: int, orders_per_day: int) -> None:
     with pytest.raises(TidegateError, match="at least one day and one order"):
@@ -411,5 +472,5 @@ def test_an_unwritable_landing_is_said_in_words(tmp_path: Path) -> None:
 
 def test_a_landing_with_a_quote_in_its_name_is_only_a_name(tmp_path: Path) -> None:
     landing = tmp_path / "o'clock; drop table"
-    assert shop(landing, days=1, orders_per_day=3).files == 5
+    assert shop(landing, days=1, orders_per_day=3).files == 6
     assert (landing / "orders" / "us-east" / str(FIRST_DAY) / "_SUCCESS").is_file()

@@ -70,12 +70,18 @@ def assert_nothing_is_lost(home: TemporaryHome, lines: int, quarantined: int) ->
 def assert_days_without_lines_have_zeros(home: TemporaryHome) -> None:
     empty = home.query("""
         select total_orders, total_returns, units_sold, gross_revenue, returned_amount, net_revenue,
-            average_order_value, total_discount, unique_customers, guest_orders, top_category_by_orders
+            average_order_value, total_discount, unique_customers, guest_orders, top_category_by_orders,
+            paid_amount, unpaid_orders
         from serving.daily_sales
         where order_date not in (select ordered_at::date from raw.orders)
     """)
     assert empty
-    assert set(empty) == {(0, 0, 0, 0, 0, 0, None, 0, 0, 0, None)}
+    assert set(empty) == {(0, 0, 0, 0, 0, 0, None, 0, 0, 0, None, 0, 0)}
+
+
+def assert_nothing_is_known_of_payments(home: TemporaryHome) -> None:
+    sums = "select sum(paid_amount), bool_and(unpaid_orders = total_orders) from serving.daily_sales"
+    assert home.query(sums) == [(0, True)]
 
 
 def deliver_late(landing: Path, window: Window, share: float, seed: int) -> int:
@@ -166,6 +172,7 @@ def test_some_weeks_of_online_retail(home: TemporaryHome) -> None:
     assert_all_is_published(home, SOME_WEEKS)
     assert_nothing_is_lost(home, lines, quarantined=2)
     assert_days_without_lines_have_zeros(home)
+    assert_nothing_is_known_of_payments(home)
     assert_running_again_changes_nothing(home, SOME_WEEKS)
 
 
@@ -177,6 +184,7 @@ def test_all_of_online_retail(home: TemporaryHome) -> None:
     assert_all_is_published(home, EVERY_DAY)
     assert_nothing_is_lost(home, lines, quarantined=2)
     assert_days_without_lines_have_zeros(home)
+    assert_nothing_is_known_of_payments(home)
     assert home.query("select sum(net_revenue) from serving.daily_sales") == [(Decimal("9769872.0540"),)]
     with_customer = "select count(distinct order_id) from staging.stg_orders where customer_id is not null"
     assert home.query(with_customer) == [(22_190,)]

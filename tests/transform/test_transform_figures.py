@@ -9,8 +9,10 @@ from tests.transform.transform_orders import (
     expected_marts,
     marts_in,
     random_lines,
+    random_payments,
     write_customers,
     write_orders,
+    write_payments,
 )
 
 from tidegate.lake.connect import Lake
@@ -25,9 +27,11 @@ ALL = Window(day(1), day(DAYS + 1))
 @pytest.mark.parametrize("seed", [1, 2])
 def test_marts_equal_an_independent_computation(settings: Settings, lake: Lake, seed: int) -> None:
     lines = random_lines(seed, DAYS)
+    payments = random_payments(seed, lines)
     write_orders(lake, lines)
+    write_payments(lake, payments)
     write_customers(lake, {on: ["anna", "bert", "cleo", "dora"] for on in ALL.days})
-    expected = expected_marts(lines, ALL)
+    expected = expected_marts(lines, ALL, payments)
 
     result = build_window(settings, lake, ALL, run_id="test")
     assert [model.message for model in result.failed_models] == []

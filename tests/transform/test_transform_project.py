@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
-from tests.transform.transform_orders import RAW_CUSTOMERS, RAW_ORDERS, day
+from tests.transform.transform_orders import RAW_CUSTOMERS, RAW_ORDERS, RAW_PAYMENTS, day
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake, LakeConfig
@@ -35,7 +35,7 @@ def test_the_gate_learns_what_a_day_needs(graph: Graph) -> None:
     daily = graph.marts_of("daily")
     names = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
     assert daily.marts == tuple(Mart(name, "order_date") for name in names)
-    assert daily.models == {*names, "int_orders", "stg_orders"}
+    assert daily.models == {*names, "int_orders", "stg_orders", "stg_payments"}
     assert ("staging/stg_orders", "stg_orders_no_line_is_lost") in daily.blocking_checks
     assert ("marts/daily_sales", "daily_sales_has_every_day_once") in daily.blocking_checks
     # A warning holds no day, nor does a check of a model that no mart is made of.
@@ -60,7 +60,7 @@ def test_unit_tests_of_the_arithmetic_pass(settings: Settings, lake: Lake, graph
     given = json.dumps(variables(Window.of_day(day(1)), lake.config))
     outcome = dbtRunner(project.load_manifest()).invoke([*arguments, "--vars", given])
     results = {result.node.name: result.status for result in outcome.result.results}  # type: ignore[union-attr]
-    assert len(results) == 6
+    assert len(results) == 8
     assert set(results.values()) == {"pass"}
 
 
@@ -115,7 +115,8 @@ def test_the_project_runs_on_a_plain_file(tmp_path: Path, monkeypatch: pytest.Mo
     file = tmp_path / "plain file.duckdb"
     with duckdb.connect(str(file)) as con:
         con.execute("create schema raw")
-        for name, columns in (("orders", RAW_ORDERS), ("customers", RAW_CUSTOMERS)):
+        tables = {"orders": RAW_ORDERS, "customers": RAW_CUSTOMERS, "payments": RAW_PAYMENTS}
+        for name, columns in tables.items():
             con.execute(f"create table raw.{name} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
     monkeypatch.setenv("TIDEGATE_PLAIN_FILE", str(file))
     quiet = quiet_arguments(CHECKOUT / "dbt_project", tmp_path / "target")

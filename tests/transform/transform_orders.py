@@ -1,4 +1,4 @@
-"""Orders for tests of dbt_project: made up, written to raw as the intake would, and reckoned up in plain Python."""
+"""Orders and payments for tests of dbt_project: made up, written to raw as the intake would, reckoned up in Python."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ZERO = Decimal("0.0000")
 MODELS = frozenset(
     f"model.tidegate.{name}"
     for name in (
-        "stg_orders", "stg_customers", "int_orders", "orders_daily_summary",
+        "stg_orders", "stg_customers", "stg_payments", "int_orders", "orders_daily_summary",
         "daily_sales", "daily_sales_by_region", "daily_sales_by_category",
     )
 )  # fmt: skip
@@ -48,6 +48,17 @@ RAW_CUSTOMERS = {
     "registered_on": "date",
     "email": "varchar",
     "country": "varchar",
+    "_region": "varchar",
+    "_delivered_on": "date",
+    "_file": "varchar",
+    "_fingerprint": "varchar",
+}
+RAW_PAYMENTS = {
+    "payment_id": "varchar",
+    "order_id": "varchar",
+    "amount": "decimal(18, 4)",
+    "method": "varchar",
+    "paid_at": "timestamp",
     "_region": "varchar",
     "_delivered_on": "date",
     "_file": "varchar",
@@ -88,6 +99,17 @@ class Line:
         return self.quantity * self.unit_price - self.discount_amount
 
 
+@dataclass(frozen=True)
+class Payment:
+    """One delivered version of a payment."""
+
+    payment_id: str
+    order_id: str
+    delivered_on: dt.date
+    paid_at: dt.datetime
+    amount: Decimal = Decimal("2.5000")
+
+
 def line(order_id: str, on: dt.date, delivered_on: dt.date | None = None, **values: Any) -> Line:
     """A line ordered on the noon of `on`, delivered that day if nothing else is said."""
     return Line(order_id, delivered_on or on, dt.datetime.combine(on, dt.time(12)), **values)
@@ -114,6 +136,21 @@ def write_customers(lake: Lake, snapshots: Mapping[dt.date, Sequence[str]]) -> N
         for customer in customers
     ]
     _write(lake, "customers", RAW_CUSTOMERS, rows)
+
+
+def write_payments(lake: Lake, payments: Iterable[Payment]) -> None:
+    """Make raw.payments hold exactly these payments."""
+    rows = [
+        (
+            *(row.payment_id, row.order_id, row.amount, "card", row.paid_at),
+            "shop",
+            row.delivered_on,
+            "payments.csv",
+            "f",
+        )
+        for row in payments
+    ]
+    _write(lake, "payments", RAW_PAYMENTS, rows)
 
 
 def _write(lake: Lake, source: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -173,6 +210,27 @@ def _correction(chance: random.Random, row: Line) -> Line:
     )
 
 
+def random_payments(seed: int, lines: Iterable[Line]) -> list[Payment]:
+    """Payments of all kinds: none, several, refunds, for another day's order, late, moved and corrected."""
+    chance = random.Random(seed)
+    payments: dict[tuple[str, dt.date], Payment] = {}
+    for order_id, on in sorted({(row.order_id, row.order_date) for row in lines}):
+        for number in range(chance.choice([0, 1, 1, 1, 2])):
+            paid_at = dt.datetime.combine(on, dt.time(chance.randrange(24))) + ONE_DAY * chance.choice([0, 0, 0, 1, 3])
+            delivered_on = paid_at.date() + ONE_DAY * chance.choice([0, 0, 0, 1, 7, 9])
+            amount = Decimal(chance.randrange(-50_000, 200_000)) / 10_000
+            paid = Payment(f"{order_id}/{on}/{number}", order_id, delivered_on, paid_at, amount)
+            corrected = replace(
+                paid,
+                delivered_on=delivered_on + ONE_DAY * chance.choice([0, 1, 8]),
+                paid_at=paid_at - ONE_DAY * chance.choice([0, 1]),
+                amount=amount + 1,
+            )
+            for version in (paid, corrected) if chance.random() < 0.3 else (paid,):
+                payments[version.payment_id, version.delivered_on] = version
+    return [row for row in payments.values() if row.delivered_on - LATENESS <= row.paid_at.date()]
+
+
 def _one_a_delivery(lines: Iterable[Line]) -> list[Line]:
     """One version of a key in a delivery, as the intake leaves it; and none older than the contract lets in."""
     of_deliveries = {(row.key, row.delivered_on, row.region): row for row in lines}
@@ -186,6 +244,24 @@ def staged(lines: Iterable[Line], on: dt.date) -> list[Line]:
         if on <= row.delivered_on <= on + LATENESS:
             newest[row.key] = row
     return [row for row in newest.values() if row.order_date == on]
+
+
+def payments_of(payments: Iterable[Payment], on: dt.date) -> list[Payment]:
+    """The payments of a day, as `staged` has its lines."""
+    newest: dict[str, Payment] = {}
+    for row in sorted(payments, key=lambda row: row.delivered_on):
+        if on <= row.delivered_on <= on + LATENESS:
+            newest[row.payment_id] = row
+    return [row for row in newest.values() if row.paid_at.date() == on]
+
+
+def paid_measures(lines: Iterable[Line], payments: Sequence[Payment]) -> dict[str, Any]:
+    """What payments of a day say of that day and its lines."""
+    orders = {row.order_id for row in lines if row.quantity > 0}
+    return {
+        "paid_amount": sum((row.amount for row in payments), ZERO),
+        "unpaid_orders": len(orders - {row.order_id for row in payments}),
+    }
 
 
 def _reversed(text: str) -> tuple[int, ...]:
@@ -225,12 +301,15 @@ def category(row: Line) -> str:
     return row.product_category or "uncategorised"
 
 
-def expected_marts(lines: Sequence[Line], window: Window) -> dict[str, list[dict[str, Any]]]:
+def expected_marts(
+    lines: Sequence[Line], window: Window, payments: Sequence[Payment] = ()
+) -> dict[str, list[dict[str, Any]]]:
     """What the marts hold of the window, each mart's rows by its keys in order."""
     marts: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for on in window.days:
         of_day = staged(lines, on)
-        marts["daily_sales"].append({"order_date": on, **measures(of_day)})
+        paid = paid_measures(of_day, payments_of(payments, on))
+        marts["daily_sales"].append({"order_date": on, **measures(of_day), **paid})
         for region in sorted({row.region for row in of_day}):
             rows = [row for row in of_day if row.region == region]
             marts["daily_sales_by_region"].append({"order_date": on, "region": region, **measures(rows)})

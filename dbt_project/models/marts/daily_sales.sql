@@ -13,6 +13,39 @@ orders as (
 
 ),
 
+payments as (
+
+    select * from {{ ref("stg_payments") }}
+    where {{ in_window("payment_date") }}
+
+),
+
+paid as (
+
+    select
+        payment_date,
+        sum(amount) as paid_amount
+    from payments
+    group by payment_date
+
+),
+
+-- Orders with a payment of their own day. What is paid before or after counts as unpaid here: a day's figures come from that day alone.
+paid_orders as (
+
+    select
+        orders.order_date,
+        count(distinct orders.order_id) as total_orders
+    from orders
+    inner join payments
+        on
+            orders.order_date = payments.payment_date
+            and orders.order_id = payments.order_id
+    where orders.sale_lines > 0
+    group by orders.order_date
+
+),
+
 ranked_categories as (
 
     select
@@ -68,10 +101,16 @@ final as (
         cast(coalesce(measured.total_discount, 0) as decimal(38, 4)) as total_discount,
         coalesce(measured.unique_customers, 0) as unique_customers,
         coalesce(measured.guest_orders, 0) as guest_orders,
-        ranked_categories.product_category as top_category_by_orders
+        ranked_categories.product_category as top_category_by_orders,
+        cast(coalesce(paid.paid_amount, 0) as decimal(38, 4)) as paid_amount,
+        coalesce(measured.total_orders, 0) - coalesce(paid_orders.total_orders, 0) as unpaid_orders
     from days
     left join measured
         on days.order_date = measured.order_date
+    left join paid
+        on days.order_date = paid.payment_date
+    left join paid_orders
+        on days.order_date = paid_orders.order_date
     left join ranked_categories
         on
             days.order_date = ranked_categories.order_date

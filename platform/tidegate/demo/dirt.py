@@ -32,12 +32,13 @@ class Dirt:
     """One piece of dirt as it was written; `sentence` says it to a person."""
 
     day: dt.date
+    source: str
     region: str
     kind: DirtKind
     sentence: str
 
 
-# Dirt by the number of the day (0 is the first) and the region: at most one kind in a delivery. Rows are
+# Dirt of orders by the number of the day (0 is the first) and the region: at most one kind in a delivery. Rows are
 # broken in the larger regions. A week's programme fits into its first five days: a five-day shop shows
 # everything once.
 Plan = Mapping[tuple[int, str], DirtKind]
@@ -104,7 +105,7 @@ def sentence(kind: DirtKind, count: int, lines: int) -> str:
         DirtKind.TOO_FEW_COLUMNS: f"{in_some} all after the fourth column is missing.",
         DirtKind.TOO_MANY_COLUMNS: f"{in_some} a text with a comma lost its quotes: one column too many.",
         DirtKind.UNCLOSED_QUOTE: "The last line opens a quote and does not close it.",
-        DirtKind.LATE_ROWS: f"{in_some} the order is from one to three days before the delivery.",
+        DirtKind.LATE_ROWS: f"{in_some} the event is from one to three days before the delivery.",
         DirtKind.CORRECTION: f"{in_some} another quantity replaces one delivered one or two days before.",
         DirtKind.ADDED_COLUMN: "The file has one more column than agreed, coupon_code.",
         DirtKind.GZIP: "The file is a gzip CSV.",

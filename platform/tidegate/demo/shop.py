@@ -15,7 +15,8 @@ import duckdb
 
 from tidegate.demo.deliveries import CSV, copy_to, delivery
 from tidegate.demo.dirt import Dirt, DirtKind, Plan, plan, sentence
-from tidegate.demo.spoil import CORRECTED_WITHIN_DAYS, Draft, create_day, forget_day
+from tidegate.demo.payments import SERVER, create_payments, rows_of_file
+from tidegate.demo.spoil import CORRECTED_WITHIN_DAYS, Draft, create_day, day_lines, forget_day
 from tidegate.demo.trade import REGIONS, Shop, admit_customers, customer_snapshot, set_up
 from tidegate.errors import TidegateError
 
@@ -32,27 +33,36 @@ _OTHER_FORMS: Mapping[DirtKind | None, tuple[str, str]] = {
 class ShopReport:
     """What was written.
 
-    `files` counts data files, `lines` order lines (broken ones too), `customers` those of the last snapshot.
+    `files` counts data files, `lines` order lines and `payments` those (broken ones too), `customers` those of the
+    last snapshot.
     """
 
     first_day: dt.date
     days: int
     files: int
     lines: int
+    payments: int
     customers: int
     dirt: tuple[Dirt, ...]
 
 
 def write_shop(
-    landing: Path, *, first_day: dt.date, days: int, orders_per_day: int, seed: int, dirt: bool = True
+    landing: Path,
+    *,
+    first_day: dt.date,
+    days: int,
+    orders_per_day: int,
+    seed: int,
+    dirt: bool = True,
+    payments: bool = True,
 ) -> ShopReport:
-    """Write `days` days of deliveries of `orders` (four regions) and `customers` (a snapshot a day) into
-    `landing`.
+    """Write `days` days of deliveries of `orders` (four regions), `customers` (a snapshot a day) and `payments`
+    into `landing`.
 
     `orders_per_day` is over all regions; an order has two lines on average. The same arguments write the same
     bytes, over earlier ones too. A day does not depend on how many days are asked for, save for which
     delivery is the one so dirty that it has to be rejected. Without `dirt` all files are CSV and all lines
-    are sound.
+    are sound. Without `payments` there are none.
     """
     if days < 1 or orders_per_day < 1:
         raise TidegateError(
@@ -60,7 +70,7 @@ def write_shop(
             "Ask for at least one day and one order a day."
         )
     with duckdb.connect(config={"threads": 1}) as con:
-        writer = _Writer(con, landing, Shop(first_day, orders_per_day, seed), plan(days) if dirt else {})
+        writer = _Writer(con, landing, Shop(first_day, orders_per_day, seed), plan(days) if dirt else None, payments)
         return writer.write(days)
 
 
@@ -69,9 +79,11 @@ class _Writer:
     con: duckdb.DuckDBPyConnection
     landing: Path
     shop: Shop
-    plan: Plan
+    plan: Plan | None
+    with_payments: bool
     files: int = 0
     lines: int = 0
+    payments: int = 0
     dirt: list[Dirt] = field(default_factory=list)
 
     def write(self, days: int) -> ShopReport:
@@ -80,11 +92,14 @@ class _Writer:
         for number in range(days):
             self._write_customers(number)
             create_day(self.con, self.shop, number)
+            if self.with_payments:
+                self._write_payments(number)
             for region in REGIONS:
                 self._write_orders(number, region)
             forget_day(self.con, number - CORRECTED_WITHIN_DAYS)
         customers = self.shop.customers_on(days - 1)
-        return ShopReport(self.shop.first_day, days, self.files, self.lines, customers, tuple(self.dirt))
+        first = self.shop.first_day
+        return ShopReport(first, days, self.files, self.lines, self.payments, customers, tuple(self.dirt))
 
     def _write_customers(self, number: int) -> None:
         day = self.shop.day(number)
@@ -93,9 +108,20 @@ class _Writer:
             copy_to(self.con, customer_snapshot(day), file)
         self.files += 1
 
+    def _write_payments(self, number: int) -> None:
+        day = self.shop.day(number)
+        made = create_payments(self.con, self.shop, number, day_lines(number), dirt=self.plan is not None)
+        with delivery(self.landing / "payments" / str(day), "payments.csv") as file:
+            copy_to(self.con, rows_of_file(), file)
+        self.files += 1
+        self.payments += made.count
+        if made.kind:
+            said = sentence(made.kind, made.spoiled, made.count)
+            self.dirt.append(Dirt(day, "payments", SERVER, made.kind, said))
+
     def _write_orders(self, number: int, region: str) -> None:
         day = self.shop.day(number)
-        kind = self.plan.get((number, region))
+        kind = self.plan.get((number, region)) if self.plan else None
         draft = Draft(self.con, self.shop, number, region, kind)
         spoiled = draft.spoil_lines()
         name, form = _OTHER_FORMS.get(kind, _PLAIN_FORM)
@@ -105,4 +131,4 @@ class _Writer:
         self.files += 1
         self.lines += written
         if kind:
-            self.dirt.append(Dirt(day, region, kind, sentence(kind, spoiled, written)))
+            self.dirt.append(Dirt(day, "orders", region, kind, sentence(kind, spoiled, written)))

@@ -37,15 +37,16 @@ def create_day(con: duckdb.DuckDBPyConnection, shop: Shop, number: int) -> None:
     """
     lines = trade.order_lines(shop, number, 0, shop.orders_on(number), returns=True)
     con.execute(f"""
-        create temp table {_day_lines(number)} as select *, 1 as version, null::varchar as mark from ({lines})
+        create temp table {day_lines(number)} as select *, 1 as version, null::varchar as mark from ({lines})
     """)
 
 
 def forget_day(con: duckdb.DuckDBPyConnection, number: int) -> None:
-    con.execute(f"drop table if exists {_day_lines(number)}")
+    con.execute(f"drop table if exists {day_lines(number)}")
 
 
-def _day_lines(number: int) -> str:
+def day_lines(number: int) -> str:
+    """The table that `create_day` makes."""
     return quoted(f"lines of day {number}")
 
 
@@ -118,7 +119,7 @@ class Draft:
 
     @property
     def _lines(self) -> str:
-        return _day_lines(self.number)
+        return day_lines(self.number)
 
     @property
     def _own(self) -> str:
@@ -184,7 +185,7 @@ class Draft:
             self.con.execute(f"""
                 insert into {self._lines}
                 select * replace (quantity + 1 as quantity, {literal(DirtKind.CORRECTION)} as mark)
-                from {_day_lines(day)}
+                from {day_lines(day)}
                 where {self._own} and mark is null and quantity > 0
                 order by draw(41, {self.number}, position)
                 limit {count}

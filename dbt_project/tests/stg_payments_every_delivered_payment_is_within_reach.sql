@@ -1,0 +1,8 @@
+-- depends_on: {{ ref("stg_payments") }}
+{{ config(severity="error", meta={"dimension": "timeliness", "dagster": {"ref": {"name": "stg_payments"}}}) }}
+
+select payment_id
+from {{ source("raw", "payments") }}
+where
+    {{ in_window("_delivered_on") }}
+    and not {{ arrived_in_time("_delivered_on", "cast(paid_at as date)") }}
