@@ -240,10 +240,27 @@ def demo_crm(
             threading.Event().wait()
 
 
+@demo_app.command("payments")
+@told_plainly
+def demo_payments(
+    dsn_variable: Annotated[str, typer.Option(help="Environment variable with libpq settings or a URL.")],
+    days: Annotated[int, typer.Option(min=1)] = 14,
+    orders_per_day: Annotated[int, typer.Option(min=1, help="As of `demo shop`: they pay for its orders.")] = 300,
+    seed: int = 7,
+) -> None:
+    """Fill a PostgreSQL database with the payments of `demo shop` and the etl_status rows that call them complete."""
+    from tidegate.demo.database import fill_database
+    from tidegate.demo.trade import Shop
+
+    shop = Shop(load_settings().start_date, orders_per_day, seed)
+    report = fill_database(_secret_in(dsn_variable), dsn_variable, shop, days)
+    console.print_filled_database(report, dsn_variable)
+
+
 def _secret_in(variable: str) -> str:
     if secret := os.environ.get(variable, "").strip():
         return secret
-    raise TidegateError(f"The environment variable {variable} is not set, so there is no token to ask for. Set it.")
+    raise TidegateError(f"The environment variable {variable} is not set. Set it to what it is to hold, and run again.")
 
 
 @demo_app.command("tour")

@@ -19,6 +19,7 @@ from tidegate.window import Window, windows_of
 
 if TYPE_CHECKING:
     from tidegate.demo.crm import Crm
+    from tidegate.demo.database import DatabaseReport
     from tidegate.demo.online_retail import SliceReport
     from tidegate.demo.shop import ShopReport
     from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow
@@ -152,6 +153,10 @@ def print_shop(report: ShopReport, landing: str) -> None:
     say(f"{report.files} files with {rows} for {_days(report.days)} in {landing}.")
     for dirt in report.dirt:
         say(f"  {dirt.day} {dirt.source}/{dirt.region}: {dirt.sentence}")
+
+
+def print_filled_database(report: DatabaseReport, variable: str) -> None:
+    say(f"{report.payments:,} payments of {_days(report.days)}, all called complete, in the database in ${variable}.")
 
 
 def print_slices(report: SliceReport, landing: str) -> None:

@@ -27,7 +27,7 @@ DIRT_EVERY_WEEK: Mapping[int, DirtKind] = {
 
 _PAID_AT_ONCE = 0.88
 _PAID_LATER = 0.08
-_WITHIN_DAYS = 3
+WITHIN_DAYS = 3
 
 _TABLE = quoted("payments of the day")
 
@@ -45,7 +45,7 @@ def create_payments(con: duckdb.DuckDBPyConnection, shop: Shop, number: int, lin
     """Make the day's payments, for the queries below. `lines` is the relation of the day's sound order lines; the
     days before must have been made before."""
     con.execute(f"create or replace temp table {_orders(number)} as {_orders_of(number, lines)}")
-    con.execute(f"drop table if exists {_orders(number - _WITHIN_DAYS - 1)}")
+    con.execute(f"drop table if exists {_orders(number - WITHIN_DAYS - 1)}")
     con.execute(f"create or replace temp table {_TABLE} as {_payments_of(shop, number)}")
     count = _count(con)
     kind = DIRT_EVERY_WEEK.get(number % 7) if dirt and count >= FEWEST_LINES_WITH_DIRT else None
@@ -62,7 +62,7 @@ def rows_of_file() -> str:
 
 def rows_of_database() -> str:
     """The query for the day's payments as a table with a primary key has them."""
-    return f"select {', '.join(COLUMNS)} from {_TABLE} where version = 1 order by position"
+    return f"select {', '.join(COLUMNS)} from {_TABLE} where version = 1"
 
 
 def _orders(number: int) -> str:
@@ -86,17 +86,17 @@ def _orders_of(number: int, lines: str) -> str:
         select
             *,
             case
-                when is_return then floor({_WITHIN_DAYS} * draw(51, {number}, item))::integer
+                when is_return then floor({WITHIN_DAYS} * draw(51, {number}, item))::integer
                 when is_guest or draw(50, {number}, item) < {_PAID_AT_ONCE} then 0
                 when draw(50, {number}, item) < {_PAID_AT_ONCE + _PAID_LATER}
-                    then 1 + floor({_WITHIN_DAYS} * draw(51, {number}, item))::integer
+                    then 1 + floor({WITHIN_DAYS} * draw(51, {number}, item))::integer
             end as days_until_paid
         from orders
     """
 
 
 def _payments_of(shop: Shop, number: int) -> str:
-    days = range(max(0, number - _WITHIN_DAYS), number + 1)
+    days = range(max(0, number - WITHIN_DAYS), number + 1)
     each = " union all ".join(
         f"({_payments_for(shop, of_day, number)} where days_until_paid = {number - of_day})" for of_day in days
     )
@@ -145,7 +145,7 @@ def _spoil(con: duckdb.DuckDBPyConnection, shop: Shop, number: int, kind: DirtKi
 def _add_late(con: duckdb.DuckDBPyConnection, shop: Shop, number: int, count: int) -> int:
     """Payments of days before that their own deliveries did not hold, for orders that were unpaid until now."""
     each_day = max(1, count // 150)
-    for of_day in range(max(0, number - _WITHIN_DAYS), number):
+    for of_day in range(max(0, number - WITHIN_DAYS), number):
         con.execute(f"""
             insert into {_TABLE}
             select *, {count} + 10000000000 * {of_day} + row_number() over (order by payment_id), 1

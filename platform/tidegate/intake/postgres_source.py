@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
-from urllib.parse import parse_qsl, urlencode
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -28,6 +27,7 @@ from tidegate.contract.model import PostgresServer
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.intake.archive import Archive, Captured
 from tidegate.intake.origin import Outside
+from tidegate.intake.postgres_settings import with_defaults
 from tidegate.intake.postgres_trouble import cannot_answer, cannot_connect, took_too_long
 from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
 from tidegate.lake.sql import literal, quoted
@@ -37,18 +37,6 @@ T = TypeVar("T")
 
 # Beyond this, sorting spills to disk.
 MEMORY_LIMIT = "500MB"
-
-# Where the variable does not say otherwise. By itself libpq waits for ever; so a server that is gone is noticed
-# within half a minute. Without the encoding, text of a database in LATIN1 comes as it is stored there.
-CONNECTION = {
-    "connect_timeout": "10",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",
-    "client_encoding": "UTF8",
-    "application_name": "tidegate",
-}
 
 # How values are written must not depend on how the server or the role is set up.
 SESSION = {
@@ -116,16 +104,16 @@ class PostgresOrigin:
     ) -> _Answer[T] | TidegateError:
         # Errors are returned and not raised from DuckDB's: whoever prints a chain of exceptions would print the
         # connection's settings, which DuckDB and libpq quote.
-        settings, database = _with_defaults(connection), _Database(con, self.server)
+        settings, database = with_defaults(connection), _Database(con, self.server)
         try:
             con.execute(f"attach {literal(settings)} as source (type postgres, read_only)")
         except duckdb.Error as error:
-            return cannot_connect(self.server, str(error), settings)
+            return cannot_connect(self.server.connection_variable, str(error), settings)
         try:
             database.begin()
             return _Answer(question(database))
         except duckdb.Error as error:
-            return cannot_answer(self.server, database.asked, str(error), connection)
+            return cannot_answer(self.server.connection_variable, database.asked, str(error), connection)
         except TidegateError as error:
             return error
         finally:
@@ -203,16 +191,6 @@ class _Database:
 
 def _answers_to(query: str) -> str:
     return f"select * from postgres_query('source', {literal(query)})"
-
-
-def _with_defaults(connection: str) -> str:
-    """The libpq settings or URL, with `CONNECTION` where it does not say otherwise."""
-    if not connection.startswith(("postgres://", "postgresql://")):
-        # Of two values for one setting the later one counts.
-        return " ".join([*(f"{name}={value}" for name, value in CONNECTION.items()), connection])
-    given = dict(parse_qsl(connection.partition("?")[2]))
-    lacking = urlencode({name: value for name, value in CONNECTION.items() if name not in given})
-    return f"{connection}{'&' if '?' in connection else '?'}{lacking}"
 
 
 def _fingerprint(row: tuple[object, ...]) -> str:

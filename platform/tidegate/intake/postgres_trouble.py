@@ -10,11 +10,11 @@ says of the contract's queries is quoted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from urllib.parse import unquote
+from collections.abc import Sequence
 
 from tidegate.contract.model import PostgresServer
 from tidegate.errors import SourceDownError, TidegateError
+from tidegate.intake.postgres_settings import secrets_of
 
 _NO_SETTINGS = "cannot be found: the variable holds neither libpq settings nor a URL (postgresql://...)"
 _NOT_LET_IN = "does not let Tidegate in: user, password or the database's name is wrong, or its pg_hba.conf forbids it"
@@ -44,18 +44,17 @@ _NO_ROOM = "out of memory error|no space left|could not write"
 _KEPT = "What was loaded before stays."
 
 
-def cannot_connect(server: PostgresServer, text: str, connection: str) -> TidegateError:
+def cannot_connect(variable: str, text: str, connection: str) -> TidegateError:
     """The error for a `connection` that failed with `text`, of which nothing is shown."""
     # DuckDB quotes the settings before what libpq says of them.
     said = text.replace(connection, "").lower()
     for signs, what, can_heal in _CONNECTING:
         if re.search(signs, said):
-            return _unreachable(server, what, can_heal)
-    return _unreachable(server, "cannot be reached", True)
+            return _unreachable(variable, what, can_heal)
+    return _unreachable(variable, "cannot be reached", True)
 
 
-def _unreachable(server: PostgresServer, what: str, can_heal: bool) -> TidegateError:
-    variable = server.connection_variable
+def _unreachable(variable: str, what: str, can_heal: bool) -> TidegateError:
     if can_heal:
         return SourceDownError(f"the database in ${variable} {what}.")
     return TidegateError(
@@ -72,15 +71,13 @@ def took_too_long(server: PostgresServer) -> SourceDownError:
     )
 
 
-def cannot_answer(server: PostgresServer, asked: str, text: str, connection: str) -> TidegateError:
+def cannot_answer(variable: str, asked: str, text: str, connection: str) -> TidegateError:
     """The error for the contract's query `asked` that failed with `text`."""
-    # DuckDB quotes the query before what PostgreSQL says of it; what libpq says has no such head.
-    answer = re.search("(?:ERROR|FATAL): +(.*)", text)
-    said = _blotted(answer[1] if answer else text.strip().partition("\n")[0], connection)
-    database = f"the database in ${server.connection_variable}"
+    said = what_it_says(text, connection)
+    database = f"the database in ${variable}"
     if re.search(_PASSING, said.lower()):
         return SourceDownError(f"{database} broke off while it answered the contract's {asked}: {said}.")
-    if not answer and re.search(_NO_ROOM, said.lower()):
+    if "ERROR:" not in text and re.search(_NO_ROOM, said.lower()):
         return TidegateError(f"its rows could not be kept: {said}. {_KEPT} Make room where TMPDIR is, and run again.")
     return TidegateError(
         f"{database} cannot answer the contract's {asked}: {said}. {_KEPT} "
@@ -88,15 +85,11 @@ def cannot_answer(server: PostgresServer, asked: str, text: str, connection: str
     )
 
 
-def _blotted(line: str, connection: str) -> str:
-    for secret in _secrets_of(connection):
+def what_it_says(text: str, connection: str) -> str:
+    """The line that PostgreSQL or libpq says in a message of DuckDB's, without what must not be shown."""
+    # DuckDB quotes the query before what PostgreSQL says of it; what libpq says has no such head.
+    answer = re.search("(?:ERROR|FATAL): +(.*)", text)
+    line = answer[1] if answer else text.strip().partition("\n")[0]
+    for secret in secrets_of(connection):
         line = line.replace(secret, "***")
     return line.strip().rstrip(".")
-
-
-def _secrets_of(connection: str) -> Iterator[str]:
-    yield connection
-    found = re.findall(r"password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", connection)
-    in_url = re.match(r"postgres(?:ql)?://[^/@:]*:(.*)@", connection)
-    for password in [*found, *([in_url[1]] if in_url else [])]:
-        yield from (secret for secret in (password, password.strip("'"), unquote(password)) if secret)
