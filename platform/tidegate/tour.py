@@ -19,7 +19,7 @@ ORDERS_PER_DAY = 300
 SEED = 7
 
 NEWEST_DAYS = """
-select order_date, total_orders, gross_revenue, returned_amount, net_revenue, paid_amount, unpaid_orders
+select order_date, total_orders, gross_revenue, net_revenue, paid_amount, unpaid_orders
 from serving.daily_sales order by order_date desc limit 7
 """
 
