@@ -12,7 +12,17 @@ lines as (
 
 ),
 
-final as (
+paid_orders as (
+
+    select distinct
+        payment_date,
+        order_id
+    from {{ ref("stg_payments") }}
+    where {{ in_window("payment_date") }}
+
+),
+
+measured as (
 
     select
         -- ids
@@ -33,6 +43,21 @@ final as (
         cast(sum(discount_amount) as decimal(38, 4)) as total_discount
     from lines
     group by order_date, region, order_id, customer_id
+
+),
+
+final as (
+
+    select
+        measured.*,
+
+        -- payments
+        paid_orders.order_id is not null as is_paid
+    from measured
+    left join paid_orders
+        on
+            measured.order_date = paid_orders.payment_date
+            and measured.order_id = paid_orders.order_id
 
 )
 

@@ -13,24 +13,13 @@ orders as (
 
 ),
 
-paid_orders as (
+payments as (
 
     select
         payment_date,
-        order_id,
         sum(amount) as paid_amount
     from {{ ref("stg_payments") }}
     where {{ in_window("payment_date") }}
-    group by payment_date, order_id
-
-),
-
-paid_days as (
-
-    select
-        payment_date,
-        sum(paid_amount) as paid_amount
-    from paid_orders
     group by payment_date
 
 ),
@@ -55,31 +44,25 @@ measured as (
 
     select
         -- ids
-        orders.order_date,
+        order_date,
 
         -- counts
-        count(distinct case when orders.sale_lines > 0 then orders.order_id end) as total_orders,
-        count(distinct case when orders.return_lines > 0 then orders.order_id end) as total_returns,
-        sum(orders.units_sold) as units_sold,
+        count(distinct case when sale_lines > 0 then order_id end) as total_orders,
+        count(distinct case when return_lines > 0 then order_id end) as total_returns,
+        count(distinct case when sale_lines > 0 and is_paid then order_id end) as paid_orders,
+        sum(units_sold) as units_sold,
 
         -- amounts
-        sum(orders.gross_revenue) as gross_revenue,
-        sum(orders.returned_amount) as returned_amount,
-        sum(orders.net_revenue) as net_revenue,
-        sum(orders.total_discount) as total_discount,
+        sum(gross_revenue) as gross_revenue,
+        sum(returned_amount) as returned_amount,
+        sum(net_revenue) as net_revenue,
+        sum(total_discount) as total_discount,
 
         -- customers
-        count(distinct case when orders.sale_lines > 0 then orders.customer_id end) as unique_customers,
-        count(distinct case when orders.sale_lines > 0 and orders.customer_id is null then orders.order_id end) as guest_orders,
-
-        -- payments; of the same day only, so that a day's figures come from that day alone
-        count(distinct case when orders.sale_lines > 0 then paid_orders.order_id end) as paid_orders
+        count(distinct case when sale_lines > 0 then customer_id end) as unique_customers,
+        count(distinct case when sale_lines > 0 and customer_id is null then order_id end) as guest_orders
     from orders
-    left join paid_orders
-        on
-            orders.order_date = paid_orders.payment_date
-            and orders.order_id = paid_orders.order_id
-    group by orders.order_date
+    group by order_date
 
 ),
 
@@ -98,13 +81,13 @@ final as (
         coalesce(measured.unique_customers, 0) as unique_customers,
         coalesce(measured.guest_orders, 0) as guest_orders,
         ranked_categories.product_category as top_category_by_orders,
-        cast(coalesce(paid_days.paid_amount, 0) as decimal(38, 4)) as paid_amount,
+        cast(coalesce(payments.paid_amount, 0) as decimal(38, 4)) as paid_amount,
         coalesce(measured.total_orders - measured.paid_orders, 0) as unpaid_orders
     from days
     left join measured
         on days.order_date = measured.order_date
-    left join paid_days
-        on days.order_date = paid_days.payment_date
+    left join payments
+        on days.order_date = payments.payment_date
     left join ranked_categories
         on
             days.order_date = ranked_categories.order_date
