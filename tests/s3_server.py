@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,18 @@ class S3Server:
 
     endpoint: str
     root: Path
-    client: Any
+
+    @cached_property
+    def client(self) -> Any:
+        return self.new_client()
+
+    def new_client(self) -> Any:
+        return S3Resource(
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+        ).get_client()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,6 +61,11 @@ class Bucket:
     @property
     def client(self) -> Any:
         return self.server.client
+
+    @property
+    def folder(self) -> Path:
+        """Where rclone keeps the objects, each in a file. It sees what is there when it looks for the first time."""
+        return self.server.root / self.name
 
     @property
     def url(self) -> str:
@@ -81,13 +98,7 @@ def s3_server(root: Path) -> Iterator[S3Server]:
         endpoint = next(match[1] for line in process.stderr if (match := STARTED.search(line)))
         # What it goes on to say must be taken from it, or it stops at a full pipe.
         threading.Thread(target=process.stderr.read, daemon=True).start()
-        client = S3Resource(
-            endpoint_url=endpoint,
-            region_name=REGION,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
-        ).get_client()
-        yield S3Server(endpoint, root, client)
+        yield S3Server(endpoint, root)
     finally:
         process.terminate()
         process.wait()

@@ -89,13 +89,20 @@ def init() -> None:
         console.say(f"{settings.home} is ready.")
 
 
+FromLanding = Annotated[
+    bool,
+    typer.Option("--from-landing", help="Fail where landing no longer holds a delivery, instead of using the archive."),
+]
+
+
 @app.command()
 @told_plainly
 def run(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day to run.")],
+    from_landing: FromLanding = False,
 ) -> None:
     """Run one day from landing to serving, as the UI's materialize would."""
-    _run_and_leave(Window.of_day(_day_of(partition)))
+    _run_and_leave(Window.of_day(_day_of(partition)), from_landing=from_landing)
 
 
 @app.command()
@@ -107,23 +114,28 @@ def backfill(
         bool,
         typer.Option("--resume", help="Go on with the newest backfill of these days, without the published ones."),
     ] = False,
+    from_landing: FromLanding = False,
 ) -> None:
     """Run many days, in chunks of TIDEGATE_CHUNK_DAYS per run, then restate the days that they touched."""
     first, last = _day_of(from_), _day_of(to)
     if last < first:
         raise TidegateError(f"A backfill cannot end ({last}) before it starts ({first}). Swap --from and --to.")
     window = Window(first, last + dt.timedelta(days=1))
-    _run_and_leave(window, backfill=True, resume=resume)
+    _run_and_leave(window, backfill=True, resume=resume, from_landing=from_landing)
 
 
-def _run_and_leave(window: Window, *, backfill: bool = False, resume: bool = False) -> None:
+def _run_and_leave(window: Window, *, backfill: bool = False, resume: bool = False, from_landing: bool = False) -> None:
     from tidegate.home import Home
     from tidegate.orchestration.runs import Runner
 
     settings = load_settings()
     _refuse_days_out_of_range(settings, window)
     runner = Runner.open(Home(settings))
-    runs = runner.backfill(window, resume=resume) if backfill else runner.run_and_restate(window)
+    runs = (
+        runner.backfill(window, resume=resume, from_landing=from_landing)
+        if backfill
+        else runner.run_and_restate(window, from_landing=from_landing)
+    )
     _leave_with(console.show_progress(runs, window))
 
 

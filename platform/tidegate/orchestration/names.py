@@ -13,6 +13,9 @@ REASON_TAG = "tidegate/reason"
 CAUSE_TAG = "tidegate/cause"
 REQUEST_TAG = "tidegate/request"
 
+# "true": deliveries must still be in landing; the archive does not stand in for what was purged.
+FROM_LANDING_TAG = "tidegate/from_landing"
+
 FIRST = "first"
 RESTATEMENT = "restatement"
 

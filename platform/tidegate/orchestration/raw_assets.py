@@ -18,7 +18,7 @@ from tidegate.lake.connect import Lake
 from tidegate.orchestration.contacts import contact
 from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import LAKE_POOL, raw_key, source_key
+from tidegate.orchestration.names import FROM_LANDING_TAG, LAKE_POOL, raw_key, source_key
 from tidegate.orchestration.owners import owners_of
 from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
 from tidegate.orchestration.preview import preview_of
@@ -57,10 +57,18 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
         window = window_of(context)
         regions = _selected_regions(context, contract)
         with told_to_people(), home.lake() as lake:
-            reports = load_deliveries(lake, contract, window, regions, outside=home.outside, run_id=context.run.run_id)
+            reports = load_deliveries(
+                lake,
+                contract,
+                window,
+                regions,
+                outside=home.outside,
+                run_id=context.run.run_id,
+                from_landing=_insists_on_landing(context),
+            )
             context.log_event(contact(contract.source, _trouble(contract, reports)))
             checks = [result for report in reports for result in _day_checks(report)]
-            if _no_day_is_sound(context, reports):
+            if _no_day_is_sound(context, reports) or _misses_what_it_insists_on(context, reports):
                 report_checks(context, checks)
                 raise dg.Failure(
                     "\n".join(str(report.rejection) for report in reports if report.rejection), allow_retries=False
@@ -187,6 +195,15 @@ def _no_day_is_sound(context: dg.AssetExecutionContext, reports: Sequence[Delive
     for report in refused:
         context.log.error(report.rejection)
     return {report.day for report in reports} == {report.day for report in refused}
+
+
+def _insists_on_landing(context: dg.AssetExecutionContext) -> bool:
+    return context.run.tags.get(FROM_LANDING_TAG, "").lower() == "true"
+
+
+def _misses_what_it_insists_on(context: dg.AssetExecutionContext, reports: Sequence[DeliveryReport]) -> bool:
+    """Without the archive a day would stand on what was loaded before, which is not what was asked for."""
+    return _insists_on_landing(context) and any(report.status == "missing" for report in reports)
 
 
 def _by_region(reports: Sequence[DeliveryReport]) -> dict[str, list[DeliveryReport]]:

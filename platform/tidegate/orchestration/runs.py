@@ -23,7 +23,7 @@ from tidegate.lake.ledger import days_published_by
 from tidegate.lake.promote import days_to_restate
 from tidegate.orchestration.definitions import build_definitions
 from tidegate.orchestration.instance import open_instance
-from tidegate.orchestration.names import DAILY_JOB, REASON_TAG, RESTATEMENT
+from tidegate.orchestration.names import DAILY_JOB, FROM_LANDING_TAG, REASON_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.run_ledger import enter_finished_runs
 from tidegate.window import Window, windows_of
@@ -75,12 +75,15 @@ class Runner:
         )
         return self._outcome(window, result)
 
-    def run_and_restate(self, window: Window) -> Iterator[RunOutcome]:
-        """Run `window` as one run, then restate the days that its deliveries touched."""
-        yield self.run(window)
+    def run_and_restate(self, window: Window, *, from_landing: bool = False) -> Iterator[RunOutcome]:
+        """Run `window` as one run, then restate the days that its deliveries touched.
+
+        `from_landing`: the archive does not stand in for deliveries that landing no longer holds.
+        """
+        yield self.run(window, _insisting(from_landing))
         yield from self.restate()
 
-    def backfill(self, window: Window, *, resume: bool = False) -> Iterator[RunOutcome]:
+    def backfill(self, window: Window, *, resume: bool = False, from_landing: bool = False) -> Iterator[RunOutcome]:
         """Run `window` in chunks, one run each, yielding each outcome; then restate the days they touched.
 
         `resume` goes on with the newest backfill of the same days, leaving out those that it published.
@@ -90,7 +93,7 @@ class Runner:
         tags = {BACKFILL_TAG: backfill_id or uuid.uuid4().hex[:8], BACKFILL_DAYS_TAG: str(window)}
         for part in windows_of([day for day in window.days if day not in done]):
             for chunk in part.chunks(self.home.settings.chunk_days):
-                yield self.run(chunk, tags)
+                yield self.run(chunk, {**tags, **_insisting(from_landing)})
         yield from self.restate(tags)
 
     def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
@@ -120,6 +123,10 @@ class Runner:
         held = {day: (*crashes, *(closed.get(day) or told)) for day in unpublished}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
         return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates)
+
+
+def _insisting(from_landing: bool) -> dict[str, str]:
+    return {FROM_LANDING_TAG: "true"} if from_landing else {}
 
 
 def _failures(result: ExecuteInProcessResult) -> tuple[list[str], list[str]]:
