@@ -41,8 +41,10 @@ app = typer.Typer(
     add_completion=False,
 )
 demo_app = typer.Typer(help="Write deliveries to try things with.", no_args_is_help=True)
+breaker_app = typer.Typer(help="The circuit breakers of the sources.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="Rows that were kept out, and letting them in once mended.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
+app.add_typer(breaker_app, name="breaker")
 app.add_typer(quarantine_app, name="quarantine")
 
 
@@ -184,6 +186,8 @@ def query(
 def status() -> None:
     """What was delivered, published and held, and what to do next."""
     from tidegate.home import Home
+    from tidegate.orchestration.breaker import Pace
+    from tidegate.orchestration.contacts import troubled_sources
     from tidegate.orchestration.instance import open_instance
     from tidegate.orchestration.run_ledger import enter_finished_runs
     from tidegate.status import read_status
@@ -191,7 +195,9 @@ def status() -> None:
     home = Home(load_settings())
     with open_instance(home.settings) as instance, home.lake() as lake:
         enter_finished_runs(instance, lake)
+        breakers = troubled_sources(instance, list(home.contracts), Pace.of(home.settings))
     console.print_status(read_status(home))
+    console.print_breakers(breakers)
 
 
 @app.command()
@@ -204,6 +210,20 @@ def maintain() -> None:
     settings = load_settings()
     with Lake.open(LakeConfig.of(settings)) as lake:
         console.print_upkeep(maintain_lake(lake, settings.snapshot_days))
+
+
+@breaker_app.command("close")
+@told_plainly
+def breaker_close(source: Annotated[str, typer.Argument(help="The source that works again.")]) -> None:
+    """Have a source asked again at once, without waiting for its breaker's next probe."""
+    from tidegate.orchestration.contacts import close_breaker
+    from tidegate.orchestration.instance import open_instance
+
+    settings = load_settings()
+    _refuse_unknown_source(settings, source)
+    with open_instance(settings) as instance:
+        close_breaker(instance, source)
+    console.say(f"The breaker of {source} is closed; its sensor asks again at its next look.")
 
 
 @demo_app.command("shop")
@@ -352,12 +372,16 @@ def quarantine_replay(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD")],
 ) -> None:
     """Judge a day's newest deliveries again, after the contract or the file was mended, and load what passes."""
+    _refuse_unknown_source(load_settings(), source)
+    _run_and_leave(Window.of_day(_day_of(partition)))
+
+
+def _refuse_unknown_source(settings: Settings, source: str) -> None:
     from tidegate.contract.odcs import load_contracts
 
-    contracts = load_contracts(load_settings().contracts)
+    contracts = load_contracts(settings.contracts)
     if source not in contracts:
         raise TidegateError(f"There is no source {source}. Known: {', '.join(sorted(contracts))}.")
-    _run_and_leave(Window.of_day(_day_of(partition)))
 
 
 def _day_of(text: str) -> dt.date:

@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow
     from tidegate.lake.maintenance import Upkeep
     from tidegate.lake.query import QueryResult
+    from tidegate.orchestration.breaker import Breaker
     from tidegate.orchestration.runs import RunOutcome
     from tidegate.status import Status
 
@@ -146,6 +147,13 @@ def print_status(status: Status) -> None:
     if status.recent_runs:
         columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
         out.print(_table(columns, status.recent_runs, "Newest runs"))
+
+
+def print_breakers(breakers: Mapping[str, Breaker]) -> None:
+    """Sources that do not answer, whether they are asked any more, and until when not."""
+    now = datetime.now(UTC)
+    for source, breaker in sorted(breakers.items()):
+        err.print(escape(breaker.sentence(source, now)), style="red" if breaker.open_until else "yellow")
 
 
 def print_shop(report: ShopReport, landing: str) -> None:

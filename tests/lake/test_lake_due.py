@@ -99,10 +99,10 @@ def test_a_failed_build_is_answered_and_a_broken_off_one_is_not(shop: Shop) -> N
     assert due(shop) == {}
     begin(shop, "broken off")
     shop.lake.unit_of_work(lambda con: ledger.interrupt_build(con, "broken off"))
-    assert due(shop)[DAY].building is None
+    first = due(shop)[DAY].build
     assert "broken off" in closed_gates(shop.lake.con, ONE, shop.requirements)[DAY][0]
     begin(shop, "killed")
-    assert due(shop)[DAY].building == "run-9"
+    assert due(shop)[DAY].build > first
 
 
 def test_a_broken_off_build_of_a_published_day_is_done_again(shop: Shop) -> None:

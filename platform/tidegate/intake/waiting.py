@@ -87,6 +87,10 @@ class Watch:
                         found.add(waiting, limit)
         return found
 
+    def can_tell(self, region: str) -> bool:
+        """Whether it can be told what stands at the region's source without asking for it."""
+        return isinstance(self.origins[region], Landing | Announcing)
+
     def is_there(self, region: str, day: dt.date) -> bool:
         """Whether a whole delivery stands at its source, or can be asked for."""
         origin = self.origins[region]

@@ -27,7 +27,7 @@ class DueDay:
 
     `restates`: it was published before. `causes` are the deliveries it was not built with yet, newest first, as
     `orders/eu-west 2024-01-05`; `entry` is the ledger's number of the newest that concerns it, and `caused_at` when
-    that was loaded (UTC, naive). `building` is the run of a build of it that never ended, if that is its newest.
+    that was loaded (UTC, naive). `build` is the ledger's number of its newest build, -1 without one.
     """
 
     day: dt.date
@@ -35,15 +35,15 @@ class DueDay:
     causes: tuple[str, ...]
     entry: int
     caused_at: dt.datetime | None
-    building: str | None
+    build: int
 
 
 def due_days(con: DuckDBPyConnection, requirements: GateRequirements) -> list[DueDay]:
-    """Every due day, oldest first. One that is being built is among them: its run tells whether it still is."""
+    """Every due day, oldest first. One that is being built is among them: only its run tells whether it still is."""
     rows = con.execute(_due_days(requirements, open_days_left_unpublished(con, requirements))).fetchall()
     return [
-        DueDay(day, restates, tuple(causes or ()), entry, caused_at, building)
-        for day, restates, causes, entry, caused_at, building in rows
+        DueDay(day, restates, tuple(causes or ()), entry, caused_at, build)
+        for day, restates, causes, entry, caused_at, build in rows
     ]
 
 
@@ -78,7 +78,7 @@ whole as (
     where model in (select unnest({literal(sorted(requirements.models))}::varchar[]))
     group by day having count(distinct model) = {len(requirements.models)}
 ),
-last_build as (select day, max_by(status, entry) as status, max_by(run_id, entry) as run_id from builds group by day),
+last_build as (select day, max_by(status, entry) as status, max(entry) as entry from builds group by day),
 touches as (
     select unnest(touched) as day, rowid as entry, source || '/' || region || ' ' || partition_day as cause,
         finished_at
@@ -93,7 +93,7 @@ touched as (
 own as (select day, max(entry) as entry, max_by(finished_at, entry) as finished_at from newest group by day),
 published as (select distinct partition_day as day from ops.publications where cadence = 'daily')
 select c.day, p.day is not null, t.causes, greatest(coalesce(t.entry, -1), coalesce(o.entry, -1)),
-    coalesce(t.finished_at, o.finished_at), if(l.status = 'building', l.run_id, null)
+    coalesce(t.finished_at, o.finished_at), coalesce(l.entry, -1)
 from complete as c
 left join answered as a using (day)
 left join whole as w using (day)

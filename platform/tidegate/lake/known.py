@@ -66,3 +66,29 @@ def days_lacking(
         """
     ).fetchall()
     return [day for (day,) in rows]
+
+
+def incomplete_days(
+    con: DuckDBPyConnection, required: Collection[tuple[str, str]]
+) -> dict[dt.date, list[tuple[str, str]]]:
+    """Days for which some of what is required was delivered, and what was neither delivered nor waived.
+
+    Days of which a delivery stands rejected are left out: they lack more than can be waived.
+    """
+    wanted = rows_relation({"source": "varchar", "region": "varchar"}, sorted(required))
+    rows = con.execute(
+        f"""
+        with required as ({wanted}),
+        newest as (
+            select source, region, partition_day as day, max_by(verdict, rowid) as verdict
+            from ops.deliveries semi join required using (source, region) group by all
+        ),
+        begun as (select day from newest group by day having bool_and(verdict = 'accepted'))
+        select b.day, list((r.source, r.region) order by r.source, r.region)
+        from begun as b cross join required as r
+        anti join newest as n on n.day = b.day and n.source = r.source and n.region = r.region
+        anti join ops.waivers as w on w.partition_day = b.day and w.source = r.source and w.region = r.region
+        group by b.day order by b.day
+        """
+    ).fetchall()
+    return {day: [tuple(place) for place in missing] for day, missing in rows}

@@ -106,7 +106,11 @@ class Publication:
 
 @dataclass(frozen=True)
 class PipelineRun:
-    """One row of `ops.pipeline_runs`. `partition_to` is the last day, included."""
+    """One row of `ops.pipeline_runs`. `partition_to` is the last day, included.
+
+    `reason` and `cause`, of a run that a sensor launched: `first` or `restatement`, and the deliveries that it answers
+    to.
+    """
 
     run_id: str
     job: str
@@ -117,6 +121,8 @@ class PipelineRun:
     finished_at: dt.datetime | None
     seconds: float | None
     rows_loaded: int | None
+    reason: str | None = None
+    cause: str | None = None
 
 
 def utc_now() -> dt.datetime:

@@ -82,10 +82,10 @@ class Breaker:
     def sentence(self, source: str, now: dt.datetime) -> str:
         """The state for the person on call."""
         if self.open_until is None:
-            return f"{source}: closed" + (f", after {_times(self.failures)} in a row" if self.failures else "") + "."
+            return f"{source} failed {_times(self.failures)} in a row, and is asked on. Last error: {self.error}"
         probe = f"at {self.open_until:%Y-%m-%d %H:%M:%S} UTC" if self.is_open(now) else "now"
         return (
-            f"The breaker of {source} is open after {_times(self.failures)} in a row, so nothing is asked of it. "
+            f"The breaker of {source} is open after {self.failures} failures in a row, so nothing is asked of it. "
             f"The next probe is due {probe}. Last error: {self.error or 'none was told.'} "
             f"Once the source is mended, `tidegate breaker close {source}` need not wait for the probe."
         )
@@ -100,4 +100,4 @@ def breaker_after(contacts: Iterable[Contact], pace: Pace) -> Breaker:
 
 
 def _times(failures: int) -> str:
-    return "1 failure" if failures == 1 else f"{failures} failures"
+    return "once" if failures == 1 else f"{failures} times"

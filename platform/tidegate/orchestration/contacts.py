@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -120,3 +121,9 @@ def _text(record: EventLogRecord, name: str) -> str:
 
 def _moment(moment: dt.datetime | None) -> str:
     return moment.isoformat(timespec="seconds") if moment else ""
+
+
+def troubled_sources(instance: DagsterInstance, sources: Sequence[str], pace: Pace) -> dict[str, Breaker]:
+    """The breakers of those sources that failed last."""
+    breakers = {source: health_of(instance, source, pace).breaker for source in sources}
+    return {source: breaker for source, breaker in breakers.items() if breaker.failures}

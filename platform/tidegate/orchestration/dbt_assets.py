@@ -103,7 +103,7 @@ def build_dbt_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
     def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context)
         events = _DbtEvents(context, home, translator)
-        with told_to_people(), home.lake() as lake:
+        with told_to_people(context), home.lake() as lake:
             result = build_window(
                 home.settings,
                 lake,

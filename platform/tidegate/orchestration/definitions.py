@@ -1,4 +1,4 @@
-"""Assembles the platform: assets, checks and jobs of one home. Nothing is decided here."""
+"""Assembles the platform: assets, checks, jobs, sensors and schedules of one home. Nothing is decided here."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import warnings
 import dagster as dg
 
 from tidegate.home import Home
+from tidegate.orchestration.arrivals import build_arrival_sensor
 from tidegate.orchestration.dbt_assets import build_dbt_assets
+from tidegate.orchestration.due_days import build_due_sensor
 from tidegate.orchestration.instance import batch_events
 from tidegate.orchestration.jobs import build_jobs
 from tidegate.orchestration.owners import owners_of
 from tidegate.orchestration.raw_assets import build_raw_assets, build_source_assets
+from tidegate.orchestration.run_keeper import build_run_keeper
+from tidegate.orchestration.schedules import build_schedules
 from tidegate.orchestration.serving_assets import build_serving_assets
 from tidegate.settings import Settings, load_settings
 
@@ -29,6 +33,12 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
     return dg.Definitions(
         assets=[*build_source_assets(home), *raw, transform, serving],
         jobs=build_jobs(home, raw, transform, serving),
+        sensors=[
+            *(build_arrival_sensor(home, contract) for contract in contracts),
+            build_due_sensor(home),
+            build_run_keeper(home),
+        ],
+        schedules=build_schedules(home),
         # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.
         executor=dg.in_process_executor,
     )

@@ -21,7 +21,11 @@ OPENING_POLL_SECONDS = 0.05
 
 
 def instance_config(settings: Settings) -> dict[str, object]:
-    """What dagster.yaml says for an embedded home: SQLite under the home, no telemetry, a queue of runs."""
+    """What dagster.yaml says for an embedded home: SQLite under the home, no telemetry, a queue of runs.
+
+    Runs are not retried by Dagster, which cannot tell a rejected delivery from an outage and does not wait between two
+    tries: what can heal by itself is asked for again by its sensor, after pauses that grow.
+    """
     return {
         "telemetry": {"enabled": False},
         # No sign-up dialog in front of the first look at the graph.
@@ -34,7 +38,29 @@ def instance_config(settings: Settings) -> dict[str, object]:
         "concurrency": {
             # A run uses every core through DuckDB; more at once would only wait for each other's leases.
             "runs": {"max_concurrent_runs": 2},
+            # One run at a time for the lake and for each kind of server outside. Of whole runs and not of steps: a
+            # step that is killed would keep its place in the pool until somebody frees it.
+            "pools": {"default_limit": 1, "granularity": "run"},
         },
+        "run_monitoring": {
+            "enabled": True,
+            "max_runtime_seconds": settings.run_limit_minutes * 60,
+            # A busy machine may take minutes to start a process.
+            "start_timeout_seconds": 600,
+            "cancel_timeout_seconds": 180,
+            "poll_interval_seconds": 30,
+        },
+        "run_retries": {"enabled": False},
+        "scheduler": {
+            "module": "dagster._core.scheduler.scheduler",
+            "class": "DagsterDaemonScheduler",
+            # After downtime the newest tick alone is made up for; it looks at the days before it by itself.
+            "config": {"max_catchup_runs": 1},
+        },
+        # A source that hangs must not keep the other sensors from looking.
+        "sensors": {"use_threads": True, "num_workers": 4},
+        # A sensor skips two thousand times a day.
+        "retention": {"sensor": {"purge_after_days": {"skipped": 2, "failure": 30, "success": 90}}},
     }
 
 

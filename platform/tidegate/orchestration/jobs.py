@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 
 from tidegate.home import Home
 from tidegate.lake.maintenance import maintain
@@ -18,7 +18,11 @@ def build_jobs(
     home: Home, raw: Sequence[dg.AssetsDefinition], transform: dg.AssetsDefinition, serving: dg.AssetsDefinition
 ) -> Jobs:
     """All jobs of a home. `raw` are its sources' assets, in the order of its contracts."""
-    limit = {MAX_RUNTIME_SECONDS_TAG: str(home.settings.run_limit_minutes * 60)}
+    limit = {
+        MAX_RUNTIME_SECONDS_TAG: str(home.settings.run_limit_minutes * 60),
+        # Where an instance retries runs: a rejected delivery or a broken model is not one to retry.
+        RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "false",
+    }
     return [
         dg.define_asset_job(
             DAILY_JOB,
@@ -53,7 +57,7 @@ def _all_of(assets: dg.AssetsDefinition) -> dg.AssetSelection:
 def _maintenance(home: Home, tags: dict[str, str]) -> dg.JobDefinition:
     @dg.op(pool=LAKE_POOL, description="Merges small files and drops snapshots that nobody needs any more.")
     def maintain_lake(context: dg.OpExecutionContext) -> None:
-        with told_to_people(), home.lake() as lake:
+        with told_to_people(context), home.lake() as lake:
             context.log.info(f"Lake maintained: {maintain(lake, home.settings.snapshot_days)}.")
 
     @dg.job(name=MAINTENANCE_JOB, description="The lake's weekly upkeep; content stays as it is.", tags=tags)

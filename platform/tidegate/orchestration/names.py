@@ -16,6 +16,9 @@ REQUEST_TAG = "tidegate/request"
 # "true": deliveries must still be in landing; the archive does not stand in for what was purged.
 FROM_LANDING_TAG = "tidegate/from_landing"
 
+# The machine of a run that no server launched.
+HOST_TAG = "tidegate/host"
+
 FIRST = "first"
 RESTATEMENT = "restatement"
 

@@ -6,7 +6,7 @@ Reading or writing data does not belong here.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -16,7 +16,7 @@ from dagster._core.storage.tags import (
 )
 
 from tidegate.settings import Settings
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Window, windows_of
 
 NO_DAYS = Window(dt.date.min, dt.date.min)
 
@@ -55,3 +55,11 @@ def window_of_tags(tags: Mapping[str, str]) -> Window:
     first = tags.get(ASSET_PARTITION_RANGE_START_TAG, single)
     last = tags.get(ASSET_PARTITION_RANGE_END_TAG, single)
     return Window.of_keys(first, last) if first and last else NO_DAYS
+
+
+def named_by_days(named: Iterable[tuple[str, dt.date]]) -> str:
+    """Names with their days, for a sentence: `eu-west 2024-01-01..2024-01-03; us-east 2024-01-02`."""
+    days: dict[str, list[dt.date]] = {}
+    for name, day in named:
+        days.setdefault(name, []).append(day)
+    return "; ".join(f"{name} {', '.join(map(str, windows_of(of_name)))}" for name, of_name in days.items())

@@ -56,7 +56,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
     def load_source(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context)
         regions = _selected_regions(context, contract)
-        with told_to_people(), home.lake() as lake:
+        with told_to_people(context), home.lake() as lake:
             reports = load_deliveries(
                 lake,
                 contract,

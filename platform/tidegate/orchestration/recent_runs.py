@@ -10,7 +10,6 @@ from typing import Self
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
-from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from tidegate.orchestration.breaker import Pace
@@ -30,6 +29,7 @@ class RunOfDays:
     job: str
     days: Window
     assets: frozenset[dg.AssetKey] | None
+    succeeded: bool
     canceled: bool
     ended_at: dt.datetime | None
 
@@ -40,6 +40,7 @@ class RunOfDays:
             run.job_name,
             window_of_tags(run.tags),
             frozenset(run.asset_selection) if run.asset_selection is not None else None,
+            run.status is DagsterRunStatus.SUCCESS,
             run.status is DagsterRunStatus.CANCELED,
             ended_at,
         )
@@ -80,9 +81,12 @@ class Attempts:
     @cached_property
     def _finished(self) -> Sequence[RunOfDays]:
         records = self._instance.get_run_records(RunsFilter(job_name=self._job), limit=RUNS_LOOKED_AT)
-        return [RunOfDays.of(record.dagster_run, _end_of(record)) for record in records if _end_of(record)]
+        finished = [record for record in records if record.dagster_run.is_finished]
+        return [RunOfDays.of(record.dagster_run, _end_of(record)) for record in finished]
 
-    def in_vain(self, concerns: Callable[[RunOfDays], bool], since: dt.datetime | None, but: str) -> list[RunOfDays]:
+    def in_vain(
+        self, concerns: Callable[[RunOfDays], bool], since: dt.datetime | None, but: str = ""
+    ) -> list[RunOfDays]:
         """Those that `concerns`, newest first, that ended after `since` (UTC, naive) and are not the run `but`."""
         return [
             run
@@ -97,16 +101,12 @@ class Attempts:
         pause = self._pace.pause_after_attempts(len(attempts))
         if attempts[0].canceled:
             pause = self._pace.longest_pause
-        return now >= attempts[0].ended_at + pause
+        return not pause or now >= attempts[0].ended_at + pause
 
 
-def is_of_chosen_assets(run: DagsterRun) -> bool:
-    """Whether the run was launched for assets that somebody chose, as the UI does, and not as one of the jobs."""
-    return is_implicit_asset_job_name(run.job_name)
-
-
-def _end_of(record: RunRecord) -> dt.datetime | None:
-    return dt.datetime.fromtimestamp(record.end_time, dt.UTC) if record.end_time else None
+def _end_of(record: RunRecord) -> dt.datetime:
+    # One that was canceled in the queue never started, and may have no end either.
+    return dt.datetime.fromtimestamp(record.end_time, dt.UTC) if record.end_time else record.update_timestamp
 
 
 def _naive(moment: dt.datetime | None) -> dt.datetime:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
+from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import PipelineRun, newest_run_end, record_pipeline_runs, rows_loaded_by
+from tidegate.orchestration.names import CAUSE_TAG, REASON_TAG
+from tidegate.orchestration.partitions import window_of_tags
+from tidegate.window import ONE_DAY
 
 # Runs end out of order; those that ended a little before the newest known one are looked at again.
 OVERLAP = dt.timedelta(minutes=10)
@@ -38,26 +36,21 @@ def _entry(record: RunRecord, rows_loaded: int | None) -> PipelineRun:
     run = record.dagster_run
     started, finished = _utc(record.start_time), _utc(record.end_time)
     assert started is not None  # noqa: S101 - the caller leaves out runs that never started
-    first, last = _days_of(run)
+    days = window_of_tags(run.tags)
     return PipelineRun(
         run_id=run.run_id,
         # Dagster's own name for a run of chosen assets, as the UI launches them, is an internal one.
         job="assets" if is_implicit_asset_job_name(run.job_name) else run.job_name,
-        partition_from=first,
-        partition_to=last,
+        partition_from=days.start if days.days else None,
+        partition_to=days.end - ONE_DAY if days.days else None,
         status="success" if run.status is DagsterRunStatus.SUCCESS else run.status.value.lower(),
         started_at=started,
         finished_at=finished,
         seconds=(finished - started).total_seconds() if finished else None,
         rows_loaded=rows_loaded,
+        reason=run.tags.get(REASON_TAG),
+        cause=run.tags.get(CAUSE_TAG),
     )
-
-
-def _days_of(run: DagsterRun) -> tuple[dt.date | None, dt.date | None]:
-    single = run.tags.get(PARTITION_NAME_TAG)
-    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, single)
-    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, single)
-    return (dt.date.fromisoformat(first) if first else None, dt.date.fromisoformat(last) if last else None)
 
 
 def _utc(timestamp: float | None) -> dt.datetime | None:

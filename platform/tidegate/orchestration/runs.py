@@ -7,6 +7,7 @@ run published is read from the ledger, never guessed from its exit.
 from __future__ import annotations
 
 import datetime as dt
+import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,12 +19,14 @@ from dagster import DagsterInstance, ExecuteInProcessResult, RunsFilter
 from dagster_shared.error import SerializableErrorInfo
 
 from tidegate.home import Home
+from tidegate.lake.due import due_days
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.ledger import days_published_by
 from tidegate.lake.promote import days_to_restate
 from tidegate.orchestration.definitions import build_definitions
+from tidegate.orchestration.due_days import cause_of
 from tidegate.orchestration.instance import open_instance
-from tidegate.orchestration.names import DAILY_JOB, FROM_LANDING_TAG, REASON_TAG, RESTATEMENT
+from tidegate.orchestration.names import CAUSE_TAG, DAILY_JOB, FROM_LANDING_TAG, HOST_TAG, REASON_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.run_ledger import enter_finished_runs
 from tidegate.window import Window, windows_of
@@ -69,7 +72,7 @@ class Runner:
         """Run the daily job over `window` as one run."""
         result = self._job.execute_in_process(
             instance=self.instance,
-            tags={**partition_tags(window), **(tags or {})},
+            tags={**partition_tags(window), HOST_TAG: socket.gethostname(), **(tags or {})},
             run_config=QUIET,
             raise_on_error=False,
         )
@@ -100,9 +103,11 @@ class Runner:
         """Rebuild and publish the days that deliveries of other days touched since they were built."""
         with self.home.lake() as lake:
             days = days_to_restate(lake.con, self.home.gate_requirements)
+            due = {each.day: each for each in due_days(lake.con, self.home.gate_requirements)}
         for part in windows_of(days):
             for chunk in part.chunks(self.home.settings.chunk_days):
-                yield self.run(chunk, {**(tags or {}), REASON_TAG: RESTATEMENT})
+                cause = cause_of([due[day] for day in chunk.days if day in due])
+                yield self.run(chunk, {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause})
 
     def _newest_backfill(self, window: Window) -> str | None:
         runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_DAYS_TAG: str(window)}), limit=1)

@@ -41,7 +41,7 @@ def build_serving_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
     )
     def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context)
-        with told_to_people(), home.lake() as lake:
+        with told_to_people(context), home.lake() as lake:
             promotion = promote(lake, window, home.gate_requirements, context.run.run_id)
             figures = _figures_by_mart(lake, marts, promotion)
             if promotion.held:
@@ -71,6 +71,23 @@ def _asset_spec(home: Home, mart: Mart, owners: list[str]) -> dg.AssetSpec:
             "dagster/table_name": f"lake.serving.{mart.name}",
         },
         partitions_def=daily_partitions(home.settings),
+        freshness_policy=_published_in_time(home),
+    )
+
+
+def _published_in_time(home: Home) -> dg.FreshnessPolicy | None:
+    """Something is published every day between midnight and the last of the contracts' deadlines.
+
+    Dagster looks at the newest materialization, of whichever day: a restatement counts as one. What exactly is
+    overdue is told by the sensors.
+    """
+    sources = {source for source, _ in home.gate_requirements.deliveries}
+    deadline = max((time for source in sources if (time := home.contracts[source].published_by)), default=None)
+    if deadline is None:
+        return None
+    since_midnight = dt.timedelta(hours=deadline.hour, minutes=deadline.minute)
+    return dg.FreshnessPolicy.cron(
+        f"{deadline.minute} {deadline.hour} * * *", lower_bound_delta=since_midnight or dt.timedelta(days=1)
     )
 
 

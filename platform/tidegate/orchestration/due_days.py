@@ -1,0 +1,188 @@
+"""The sensor that has due days built and published: first the new ones, and then those that must be restated.
+
+Which days are due is told by the ledger. Here is only when their turn comes: not while their own deliveries are being
+loaded, and restatements in batches once the loads under way have ended. At a contract's deadline it also enters the
+waivers by which a day may go on without what did not come.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from tidegate.contract.model import Contract
+from tidegate.errors import LakeBusyError, TidegateError
+from tidegate.home import Home
+from tidegate.intake.waiting import Watch
+from tidegate.lake.connect import Lake
+from tidegate.lake.due import CAUSES_TOLD, DueDay, due_days
+from tidegate.lake.known import incomplete_days
+from tidegate.lake.ledger import utc_now
+from tidegate.lake.waivers import Waiver, grant, standing_waivers
+from tidegate.orchestration.arrivals import deadline_of
+from tidegate.orchestration.breaker import Pace
+from tidegate.orchestration.contacts import health_of
+from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
+from tidegate.orchestration.partitions import partition_tags
+from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
+from tidegate.orchestration.run_keeper import TICK_PATIENCE_SECONDS
+from tidegate.window import Window, windows_of
+
+# A restatement waits for loads under way, so that one run answers to them all, but no longer than this.
+LONGEST_WAIT_FOR_LOADS = dt.timedelta(hours=1)
+
+WHY_WAIVED = "It had not come by its deadline, and its contract says `onMissing: publish_without`."
+
+
+def build_due_sensor(home: Home) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="days_due",
+        job_name=BUILD_JOB,
+        minimum_interval_seconds=home.settings.tick_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Builds and publishes days whose deliveries are all in; restates those that later ones touched.",
+    )
+    def days_due(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        return look_for_due_days(home, context.instance, dt.datetime.now(dt.UTC))
+
+    return days_due
+
+
+def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> dg.SensorResult:
+    """One tick at `now` (UTC): the builds to launch, or why there are none."""
+    under_way = runs_under_way(instance)
+    told = _let_days_go_on(home, instance, under_way, now)
+    attempts = Attempts(instance, BUILD_JOB, Pace.of(home.settings))
+    with home.lake() as lake:
+        due = due_days(lake.con, home.gate_requirements)
+        without = _names_by_day(lake)
+    ready = [day for day in due if _may_be_built(day, home, under_way, attempts, now)]
+    requests = list(_build_requests(ready, without, attempts, home.settings.chunk_days))
+    if requests:
+        return dg.SensorResult(run_requests=requests[: home.settings.chunk_days])
+    waiting = f"{len(due)} due days wait for runs under way or for their next attempt." if due else "No day is due."
+    return dg.SensorResult(skip_reason=" ".join(filter(None, [told, waiting])))
+
+
+def _may_be_built(
+    due: DueDay, home: Home, under_way: Sequence[RunOfDays], attempts: Attempts, now: dt.datetime
+) -> bool:
+    if any(run.builds(due.day) for run in under_way):
+        return False
+    loads = [run for run in under_way if any(map(run.loads_any, home.contracts))]
+    if any(due.day in run.days for run in loads):
+        return False
+    if due.restates and loads and not _waited_long_enough(due, now):
+        return False
+    return attempts.may_go(_in_vain(attempts, due), now)
+
+
+def _waited_long_enough(due: DueDay, now: dt.datetime) -> bool:
+    since = due.caused_at.replace(tzinfo=dt.UTC) if due.caused_at else now
+    return now - since >= LONGEST_WAIT_FOR_LOADS
+
+
+def _in_vain(attempts: Attempts, due: DueDay) -> list[RunOfDays]:
+    """Builds of the day that failed since what it is due for came."""
+    return attempts.in_vain(lambda run: run.builds(due.day) and not run.succeeded, since=due.caused_at)
+
+
+def _build_requests(
+    due: Sequence[DueDay], without: dict[dt.date, list[str]], attempts: Attempts, chunk_days: int
+) -> Iterator[dg.RunRequest]:
+    """New days before restatements, each in rows of consecutive days, cut into chunks."""
+    for restates in (False, True):
+        chosen = {each.day: each for each in due if each.restates is restates}
+        for window in windows_of(list(chosen)):
+            for chunk in window.chunks(chunk_days):
+                days = [chosen[day] for day in chunk.days]
+                yield _build_request(
+                    chunk, days, [name for day in chunk.days for name in without.get(day, ())], attempts
+                )
+
+
+def _build_request(window: Window, due: Sequence[DueDay], without: list[str], attempts: Attempts) -> dg.RunRequest:
+    reason = RESTATEMENT if due[0].restates else FIRST
+    # Dagster answers to a run key once and never again: it names what the run answers to, and the attempt.
+    earlier = [run.run_id for each in due for run in _in_vain(attempts, each)[:1]]
+    state = f"{max(each.entry for each in due)}:{max(each.build for each in due)}"
+    key = ":".join([reason, str(window), state, *sorted(set(earlier))[-1:]])
+    tags = {REASON_TAG: reason, CAUSE_TAG: cause_of(due, without), REQUEST_TAG: key}
+    return dg.RunRequest(run_key=key, tags={**partition_tags(window), **tags})
+
+
+def cause_of(due: Sequence[DueDay], without: Sequence[str] = ()) -> str:
+    """The deliveries that a build answers to, and those that it goes without, for people."""
+    causes = list(dict.fromkeys(cause for each in due for cause in each.causes))
+    more = [f"and {len(causes) - CAUSES_TOLD} more"] if len(causes) > CAUSES_TOLD else []
+    gone = [f"without {', '.join(without[:CAUSES_TOLD])}"] if without else []
+    return "; ".join([*causes[:CAUSES_TOLD], *more, *gone]) or "a run that did not end"
+
+
+def _names_by_day(lake: Lake) -> dict[dt.date, list[str]]:
+    found: dict[dt.date, list[str]] = {}
+    for day, source, region in standing_waivers(lake.con):
+        found.setdefault(day, []).append(f"{source}/{region} {day}")
+    return found
+
+
+# --- waivers
+
+
+def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[RunOfDays], now: dt.datetime) -> str:
+    """Enter the waivers by which days become whole; returns the sentence that tells of them."""
+    contracts = [contract for contract in home.contracts.values() if contract.on_missing == "publish_without"]
+    if not contracts:
+        return ""
+    ended = Window(home.settings.start_date, max(now.date(), home.settings.start_date))
+    with home.lake() as lake:
+        lacking = incomplete_days(lake.con, home.gate_requirements.deliveries)
+    waivers = [
+        Waiver(source, region, day, WHY_WAIVED, utc_now())
+        for day, missing in lacking.items()
+        if day in ended and all(_may_go_without(home, instance, *place, day, under_way, now) for place in missing)
+        for source, region in missing
+    ]
+    if not waivers:
+        return ""
+    try:
+        with Lake.open(dataclasses.replace(home.lake_config, patience=TICK_PATIENCE_SECONDS)) as lake:
+            lake.unit_of_work(lambda con: grant(con, waivers))
+    except LakeBusyError:
+        return "The lake is busy, so days that may go on without a late region wait for the next tick."
+    names = ", ".join(f"{waiver.source}/{waiver.region} {waiver.partition_day}" for waiver in waivers)
+    return f"Past the deadline, and their contracts let the day go on without them: {names}."
+
+
+def _may_go_without(
+    home: Home,
+    instance: DagsterInstance,
+    source: str,
+    region: str,
+    day: dt.date,
+    under_way: Sequence[RunOfDays],
+    now: dt.datetime,
+) -> bool:
+    contract = home.contracts[source]
+    deadline = deadline_of(contract, day)
+    if contract.on_missing != "publish_without" or deadline is None or now < deadline:
+        return False
+    if any(run.loads(source, region, day) for run in under_way):
+        return False
+    return not _will_come_soon(home, instance, contract, region, day)
+
+
+def _will_come_soon(home: Home, instance: DagsterInstance, contract: Contract, region: str, day: dt.date) -> bool:
+    """Whether the delivery stands at its source, or can be had from one that answers."""
+    watch = Watch(home.lake, contract, home.outside, Window.of_day(day))
+    try:
+        if watch.can_tell(region):
+            return watch.is_there(region, day)
+        return not health_of(instance, contract.source, Pace.of(home.settings)).breaker.failures
+    except TidegateError:
+        # Out of reach is as good as not there: it will restate the day when it comes.
+        return False

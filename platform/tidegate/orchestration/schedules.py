@@ -1,0 +1,132 @@
+"""The clock's part: a day is run at its end if all of it is there, and the lake is kept up weekly.
+
+Sensors load and publish what comes, whenever it comes. The daily schedule is for the day whose deliveries are all there
+at its end, and catches up on earlier ones that are unpublished though nothing is missing; never on more than set.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from tidegate.contract.model import Contract
+from tidegate.errors import TidegateError
+from tidegate.home import Home
+from tidegate.intake.waiting import Watch
+from tidegate.lake.due import due_days
+from tidegate.lake.known import known_deliveries
+from tidegate.lake.ledger import published_days
+from tidegate.orchestration.breaker import Pace
+from tidegate.orchestration.contacts import health_of
+from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB
+from tidegate.orchestration.partitions import named_by_days, partition_tags
+from tidegate.orchestration.recent_runs import runs_under_way
+from tidegate.window import ONE_DAY, Window, windows_of
+
+
+def build_schedules(home: Home) -> list[dg.ScheduleDefinition]:
+    """All schedules of a home."""
+
+    @dg.schedule(
+        name="daily",
+        job_name=DAILY_JOB,
+        cron_schedule="0 0 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Runs the day that ended, and unpublished days before it, when all of their deliveries are there.",
+    )
+    def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        return runs_of_ended_days(home, context.instance, context.scheduled_execution_time)
+
+    maintenance = dg.ScheduleDefinition(
+        name="weekly_maintenance",
+        job_name=MAINTENANCE_JOB,
+        # Sunday, when the fewest loads are expected, and well before the week is looked at on Monday.
+        cron_schedule="0 3 * * 0",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Merges the lake's small files and drops what nobody needs any more.",
+    )
+    return [daily, maintenance]
+
+
+def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> list[dg.RunRequest] | dg.SkipReason:
+    """The runs to launch at `now` (UTC), oldest days first, or what is awaited."""
+    look = _Look(home, instance, now)
+    days = look.unpublished_days()
+    awaited = {day: list(look.awaited(day)) for day in days}
+    ready = [day for day in days if not awaited[day] and look.has_something_to_do(day)]
+    if ready:
+        windows = [chunk for window in windows_of(ready) for chunk in window.chunks(home.settings.chunk_days)]
+        return [dg.RunRequest(run_key=f"{now:%Y-%m-%d} {window}", tags=partition_tags(window)) for window in windows]
+    if any(awaited.values()):
+        named = named_by_days((name, day) for day in days for name in awaited[day])
+        return dg.SkipReason(f"Awaited: {named}. Each is loaded, and its day published, once it is there.")
+    return dg.SkipReason("Every ended day is published, held by its checks, or under way.")
+
+
+class _Look:
+    """What stands at the sources and in the ledger for the newest ended days."""
+
+    def __init__(self, home: Home, instance: DagsterInstance, now: dt.datetime) -> None:
+        self._home = home
+        self._now = now
+        self._under_way = runs_under_way(instance)
+        self._required = home.gate_requirements.deliveries
+        self._contracts = [home.contracts[source] for source in sorted({source for source, _ in self._required})]
+        pace = Pace.of(home.settings)
+        self._down = {
+            contract.source
+            for contract in self._contracts
+            if health_of(instance, contract.source, pace).breaker.is_open(now)
+        }
+        ended = Window(home.settings.start_date, max(now.date(), home.settings.start_date))
+        self._days = Window(max(ended.start, ended.end - ONE_DAY * (1 + home.settings.catch_up_days)), ended.end)
+        self._watches = {c.source: Watch(home.lake, c, home.outside, ended) for c in self._contracts}
+        with home.lake() as lake:
+            self._published = set(published_days(lake.con, self._days))
+            self._due = {due.day for due in due_days(lake.con, home.gate_requirements)}
+            self._known = {
+                contract.source: known_deliveries(
+                    lake.con,
+                    contract.source,
+                    [(region.name, day) for region in contract.regions for day in self._days.days],
+                )
+                for contract in self._contracts
+            }
+
+    def unpublished_days(self) -> list[dt.date]:
+        """Those that nobody is at, oldest first."""
+        return [day for day in self._days.days if day not in self._published and not self._is_under_way(day)]
+
+    def awaited(self, day: dt.date) -> Iterator[str]:
+        """What of the day is neither loaded nor there to be loaded."""
+        for contract in self._contracts:
+            for region in contract.regions:
+                if not self._is_in(contract, region.name, day) and not self._is_there(contract, region.name, day):
+                    yield f"{contract.source}/{region.name}"
+
+    def has_something_to_do(self, day: dt.date) -> bool:
+        """Whether anything of the day is still to be loaded, or it is due; else its checks hold it, and still would."""
+        return day in self._due or not all(
+            self._is_in(contract, region.name, day) for contract in self._contracts for region in contract.regions
+        )
+
+    def _is_under_way(self, day: dt.date) -> bool:
+        return any(day in run.days for run in self._under_way)
+
+    def _is_in(self, contract: Contract, region: str, day: dt.date) -> bool:
+        known = self._known[contract.source].get((region, day))
+        return known is not None and known.verdict == "accepted"
+
+    def _is_there(self, contract: Contract, region: str, day: dt.date) -> bool:
+        # What was rejected still would be; a mended delivery is its sensor's to see.
+        if contract.source in self._down or (region, day) in self._known[contract.source]:
+            return False
+        try:
+            return self._watches[contract.source].is_there(region, day)
+        except TidegateError:
+            return False
