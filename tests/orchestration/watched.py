@@ -6,6 +6,7 @@ Loading is real in `test_unattended`; here a load is what it leaves in the ledge
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -146,17 +147,22 @@ class Watched:
         status: DagsterRunStatus = DagsterRunStatus.STARTED,
         regions: Sequence[str] | None = None,
         tags: dict[str, str] | None = None,
+        pid: int | None = None,
     ) -> DagsterRun:
         """A run as Dagster would have it on record."""
         run: DagsterRun = create_run_for_test(
             self.instance,
             job_name=job,
-            status=DagsterRunStatus.STARTED,
             tags={**partition_tags(window), **(tags or {})},
             asset_selection=frozenset(raw_key("orders", region) for region in regions) if regions else None,
         )
+        self.report(run, DagsterEventType.RUN_START, pid)
         self.end(run, status)
         return run
+
+    def report(self, run: DagsterRun, kind: DagsterEventType, pid: int | None = None) -> None:
+        event = DagsterEvent(kind.value, run.job_name, pid=pid or os.getpid())
+        self.instance.report_dagster_event(event, run.run_id)
 
     def end(self, run: DagsterRun, status: DagsterRunStatus) -> None:
         match status:
@@ -165,8 +171,7 @@ class Watched:
             case DagsterRunStatus.CANCELED:
                 self.instance.report_run_canceled(run)
             case DagsterRunStatus.SUCCESS:
-                event = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, run.job_name)
-                self.instance.report_dagster_event(event, run.run_id)
+                self.report(run, DagsterEventType.RUN_SUCCESS)
 
     def fail_to_load(self, day: dt.date = DAY) -> DagsterRun:
         return self.run(load_job("orders"), Window.of_day(day), DagsterRunStatus.FAILURE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -77,10 +77,10 @@ class Landing(Origin, Protocol):
 
 @runtime_checkable
 class Announcing(Origin, Protocol):
-    """An origin that is asked whether a day is ready, and says so."""
+    """An origin that is asked whether days are ready, and says so."""
 
-    def announced(self, day: dt.date) -> str | None:
-        """What it says of the day, the same as long as that does not change; None when the day is not ready.
+    def ready_days(self, days: Iterable[dt.date]) -> dict[dt.date, str]:
+        """Those of `days` that are ready, each with what it says of the day, the same as long as that does not change.
 
         Raises SourceDownError and TidegateError as `capture` does.
         """
@@ -94,7 +94,7 @@ def listing_of(origin: Origin, day: dt.date) -> str | None:
             arrival = origin.arrival(day)
             return arrival.fingerprint if arrival else None
         case Announcing():
-            return origin.announced(day)
+            return origin.ready_days([day]).get(day)
     return None
 
 

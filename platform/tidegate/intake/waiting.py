@@ -99,7 +99,7 @@ class Watch:
                 arrival = origin.arrival(day)
                 return arrival is not None and arrival.complete
             case Announcing():
-                return origin.announced(day) is not None
+                return day in origin.ready_days([day])
         return True
 
     def _look_at_landing(
@@ -132,9 +132,10 @@ class Watch:
 
     def _unlisted(self, region: Region, origin: Origin, days: list[dt.date]) -> Iterator[Waiting]:
         known = self._known((region.name, day) for day in days)
+        ready = origin.ready_days(days) if isinstance(origin, Announcing) else None
         for day in days:
             entry = known.get((region.name, day))
-            listing = origin.announced(day) if isinstance(origin, Announcing) else _asked_again(entry)
+            listing = _asked_again(entry) if ready is None else ready.get(day)
             if listing is not None and (entry is None or entry.listing != listing):
                 yield Waiting(region.name, day, listing, entry)
 

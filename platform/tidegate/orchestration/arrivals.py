@@ -27,6 +27,7 @@ from tidegate.orchestration.contacts import Health, breaker_told, contact, healt
 from tidegate.orchestration.names import REQUEST_TAG, load_job, raw_key
 from tidegate.orchestration.partitions import named_by_days, partition_tags
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
+from tidegate.orchestration.tick_limits import LOOK_SECONDS, within
 from tidegate.window import ONE_DAY, Window, windows_of
 
 
@@ -115,7 +116,8 @@ class _Tick:
         limit = 1 if is_doubtful else self.home.settings.chunk_days
         # A probe is due when the breaker says so, however often the same was asked for.
         may_go = self._is_not_under_way if health.breaker.open_until else self._may_be_asked_for
-        look = self.watch.look(self.cursor.seen, expected, may_go, limit)
+        seen = self.cursor.seen
+        look = within(LOOK_SECONDS, self.source, lambda: self.watch.look(seen, expected, may_go, limit))
         if health.listing_failed:
             events.append(contact(self.source, None, listing=True))
         if look.waiting and not (is_doubtful and self.under_way):

@@ -29,7 +29,7 @@ from tidegate.orchestration.contacts import health_of
 from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
-from tidegate.orchestration.run_keeper import TICK_PATIENCE_SECONDS
+from tidegate.orchestration.tick_limits import LAKE_SECONDS, LOOK_SECONDS, within
 from tidegate.window import Window, windows_of
 
 # A restatement waits for loads under way, so that one run answers to them all, but no longer than this.
@@ -150,7 +150,7 @@ def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[R
     if not waivers:
         return ""
     try:
-        with Lake.open(dataclasses.replace(home.lake_config, patience=TICK_PATIENCE_SECONDS)) as lake:
+        with Lake.open(dataclasses.replace(home.lake_config, patience=LAKE_SECONDS)) as lake:
             lake.unit_of_work(lambda con: grant(con, waivers))
     except LakeBusyError:
         return "The lake is busy, so days that may go on without a late region wait for the next tick."
@@ -181,7 +181,7 @@ def _will_come_soon(home: Home, instance: DagsterInstance, contract: Contract, r
     watch = Watch(home.lake, contract, home.outside, Window.of_day(day))
     try:
         if watch.can_tell(region):
-            return watch.is_there(region, day)
+            return within(LOOK_SECONDS, contract.source, lambda: watch.is_there(region, day))
         return not health_of(instance, contract.source, Pace.of(home.settings)).breaker.failures
     except TidegateError:
         # Out of reach is as good as not there: it will restate the day when it comes.

@@ -22,9 +22,7 @@ from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.names import HOST_TAG
 from tidegate.orchestration.run_ledger import enter_finished_runs
-
-# A tick must end within Dagster's 60 seconds: it does not wait for writers as a run does.
-TICK_PATIENCE_SECONDS = 5.0
+from tidegate.orchestration.tick_limits import LAKE_SECONDS
 
 
 def build_run_keeper(home: Home) -> dg.SensorDefinition:
@@ -53,7 +51,7 @@ def keep_runs(home: Home, instance: DagsterInstance, cursor: str | None) -> dg.S
     if state == (cursor or ""):
         return dg.SensorResult(skip_reason="No run finished since the last look.", cursor=state)
     try:
-        with Lake.open(dataclasses.replace(home.lake_config, patience=TICK_PATIENCE_SECONDS)) as lake:
+        with Lake.open(dataclasses.replace(home.lake_config, patience=LAKE_SECONDS)) as lake:
             enter_finished_runs(instance, lake)
     except LakeBusyError:
         return dg.SensorResult(

@@ -1,0 +1,44 @@
+"""How long a sensor's tick may take: Dagster gives it 60 seconds, and a tick that takes longer tells nothing at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from tidegate.errors import SourceDownError
+
+T = TypeVar("T")
+
+# How long a tick waits for other writers of the lake; a run waits longer.
+LAKE_SECONDS = 5.0
+
+# How long a source may take to tell what it has: 100,000 objects of S3 take about 10 seconds.
+LOOK_SECONDS = 40.0
+
+
+def within(seconds: float, source: str, look: Callable[[], T]) -> T:
+    """What `look` returns or raises. Raises SourceDownError when that takes longer.
+
+    On a thread: a mount that is gone, or a server that answers nothing, cannot be told to give up. Such a thread is
+    left behind; the breaker sees to it that there are few.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(look())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is waited for
+            done.set_exception(error)
+
+    threading.Thread(target=run, name=f"look at {source}", daemon=True).start()
+    try:
+        return done.result(seconds)
+    except TimeoutError as error:
+        if done.done():
+            # The look itself ended in a timeout of its own.
+            raise
+        raise SourceDownError(
+            f"{source} did not tell within {seconds:g} s what it has. Nothing was changed; it is looked at again later."
+        ) from error
