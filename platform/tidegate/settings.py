@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         120.0, gt=0, description="Seconds to wait for another writer of the same partition before giving up."
     )
     snapshot_days: int = Field(30, ge=0, description="Days of lake snapshots that maintenance keeps.")
+    unattended: bool = Field(
+        True, description="Whether sensors and schedules run as soon as the daemon does; the UI can switch each."
+    )
     tick_seconds: int = Field(30, ge=1, description="Seconds between two looks of a sensor.")
     look_back_days: int = Field(
         7,

@@ -182,7 +182,8 @@ def _stop_group(process: subprocess.Popen[bytes]) -> None:
 def _environment(home: Path) -> dict[str, str]:
     """This process's environment without settings of its own, which would lead to another home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "DAGSTER_"))}
-    return {**kept, "TIDEGATE_HOME": str(home)}
+    # What a person launches is what is tested; nothing else shall run beside it.
+    return {**kept, "TIDEGATE_HOME": str(home), "TIDEGATE_UNATTENDED": "false"}
 
 
 def _free_port() -> int:

@@ -27,7 +27,7 @@ from tidegate.orchestration.contacts import Health, breaker_told, contact, healt
 from tidegate.orchestration.names import REQUEST_TAG, load_job, raw_key
 from tidegate.orchestration.partitions import named_by_days, partition_tags
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
-from tidegate.orchestration.tick_limits import LOOK_SECONDS, within
+from tidegate.orchestration.ticks import LOOK_SECONDS, sensor_status, within
 from tidegate.window import ONE_DAY, Window, windows_of
 
 
@@ -66,7 +66,7 @@ def build_arrival_sensor(home: Home, contract: Contract) -> dg.SensorDefinition:
         name=f"{contract.source}_arrivals",
         job_name=load_job(contract.source),
         minimum_interval_seconds=home.settings.tick_seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(home.settings),
         description=f"Loads deliveries of {contract.source} as they come, and tells which are overdue.",
     )
     def arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:

@@ -29,7 +29,7 @@ from tidegate.orchestration.contacts import health_of
 from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
-from tidegate.orchestration.tick_limits import LAKE_SECONDS, LOOK_SECONDS, within
+from tidegate.orchestration.ticks import LAKE_SECONDS, LOOK_SECONDS, sensor_status, within
 from tidegate.window import Window, windows_of
 
 # A restatement waits for loads under way, so that one run answers to them all, but no longer than this.
@@ -43,7 +43,7 @@ def build_due_sensor(home: Home) -> dg.SensorDefinition:
         name="days_due",
         job_name=BUILD_JOB,
         minimum_interval_seconds=home.settings.tick_seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(home.settings),
         description="Builds and publishes days whose deliveries are all in; restates those that later ones touched.",
     )
     def days_due(context: dg.SensorEvaluationContext) -> dg.SensorResult:

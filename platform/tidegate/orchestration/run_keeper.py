@@ -22,14 +22,14 @@ from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.names import HOST_TAG
 from tidegate.orchestration.run_ledger import enter_finished_runs
-from tidegate.orchestration.tick_limits import LAKE_SECONDS
+from tidegate.orchestration.ticks import LAKE_SECONDS, sensor_status
 
 
 def build_run_keeper(home: Home) -> dg.SensorDefinition:
     @dg.sensor(
         name="run_keeper",
         minimum_interval_seconds=home.settings.tick_seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        default_status=sensor_status(home.settings),
         description="Enters finished runs in ops.pipeline_runs, and ends runs whose process died.",
     )
     def run_keeper(context: dg.SensorEvaluationContext) -> dg.SensorResult:

@@ -24,6 +24,7 @@ from tidegate.orchestration.contacts import health_of
 from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB
 from tidegate.orchestration.partitions import named_by_days, partition_tags
 from tidegate.orchestration.recent_runs import runs_under_way
+from tidegate.orchestration.ticks import schedule_status
 from tidegate.window import ONE_DAY, Window, windows_of
 
 
@@ -35,7 +36,7 @@ def build_schedules(home: Home) -> list[dg.ScheduleDefinition]:
         job_name=DAILY_JOB,
         cron_schedule="0 0 * * *",
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+        default_status=schedule_status(home.settings),
         description="Runs the day that ended, and unpublished days before it, when all of their deliveries are there.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
@@ -47,7 +48,7 @@ def build_schedules(home: Home) -> list[dg.ScheduleDefinition]:
         # Sunday, when the fewest loads are expected, and well before the week is looked at on Monday.
         cron_schedule="0 3 * * 0",
         execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+        default_status=schedule_status(home.settings),
         description="Merges the lake's small files and drops what nobody needs any more.",
     )
     return [daily, maintenance]

@@ -1,4 +1,7 @@
-"""How long a sensor's tick may take: Dagster gives it 60 seconds, and a tick that takes longer tells nothing at all."""
+"""Whether sensors and schedules tick, and how long a tick may take.
+
+Dagster gives a sensor 60 seconds; a tick that takes longer tells nothing at all.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+import dagster as dg
+
 from tidegate.errors import SourceDownError
+from tidegate.settings import Settings
 
 T = TypeVar("T")
 
@@ -16,6 +22,15 @@ LAKE_SECONDS = 5.0
 
 # How long a source may take to tell what it has: 100,000 objects of S3 take about 10 seconds.
 LOOK_SECONDS = 40.0
+
+
+def sensor_status(settings: Settings) -> dg.DefaultSensorStatus:
+    """Unless somebody switches them in the UI, sensors run, and so do schedules, where the home is unattended."""
+    return dg.DefaultSensorStatus.RUNNING if settings.unattended else dg.DefaultSensorStatus.STOPPED
+
+
+def schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
+    return dg.DefaultScheduleStatus.RUNNING if settings.unattended else dg.DefaultScheduleStatus.STOPPED
 
 
 def within(seconds: float, source: str, look: Callable[[], T]) -> T:
