@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(Path(".tidegate"), description="Where all state lives, Dagster's included.")
-    landing: str = Field("", description="Folder or URL that deliveries arrive in. Default: `landing` in the home.")
-    archive: str = Field("", description="Folder or URL of the archive. Default: `archive` in the home.")
+    landing: str = Field("", description="Folder or `s3://` URL that deliveries arrive in. Default: in the home.")
+    archive: str = Field("", description="Folder or `s3://` URL of the archive. Default: in the home.")
     contracts: Path = Field(CHECKOUT / "contracts", description="Folder of the sources' ODCS contracts.")
     dbt_project: Path = Field(CHECKOUT / "dbt_project", description="Folder of the dbt project.")
     start_date: dt.date = Field(dt.date(2024, 1, 1), description="First daily partition.")

@@ -88,10 +88,11 @@ def test_only_the_needed_extensions_are_loaded() -> None:
 
 def test_config_comes_from_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
     config = LakeConfig.of(load_settings(home=tmp_path, threads=3, lake_patience=7))
     assert config == LakeConfig(
         f"sqlite:{tmp_path}/lake/catalog.sqlite", f"{tmp_path}/lake/data", 3, "2500MB",
-        tmp_path / "scratch" / "spill", 7.0, "http://127.0.0.1:9000",
+        tmp_path / "scratch" / "spill", 7.0, "http://127.0.0.1:9000", True, "eu-north-1",
     )  # fmt: skip
 
 

@@ -52,6 +52,10 @@ CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+# Where credentials are looked for that the environment does not hold, in this order.
+CREDENTIAL_CHAIN = "config;web_identity;sso;process;instance"
+
+
 @dataclass(frozen=True)
 class LakeConfig:
     """Where the lake is and what a connection to it may use.
@@ -67,6 +71,9 @@ class LakeConfig:
     spill: Path
     patience: float
     s3_endpoint: str = ""
+    # Whether S3's credentials are looked for in a profile or role; those of the environment need no looking for.
+    s3_looks_for_credentials: bool = False
+    s3_region: str = ""
 
     def __post_init__(self) -> None:
         if not self.catalog.startswith(("sqlite:", "postgres:")):
@@ -90,6 +97,8 @@ class LakeConfig:
             patience=settings.lake_patience,
             # Not a setting of Tidegate's but every AWS tool's, like the credentials, which httpfs reads itself.
             s3_endpoint=os.environ.get("AWS_ENDPOINT_URL", ""),
+            s3_looks_for_credentials="AWS_ACCESS_KEY_ID" not in os.environ,
+            s3_region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", ""),
         )
 
     def sized_for(self, rows: int) -> Self:
@@ -112,7 +121,9 @@ class LakeConfig:
     def extensions(self) -> tuple[str, ...]:
         """DuckDB extensions that this lake needs, in the order to load them."""
         catalog = "sqlite_scanner" if self.catalog_file else "postgres_scanner"
-        return ("ducklake", catalog, *(("httpfs",) if self.data.startswith("s3://") else ()))
+        if not self.data.startswith("s3://"):
+            return ("ducklake", catalog)
+        return ("ducklake", catalog, "httpfs", *(("aws",) if self.s3_looks_for_credentials else ()))
 
 
 def attach_statements(config: LakeConfig, read_only: bool = False) -> list[str]:
@@ -133,15 +144,26 @@ def _attach_statement(config: LakeConfig, read_only: bool) -> str:
 
 
 def _s3_statements(config: LakeConfig) -> list[str]:
-    if not config.s3_endpoint or "httpfs" not in config.extensions:
-        return []
-    # Global: maintenance and dbt work on further connections of the same DuckDB.
+    if "aws" in config.extensions:
+        options = ", ".join(f"{name} {literal(value)}" for name, value in _s3_options(config).items())
+        # DuckDB looks for them itself, and again before a role's credentials expire.
+        return [f"create or replace temporary secret tidegate_s3 (type s3, provider credential_chain, {options})"]
+    if "httpfs" in config.extensions and config.s3_endpoint:
+        # Global: maintenance and dbt work on further connections of the same DuckDB.
+        return [f"set global s3_{name} = {literal(value)}" for name, value in _s3_endpoint(config).items()]
+    return []
+
+
+def _s3_options(config: LakeConfig) -> dict[str, str | bool]:
+    region = {"region": config.s3_region} if config.s3_region else {}
+    return {"chain": CREDENTIAL_CHAIN, "refresh": "auto", **region, **_s3_endpoint(config)}
+
+
+def _s3_endpoint(config: LakeConfig) -> dict[str, str | bool]:
+    if not config.s3_endpoint:
+        return {}
     scheme, _, host = config.s3_endpoint.rstrip("/").rpartition("://")
-    return [
-        f"set global s3_endpoint = {literal(host)}",
-        f"set global s3_use_ssl = {literal(scheme != 'http')}",
-        "set global s3_url_style = 'path'",
-    ]
+    return {"endpoint": host, "use_ssl": scheme != "http", "url_style": "path"}
 
 
 class Lake:
