@@ -61,32 +61,32 @@ def test_pages_are_archived_as_they_came_and_loaded(open_shop: OpenShop) -> None
     assert crm.paths == ["/customers?as_of=2024-01-05&page=1", "/customers?as_of=2024-01-05&page=2"]
     assert sorted(archived_objects(shop)) == sorted(json.dumps(each.body).encode() for each in pages)
     assert shop.raw("customer_id, email, _region, _delivered_on, _file") == [
-        ("C1", None, "crm", DAY, "page-00001.json"),
-        ("C2", "a@b.c", "crm", DAY, "page-00001.json"),
-        ("C3", None, "crm", DAY, "page-00002.json"),
+        ("C1", None, "crm", DAY, "customers.jsonl"),
+        ("C2", "a@b.c", "crm", DAY, "customers.jsonl"),
+        ("C3", None, "crm", DAY, "customers.jsonl"),
     ]
 
 
-def test_hostile_records_are_quarantined_with_page_and_place_and_none_is_lost(open_shop: OpenShop) -> None:
+def test_hostile_records_are_quarantined_with_their_number_and_none_is_lost(open_shop: OpenShop) -> None:
     hostile = (
         b'[{"customer_id": "C1", "registered_on": "2024-01-01"}, null, {"customer_id": "C2", "registered_on": 1.10},'
         b'{"customer_id": "C3\xff", "registered_on": "2024-01-01"}, "text",'
         b'{"customer_id": "C4", "registered_on": "2024-01-01", "email": "a\nb"},'
         b'{"customer_id": "C5",\n "registered_on": "2024-01-01", "unknown": [{}]}]'
     )
-    body = b'{"page": 1, "pages": 1, "total": 7, "customers": ' + hostile + b"}"
+    body = b'{"page": 2, "pages": 2, "total": 8, "customers": ' + hostile + b"}"
     contract = CUSTOMERS + "customProperties:\n  - {property: maxQuarantinedPercent, value: 90}\n"
-    with api(Answer(body)) as crm:
+    with api(page(1, 2, 8, customer(0)), Answer(body)) as crm:
         shop = open_shop(crm.url, contract)
         report = load(shop)
 
-    assert report.rows_read == 7 == report.rows_loaded + report.rows_quarantined
-    assert shop.raw("customer_id") == ["C1", "C5"]
+    assert report.rows_read == 8 == report.rows_loaded + report.rows_quarantined
+    assert shop.raw("customer_id") == ["C0", "C1", "C5"]
     assert shop.quarantined("_line, reasons, raw", "reasons = ['unparsable_line']") == [
-        (2, ["unparsable_line"], "null"),
-        (4, ["unparsable_line"], '{"customer_id": "C3\\xff", "registered_on": "2024-01-01"}'),
-        (5, ["unparsable_line"], '"text"'),
-        (6, ["unparsable_line"], '{"customer_id": "C4", "registered_on": "2024-01-01", "email": "a\tb"}'),
+        (3, ["unparsable_line"], "null"),
+        (5, ["unparsable_line"], '{"customer_id": "C3\\xff", "registered_on": "2024-01-01"}'),
+        (6, ["unparsable_line"], '"text"'),
+        (7, ["unparsable_line"], '{"customer_id": "C4", "registered_on": "2024-01-01", "email": "a\tb"}'),
     ]
     assert shop.quarantined("raw->>'registered_on'", "reasons = ['invalid_registered_on']") == ["1.10"]
     assert report.drift.added == ("unknown",)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tidegate.contract.model import Contract, HttpServer, Region, StandIn
+from tidegate.contract.model import Contract, FileFormat, HttpServer, Region, StandIn
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
-from tidegate.intake.archive import Captured, CapturedFile
-from tidegate.intake.http_pages import PageError, write_lines
+from tidegate.intake.archive import Captured
+from tidegate.intake.http_pages import PageError, read_page
 from tidegate.intake.origin import Landing, Origin, Outside, archive_of, listing_of, origin_of
 from tidegate.intake.relations import DataFile
 from tidegate.lake.connect import Lake
@@ -54,7 +54,10 @@ class DataFiles:
     """The files to read. `unreadable` says by delivery and name which of them hold nothing that could be, and why."""
 
     files: list[DataFile] = field(default_factory=list)
-    unreadable: dict[int, dict[str, str]] = field(default_factory=dict)
+    unreadable: defaultdict[int, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+
+    def add(self, delivery: int, day: dt.date, name: str, path: Path, declared: FileFormat | None) -> None:
+        self.files.append(DataFile(len(self.files), delivery, day, name, path, declared))
 
 
 class Finding:
@@ -185,24 +188,29 @@ class Finding:
         """The files of all deliveries, made ready for reading in the folder `scratch`."""
         found = DataFiles()
         for delivery, captured in enumerate(self.captured):
+            region = self.contract.region(captured.region)
+            if isinstance(region.server, HttpServer):
+                self._add_pages(found, delivery, captured, region.server)
+                continue
             for file in captured.files:
                 if not file.refused:
-                    self._add_data_file(found, delivery, captured, file)
+                    archived = self.archive.local(file, self.scratch)
+                    found.add(delivery, captured.day, file.shown_name, archived, region.format)
         return found
 
-    def _add_data_file(self, found: DataFiles, delivery: int, captured: Captured, file: CapturedFile) -> None:
-        region = self.contract.region(captured.region)
-        number = len(found.files)
-        archived = self.archive.local(file, self.scratch)
-        if isinstance(region.server, HttpServer):
-            page, archived = archived, self.scratch / f"lines-{number}"
-            try:
-                write_lines(page, region.server.records, archived)
-            except PageError as error:
-                # It was captured under an earlier contract: a page is checked before it is kept.
-                found.unreadable.setdefault(delivery, {})[file.shown_name] = str(error)
-                return
-        found.files.append(DataFile(number, delivery, captured.day, file.shown_name, archived, region.format))
+    def _add_pages(self, found: DataFiles, delivery: int, captured: Captured, server: HttpServer) -> None:
+        """All pages of a delivery as one file: thousands of small ones take DuckDB's memory and minutes."""
+        lines = self.scratch / f"lines-{delivery}"
+        with lines.open("wb") as stream:
+            for file in captured.files:
+                end = stream.tell()
+                try:
+                    read_page(self.archive.local(file, self.scratch).read_bytes(), server.records, stream)
+                except PageError as error:
+                    # It was captured under an earlier contract: a page is checked before it is kept.
+                    found.unreadable[delivery][file.shown_name] = str(error)
+                    stream.truncate(stream.seek(end))
+        found.add(delivery, captured.day, f"{server.records}.jsonl", lines, "json")
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import json
 import re
 from dataclasses import dataclass
 from io import BufferedIOBase
-from pathlib import Path
 
 from tidegate.errors import TidegateError
 from tidegate.intake.csv_text import BOM
@@ -46,12 +45,6 @@ class Page:
 def read_page(body: bytes, records_key: str, lines: BufferedIOBase | None = None) -> Page:
     """Look a page through; its records go to `lines`, one a line, in their own bytes. Raises PageError."""
     return _Reading(body, records_key, lines).page()
-
-
-def write_lines(page: Path, records_key: str, lines: Path) -> None:
-    """Write the records of an archived page, one a line. Raises PageError."""
-    with lines.open("wb") as stream:
-        read_page(page.read_bytes(), records_key, stream)
 
 
 class _Reading:

@@ -184,7 +184,7 @@ def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
                 rows_read=read.rows[delivery],
             ),
             _drift(contract, read.headers[delivery]),
-            _unreadable(captured, delivery, read) | data.unreadable.get(delivery, {}),
+            _unreadable(captured, delivery, read) | data.unreadable[delivery],
         )
         for delivery, captured in enumerate(finding.captured)
     ]
