@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,7 +90,7 @@ class Api:
     """Gives its answers one after the other, then the last one for ever. `asked` holds paths and headers."""
 
     url: str
-    answers: list[Answer]
+    answers: Sequence[Answer]
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property
