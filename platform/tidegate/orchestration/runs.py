@@ -26,7 +26,15 @@ from tidegate.lake.promote import days_to_restate
 from tidegate.orchestration.definitions import build_definitions
 from tidegate.orchestration.due_days import cause_of
 from tidegate.orchestration.instance import open_instance
-from tidegate.orchestration.names import CAUSE_TAG, DAILY_JOB, FROM_LANDING_TAG, HOST_TAG, REASON_TAG, RESTATEMENT
+from tidegate.orchestration.names import (
+    BUILD_JOB,
+    CAUSE_TAG,
+    DAILY_JOB,
+    FROM_LANDING_TAG,
+    HOST_TAG,
+    REASON_TAG,
+    RESTATEMENT,
+)
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.run_ledger import enter_finished_runs
 from tidegate.window import Window, windows_of
@@ -65,12 +73,12 @@ class Runner:
         return cls(home, open_instance(home.settings))
 
     @cached_property
-    def _job(self) -> dg.JobDefinition:
-        return build_definitions(home=self.home).resolve_job_def(DAILY_JOB)
+    def _definitions(self) -> dg.Definitions:
+        return build_definitions(home=self.home)
 
-    def run(self, window: Window, tags: Mapping[str, str] | None = None) -> RunOutcome:
-        """Run the daily job over `window` as one run."""
-        result = self._job.execute_in_process(
+    def run(self, window: Window, tags: Mapping[str, str] | None = None, job: str = DAILY_JOB) -> RunOutcome:
+        """Run the daily job, or another one of days, over `window` as one run."""
+        result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
             tags={**partition_tags(window), HOST_TAG: socket.gethostname(), **(tags or {})},
             run_config=QUIET,
@@ -107,7 +115,8 @@ class Runner:
         for part in windows_of(days):
             for chunk in part.chunks(self.home.settings.chunk_days):
                 cause = cause_of([due[day] for day in chunk.days if day in due])
-                yield self.run(chunk, {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause})
+                restating = {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}
+                yield self.run(chunk, restating, BUILD_JOB)
 
     def _newest_backfill(self, window: Window) -> str | None:
         runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_DAYS_TAG: str(window)}), limit=1)
