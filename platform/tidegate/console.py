@@ -141,6 +141,11 @@ def print_status(status: Status) -> None:
     if status.held:
         held = ((day, "\n".join(why)) for day, why in sorted(status.held.items()))
         out.print(_table(("day", "held because"), held, "Held days"))
+    if status.stand_ins:
+        stale = ((day, f"{source}/{region}", own) for source, region, day, own in status.stand_ins)
+        out.print(
+            _table(("day", "without its own", "stands on that of"), stale, "Days that stand on an older delivery")
+        )
     if status.stale_days:
         days = ", ".join(map(str, status.stale_days))
         say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
@@ -181,10 +186,7 @@ def print_slices(report: SliceReport, landing: str) -> None:
 def print_crm(crm: Crm) -> None:
     first_day = crm.snapshots.shop.first_day
     say(f"The demo shop's CRM answers at {crm.url}/customers?as_of={first_day}. Ctrl-C ends it.")
-    say(
-        f"Load from it with: CRM_URL={crm.url} TIDEGATE_CONTRACTS=examples/unattended/contracts "
-        f"tidegate run --partition {first_day}"
-    )
+    say(f"Load from it with: export CRM_URL={crm.url} TIDEGATE_CONTRACTS=examples/unattended/contracts")
     say(f"Break it with: curl -X PUT {crm.control_url}/fault/KIND, where KIND is one of {', '.join(Fault)}")
     say(f"Mend it with: curl -X DELETE {crm.control_url}/fault")
 

@@ -26,7 +26,10 @@ RECENT_RUNS = 5
 
 @dataclass(frozen=True)
 class Status:
-    """One look at the home. `held` are days that were delivered and are not published in their newest state."""
+    """One look at the home. `held` are days that were delivered and are not published in their newest state.
+
+    `stand_ins`: source, region, day, and the day whose delivery stands in for its own.
+    """
 
     published_days: int
     newest_published_day: dt.date | None
@@ -34,6 +37,7 @@ class Status:
     quarantined: Sequence[tuple[str, str, int]]
     held: Mapping[dt.date, Sequence[str]]
     stale_days: Sequence[dt.date]
+    stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
     recent_runs: Sequence[tuple[Any, ...]]
 
 
@@ -48,6 +52,7 @@ def read_status(home: Home) -> Status:
             quarantined=_quarantined(lake),
             held=_held_days(con, home),
             stale_days=days_to_restate(con, home.gate_requirements),
+            stand_ins=ledger.stand_ins(con),
             recent_runs=_recent_runs(con),
         )
 

@@ -211,6 +211,17 @@ def good_deliveries(con: DuckDBPyConnection, source: str, before: dt.date) -> di
     return {(region, day): archive for region, day, archive in rows}
 
 
+def stand_ins(con: DuckDBPyConnection) -> list[tuple[str, str, dt.date, dt.date]]:
+    """Source, region, day and the day whose delivery stands in, where the rows that stand are no genuine delivery's."""
+    # In a struct: max_by passes over what is null.
+    newest = "max_by(struct_pack(day := stands_in_for), rowid).day"
+    return con.execute(
+        f"select source, region, partition_day, {newest} as stands_in_for from ops.deliveries "
+        "where verdict = 'accepted' group by source, region, partition_day "
+        "having stands_in_for is not null order by all"
+    ).fetchall()
+
+
 def rejected_deliveries(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryRecord]:
     """The deliveries whose newest verdict is rejected."""
     newest = _read(con, DeliveryRecord, "deliveries", _in_window(window), newest_of="source, region, partition_day")

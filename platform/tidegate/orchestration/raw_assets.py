@@ -222,6 +222,8 @@ def _figures(report: DeliveryReport) -> dict[str, Any]:
         "quarantined_percent": round(share, 2),
         "quarantined_by_reason": dg.MetadataValue.json(dict(report.reasons)),
         "fingerprint": report.fingerprint or "",
+        # Of a source that was down: the day whose delivery this is.
+        **({"stands_in_for": report.stands_in_for.isoformat()} if report.stands_in_for else {}),
     }
     if report.rejection:
         # The rows of an earlier delivery may still be there, so nothing is said of their number.

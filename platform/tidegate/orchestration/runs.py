@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
@@ -134,13 +134,19 @@ class Runner:
             unpublished = [day for day in window.days if day not in published]
             closed = closed_gates(lake.con, window, self.home.gate_requirements) if unpublished else {}
         told, crashes = _failures(result)
-        held = {day: (*crashes, *(closed.get(day) or told)) for day in unpublished}
+        reasons = {day: (*_missing(day, told), *why) for day, why in closed.items() if why}
+        held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
         return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates)
 
 
 def _insisting(from_landing: bool) -> dict[str, str]:
     return {FROM_LANDING_TAG: "true"} if from_landing else {}
+
+
+def _missing(day: dt.date, told: Sequence[str]) -> list[str]:
+    """Why deliveries of the day were not to be had. The gate only knows that they are not there."""
+    return [line for text in told for line in text.splitlines() if f" {day} is missing: " in line]
 
 
 def _failures(result: ExecuteInProcessResult) -> tuple[list[str], list[str]]:
