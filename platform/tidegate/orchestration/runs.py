@@ -134,7 +134,7 @@ class Runner:
             unpublished = [day for day in window.days if day not in published]
             closed = closed_gates(lake.con, window, self.home.gate_requirements) if unpublished else {}
         told, crashes = _failures(result)
-        reasons = {day: (*_missing(day, told), *why) for day, why in closed.items() if why}
+        reasons = {day: _with_causes(day, why, told) for day, why in closed.items() if why}
         held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
         return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates)
@@ -144,9 +144,11 @@ def _insisting(from_landing: bool) -> dict[str, str]:
     return {FROM_LANDING_TAG: "true"} if from_landing else {}
 
 
-def _missing(day: dt.date, told: Sequence[str]) -> list[str]:
-    """Why deliveries of the day were not to be had. The gate only knows that they are not there."""
-    return [line for text in told for line in text.splitlines() if f" {day} is missing: " in line]
+def _with_causes(day: dt.date, closed: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
+    """Why the gate is closed; of deliveries that are not there, in place of that, why they were not to be had."""
+    missing = [line for text in told for line in text.splitlines() if f" {day} is missing: " in line]
+    explained = tuple(f"{line.partition(' ')[0]} {day}: no delivery " for line in missing)
+    return (*missing, *(why for why in closed if not why.startswith(explained)))
 
 
 def _failures(result: ExecuteInProcessResult) -> tuple[list[str], list[str]]:
