@@ -5,6 +5,10 @@ from __future__ import annotations
 import email.utils
 import gzip
 import json
+import socket
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -163,6 +167,50 @@ def test_a_pause_that_does_not_fit_into_the_time_limit_is_not_made(home: Home, r
         failure = home.failure(crm.url, seconds=8)
     assert "was asked for once, and more does not fit into its 8 s. The last time it answered 429" in failure
     assert len(crm.asked) == 1
+
+
+def test_pauses_double_with_jitter_and_a_longer_one_is_made_when_asked_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(http_client, "FIRST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr("tenacity.nap.time.sleep", pauses.append)
+    asks_for_more = Answer({}, status=503, headers={"Retry-After": "40"})
+    with api(*[Answer({}, status=500)] * 3, asks_for_more, Answer({}, status=500), ONE) as crm:
+        home.capture(crm.url, seconds=600)
+
+    for pause, smallest in zip(pauses, [1, 2, 4, 40, 16], strict=True):
+        assert smallest <= pause <= smallest + 1
+    assert len({pause % 1 for pause in pauses}) == len(pauses)
+
+
+def test_a_server_that_drips_its_headers_meets_the_time_limit(home: Home) -> None:
+    """The read timeout begins anew with every byte: only the time limit ends this."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not over.wait(0.02):
+                    connection.sendall(b".")
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        started = time.monotonic()
+        failure = home.failure(f"http://127.0.0.1:{server.getsockname()[1]}", seconds=1)
+        took = time.monotonic() - started
+        over.set()
+        dripping.join()
+    assert "it was not done within 1 s." in failure
+    assert took < 10
+
+
+def test_what_is_wrong_with_a_connection_is_told(home: Home) -> None:
+    with api(ONE) as crm:
+        failure = home.failure(crm.url.replace("http:", "https:"))
+    assert "it could not be reached (TLS failed: wrong version number)." in failure
 
 
 def test_a_page_is_bounded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
