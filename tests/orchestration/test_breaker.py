@@ -72,6 +72,10 @@ def test_runs_that_were_under_way_when_it_opened_do_not_lengthen_the_pause() -> 
     assert after(down(1), down(2), down(3), down(4), down(5)).open_until == at(8)
 
 
+def test_a_probe_by_a_clock_that_is_slow_is_still_a_probe() -> None:
+    assert after(down(1), down(2), down(3), down(7.5)).open_until == at(17.5)
+
+
 @pytest.mark.parametrize("outcome", ["up", "closed"])
 def test_an_answer_or_a_person_closes_it_and_all_begins_anew(outcome: str) -> None:
     mended = Contact(at(8), "up" if outcome == "up" else "closed")

@@ -200,12 +200,16 @@ def attempts_in_vain(attempts: Attempts, source: str, waiting: Waiting) -> list[
 def load_requests(
     contract: Contract, waiting: Mapping[dt.date, Sequence[Waiting]], attempts: Attempts, chunk_days: int
 ) -> Iterator[dg.RunRequest]:
-    """A run for every row of consecutive days of which the same regions wait, cut into chunks."""
+    """A run for every row of consecutive days of which the same regions wait, cut into chunks, oldest first."""
     regions = {day: frozenset(each.region for each in found) for day, found in waiting.items()}
-    for chosen in sorted(set(regions.values()), key=sorted):
-        for window in windows_of([day for day in regions if regions[day] == chosen]):
-            for chunk in window.chunks(chunk_days):
-                yield _load_request(contract, chunk, chosen, waiting, attempts)
+    chunks = [
+        (chunk, chosen)
+        for chosen in set(regions.values())
+        for window in windows_of([day for day in regions if regions[day] == chosen])
+        for chunk in window.chunks(chunk_days)
+    ]
+    for chunk, chosen in sorted(chunks, key=lambda each: each[0]):
+        yield _load_request(contract, chunk, chosen, waiting, attempts)
 
 
 def _load_request(

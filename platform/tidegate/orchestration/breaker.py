@@ -73,11 +73,19 @@ class Breaker:
         if contact.outcome != "down":
             return Breaker()
         failures = self.failures + 1
-        if failures < pace.failures or self.is_open(contact.at):
-            # Runs under way when it opened tell nothing new by failing too.
+        if failures < pace.failures or self._was_under_way(contact, pace):
             return Breaker(failures, self.openings, self.open_until, contact.error)
         openings = self.openings + 1
         return Breaker(failures, openings, contact.at + pace.pause_after(openings), contact.error)
+
+    def _was_under_way(self, contact: Contact, pace: Pace) -> bool:
+        """Whether it is of a run that was under way when the breaker opened, which tells nothing new by failing too.
+
+        A probe ends about when the pause does, or after it; half a pause leaves room for clocks that disagree.
+        """
+        if self.open_until is None:
+            return False
+        return contact.at < self.open_until - pace.pause_after(self.openings) / 2
 
     def sentence(self, source: str, now: dt.datetime) -> str:
         """The state for the person on call."""

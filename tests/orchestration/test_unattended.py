@@ -1,0 +1,142 @@
+"""Left to its sensors, a home publishes what comes, restates what is corrected, and outlives a source that is down.
+
+Everything is real but the daemon: folders, lake, dbt, an API over HTTP, Dagster's runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance
+from tests.e2e.e2e_home import CONTRACTS, NewHome
+from tests.e2e.e2e_landing import Line, sound_lines
+from tests.orchestration.machine import Machine
+from tests.orchestration.watched import days_ago
+
+from tidegate.demo.crm import Crm, Snapshots
+from tidegate.demo.crm_faults import Fault
+from tidegate.demo.trade import Shop
+from tidegate.orchestration.breaker import Pace
+from tidegate.orchestration.contacts import health_of
+
+FIRST, SECOND, THIRD = days_ago(3), days_ago(2), days_ago(1)
+
+CUSTOMERS_SERVER = "  - {server: crm, type: local"
+CRM_SERVER = """  - server: crm
+    type: api
+    location: "{base}/customers?as_of={day}"
+    customProperties:
+      - {property: baseUrlVariable, value: CRM_URL}
+      - {property: records, value: customers}
+      - {property: timeLimitSeconds, value: 2}
+"""
+
+
+@pytest.fixture
+def machine(new_home: NewHome, instance: DagsterInstance) -> Machine:
+    return Machine(new_home(start_date=FIRST, look_back_days=3), instance)
+
+
+def published(machine: Machine) -> dict[dt.date, object]:
+    rows = machine.temporary.query("select order_date, total_orders from serving.daily_sales")
+    return {day: orders for day, orders in rows if isinstance(day, dt.date)}
+
+
+def test_three_days_publish_by_themselves_in_exactly_the_runs_that_are_needed(machine: Machine) -> None:
+    landing = machine.temporary.landing
+    landing.day(FIRST)
+    landing.customers(SECOND)
+    landing.orders(SECOND, "north", sound_lines(SECOND, "north"))
+    assert machine.settle() == [
+        ("load_customers", f"{FIRST}..{SECOND}"),
+        ("load_orders", str(FIRST)),
+        ("load_orders", str(SECOND)),
+        ("daily_build", str(FIRST), "first"),
+    ]
+    assert list(published(machine)) == [FIRST]
+
+    # The region that was late, and a third day with a line of the first.
+    landing.orders(SECOND, "south", sound_lines(SECOND, "south"))
+    landing.day(THIRD)
+    landing.orders(THIRD, "north", [*sound_lines(THIRD, "north"), Line("late", FIRST)])
+    assert sorted(machine.settle()) == [
+        ("daily_build", str(FIRST), "restatement"),
+        ("daily_build", f"{SECOND}..{THIRD}", "first"),
+        ("load_customers", str(THIRD)),
+        ("load_orders", str(SECOND)),
+        ("load_orders", str(THIRD)),
+    ]
+    assert published(machine) == {FIRST: 5, SECOND: 4, THIRD: 4}
+
+    # The same file once more, and one with a line less.
+    landing.orders(SECOND, "north", sound_lines(SECOND, "north"))
+    assert machine.settle() == [("load_orders", str(SECOND))]
+    landing.orders(SECOND, "north", sound_lines(SECOND, "north", lines=2))
+    assert machine.settle() == [("load_orders", str(SECOND)), ("daily_build", str(SECOND), "restatement")]
+    assert published(machine) == {FIRST: 5, SECOND: 3, THIRD: 4}
+
+    assert machine.settle() == []
+    reasons = machine.temporary.query(
+        "select reason, cause from ops.pipeline_runs where job = 'daily_build' order by started_at desc limit 1"
+    )
+    assert reasons == [("restatement", f"orders/north {SECOND}")]
+
+
+@pytest.fixture
+def crm() -> Iterator[Crm]:
+    with Crm(Snapshots(Shop(FIRST, orders_per_day=20, seed=7))) as crm:
+        yield crm
+
+
+def with_crm(folder: Path) -> Path:
+    """The contracts, with the customers behind an API and their newest snapshot to stand in for it."""
+    shutil.copytree(CONTRACTS, folder)
+    file = folder / "customers.odcs.yaml"
+    lines = file.read_text().splitlines(keepends=True)
+    text = "".join(CRM_SERVER if line.startswith(CUSTOMERS_SERVER) else line for line in lines)
+    file.write_text(text + "  - {property: fallback, value: last_good}\n")
+    return folder
+
+
+def test_a_source_that_is_down_is_stood_in_for_probed_and_replaced(
+    new_home: NewHome, instance: DagsterInstance, crm: Crm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_URL", crm.url)
+    contracts = with_crm(tmp_path / "contracts")
+    settings = {"breaker_failures": 2, "breaker_pause_seconds": 600, "look_back_days": 1}
+    machine = Machine(new_home(start_date=FIRST, contracts=contracts, **settings), instance)
+    landing = machine.temporary.landing
+    for region in ("north", "south"):
+        for day in (SECOND, THIRD):
+            landing.orders(day, region, [Line(f"{region}-{day}", day, customer_id="")])
+    machine.ahead = dt.datetime.combine(THIRD, dt.time(1), dt.UTC) - dt.datetime.now(dt.UTC)
+    assert ("daily_build", str(SECOND), "first") in machine.settle()
+
+    crm.break_by(Fault.ERRORS)
+    machine.ahead = dt.timedelta()
+    ran = machine.settle()
+    assert ran.count(("load_customers", str(THIRD))) == 2
+    assert ("daily_build", str(THIRD), "first") in ran
+    assert standing_in(machine) == [(THIRD, SECOND)]
+    assert "breaker of customers is open after 2 failures" in machine.told["customers"]
+
+    crm.mend()
+    requests = crm.requests
+    machine.ahead = dt.timedelta(seconds=500)
+    assert machine.settle() == []
+    assert crm.requests == requests
+    machine.ahead = dt.timedelta(seconds=700)
+    assert machine.settle() == [("load_customers", str(THIRD)), ("daily_build", str(THIRD), "restatement")]
+    assert standing_in(machine) == []
+    assert health_of(instance, "customers", Pace.of(machine.temporary.settings)).breaker.failures == 0
+
+
+def standing_in(machine: Machine) -> list[tuple[object, ...]]:
+    return machine.temporary.query(
+        "select partition_day, stands_in_for from ops.deliveries where source = 'customers' "
+        "qualify row_number() over (partition by partition_day order by rowid desc) = 1 and stands_in_for is not null"
+    )
