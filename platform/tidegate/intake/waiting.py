@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tidegate.contract.model import Contract, Region
-from tidegate.intake.listing import ListingHash
-from tidegate.intake.origin import Announcing, Arrival, Landing, Origin, Outside, origin_of
+from tidegate.intake.origin import Announcing, Landing, Origin, Outside, origin_of
 from tidegate.lake.connect import Lake
 from tidegate.lake.known import Known, known_deliveries
 from tidegate.window import Window
 
-# Deliveries compared with the ledger by one query: 20 ms each, so a listing of 100,000 takes seconds.
+# Deliveries compared with the ledger by one query of about 20 ms: all that a look holds in memory.
 BATCH = 2_000
 
 # How a delivery is named that can only be had by asking for it.
@@ -41,21 +40,6 @@ class Waiting:
 Wanted = Callable[[Waiting], bool]
 
 
-@dataclass
-class Look:
-    """What one look found. `waiting`: the oldest days' deliveries that are wanted; `seen`: by region, what is there
-    and needs no further look as long as it stays so."""
-
-    waiting: dict[dt.date, list[Waiting]] = field(default_factory=dict)
-    seen: dict[str, str] = field(default_factory=dict)
-
-    def add(self, found: Waiting, limit: int) -> None:
-        """Keep `found` unless it is of a later day than the `limit` oldest."""
-        self.waiting.setdefault(found.day, []).append(found)
-        if len(self.waiting) > limit:
-            del self.waiting[max(self.waiting)]
-
-
 class Watch:
     """Looks at one source, region by region. `lake` opens the lake, for as long as the ledger is asked.
 
@@ -70,22 +54,27 @@ class Watch:
         self._open = open_days
         self.origins = {region.name: origin_of(contract, region, outside) for region in contract.regions}
 
-    def look(self, seen: Mapping[str, str], asked_days: Iterable[dt.date], wanted: Wanted, limit: int) -> Look:
-        """Look at every region. `seen` is what the last look left; `asked_days` are those to ask servers for.
+    def look(self, asked_days: Iterable[dt.date], wanted: Wanted, limit: int) -> dict[dt.date, list[Waiting]]:
+        """The waiting deliveries of the oldest `limit` days that have wanted ones; `asked_days` are for servers.
 
-        Raises SourceDownError and TidegateError when a region cannot be looked at.
+        In memory that does not grow with what is there. Raises SourceDownError and TidegateError when a region cannot
+        be looked at.
         """
-        found, days = Look(), sorted(set(asked_days))
-        wanted = self._when_all_regions_are_there(wanted)
+        found: dict[dt.date, list[Waiting]] = {}
+        for waiting in self._waiting(sorted(set(asked_days))):
+            if wanted(waiting) and self._all_regions_are_there(waiting):
+                found.setdefault(waiting.day, []).append(waiting)
+                if len(found) > limit:
+                    del found[max(found)]
+        return found
+
+    def _waiting(self, days: list[dt.date]) -> Iterator[Waiting]:
         for region in self._contract.regions:
             origin = self.origins[region.name]
             if isinstance(origin, Landing):
-                self._look_at_landing(region, origin, seen.get(region.name, ""), wanted, limit, found)
+                yield from self._unloaded(region, origin)
             else:
-                for waiting in self._unlisted(region, origin, days):
-                    if wanted(waiting):
-                        found.add(waiting, limit)
-        return found
+                yield from self._unlisted(region, origin, days)
 
     def can_tell(self, region: str) -> bool:
         """Whether it can be told what stands at the region's source without asking for it."""
@@ -102,27 +91,9 @@ class Watch:
                 return day in origin.ready_days([day])
         return True
 
-    def _look_at_landing(
-        self, region: Region, origin: Landing, seen: str, wanted: Wanted, limit: int, found: Look
-    ) -> None:
-        # One pass in constant memory tells whether anything changed; only then each delivery is looked up.
-        now_there = digest_of(self._whole(origin))
-        if now_there == seen:
-            found.seen[region.name] = seen
-            return
-        settled = True
-        for waiting in self._unloaded(region, self._whole(origin)):
-            settled = False
-            if wanted(waiting):
-                found.add(waiting, limit)
-        if settled:
-            found.seen[region.name] = now_there
-
-    def _whole(self, origin: Landing) -> Iterator[Arrival]:
-        """Deliveries that can be loaded: whole, and of days that have a partition."""
-        return (arrival for arrival in origin.arrivals() if arrival.complete and arrival.day in self._open)
-
-    def _unloaded(self, region: Region, arrivals: Iterator[Arrival]) -> Iterator[Waiting]:
+    def _unloaded(self, region: Region, origin: Landing) -> Iterator[Waiting]:
+        """Deliveries that can be loaded, being whole and of days that have a partition, and that are not."""
+        arrivals = (arrival for arrival in origin.arrivals() if arrival.complete and arrival.day in self._open)
         while batch := list(itertools.islice(arrivals, BATCH)):
             known = self._known((region.name, arrival.day) for arrival in batch)
             for arrival in batch:
@@ -143,23 +114,13 @@ class Watch:
         with self._lake() as lake:
             return known_deliveries(lake.con, self._contract.source, places)
 
-    def _when_all_regions_are_there(self, wanted: Wanted) -> Wanted:
+    def _all_regions_are_there(self, waiting: Waiting) -> bool:
+        """Whether nothing speaks against loading it alone: the contract may want every region to be there first."""
         if self._contract.readiness.rule != "all_regions":
-            return wanted
-        return lambda waiting: wanted(waiting) and self._all_are_there(waiting)
-
-    def _all_are_there(self, waiting: Waiting) -> bool:
+            return True
         others = [region.name for region in self._contract.regions if region.name != waiting.region]
         loaded = self._known((other, waiting.day) for other in others)
         return all((other, waiting.day) in loaded or self.is_there(other, waiting.day) for other in others)
-
-
-def digest_of(arrivals: Iterable[Arrival]) -> str:
-    """One hash of all these deliveries, in any order and in constant memory."""
-    listing = ListingHash()
-    for arrival in arrivals:
-        listing.add(arrival.day.isoformat(), arrival.fingerprint)
-    return listing.hexdigest()
 
 
 def _asked_again(known: Known | None) -> str | None:

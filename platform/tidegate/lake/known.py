@@ -43,26 +43,23 @@ def known_deliveries(con: DuckDBPyConnection, source: str, places: Iterable[Plac
 def days_lacking(
     con: DuckDBPyConnection,
     source: str,
-    regions: Collection[str],
+    regions: int,
     required: Collection[tuple[str, str]],
     limit: int,
 ) -> list[dt.date]:
-    """The oldest days for which anything required was delivered, but not every region of this source genuinely."""
+    """The oldest days for which anything required was delivered, but not each of the source's `regions` genuinely."""
     rows = con.execute(
         f"""
-        with begun as (
-            select distinct partition_day as day from ops.deliveries
+        with newest as (
+            select source, region, partition_day as day, max_by(stands_in_for is null, rowid) as is_genuine
+            from ops.deliveries
             semi join ({rows_relation({"source": "varchar", "region": "varchar"}, sorted(required))})
             using (source, region)
-        ),
-        here as (
-            select partition_day as day, region, max_by(stands_in_for, rowid) as stands_in_for from ops.deliveries
-            where source = {literal(source)} and region in (select unnest({literal(sorted(regions))}::varchar[]))
             group by all
         )
-        select b.day from begun as b left join here as h using (day)
-        group by b.day having count(h.region) filter (h.stands_in_for is null) < {len(regions)}
-        order by b.day limit {limit}
+        select day from newest group by day
+        having count(*) filter (source = {literal(source)} and is_genuine) < {regions}
+        order by day limit {limit}
         """
     ).fetchall()
     return [day for (day,) in rows]

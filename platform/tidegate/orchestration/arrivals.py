@@ -1,8 +1,7 @@
 """One sensor per source: it looks at the source and asks for a load of every delivery that waits there.
 
 A tick compares what stands at the source with what the ledger has, so a restart, a killed run or a wrong clock loses
-nothing, and what is loaded already is not asked for. Its cursor only saves looking: a digest of what each region held
-when all of it was loaded, and what has been told of as overdue.
+nothing, and what is loaded already is not asked for. All that it remembers is what it told of as overdue.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass
 
 import dagster as dg
 from dagster import DagsterInstance
@@ -42,23 +40,6 @@ class Overdue:
         return f"{self.region} {self.day}"
 
 
-@dataclass(frozen=True)
-class Cursor:
-    """What a sensor remembers. `seen`: by region, the digest of what it held when all of that was loaded.
-    `told`: region and day of what was told of as overdue."""
-
-    seen: Mapping[str, str] = field(default_factory=dict)
-    told: frozenset[str] = frozenset()
-
-    @classmethod
-    def of(cls, text: str | None) -> Self:
-        content = json.loads(text) if text else {}
-        return cls(content.get("seen", {}), frozenset(content.get("told", ())))
-
-    def text(self) -> str:
-        return json.dumps({"seen": dict(self.seen), "told": sorted(self.told)}, separators=(",", ":"))
-
-
 def build_arrival_sensor(home: Home, contract: Contract) -> dg.SensorDefinition:
     """The sensor of one source."""
 
@@ -79,14 +60,15 @@ def look_for_arrivals(
     home: Home, contract: Contract, instance: DagsterInstance, cursor: str | None, now: dt.datetime
 ) -> dg.SensorResult:
     """One tick at `now` (UTC): the loads to launch, or why there are none."""
-    return _Tick(home, contract, instance, Cursor.of(cursor), now).result()
+    told = frozenset(json.loads(cursor)) if cursor else frozenset()
+    return _Tick(home, contract, instance, told, now).result()
 
 
 class _Tick:
     def __init__(
-        self, home: Home, contract: Contract, instance: DagsterInstance, cursor: Cursor, now: dt.datetime
+        self, home: Home, contract: Contract, instance: DagsterInstance, told: frozenset[str], now: dt.datetime
     ) -> None:
-        self.home, self.contract, self.instance, self.cursor, self.now = home, contract, instance, cursor, now
+        self.home, self.contract, self.instance, self.told, self.now = home, contract, instance, told, now
         self.source = contract.source
         self.pace = Pace.of(home.settings)
         self.attempts = Attempts(instance, load_job(self.source), self.pace)
@@ -100,7 +82,7 @@ class _Tick:
         events = [breaker_told(self.source, health.breaker, self.now)] if health.untold else []
         expected = self._expected_days()
         if health.breaker.is_open(self.now) or (health.breaker.wants_a_probe(self.now) and self.under_way):
-            return self._nothing_to_ask(health, events, expected, self.cursor.seen, can_look=False)
+            return self._nothing_to_ask(health, events, expected, can_look=False)
         try:
             return self._look(health, events, expected)
         except LakeBusyError:
@@ -108,7 +90,7 @@ class _Tick:
             raise
         except TidegateError as error:
             events.append(contact(self.source, str(error), listing=True))
-            return dg.SensorResult(skip_reason=str(error), cursor=self.cursor.text(), asset_events=events)
+            return dg.SensorResult(skip_reason=str(error), cursor=_cursor(self.told), asset_events=events)
 
     def _look(self, health: Health, events: list[dg.AssetObservation], expected: list[dt.date]) -> dg.SensorResult:
         is_doubtful = health.breaker.failures > 0
@@ -116,31 +98,24 @@ class _Tick:
         limit = 1 if is_doubtful else self.home.settings.chunk_days
         # A probe is due when the breaker says so, however often the same was asked for.
         may_go = self._is_not_under_way if health.breaker.open_until else self._may_be_asked_for
-        seen = self.cursor.seen
-        look = within(LOOK_SECONDS, self.source, lambda: self.watch.look(seen, expected, may_go, limit))
+        waiting = within(LOOK_SECONDS, self.source, lambda: self.watch.look(expected, may_go, limit))
         if health.listing_failed:
             events.append(contact(self.source, None, listing=True))
-        if look.waiting and not (is_doubtful and self.under_way):
-            requests = list(load_requests(self.contract, look.waiting, self.attempts, self.home.settings.chunk_days))
-            cursor = Cursor(look.seen, self.cursor.told)
-            return dg.SensorResult(run_requests=requests, cursor=cursor.text(), asset_events=events)
-        return self._nothing_to_ask(health, events, expected, look.seen)
+        if waiting and not (is_doubtful and self.under_way):
+            requests = list(load_requests(self.contract, waiting, self.attempts, self.home.settings.chunk_days))
+            return dg.SensorResult(run_requests=requests, cursor=_cursor(self.told), asset_events=events)
+        return self._nothing_to_ask(health, events, expected)
 
     def _nothing_to_ask(
-        self,
-        health: Health,
-        events: list[dg.AssetObservation],
-        expected: list[dt.date],
-        seen: Mapping[str, str],
-        can_look: bool = True,
+        self, health: Health, events: list[dg.AssetObservation], expected: list[dt.date], can_look: bool = True
     ) -> dg.SensorResult:
         """Say why nothing is launched; and of what is overdue, once."""
         missing = self._missing(expected)
-        told = [each for each in missing if str(each) in self.cursor.told]
+        told = [each for each in missing if str(each) in self.told]
         untold = [each for each in missing if each not in told and self._is_overdue(each, can_look)]
         return dg.SensorResult(
             skip_reason=" ".join(filter(None, [_overdue_sentence(self.source, untold), self._state(health)])),
-            cursor=Cursor(seen, frozenset(map(str, [*told, *untold]))).text(),
+            cursor=_cursor(map(str, [*told, *untold])),
             asset_events=[*events, *(_told_overdue(self.source, each) for each in untold)],
         )
 
@@ -152,10 +127,11 @@ class _Tick:
     def _expected_days(self) -> list[dt.date]:
         """The newest ended days, and older ones that something was delivered for, but not all of this source."""
         first_open = max(self.ended.start, self.ended.end - ONE_DAY * self.home.settings.look_back_days)
-        regions = [region.name for region in self.contract.regions]
-        required = self.home.gate_requirements.deliveries
+        own = {(self.source, region.name) for region in self.contract.regions}
+        required = self.home.gate_requirements.deliveries | own
+        limit = self.home.settings.chunk_days
         with self.home.lake() as lake:
-            lacking = days_lacking(lake.con, self.source, regions, required, self.home.settings.chunk_days)
+            lacking = days_lacking(lake.con, self.source, len(self.contract.regions), required, limit)
         newest = Window(min(first_open, self.ended.end), self.ended.end).days
         return sorted({*newest, *(day for day in lacking if day in self.ended)})
 
@@ -185,6 +161,11 @@ class _Tick:
         return not (
             can_look and self.watch.can_tell(missing.region) and self.watch.is_there(missing.region, missing.day)
         )
+
+
+def _cursor(told: Iterable[str]) -> str:
+    """What the next tick remembers: region and day of what was told of as overdue and is still missing."""
+    return json.dumps(sorted(told), separators=(",", ":"))
 
 
 def attempts_in_vain(attempts: Attempts, source: str, waiting: Waiting) -> list[RunOfDays]:
