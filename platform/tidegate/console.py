@@ -146,6 +146,9 @@ def print_status(status: Status) -> None:
         out.print(
             _table(("day", "without its own", "stands on that of"), stale, "Days that stand on an older delivery")
         )
+    if status.waived:
+        gone = ((day, f"{source}/{region}") for day, source, region in status.waived)
+        out.print(_table(("day", "without"), gone, "Days that go on without a late delivery"))
     if status.stale_days:
         days = ", ".join(map(str, status.stale_days))
         say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")

@@ -19,6 +19,7 @@ from tidegate.lake import ledger
 from tidegate.lake.connect import Lake
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.promote import days_to_restate
+from tidegate.lake.waivers import standing_waivers
 from tidegate.window import ONE_DAY, Window
 
 RECENT_RUNS = 5
@@ -28,7 +29,8 @@ RECENT_RUNS = 5
 class Status:
     """One look at the home. `held` are days that were delivered and are not published in their newest state.
 
-    `stand_ins`: source, region, day, and the day whose delivery stands in for its own.
+    `stand_ins`: source, region, day, and the day whose delivery stands in for its own. `waived`: day, source and
+    region of what a day goes on without.
     """
 
     published_days: int
@@ -38,6 +40,7 @@ class Status:
     held: Mapping[dt.date, Sequence[str]]
     stale_days: Sequence[dt.date]
     stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
+    waived: Sequence[tuple[dt.date, str, str]]
     recent_runs: Sequence[tuple[Any, ...]]
 
 
@@ -53,6 +56,7 @@ def read_status(home: Home) -> Status:
             held=_held_days(con, home),
             stale_days=days_to_restate(con, home.gate_requirements),
             stand_ins=ledger.stand_ins(con),
+            waived=standing_waivers(con),
             recent_runs=_recent_runs(con),
         )
 
