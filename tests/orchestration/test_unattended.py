@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance
+from dagster import DagsterEventType, DagsterInstance
 from tests.e2e.e2e_home import CONTRACTS, NewHome
 from tests.e2e.e2e_landing import Line, sound_lines
 from tests.orchestration.machine import Machine
@@ -84,6 +84,20 @@ def test_three_days_publish_by_themselves_in_exactly_the_runs_that_are_needed(ma
         "select reason, cause from ops.pipeline_runs where job = 'daily_build' order by started_at desc limit 1"
     )
     assert reasons == [("restatement", f"orders/north {SECOND}")]
+
+
+def test_a_rejected_delivery_is_tried_once_and_does_not_count_against_its_source(machine: Machine) -> None:
+    landing = machine.temporary.landing
+    landing.day(FIRST)
+    landing.spoil(FIRST, "north")
+    assert machine.settle() == [("load_customers", str(FIRST)), ("load_orders", str(FIRST))]
+    retried = {DagsterEventType.STEP_UP_FOR_RETRY, DagsterEventType.STEP_RESTARTED}
+    for run in machine.instance.get_runs():
+        assert not machine.instance.all_logs(run.run_id, of_type=retried)
+    assert health_of(machine.instance, "orders", Pace.of(machine.temporary.settings)).breaker.failures == 0
+    assert machine.settle() == []
+    landing.orders(FIRST, "north", sound_lines(FIRST, "north"))
+    assert machine.settle() == [("load_orders", str(FIRST)), ("daily_build", str(FIRST), "first")]
 
 
 @pytest.fixture

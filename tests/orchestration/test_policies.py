@@ -1,0 +1,111 @@
+"""What is tried again and what is not, what waits for what, how long a run may take, and by when a day is expected."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import dagster as dg
+import pytest
+import yaml
+from dagster import DagsterInstance
+from dagster._core.instance.config import PoolGranularity
+from tests.e2e.e2e_home import TemporaryHome
+
+from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server, Server
+from tidegate.errors import DeliveryRejectedError, LakeBusyError, SourceDownError, TidegateError
+from tidegate.home import Home
+from tidegate.orchestration.definitions import build_definitions
+from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.instance import instance_config
+from tidegate.orchestration.raw_assets import build_raw_assets
+from tidegate.orchestration.serving_assets import build_serving_assets
+from tidegate.settings import load_settings
+
+# Dagster calls checks per partition a preview.
+pytestmark = pytest.mark.filterwarnings("ignore::dagster.PreviewWarning")
+
+SERVERS: dict[str, Server] = {
+    "lake": FolderServer("customers/{day}"),
+    "s3": S3Server("s3://shop/customers/{day}"),
+    "http": HttpServer("{base}/customers?as_of={day}", "CRM_URL", "customers"),
+    "postgres": PostgresServer("SHOP", "select {start}, {end}", "select {day}"),
+}
+
+
+def step(retry_number: int) -> dg.AssetExecutionContext:
+    return cast("dg.AssetExecutionContext", SimpleNamespace(retry_number=retry_number))
+
+
+@pytest.mark.parametrize(("attempt", "wait"), [(0, 30), (1, 60), (2, 120)])
+def test_a_step_waits_longer_each_time_for_a_busy_lake(attempt: int, wait: int) -> None:
+    with pytest.raises(dg.RetryRequested) as raised, told_to_people(step(attempt)):
+        raise LakeBusyError("It is held elsewhere.")
+    assert (raised.value.seconds_to_wait, raised.value.max_retries) == (wait, 3)
+
+
+@pytest.mark.parametrize("error", [DeliveryRejectedError, SourceDownError, TidegateError])
+def test_no_other_failure_is_tried_again_by_the_step(error: type[TidegateError]) -> None:
+    with pytest.raises(dg.Failure) as raised, told_to_people(step(0)):
+        raise error("It is told as it is.")
+    assert (raised.value.description, raised.value.allow_retries) == ("It is told as it is.", False)
+
+
+def test_no_run_is_tried_again_by_dagster_and_none_takes_for_ever(module_home: TemporaryHome) -> None:
+    definitions = build_definitions(home=module_home.home)
+    for job in ("daily", "daily_build", "load_orders", "maintenance"):
+        tags = definitions.resolve_job_def(job).tags
+        assert tags["dagster/max_runtime"] == "14400"
+        assert tags["dagster/retry_on_asset_or_op_failure"] == "false"
+
+
+def test_the_instance_limits_runs_and_pools_and_retries_nothing(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, run_limit_minutes=10)
+    settings.dagster_home.mkdir(parents=True)
+    (settings.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(instance_config(settings)))
+    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        pools = instance.get_concurrency_config().pool_config
+        assert (pools.default_pool_limit, pools.pool_granularity) == (1, PoolGranularity.RUN)
+        assert not instance.run_retries_enabled
+        assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_max_runtime_seconds == 600
+
+
+@pytest.mark.parametrize("pool", SERVERS)
+def test_each_kind_of_server_outside_has_a_pool(module_home: TemporaryHome, pool: str) -> None:
+    assert build_raw_assets(module_home.home, _customers_from(module_home.home, SERVERS[pool])).op.pool == pool
+
+
+def test_a_landing_in_s3_is_outside_too(module_home: TemporaryHome) -> None:
+    home = Home(module_home.settings.model_copy(update={"landing": "s3://shop/landing"}))
+    assert build_raw_assets(home, home.contracts["customers"]).op.pool == "s3"
+
+
+def _customers_from(home: Home, server: Server) -> Contract:
+    return replace(home.contracts["customers"], regions=(Region("crm", server),))
+
+
+@pytest.mark.parametrize(
+    ("times", "deadline", "hours"),
+    [
+        ((dt.time(6), None), "0 6 * * *", 6),
+        ((dt.time(6), dt.time(7, 30)), "30 7 * * *", 7.5),
+        ((dt.time(0),), "0 0 * * *", 24),
+    ],
+)
+def test_marts_are_late_after_the_last_deadline_of_the_contracts(
+    module_home: TemporaryHome, times: tuple[dt.time | None, ...], deadline: str, hours: float
+) -> None:
+    home = Home(module_home.settings)
+    for source, time in zip(home.contracts, times, strict=False):
+        home.contracts[source] = replace(home.contracts[source], published_by=time)
+    (policy,) = {spec.freshness_policy for spec in build_serving_assets(home, []).specs}
+    assert policy == dg.FreshnessPolicy.cron(deadline, lower_bound_delta=dt.timedelta(hours=hours))
+
+
+def test_without_a_deadline_nothing_is_late(module_home: TemporaryHome) -> None:
+    home = Home(module_home.settings)
+    assert {spec.freshness_policy for spec in build_serving_assets(home, []).specs} == {None}
