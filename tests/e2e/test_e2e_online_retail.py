@@ -190,7 +190,6 @@ def test_all_of_online_retail(home: TemporaryHome) -> None:
     assert home.query(with_customer) == [(22_190,)]
     trading = "select count(*) from serving.daily_sales where total_orders + total_returns > 0"
     assert home.query(trading) == [(305,)]
-    assert_running_again_changes_nothing(home, EVERY_DAY)
     assert_restating_a_day_rebuilds_that_day_and_no_other(home)
 
 

@@ -124,16 +124,5 @@ def test_a_day_that_is_none_is_refused(home: Home) -> None:
         pass
 
 
-def test_a_year_at_once_is_cheap(home: Home) -> None:
-    days = [DAY + dt.timedelta(days=i) for i in range(366)]
-    with lease(home.config, "raw/orders", days):
-        pass
-    started = time.perf_counter()
-    with lease(home.config, "raw/orders", days):
-        pass
-    # 0.03 s on a quiet machine.
-    assert time.perf_counter() - started < 0.5
-
-
 def test_more_days_than_the_process_may_open_files(home: Home) -> None:
     assert home.start("hold_many_leases", 400).result() == "held"
