@@ -7,13 +7,9 @@ servers all. What must have run is counted by what the event log says was made o
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,17 +17,15 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster._core.scheduler.instigation import InstigatorType, TickStatus
+from tests.e2e.e2e_daemon import daemon
 from tests.e2e.e2e_home import NewHome, TemporaryHome
 from tests.e2e.ui_server import wait_for
 from tests.s3_server import Bucket
 
 from tidegate.demo.crm import Crm, Snapshots
-from tidegate.demo.crm_faults import Fault
 from tidegate.demo.database import fill_database
 from tidegate.demo.shop import write_shop
 from tidegate.demo.trade import Shop
-from tidegate.orchestration.breaker import Breaker, Pace
-from tidegate.orchestration.contacts import health_of
 from tidegate.orchestration.names import raw_key
 from tidegate.settings import CHECKOUT
 
@@ -162,26 +156,6 @@ def contracts_of(bucket: Bucket, folder: Path) -> Path:
     return folder
 
 
-@contextmanager
-def daemon(home: TemporaryHome, environment: dict[str, str], log: Path) -> Iterator[None]:
-    """Dagster's daemon, as `make dev` and a deployment run it."""
-    assert home.runner.instance, "makes the home, as `tidegate init` does"
-    command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-m", "tidegate.definitions"]
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, env={**os.environ, **home.environment, **environment}, cwd=CHECKOUT, stdout=stream, stderr=stream
-        )
-        try:
-            yield
-        except BaseException:
-            stream.flush()
-            print(log.read_text()[-20_000:])
-            raise
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-
-
 @pytest.fixture
 def unattended(
     new_home: NewHome, bucket: Bucket, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -213,7 +187,7 @@ def test_three_days_publish_by_themselves(unattended: Unattended, tmp_path: Path
             unattended.deliver(delivery)
     once = dict.fromkeys(DAYS, 1)
 
-    with daemon(unattended.home, {}, tmp_path / "daemon.log"):
+    with daemon(unattended.home, tmp_path / "daemon.log"):
         # A region is late: its day waits, the others do not.
         unattended.wait_until_published({day: 1 for day in DAYS if day != LATE[1]})
         unattended.deliver(LATE)
@@ -252,45 +226,3 @@ def test_three_days_publish_by_themselves(unattended: Unattended, tmp_path: Path
         unattended.wait_until_nothing_runs()
         assert unattended.instance.get_run_ids() == runs
     assert unattended.failed_runs() == []
-
-
-@pytest.mark.timeout(600)
-def test_a_breaker_opens_probes_and_closes_across_a_restart_of_the_daemon(
-    new_home: NewHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    contracts = tmp_path / "contracts"
-    shutil.copytree(CHECKOUT / "examples" / "unattended" / "contracts", contracts)
-    customers = contracts / "customers.odcs.yaml"
-    customers.write_text(customers.read_text().replace("timeLimitSeconds, value: 600", "timeLimitSeconds, value: 2"))
-    for other in ("orders", "payments"):
-        (contracts / f"{other}.odcs.yaml").unlink()
-    pace = {"breaker_failures": 2, "breaker_pause_seconds": 20}
-    home = new_home(contracts=contracts, start_date=DAYS[-1], tick_seconds=1, **pace)
-
-    with Crm(Snapshots(Shop(DAYS[-1], ORDERS_PER_DAY, SEED))) as crm:
-        monkeypatch.setenv("CRM_URL", crm.url)
-        crm.break_by(Fault.ERRORS)
-
-        def breaker() -> Breaker:
-            return health_of(home.runner.instance, "customers", Pace.of(home.settings)).breaker
-
-        def opened(times: int) -> Callable[[], Breaker | None]:
-            return lambda: state if (state := breaker()).openings >= times else None
-
-        with daemon(home, {}, tmp_path / "first.log"):
-            first = wait_for("the breaker's opening", opened(1))
-        runs = home.runner.instance.get_runs()
-        assert (first.failures, len(runs)) == (2, 2)
-        assert first.open_until is not None
-
-        with daemon(home, {}, tmp_path / "second.log"):
-            # The new daemon knows: one probe when it is due, and a longer pause after it failed.
-            second = wait_for("the breaker's second opening", opened(2))
-            assert second.open_until is not None
-            probe = home.runner.instance.get_run_records(limit=1)[0]
-            assert len(home.runner.instance.get_runs()) == 3
-            assert probe.create_timestamp.replace(tzinfo=dt.UTC) >= first.open_until
-            crm.mend()
-            closed = wait_for("the breaker's closing", lambda: state if not (state := breaker()).failures else None)
-        assert closed == Breaker()
-        assert home.query("select count(*) from raw.customers where _delivered_on = current_date - 1") != [(0,)]
