@@ -372,11 +372,18 @@ def _make_folders(config: LakeConfig) -> None:
 def _prepare(con: DuckDBPyConnection, config: LakeConfig) -> None:
     for extension in config.extensions:
         load_extension(con, extension)
-    con.execute(f"set threads = {config.threads}")
-    con.execute(f"set memory_limit = {literal(config.memory_limit)}")
-    con.execute(f"set temp_directory = {literal(str(config.spill))}")
-    con.execute(f"set partitioned_write_max_open_files = {OPEN_PARTITIONS}")
-    con.execute("set TimeZone = 'UTC'")
+    for statement in (*resource_statements(config), "set TimeZone = 'UTC'"):
+        con.execute(statement)
+
+
+def resource_statements(config: LakeConfig) -> list[str]:
+    """What a connection that works on the lake may use, whoever made it."""
+    return [
+        f"set threads = {config.threads}",
+        f"set memory_limit = {literal(config.memory_limit)}",
+        f"set temp_directory = {literal(str(config.spill))}",
+        f"set partitioned_write_max_open_files = {OPEN_PARTITIONS}",
+    ]
 
 
 def load_extension(con: DuckDBPyConnection, name: str) -> None:

@@ -111,7 +111,8 @@ class Runner:
         """Rebuild and publish the days that deliveries of other days touched since they were built."""
         with self.home.lake() as lake:
             days = days_to_restate(lake.con, self.home.gate_requirements)
-            due = {each.day: each for each in due_days(lake.con, self.home.gate_requirements)}
+            # Why is asked only when there is something to restate: most runs end without.
+            due = {each.day: each for each in due_days(lake.con, self.home.gate_requirements)} if days else {}
         for part in windows_of(days):
             for chunk in part.chunks(self.home.settings.chunk_days):
                 cause = cause_of([due[day] for day in chunk.days if day in due])

@@ -54,10 +54,7 @@ def run_nodes(
 
     What fails is in the results. Raises TidegateError when dbt does not start.
     """
-    nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
-    if not nodes:
-        return {}
-    results = _call(project, command, nodes, variables(window, lake), on_event)
+    results = _call(project, command, fqns, variables(window, lake), on_event)
     return {result.node.unique_id: _node_result(result) for result in results}
 
 
@@ -68,14 +65,8 @@ def compile_nodes(
 
     Raises TidegateError when dbt does not start.
     """
-    nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
-    if not nodes:
-        return {}
-    results = _call(project, "compile", nodes, variables(window, lake), None)
-    return {
-        result.node.unique_id: result.node.compiled_code if result.node.compiled_code else _node_result(result)
-        for result in results
-    }
+    results = _call(project, "compile", fqns, variables(window, lake), None)
+    return {result.node.unique_id: result.node.compiled_code or _node_result(result) for result in results}
 
 
 def variables(window: Window, lake: LakeConfig) -> dict[str, str]:
@@ -86,8 +77,16 @@ def variables(window: Window, lake: LakeConfig) -> dict[str, str]:
 
 
 def _call(
-    project: DbtProject, command: str, nodes: Sequence[str], variables: dict[str, str], on_event: OnEvent | None
+    project: DbtProject,
+    command: str,
+    fqns: Iterable[Sequence[str]],
+    variables: dict[str, str],
+    on_event: OnEvent | None,
 ) -> Any:
+    """dbt's results of exactly these nodes; of none, none, where dbt would take the whole project."""
+    nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
+    if not nodes:
+        return ()
     # dbt takes a second to import.
     from dbt.cli.main import dbtRunner
     from dbt_common.exceptions import DbtBaseException

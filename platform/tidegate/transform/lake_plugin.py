@@ -15,8 +15,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import CONNECTION_CONFIG, OPEN_PARTITIONS, LakeConfig, attach_statements, load_extension
-from tidegate.lake.sql import literal
+from tidegate.lake.connect import CONNECTION_CONFIG, LakeConfig, attach_statements, load_extension, resource_statements
 from tidegate.settings import load_settings
 
 
@@ -33,16 +32,8 @@ def lake_of_text(text: str) -> LakeConfig:
     return LakeConfig(**{**fields, "spill": Path(fields["spill"])})
 
 
-def session_statements(config: LakeConfig) -> list[str]:
-    """Settings of a connection that dbt builds with."""
-    return [
-        f"set threads = {config.threads}",
-        f"set memory_limit = {literal(config.memory_limit)}",
-        f"set temp_directory = {literal(str(config.spill))}",
-        # Nothing that dbt builds has an order, and keeping one takes memory and time.
-        "set preserve_insertion_order = false",
-        f"set partitioned_write_max_open_files = {OPEN_PARTITIONS}",
-    ]
+# Nothing that dbt builds has an order, and keeping one takes memory and time.
+UNORDERED = "set preserve_insertion_order = false"
 
 
 class Plugin(BasePlugin):
@@ -57,7 +48,7 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         for extension in self.lake.extensions:
             load_extension(conn, extension)
-        for statement in (*session_statements(self.lake), *attach_statements(self.lake)):
+        for statement in (*resource_statements(self.lake), UNORDERED, *attach_statements(self.lake)):
             conn.execute(statement)
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
