@@ -17,7 +17,7 @@ from tidegate.home import Home
 from tidegate.intake.quarantine import list_quarantine
 from tidegate.lake import ledger
 from tidegate.lake.connect import Lake
-from tidegate.lake.gate import closed_gates
+from tidegate.lake.gate import held_days
 from tidegate.lake.promote import days_to_restate
 from tidegate.lake.waivers import standing_waivers
 from tidegate.window import ONE_DAY, Window
@@ -66,8 +66,7 @@ def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
     if not days:
         return {}
     window = Window(days[0], days[-1] + ONE_DAY)
-    closed = closed_gates(con, window, home.gate_requirements)
-    return {day: why for day, why in closed.items() if day in days}
+    return held_days(con, window, home.gate_requirements)
 
 
 def _quarantined(lake: Lake) -> list[tuple[str, str, int]]:

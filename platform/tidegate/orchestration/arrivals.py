@@ -23,7 +23,7 @@ from tidegate.lake.known import days_lacking, known_deliveries
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.contacts import Health, breaker_told, contact, health_of
 from tidegate.orchestration.names import REQUEST_TAG, load_job, raw_key
-from tidegate.orchestration.partitions import named_by_days, partition_tags
+from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
 from tidegate.orchestration.ticks import LOOK_SECONDS, sensor_status, within
 from tidegate.window import ONE_DAY, Window, windows_of
@@ -74,7 +74,7 @@ class _Tick:
         self.attempts = Attempts(instance, load_job(self.source), self.pace)
         self.under_way = [run for run in runs_under_way(instance) if run.loads_any(self.source)]
         # Ended days have a partition; the newest of them are expected of every source.
-        self.ended = Window(home.settings.start_date, max(now.date(), home.settings.start_date))
+        self.ended = ended_days(home.settings, now)
         self.watch = Watch(home.lake, contract, home.outside, self.ended)
 
     def result(self) -> dg.SensorResult:

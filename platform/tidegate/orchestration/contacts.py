@@ -17,6 +17,7 @@ from dagster import DagsterInstance, DagsterRunStatus, EventLogRecord, RunRecord
 
 from tidegate.orchestration.breaker import Breaker, Contact, Outcome, Pace, breaker_after
 from tidegate.orchestration.names import load_job, source_key
+from tidegate.orchestration.recent_runs import end_of
 
 # Beyond these a breaker's pauses are at their longest anyway.
 CONTACTS_LOOKED_AT = 60
@@ -100,8 +101,7 @@ def _loads_that_died(
 
 
 def _death(record: RunRecord) -> Contact:
-    ended = dt.datetime.fromtimestamp(record.end_time, dt.UTC) if record.end_time else record.update_timestamp
-    return Contact(ended, "down", f"run {record.dagster_run.run_id[:8]} died or failed; its log tells why.")
+    return Contact(end_of(record), "down", f"run {record.dagster_run.run_id[:8]} died or failed; its log tells why.")
 
 
 def _contact_of(record: EventLogRecord) -> Contact:

@@ -7,7 +7,6 @@ waivers by which a day may go on without what did not come.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Sequence
 
@@ -27,9 +26,9 @@ from tidegate.orchestration.arrivals import deadline_of
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.contacts import health_of
 from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
-from tidegate.orchestration.partitions import partition_tags
+from tidegate.orchestration.partitions import ended_days, partition_tags
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
-from tidegate.orchestration.ticks import LAKE_SECONDS, LOOK_SECONDS, sensor_status, within
+from tidegate.orchestration.ticks import LOOK_SECONDS, hurried_lake, sensor_status, within
 from tidegate.window import Window, windows_of
 
 # A restatement waits for loads under way, so that one run answers to them all, but no longer than this.
@@ -138,7 +137,7 @@ def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[R
     contracts = [contract for contract in home.contracts.values() if contract.on_missing == "publish_without"]
     if not contracts:
         return ""
-    ended = Window(home.settings.start_date, max(now.date(), home.settings.start_date))
+    ended = ended_days(home.settings, now)
     with home.lake() as lake:
         lacking = incomplete_days(lake.con, home.gate_requirements.deliveries)
     waivers = [
@@ -150,7 +149,7 @@ def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[R
     if not waivers:
         return ""
     try:
-        with Lake.open(dataclasses.replace(home.lake_config, patience=LAKE_SECONDS)) as lake:
+        with hurried_lake(home) as lake:
             lake.unit_of_work(lambda con: grant(con, waivers))
     except LakeBusyError:
         return "The lake is busy, so days that may go on without a late region wait for the next tick."

@@ -26,6 +26,11 @@ def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     return dg.DailyPartitionsDefinition(start_date=settings.start_date.isoformat(), timezone="UTC")
 
 
+def ended_days(settings: Settings, now: dt.datetime) -> Window:
+    """The days of the partitions that there are at `now` (UTC)."""
+    return Window(settings.start_date, max(now.date(), settings.start_date))
+
+
 def chunked_backfills(settings: Settings) -> dg.BackfillPolicy:
     """A backfill is cut into runs of this many partitions, each retried on its own."""
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=settings.chunk_days)

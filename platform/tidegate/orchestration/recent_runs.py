@@ -82,7 +82,7 @@ class Attempts:
     def _finished(self) -> Sequence[RunOfDays]:
         records = self._instance.get_run_records(RunsFilter(job_name=self._job), limit=RUNS_LOOKED_AT)
         finished = [record for record in records if record.dagster_run.is_finished]
-        return [RunOfDays.of(record.dagster_run, _end_of(record)) for record in finished]
+        return [RunOfDays.of(record.dagster_run, end_of(record)) for record in finished]
 
     def in_vain(
         self, concerns: Callable[[RunOfDays], bool], since: dt.datetime | None, but: str = ""
@@ -104,7 +104,8 @@ class Attempts:
         return not pause or now >= attempts[0].ended_at + pause
 
 
-def _end_of(record: RunRecord) -> dt.datetime:
+def end_of(record: RunRecord) -> dt.datetime:
+    """When a finished run ended."""
     # One that was canceled in the queue never started, and may have no end either.
     return dt.datetime.fromtimestamp(record.end_time, dt.UTC) if record.end_time else record.update_timestamp
 

@@ -6,7 +6,6 @@ command line is killed; such a run would stand as started for ever and keep its 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import socket
@@ -19,10 +18,9 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from tidegate.errors import LakeBusyError
 from tidegate.home import Home
-from tidegate.lake.connect import Lake
 from tidegate.orchestration.names import HOST_TAG
 from tidegate.orchestration.run_ledger import enter_finished_runs
-from tidegate.orchestration.ticks import LAKE_SECONDS, sensor_status
+from tidegate.orchestration.ticks import hurried_lake, sensor_status
 
 
 def build_run_keeper(home: Home) -> dg.SensorDefinition:
@@ -51,7 +49,7 @@ def keep_runs(home: Home, instance: DagsterInstance, cursor: str | None) -> dg.S
     if state == (cursor or ""):
         return dg.SensorResult(skip_reason="No run finished since the last look.", cursor=state)
     try:
-        with Lake.open(dataclasses.replace(home.lake_config, patience=LAKE_SECONDS)) as lake:
+        with hurried_lake(home) as lake:
             enter_finished_runs(instance, lake)
     except LakeBusyError:
         return dg.SensorResult(

@@ -22,7 +22,7 @@ from tidegate.lake.ledger import published_days
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.contacts import health_of
 from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB
-from tidegate.orchestration.partitions import named_by_days, partition_tags
+from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
 from tidegate.orchestration.recent_runs import runs_under_way
 from tidegate.orchestration.ticks import schedule_status
 from tidegate.window import ONE_DAY, Window, windows_of
@@ -84,7 +84,7 @@ class _Look:
             for contract in self._contracts
             if health_of(instance, contract.source, pace).breaker.is_open(now)
         }
-        ended = Window(home.settings.start_date, max(now.date(), home.settings.start_date))
+        ended = ended_days(home.settings, now)
         self._days = Window(max(ended.start, ended.end - ONE_DAY * (1 + home.settings.catch_up_days)), ended.end)
         self._watches = {c.source: Watch(home.lake, c, home.outside, ended) for c in self._contracts}
         with home.lake() as lake:

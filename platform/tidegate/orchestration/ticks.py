@@ -5,6 +5,7 @@ Dagster gives a sensor 60 seconds; a tick that takes longer tells nothing at all
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,6 +14,8 @@ from typing import TypeVar
 import dagster as dg
 
 from tidegate.errors import SourceDownError
+from tidegate.home import Home
+from tidegate.lake.connect import Lake
 from tidegate.settings import Settings
 
 T = TypeVar("T")
@@ -31,6 +34,11 @@ def sensor_status(settings: Settings) -> dg.DefaultSensorStatus:
 
 def schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
     return dg.DefaultScheduleStatus.RUNNING if settings.unattended else dg.DefaultScheduleStatus.STOPPED
+
+
+def hurried_lake(home: Home) -> Lake:
+    """A connection of a tick's own that gives up on other writers soon. Close it."""
+    return Lake.open(dataclasses.replace(home.lake_config, patience=LAKE_SECONDS))
 
 
 def within(seconds: float, source: str, look: Callable[[], T]) -> T:
