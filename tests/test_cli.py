@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 from pathlib import Path
@@ -104,6 +105,20 @@ def test_a_query_that_does_not_work_says_why() -> None:
 @pytest.mark.parametrize("sql", ["from duckdb_settings()", "select CURRENT_SETTING('s3_secret_access_key')"])
 def test_a_query_cannot_ask_for_secrets(sql: str) -> None:
     assert "credentials" in refused("query", sql)
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_query_can_go_back_in_time() -> None:
+    then = dt.datetime.now(dt.UTC).isoformat()
+    with Lake.open(LakeConfig.of(load_settings())) as lake:
+        lake.con.execute("delete from serving.daily_sales where order_date = '2024-01-02'")
+    count = "select count(*) as days from serving.daily_sales"
+
+    assert tidegate("query", count, "--as-of", then, "--format", "csv").stdout.split() == ["days", "2"]
+    assert tidegate("query", count, "--format", "csv").stdout.split() == ["days", "1"]
+    assert "only reads" in refused("query", "delete from serving.daily_sales", "--as-of", then)
+    assert "There was no lake at 2001-09-09T00:00:00Z" in refused("query", count, "--as-of", "2001-09-09")
+    assert "'last week' is not a moment" in refused("query", count, "--as-of", "last week")
 
 
 def test_a_query_before_the_first_run_says_what_to_do() -> None:

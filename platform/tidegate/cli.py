@@ -167,17 +167,28 @@ def restate() -> None:
     _leave_with(list(Runner.open(Home(load_settings())).restate()))
 
 
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="Read the lake as it was then: ISO 8601, UTC without a zone; a bare date is its start.",
+    ),
+]
+
+
 @app.command()
 @told_plainly
 def query(
     sql: Annotated[str, typer.Argument(help="One statement that reads; tables as `serving.daily_sales`.")],
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    as_of: AsOf = None,
 ) -> None:
     """Ask the lake, read-only. Running pipelines are not disturbed, and half a day is never seen."""
     from tidegate.lake.connect import LakeConfig
     from tidegate.lake.query import run_query
 
-    result = run_query(LakeConfig.of(load_settings()), sql)
+    result = run_query(LakeConfig.of(load_settings()), sql, _moment_of(as_of))
     console.print_result(result, format.value)
 
 
@@ -389,6 +400,12 @@ def _day_of(text: str) -> dt.date:
         return dt.date.fromisoformat(text)
     except ValueError:
         raise TidegateError(f"{text!r} is not a day. Write it as 2024-01-31.") from None
+
+
+def _moment_of(text: str | None) -> dt.datetime | None:
+    from tidegate.lake.travel import moment_of
+
+    return None if text is None else moment_of(text)
 
 
 def _window_of(first: str | None, last: str | None) -> Window | None:

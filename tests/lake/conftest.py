@@ -41,9 +41,9 @@ class Home:
     config: LakeConfig
     stack: ExitStack
 
-    def open(self, read_only: bool = False, patience: float | None = None) -> Lake:
+    def open(self, read_only: bool = False, patience: float | None = None, snapshot: int | None = None) -> Lake:
         config = self.config if patience is None else dataclasses.replace(self.config, patience=patience)
-        return self.stack.enter_context(Lake.open(config, read_only))
+        return self.stack.enter_context(Lake.open(config, read_only, snapshot))
 
     def start(self, command: str, *arguments: object, env: dict[str, str] | None = None) -> Process:
         """Run a command of lake_processes.py on this lake in a process of its own."""

@@ -16,7 +16,9 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
 from tidegate.lake.maintenance import maintain
 from tidegate.lake.overwrite import ensure_table
+from tidegate.lake.query import run_query
 from tidegate.lake.schema import LEDGER
+from tidegate.lake.travel import snapshot_at
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -115,6 +117,22 @@ def test_days_are_published_and_kept_through_maintenance(new_shop: Shop) -> None
     old = new_shop.lake.con.execute(f"select total_orders from serving.daily_sales at (version => {snapshot})")
     assert old.fetchall() == [(1,), (1,), (1,)]
     assert ledger.stale_days(new_shop.lake.con) == []
+
+
+def test_the_lake_is_read_as_it_was(new_shop: Shop) -> None:
+    first = new_shop.publish(THREE).published[DAY][0].lake_snapshot
+    then = dt.datetime.now(dt.UTC)
+    new_shop.publish(THREE, factor=2)
+    assert snapshot_at(new_shop.lake.config, then) == ledger_entered(first)
+    sales = "select total_orders from serving.daily_sales"
+    assert run_query(new_shop.lake.config, sales, then).rows == [(1,), (1,), (1,)]
+    assert run_query(new_shop.lake.config, sales).rows == [(2,), (2,), (2,)]
+
+
+def ledger_entered(snapshot: int | None) -> int:
+    """The commit that entered a promote's snapshot, the next one."""
+    assert snapshot is not None
+    return snapshot + 1
 
 
 def test_a_reader_never_sees_a_half(new_shop: Shop) -> None:

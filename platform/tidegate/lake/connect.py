@@ -126,12 +126,12 @@ class LakeConfig:
         return ("ducklake", catalog, "httpfs", *(("aws",) if self.s3_looks_for_credentials else ()))
 
 
-def attach_statements(config: LakeConfig, read_only: bool = False) -> list[str]:
+def attach_statements(config: LakeConfig, read_only: bool = False, snapshot: int | None = None) -> list[str]:
     """What attaches the lake to a connection that has `config.extensions` loaded. Never holds a secret."""
-    return [*_s3_statements(config), _attach_statement(config, read_only)]
+    return [*_s3_statements(config), _attach_statement(config, read_only, snapshot)]
 
 
-def _attach_statement(config: LakeConfig, read_only: bool) -> str:
+def _attach_statement(config: LakeConfig, read_only: bool, snapshot: int | None) -> str:
     options = [f"data_path {literal(config.data)}"]
     if config.catalog_file:
         options.append(f"meta_busy_timeout {BUSY_MILLISECONDS}")
@@ -139,6 +139,8 @@ def _attach_statement(config: LakeConfig, read_only: bool) -> str:
         options += [] if read_only else ["meta_journal_mode 'WAL'"]
     if read_only:
         options.append("read_only")
+    if snapshot is not None:
+        options.append(f"snapshot_version {snapshot}")
     source = literal("ducklake:" + config.catalog)
     return f"attach if not exists {source} as {quoted(CATALOG)} ({', '.join(options)})"
 
@@ -175,8 +177,12 @@ class Lake:
         self._has_turn = False
 
     @classmethod
-    def open(cls, config: LakeConfig, read_only: bool = False) -> Self:
-        """Attach the lake, creating it when it is new. Raises TidegateError when there is none to read."""
+    def open(cls, config: LakeConfig, read_only: bool = False, snapshot: int | None = None) -> Self:
+        """Attach the lake, creating it when it is new; with `snapshot`, as it was then, to be read only.
+
+        Raises TidegateError when there is none to read.
+        """
+        read_only = read_only or snapshot is not None
         if read_only:
             _refuse_to_read_nothing(config)
         else:
@@ -185,25 +191,26 @@ class Lake:
         try:
             _prepare(con, config)
             lake = cls(config, con)
-            lake._attach(read_only)
+            lake._attach(read_only, snapshot)
         except BaseException:
             con.close()
             raise
         return lake
 
-    def _attach(self, read_only: bool) -> None:
+    def _attach(self, read_only: bool, snapshot: int | None) -> None:
+        statements = attach_statements(self.config, read_only, snapshot)
         if read_only or (self.config.catalog_file and self.config.catalog_file.exists()):
-            self._patiently("attach the lake", lambda: self._run_attach(read_only))
+            self._patiently("attach the lake", lambda: self._run_attach(statements))
         else:
             # A new catalog is written by whoever attaches it first.
             with self.turn():
-                self._patiently("create the lake", lambda: self._run_attach(read_only))
+                self._patiently("create the lake", lambda: self._run_attach(statements))
         if not read_only and lacks_tables(self.con):
             self.unit_of_work(create_tables)
 
-    def _run_attach(self, read_only: bool) -> None:
+    def _run_attach(self, statements: list[str]) -> None:
         try:
-            for statement in attach_statements(self.config, read_only):
+            for statement in statements:
                 self.con.execute(statement)
         except duckdb.Error as error:
             if is_conflict(error):

@@ -5,6 +5,7 @@ Writing the lake and printing results do not belong here.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import duckdb
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.travel import shown, snapshot_at
 
 # httpfs keeps the S3 credentials that it found in the environment among DuckDB's settings; getenv reads it all.
 SECRET_TELLERS = re.compile(r"duckdb_settings|duckdb_secrets|current_setting|getenv", re.IGNORECASE)
@@ -29,16 +31,21 @@ class QueryResult:
     rows: Sequence[tuple[Any, ...]]
 
 
-def run_query(config: LakeConfig, sql: str) -> QueryResult:
-    """Run one reading statement. Raises TidegateError for anything else, and for SQL that does not work."""
-    with Lake.open(config, read_only=True) as lake:
+def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) -> QueryResult:
+    """Run one reading statement, on the lake as it was at `as_of` if that is given.
+
+    Raises TidegateError for anything else, for SQL that does not work and for a moment that cannot be gone back to.
+    """
+    snapshot = snapshot_at(config, as_of) if as_of else None
+    with Lake.open(config, read_only=True, snapshot=snapshot) as lake:
         try:
             _refuse_all_but_reading(lake.con.extract_statements(sql))
             cursor = lake.con.execute(sql)
             columns = tuple(column[0] for column in cursor.description or [])
             return QueryResult(columns, cursor.fetchall())
         except duckdb.Error as error:
-            raise TidegateError(f"The query does not work: {error}") from error
+            then = f" The lake was read as of {shown(as_of)}; what was made later is not there." if as_of else ""
+            raise TidegateError(f"The query does not work: {error}{then}") from error
 
 
 def _refuse_all_but_reading(statements: Sequence[duckdb.Statement]) -> None:
