@@ -10,17 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tidegate.contract.assess import rule_groups
 from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contracts
 from tidegate.errors import TidegateError
-from tidegate.intake.origin import Outside, S3Client
+from tidegate.intake.origin import Outside
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.gate import GateRequirements
 from tidegate.settings import Settings
 from tidegate.transform.marts import Graph
 from tidegate.transform.project import DbtProject
+
+if TYPE_CHECKING:
+    from tidegate.s3 import S3Client
 
 
 @dataclass

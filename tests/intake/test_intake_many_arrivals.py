@@ -15,9 +15,9 @@ from tidegate.contract.model import Readiness
 from tidegate.errors import SourceDownError
 from tidegate.intake.folder_source import FolderOrigin
 from tidegate.intake.origin import Landing
-from tidegate.intake.s3 import S3Folder
 from tidegate.intake.s3_listing import read_listings_quickly
 from tidegate.intake.s3_source import S3Origin
+from tidegate.s3 import S3Folder
 from tidegate.window import ONE_DAY
 
 # Two pages of a listing in S3, and five.

@@ -18,8 +18,8 @@ from tests.intake.intake_shop import DAY, SALES, Shop, csv, row
 from tests.intake.s3_shop import S3Shop
 from tests.s3_server import SECRET_KEY, Bucket
 
+from tidegate import s3
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
-from tidegate.intake import s3
 from tidegate.intake.origin import archive_of
 from tidegate.window import ONE_DAY
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from tidegate.errors import TidegateError
 
 if TYPE_CHECKING:
-    from tidegate.intake.s3 import S3Object
+    from tidegate.s3 import S3Object
 
 # 1 MiB: larger blocks leave the processor's cache between reading, hashing and writing them.
 BLOCK = 1 << 20

@@ -12,14 +12,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server
 from tidegate.errors import ArchiveDownError, SourceDownError, TidegateError
 from tidegate.intake.archive import Archive, Captured, FolderArchive
 
-# boto3 makes the class of its clients at run time.
-S3Client: TypeAlias = Any
+if TYPE_CHECKING:
+    from tidegate.s3 import S3Client
 
 
 class Origin(Protocol):
@@ -144,8 +144,8 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
 
 def _landing_at(root: str, path: str, setting: str, contract: Contract, region: Region, outside: Outside) -> Landing:
     if root.startswith("s3://"):
-        from tidegate.intake.s3 import S3Folder
         from tidegate.intake.s3_source import S3Origin
+        from tidegate.s3 import S3Folder
 
         folder = S3Folder.at(root, outside.s3_client(), setting, SourceDownError)
         return S3Origin(folder, region.name, path, contract.readiness)
@@ -157,8 +157,8 @@ def _landing_at(root: str, path: str, setting: str, contract: Contract, region: 
 def archive_of(outside: Outside, scratch: Path) -> Archive:
     """The archive of a home. `scratch` is the caller's to remove when done. Raises TidegateError."""
     if outside.archive.startswith("s3://"):
-        from tidegate.intake.s3 import S3Folder
         from tidegate.intake.s3_archive import S3Archive
+        from tidegate.s3 import S3Folder
 
         folder = S3Folder.at(outside.archive, outside.s3_client(), "TIDEGATE_ARCHIVE", ArchiveDownError)
         return S3Archive(folder, scratch)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tidegate.intake.archive import Archive, CapturedFile, object_name, sha256_of, temporary_in
-from tidegate.intake.s3 import S3Folder, S3Object
+from tidegate.s3 import S3Folder, S3Object
 
 
 class S3Archive(Archive):

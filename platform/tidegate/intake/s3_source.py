@@ -15,7 +15,7 @@ from tidegate.errors import IncompleteError
 from tidegate.intake.archive import Archive, Captured, CapturedFile, refused_file
 from tidegate.intake.listing import MARKER, ONLY_THE_MARKER, DayPath, Listing, is_data
 from tidegate.intake.origin import Arrival
-from tidegate.intake.s3 import S3Folder, S3Object, changed
+from tidegate.s3 import S3Folder, S3Object, changed
 
 # What S3 gives out only after somebody asked for it days before.
 FROZEN = ("GLACIER", "DEEP_ARCHIVE")

@@ -1,4 +1,4 @@
-"""Objects in S3, and its failures as sentences. What is fetched and what kept is known to `s3_source` and `s3_archive`.
+"""Objects in S3, and its failures as sentences. What is fetched and what kept is known to those who call.
 
 Nothing here relies on what some S3-compatible servers ignore (conditions on reading, copying and writing): whatever a
 condition guards is looked at again by its callers.
@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeAlias
 
 from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as boto
 
 from tidegate.errors import IncompleteError, TidegateError
-from tidegate.intake.origin import S3Client
+
+# boto3 makes the class of its clients at run time.
+S3Client: TypeAlias = Any
 
 # 1 MiB: larger blocks leave the processor's cache between receiving, hashing and writing them.
 BLOCK = 1 << 20
