@@ -11,10 +11,12 @@ export TIDEGATE_HOME
 # Compiled modules are what keeps a start at 2 seconds instead of 6.
 unexport PYTHONDONTWRITEBYTECODE
 
+SITE ?= build/site
+
 INSTALLED := $(VENV)/.installed
 SYSTEM_PACKAGES := chromium
 
-.PHONY: help setup run test test-all test-system dev lint format types lock clean benchmark
+.PHONY: help setup run test test-all test-system dev lint format types lock clean benchmark docs
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,22 +51,26 @@ test-system: setup
 	$(BIN)/pytest -n 2 --dist loadfile -m system
 
 lint: setup ## Check format, style, imports and SQL.
-	$(BIN)/ruff format --check platform tests benchmarks
-	$(BIN)/ruff check platform tests benchmarks
+	$(BIN)/ruff format --check platform tests benchmarks docs
+	$(BIN)/ruff check platform tests benchmarks docs
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 format: setup ## Format Python and SQL.
-	$(BIN)/ruff format platform tests benchmarks
-	$(BIN)/ruff check --fix platform tests benchmarks
+	$(BIN)/ruff format platform tests benchmarks docs
+	$(BIN)/ruff check --fix platform tests benchmarks docs
 	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests
 
 types: setup ## Check the types.
 	$(BIN)/mypy
 
 lock: setup ## Resolve the dependencies again into requirements.lock.
-	$(BIN)/uv pip compile pyproject.toml --group dev --quiet --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --group dev --group docs --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --upgrade --custom-compile-command "make lock" --output-file requirements.lock
+
+docs: setup ## Build the site of all documentation: build/site/index.html.
+	$(BIN)/python -m tidegate.explain $(SITE)-source
+	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet $(SITE)-source $(SITE)
 
 benchmark: setup ## Compare speed side by side with what one would pick instead.
 	$(BIN)/python -m benchmarks

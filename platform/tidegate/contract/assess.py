@@ -164,7 +164,7 @@ def _broken(rule: DeliveryRule, measures: Measures) -> str | None:
         return f"{rule.name} gave no number" if measures.rows_sound else None
     if holds(rule.threshold, number):
         return None
-    return f"{rule.name} is {_figure(rule, number)} and {_wanted(rule)}"
+    return f"{rule.name} is {_figure(rule, number)} and {wanted(rule)}"
 
 
 def _measured_number(rule: DeliveryRule, measures: Measures) -> Decimal | None:
@@ -303,7 +303,7 @@ def _written_guards(contract: Contract, dimension: Dimension) -> list[str]:
     if dimension == "uniqueness":
         rules += [f"{rule.reason}: {rule.description}" for rule in contract.unique_rules]
     measured = [rule for rule in contract.delivery_rules if rule.dimension == dimension]
-    return rules + [f"{rule.name} {_wanted(rule)} ({rule.severity}): {rule.description}" for rule in measured]
+    return rules + [f"{rule.name} {wanted(rule)} ({rule.severity}): {rule.description}" for rule in measured]
 
 
 def _is_blocking(contract: Contract, dimension: Dimension) -> bool:
@@ -315,7 +315,8 @@ def _is_blocking(contract: Contract, dimension: Dimension) -> bool:
 # --- words
 
 
-def _wanted(rule: DeliveryRule) -> str:
+def wanted(rule: DeliveryRule) -> str:
+    """What the rule asks of its number, in words: 'must be at most 60 %'."""
     return _IN_WORDS[rule.threshold.comparison].format(*(_figure(rule, limit) for limit in rule.threshold.limits))
 
 

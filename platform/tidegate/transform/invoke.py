@@ -5,10 +5,12 @@ Which nodes to run, and what their results mean, belongs to `build`.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidegate.errors import TidegateError
@@ -87,22 +89,38 @@ def _call(
     nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
     if not nodes:
         return ()
+    arguments = [command, "--select", *nodes, "--indirect-selection", "empty", *RUN_ARGUMENTS]
+    return getattr(_invoke(project, project.target, arguments, variables, on_event), "results", ())
+
+
+def write_docs(project: DbtProject, lake: LakeConfig, target: Path) -> Path:
+    """dbt's documentation of the project and of the lake's tables, as one HTML file in `target`. Returns its path.
+
+    Raises TidegateError when dbt does not start.
+    """
+    # Nothing is run, so any window will do to compile with.
+    _invoke(project, target, ["docs", "generate", "--static"], variables(Window.of_day(dt.date.min), lake), None)
+    return target / "static_index.html"
+
+
+def _invoke(
+    project: DbtProject, target: Path, arguments: Sequence[str], variables: dict[str, str], on_event: OnEvent | None
+) -> Any:
     # dbt takes a second to import.
     from dbt.cli.main import dbtRunner
     from dbt_common.exceptions import DbtBaseException
 
-    arguments = [command, "--select", *nodes, "--indirect-selection", "empty", *RUN_ARGUMENTS]
-    quiet = quiet_arguments(project.folder, project.target)
+    quiet = quiet_arguments(project.folder, target)
     with _ONE_CALL_AT_A_TIME:
         runner = dbtRunner(project.load_manifest(), callbacks=[on_event] if on_event else [])
         outcome = runner.invoke([*arguments, *quiet, "--vars", json.dumps(variables)])
     if isinstance(outcome.exception, DbtBaseException):
         raise TidegateError(
-            f"dbt {command} did not start: {outcome.exception}\nNothing more was built."
+            f"dbt {arguments[0]} did not start: {outcome.exception}\nNothing more was built."
         ) from outcome.exception
     if outcome.exception:
         raise outcome.exception
-    return getattr(outcome.result, "results", ())
+    return outcome.result
 
 
 def _node_result(result: Any) -> NodeResult:
