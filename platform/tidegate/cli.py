@@ -355,7 +355,7 @@ def quarantine_list(
     from tidegate.lake.connect import Lake, LakeConfig
 
     with Lake.open(LakeConfig.of(load_settings()), read_only=True) as lake:
-        console.print_quarantine(list_quarantine(lake, source, window=_window_of(from_, to)))
+        console.print_quarantine(list_quarantine(lake.con, source, window=_window_of(from_, to)))
 
 
 @quarantine_app.command("show")
@@ -373,7 +373,7 @@ def quarantine_show(
 
     day = Window.of_day(_day_of(partition))
     with Lake.open(LakeConfig.of(load_settings()), read_only=True) as lake:
-        console.print_quarantined_rows(show(lake, source, region, day, reason, limit))
+        console.print_quarantined_rows(show(lake.con, source, region, day, reason, limit))
 
 
 @quarantine_app.command("replay")

@@ -16,7 +16,6 @@ from duckdb import DuckDBPyConnection
 from tidegate.home import Home
 from tidegate.intake.quarantine import list_quarantine
 from tidegate.lake import ledger
-from tidegate.lake.connect import Lake
 from tidegate.lake.gate import held_days
 from tidegate.lake.promote import days_to_restate
 from tidegate.lake.waivers import standing_waivers
@@ -52,7 +51,7 @@ def read_status(home: Home) -> Status:
             published_days=len(ledger.published_days(con)),
             newest_published_day=ledger.newest_published_day(con),
             verdicts=ledger.deliveries_by_verdict(con),
-            quarantined=_quarantined(lake),
+            quarantined=_quarantined(con),
             held=_held_days(con, home),
             stale_days=days_to_restate(con, home.gate_requirements),
             stand_ins=ledger.stand_ins(con),
@@ -69,9 +68,9 @@ def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
     return held_days(con, window, home.gate_requirements)
 
 
-def _quarantined(lake: Lake) -> list[tuple[str, str, int]]:
+def _quarantined(con: DuckDBPyConnection) -> list[tuple[str, str, int]]:
     rows: Counter[tuple[str, str]] = Counter()
-    for count in list_quarantine(lake):
+    for count in list_quarantine(con):
         rows[count.source, count.reason] += count.rows
     return [(source, reason, total) for (source, reason), total in sorted(rows.items())]
 

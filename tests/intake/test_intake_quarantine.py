@@ -25,30 +25,30 @@ def deliver_dirt(shop: Shop) -> None:
 def test_quarantine_is_listed_by_delivery_and_reason(shop: Shop) -> None:
     deliver_dirt(shop)
 
-    assert [(count.region, count.day, count.rows) for count in list_quarantine(shop.lake)] == [
+    assert [(count.region, count.day, count.rows) for count in list_quarantine(shop.lake.con)] == [
         ("north", DAY, 2),
         ("north", DAY, 1),
         ("south", DAY + ONE_DAY, 1),
     ]
-    assert list_quarantine(shop.lake, "sales", "south", Window.of_day(DAY)) == []
-    assert list_quarantine(shop.lake, "sales", "south", BOTH_DAYS) == [
+    assert list_quarantine(shop.lake.con, "sales", "south", Window.of_day(DAY)) == []
+    assert list_quarantine(shop.lake.con, "sales", "south", BOTH_DAYS) == [
         QuarantineCount("sales", "south", DAY + ONE_DAY, "invalid_price", 1)
     ]
-    assert list_quarantine(shop.lake, "unheard_of") == []
+    assert list_quarantine(shop.lake.con, "unheard_of") == []
 
 
 def test_quarantined_rows_are_shown_with_their_place(shop: Shop) -> None:
     deliver_dirt(shop)
 
-    assert show(shop.lake, "sales", reason="unparsable_line") == [
+    assert show(shop.lake.con, "sales", reason="unparsable_line") == [
         QuarantinedRow("north", DAY, "sales.csv", 5, ("unparsable_line",), "broken")
     ]
-    assert len(show(shop.lake, "sales", limit=2)) == 2
-    assert show(shop.lake, "unheard_of") == []
+    assert len(show(shop.lake.con, "sales", limit=2)) == 2
+    assert show(shop.lake.con, "unheard_of") == []
 
 
 def test_nothing_is_in_quarantine_before_anything_was_loaded(shop: Shop) -> None:
-    assert list_quarantine(shop.lake) == []
+    assert list_quarantine(shop.lake.con) == []
 
 
 def again(shop: Shop, contract: Contract, window: Window, regions: list[str] | None = None) -> list[DeliveryReport]:
@@ -67,7 +67,7 @@ def test_replay_judges_by_the_contract_as_it_is_now_from_the_archive(shop: Shop)
 
     assert [(report.region, report.rows_loaded) for report in reports] == [("north", 3), ("south", 1)]
     assert shop.raw("sale_id", "_region = 'north'") == ["s1", "s2", "s9"]
-    assert len(list_quarantine(shop.lake, "sales", "north")) == 2
+    assert len(list_quarantine(shop.lake.con, "sales", "north")) == 2
 
 
 def test_replay_takes_a_mended_file_from_landing(shop: Shop) -> None:
@@ -77,7 +77,7 @@ def test_replay_takes_a_mended_file_from_landing(shop: Shop) -> None:
 
     assert [report.region for report in reports] == ["north"]
     assert shop.raw("sale_id", "_region = 'north'") == ["s1", "s2", "s3"]
-    assert list_quarantine(shop.lake, "sales", "north") == []
+    assert list_quarantine(shop.lake.con, "sales", "north") == []
 
 
 def test_replay_loads_a_rejected_delivery_once_the_contract_allows_it(shop: Shop) -> None:

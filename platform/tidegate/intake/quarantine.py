@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from tidegate.lake.connect import Lake
+from duckdb import DuckDBPyConnection
+
 from tidegate.lake.sql import CATALOG, day_in, literal, qualified
 from tidegate.window import Window
 
@@ -37,15 +38,15 @@ class QuarantinedRow:
 
 
 def list_quarantine(
-    lake: Lake, source: str | None = None, region: str | None = None, window: Window | None = None
+    con: DuckDBPyConnection, source: str | None = None, region: str | None = None, window: Window | None = None
 ) -> list[QuarantineCount]:
     """The quarantined rows by delivery and reason, of one source or of all."""
-    sources = _sources(lake) if source is None else [source]
-    return [count for name in sources for count in _counts(lake, name, _condition(region, window, None))]
+    sources = _sources(con) if source is None else [source]
+    return [count for name in sources for count in _counts(con, name, _condition(region, window, None))]
 
 
 def show(
-    lake: Lake,
+    con: DuckDBPyConnection,
     source: str,
     region: str | None = None,
     window: Window | None = None,
@@ -53,9 +54,9 @@ def show(
     limit: int = 20,
 ) -> list[QuarantinedRow]:
     """The quarantined rows themselves, by day, region and place in the file; at most `limit`."""
-    if source not in _sources(lake):
+    if source not in _sources(con):
         return []
-    rows = lake.con.execute(
+    rows = con.execute(
         f"select _region, _delivered_on, _file, _line, reasons, raw from {qualified('quarantine', source)} "
         f"where {_condition(region, window, reason)} "
         f"order by _delivered_on, _region, _file, _line nulls last, raw limit {literal(limit)}"
@@ -63,10 +64,10 @@ def show(
     return [QuarantinedRow(r, day, file, line, tuple(why), raw) for r, day, file, line, why, raw in rows]
 
 
-def _counts(lake: Lake, source: str, condition: str) -> list[QuarantineCount]:
-    if source not in _sources(lake):
+def _counts(con: DuckDBPyConnection, source: str, condition: str) -> list[QuarantineCount]:
+    if source not in _sources(con):
         return []
-    rows = lake.con.execute(
+    rows = con.execute(
         "select _region, _delivered_on, reason, count(*) "
         f"from (select *, unnest(reasons) as reason from {qualified('quarantine', source)} where {condition}) "
         "group by all order by _delivered_on, _region, count(*) desc, reason"
@@ -85,8 +86,8 @@ def _condition(region: str | None, window: Window | None, reason: str | None) ->
     return " and ".join(conditions)
 
 
-def _sources(lake: Lake) -> list[str]:
-    rows = lake.con.execute(
+def _sources(con: DuckDBPyConnection) -> list[str]:
+    rows = con.execute(
         f"select table_name from duckdb_tables() where database_name = {literal(CATALOG)} "
         "and schema_name = 'quarantine' order by table_name"
     ).fetchall()

@@ -1,0 +1,102 @@
+"""Data quality in words: the same sentences on a week's page and on a day's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tidegate.reporting.numbers import plural, short_date, whole
+from tidegate.reporting.pages import Table
+from tidegate.reporting.quality import Quality
+
+# Days named in a sentence; the JSON has all of them.
+DAYS_NAMED = 14
+
+
+@dataclass(frozen=True)
+class QualitySection:
+    title: str
+    sentences: Sequence[str]
+    tables: Sequence[Table]
+
+
+def quality_section(title: str, quality: Quality) -> QualitySection:
+    """What a page says of the data quality of its days. What did not happen is said too."""
+    return QualitySection(title, list(_sentences(quality)), [_reasons(quality), _rows(quality), *_exceptions(quality)])
+
+
+def days_in_words(days: Sequence[dt.date]) -> str:
+    """`6 Jun, 7 Jun and 3 more`; years are the page's."""
+    named = ", ".join(short_date(day) for day in days[:DAYS_NAMED])
+    return named if len(days) <= DAYS_NAMED else f"{named} and {len(days) - DAYS_NAMED} more"
+
+
+def _sentences(quality: Quality) -> Iterator[str]:
+    if quality.unpublished_days:
+        yield f"Not published: {days_in_words(quality.unpublished_days)}. No figure here includes them."
+    else:
+        yield "Every day is published."
+    if quality.rejected:
+        yield f"{plural(len(quality.rejected), 'delivery', 'deliveries')} rejected whole; the table says why."
+    if quality.restated:
+        days = days_in_words([restated.day for restated in quality.restated])
+        yield f"Restated since they were first published: {days}."
+    else:
+        yield "No day was restated."
+    if quality.earlier_days_changed:
+        yield f"Late or corrected rows changed earlier days too: {days_in_words(quality.earlier_days_changed)}."
+    if not quality.stand_ins and not quality.waived:
+        yield "No source was stale: nothing stood in, nothing was waived."
+
+
+def _reasons(quality: Quality) -> Table:
+    return Table(
+        "Quarantined rows by reason; a row with several reasons counts for each",
+        ("Reason", "Source", "Rows"),
+        [(entry.reason, entry.source, whole(entry.rows)) for entry in quality.quarantined],
+        "No row was quarantined.",
+        texts=2,
+    )
+
+
+def _rows(quality: Quality) -> Table:
+    return Table(
+        "Rows delivered: read = loaded + quarantined",
+        ("Source", "Deliveries", "Read", "Loaded", "Quarantined"),
+        [
+            (row.source, *map(whole, (row.deliveries, row.rows_read, row.rows_loaded, row.rows_quarantined)))
+            for row in quality.rows
+        ],
+        "Nothing was delivered for these days.",
+    )
+
+
+def _exceptions(quality: Quality) -> Iterator[Table]:
+    """Tables that are there only when there is something in them."""
+    if quality.stand_ins or quality.waived:
+        yield Table(
+            "Stale sources",
+            ("Source", "Day", "What the day goes on with"),
+            [
+                *(
+                    (f"{s.source}/{s.region}", str(s.day), f"the delivery of {s.delivery_of}")
+                    for s in quality.stand_ins
+                ),
+                *((f"{w.source}/{w.region}", str(w.day), "nothing: waived") for w in quality.waived),
+            ],
+            texts=3,
+        )
+    if quality.restated:
+        yield Table(
+            "Restated days",
+            ("Day", "Changes", "Last change, UTC"),
+            [(str(r.day), whole(r.times_changed), f"{r.last_changed_at:%Y-%m-%d %H:%M}") for r in quality.restated],
+        )
+    if quality.rejected:
+        yield Table(
+            "Rejected deliveries",
+            ("Source", "Day", "Why"),
+            [(f"{r.source}/{r.region}", str(r.day), r.reason) for r in quality.rejected],
+            texts=3,
+        )
