@@ -1,5 +1,10 @@
 """How Sphinx makes the site of what `python -m tidegate.explain` wrote. `make docs` runs both."""
 
+from __future__ import annotations
+
+from pygments.lexers.templates import SqlJinjaLexer
+from sphinx.application import Sphinx
+
 project = "Tidegate"
 extensions = ["myst_parser"]
 
@@ -16,3 +21,8 @@ html_theme = "furo"
 html_title = "Tidegate"
 html_copy_source = False
 html_show_copyright = False
+
+
+def setup(app: Sphinx) -> None:
+    """All SQL here is dbt's, with Jinja in it."""
+    app.add_lexer("sql", SqlJinjaLexer)
