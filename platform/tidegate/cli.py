@@ -25,7 +25,7 @@ from tidegate.demo.crm_faults import Fault
 from tidegate.errors import TidegateError
 from tidegate.garbage import collect_seldom
 from tidegate.settings import Settings, load_settings
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 if TYPE_CHECKING:
     from tidegate.orchestration.runs import RunOutcome
@@ -100,10 +100,15 @@ FromLanding = Annotated[
 @app.command()
 @told_plainly
 def run(
-    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day to run.")],
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day to run, or the Monday.")],
+    cadence: Annotated[Cadence, typer.Option(help="Which marts: those of the day, or those of a Monday.")] = (
+        Cadence.daily
+    ),
     from_landing: FromLanding = False,
 ) -> None:
-    """Run one day from landing to serving, as the UI's materialize would."""
+    """Run one day from landing to serving, as the UI's materialize would; or one Monday from the days before it."""
+    if cadence is Cadence.weekly:
+        _run_monday_and_leave(_day_of(partition))
     _run_and_leave(Window.of_day(_day_of(partition)), from_landing=from_landing)
 
 
@@ -139,6 +144,21 @@ def _run_and_leave(window: Window, *, backfill: bool = False, resume: bool = Fal
         else runner.run_and_restate(window, from_landing=from_landing)
     )
     _leave_with(console.show_progress(runs, window))
+
+
+def _run_monday_and_leave(monday: dt.date) -> NoReturn:
+    from tidegate.home import Home
+    from tidegate.orchestration.names import WEEKLY_JOB
+    from tidegate.orchestration.partitions import first_monday
+    from tidegate.orchestration.runs import Runner
+
+    settings = load_settings()
+    first, today = first_monday(settings), dt.datetime.now(dt.UTC).date()
+    if monday.weekday() or not first <= monday <= today:
+        raise TidegateError(
+            f"There is no weekly partition {monday}: they are the Mondays from {first} to {today}. Choose one of these."
+        )
+    _leave_with([Runner.open(Home(settings)).run(Window.of_day(monday, Cadence.weekly), job=WEEKLY_JOB)])
 
 
 def _leave_with(outcomes: Sequence[RunOutcome]) -> NoReturn:

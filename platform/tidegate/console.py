@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tidegate.demo.crm_faults import Fault
-from tidegate.window import Window, windows_of
+from tidegate.window import Cadence, Window, windows_of
 
 if TYPE_CHECKING:
     from tidegate.demo.crm import Crm
@@ -62,31 +62,39 @@ def show_progress(outcomes: Iterable[RunOutcome], window: Window) -> list[RunOut
             done.append(outcome)
             held = sum(len(each.held) for each in done)
             progress.update(task, description=f"{window}, {held} held" if held else f"{window}")
-            progress.advance(task, 0 if outcome.restates else len(outcome.window.days))
+            is_asked_for = not outcome.restates and outcome.window.cadence is window.cadence
+            progress.advance(task, len(outcome.window.days) if is_asked_for else 0)
     return done
 
 
 def print_outcomes(outcomes: Sequence[RunOutcome]) -> None:
-    """Days done and failed, why each failed, and what to do about it."""
+    """Partitions done and failed, why each failed, and what to do about it."""
+    for cadence in Cadence:
+        of_cadence = [outcome for outcome in outcomes if outcome.window.cadence is cadence]
+        if of_cadence or cadence is Cadence.daily:
+            _print_outcomes_of(cadence, of_cadence)
+
+
+def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None:
+    count, why = (_days, "late or corrected rows") if cadence is Cadence.daily else (_mondays, "their days")
     first = [outcome for outcome in outcomes if not outcome.restates]
     published = sum(len(outcome.published) for outcome in first)
     held = sum(len(outcome.held) for outcome in first)
     restated = sum(len(outcome.published) for outcome in outcomes if outcome.restates)
-    say(
-        f"{_days(published)} published, {held} held"
-        + (f", {_days(restated)} restated by late or corrected rows" if restated else "")
-        + "."
-    )
+    done = [f"{count(published)} published, {held} held"] if first or not outcomes else []
+    done += [f"{count(restated)} restated by {why}"] if restated else []
+    if done:
+        say(", ".join(done) + ".")
     newest = {day: outcome for outcome in outcomes for day in outcome.window.days}
     reasons = {day: outcome.held[day] for day, outcome in sorted(newest.items()) if day in outcome.held}
     for why, days in _alike(reasons).items():
-        err.print(f"[bold]{', '.join(map(str, windows_of(days)))} held[/bold]")
+        err.print(f"[bold]{', '.join(map(str, windows_of(days, cadence)))} held[/bold]")
         for sentence in why:
             err.print("  " + escape(sentence))
     if reasons:
         err.print(
-            "Consumers keep the last good version of these days. Mend what is named, then run the day again: "
-            f"tidegate run --partition {min(reasons)}"
+            f"Consumers keep the last good version of these {NOUNS[cadence]}. Mend what is named, then run again: "
+            f"{AGAIN[cadence].format(min(reasons))}"
         )
 
 
@@ -96,6 +104,14 @@ def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], lis
     for day, why in reasons.items():
         alike.setdefault(why, []).append(day)
     return alike
+
+
+NOUNS = {Cadence.daily: "days", Cadence.weekly: "Mondays"}
+AGAIN = {Cadence.daily: "tidegate run --partition {0}", Cadence.weekly: "tidegate run --cadence weekly --partition {0}"}
+
+
+def _mondays(count: int) -> str:
+    return "1 Monday" if count == 1 else f"{count} Mondays"
 
 
 def _days(count: int) -> str:

@@ -18,10 +18,12 @@ from tidegate.contract.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.intake.origin import Outside
 from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.due_weeks import DaysBehind
 from tidegate.lake.gate import GateRequirements
 from tidegate.settings import Settings
-from tidegate.transform.marts import Graph
+from tidegate.transform.marts import SERVING, Graph
 from tidegate.transform.project import DbtProject
+from tidegate.window import Cadence
 
 if TYPE_CHECKING:
     from tidegate.s3 import S3Client
@@ -82,13 +84,34 @@ class Home:
                 self._lake.close()
                 self._lake = None
 
+    def requirements_of(self, cadence: Cadence) -> GateRequirements:
+        """What must hold before a partition of the cadence is published."""
+        return self.gate_requirements if cadence is Cadence.daily else self.weekly_requirements
+
+    @cached_property
+    def weekly_requirements(self) -> GateRequirements:
+        """What must hold before a Monday is published: every weekly model built, every blocking check of one passed."""
+        weekly = self.graph.marts_of(Cadence.weekly)
+        return GateRequirements(frozenset(), weekly.models, weekly.blocking_checks, weekly.marts, Cadence.weekly)
+
+    @cached_property
+    def days_behind_weeks(self) -> DaysBehind:
+        """What of the days weekly marts are made of."""
+        weekly = self.graph.models_of(Cadence.weekly)
+        parents = self.graph.with_ancestors(parent for model in weekly for parent in model.parents)
+        daily = [model for model in self.graph.models_of(Cadence.daily) if model.unique_id in parents]
+        return DaysBehind(
+            marts=frozenset(source.name for source in self.graph.sources_of(weekly) if source.schema == SERVING),
+            sources=frozenset(source.name for source in self.graph.sources_of(daily)),
+            reach=max((model.reaches_back for model in weekly), default=0),
+        )
+
     @cached_property
     def gate_requirements(self) -> GateRequirements:
         """What must hold before a day is published: every source that dbt reads delivered, every daily model
         built, every blocking check passed."""
-        read = {source.name for source in self.graph.sources.values()}
-        sources = [contract for name, contract in sorted(self.contracts.items()) if name in read]
-        daily = self.graph.marts_of("daily")
+        sources = [contract for name, contract in sorted(self.contracts.items()) if name in self.graph.deliveries]
+        daily = self.graph.marts_of(Cadence.daily)
         return GateRequirements(
             deliveries=frozenset((c.source, region.name) for c in sources for region in c.regions),
             models=daily.models,

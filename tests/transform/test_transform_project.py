@@ -21,7 +21,7 @@ from tidegate.transform.lake_plugin import lake_as_text, lake_of_text
 from tidegate.transform.marts import Graph
 from tidegate.transform.project import DbtProject, quiet_arguments
 from tidegate.transform.tables import create_missing_tables
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 DIMENSIONS = {"accuracy", "completeness", "consistency", "timeliness", "traceability", "uniqueness"}
 
@@ -32,15 +32,26 @@ def graph(settings: Settings) -> Graph:
 
 
 def test_the_gate_learns_what_a_day_needs(graph: Graph) -> None:
-    daily = graph.marts_of("daily")
+    daily = graph.marts_of(Cadence.daily)
     names = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
     assert daily.marts == tuple(Mart(name, "order_date") for name in names)
-    assert daily.models == {*names, "int_orders", "stg_orders", "stg_payments"}
+    # Weekly marts take the customers of published days, so these must be sound before their day is published.
+    assert daily.models == {*names, "int_orders", "stg_orders", "stg_payments", "stg_customers"}
     assert ("staging/stg_orders", "stg_orders_no_line_is_lost") in daily.blocking_checks
     assert ("marts/daily_sales", "daily_sales_has_every_day_once") in daily.blocking_checks
-    # A warning holds no day, nor does a check of a model that no mart is made of.
-    assert {asset for asset, _ in daily.blocking_checks}.isdisjoint({"staging/stg_customers"})
+    assert ("staging/stg_customers", "stg_customers_are_unique_per_day") in daily.blocking_checks
+    # A warning holds no day.
     assert "orders_daily_summary_customers_are_known" not in {name for _, name in daily.blocking_checks}
+
+
+def test_the_gate_learns_what_a_monday_needs(graph: Graph) -> None:
+    weekly = graph.marts_of(Cadence.weekly)
+
+    assert weekly.marts == (Mart("customer_rfm", "as_of_date"), Mart("segment_summary", "as_of_date"))
+    # What stands behind them day by day is published day by day.
+    assert weekly.models == {"customer_rfm", "segment_summary"}
+    assert {asset for asset, _ in weekly.blocking_checks} == {"marts/customer_rfm", "marts/segment_summary"}
+    assert "customer_rfm_window_is_published" not in {name for _, name in weekly.blocking_checks}
 
 
 def test_everything_is_described_and_every_test_says_what_it_guards(settings: Settings, graph: Graph) -> None:
@@ -57,10 +68,10 @@ def test_unit_tests_of_the_arithmetic_pass(settings: Settings, lake: Lake, graph
     create_missing_tables(lake, graph, graph.models.values())
     project = DbtProject(settings)
     arguments = ["test", "--select", "test_type:unit", *quiet_arguments(project.folder, project.target)]
-    given = json.dumps(variables(Window.of_day(day(1)), lake.config))
+    given = json.dumps(variables(project, Window.of_day(day(1)), lake.config))
     outcome = dbtRunner(project.load_manifest()).invoke([*arguments, "--vars", given])
     results = {result.node.name: result.status for result in outcome.result.results}  # type: ignore[union-attr]
-    assert len(results) == 9
+    assert len(results) == 11
     assert set(results.values()) == {"pass"}
 
 
@@ -121,7 +132,10 @@ def test_the_project_runs_on_a_plain_file(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("TIDEGATE_PLAIN_FILE", str(file))
     quiet = quiet_arguments(CHECKOUT / "dbt_project", tmp_path / "target")
     days = json.dumps({"window_start": "2024-01-01", "window_end": "2024-01-03"})
-    outcome = dbtRunner().invoke(["build", *quiet, "--target", "plain", "--vars", days])
+    # Weekly marts are made of published days, which a plain file does not have.
+    outcome = dbtRunner().invoke(
+        ["build", "--exclude", "source:ops+", "source:serving+", *quiet, "--target", "plain", "--vars", days]
+    )
     assert outcome.success, outcome.exception
     with duckdb.connect(str(file)) as con:
         assert con.execute("select count(*) from marts.daily_sales").fetchall() == [(2,)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import CATALOG, day_in, literal, qualified
+from tidegate.lake.sql import CATALOG, in_window, literal, qualified
 from tidegate.window import Window
 
 
@@ -80,7 +80,7 @@ def _condition(region: str | None, window: Window | None, reason: str | None) ->
     if region is not None:
         conditions.append(f"_region = {literal(region)}")
     if window is not None:
-        conditions.append(day_in("_delivered_on", window.start, window.end))
+        conditions.append(in_window("_delivered_on", window))
     if reason is not None:
         conditions.append(f"list_contains(reasons, {literal(reason)})")
     return " and ".join(conditions)

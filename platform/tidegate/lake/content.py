@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import day_in, literal, qualified, quoted
+from tidegate.lake.sql import in_window, literal, qualified, quoted
 from tidegate.window import Window
 
 
@@ -60,7 +60,7 @@ def content_by_day_select(schema: str, table: str, columns: Mapping[str, str], d
     return (
         f"select {literal(schema)}, {literal(table)}, day, {_sums(columns)} from ("
         f"select {quoted(day_column)}::date as day, {_row_digest(columns)} from {qualified(schema, table)} "
-        f"where {day_in(day_column, window.start, window.end)}) group by day"
+        f"where {in_window(day_column, window)}) group by day"
     )
 
 

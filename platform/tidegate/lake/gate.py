@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.ledger import delivered_days
-from tidegate.lake.sql import day_in
+from tidegate.lake.sql import in_window
 from tidegate.lake.waivers import standing_waivers
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Mart:
 
 @dataclass(frozen=True)
 class GateRequirements:
-    """What must hold for a day before it is published.
+    """What must hold for a day, or for a Monday, before it is published.
 
     `deliveries` are (source, region), `models` the names that builds record, `blocking_checks` (asset, check).
     """
@@ -37,6 +37,7 @@ class GateRequirements:
     models: frozenset[str]
     blocking_checks: frozenset[tuple[str, str]]
     marts: tuple[Mart, ...]
+    cadence: Cadence = Cadence.daily
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _add_checks(con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, 
 
 
 def _inside(window: Window) -> str:
-    return day_in("partition_day", window.start, window.end)
+    return in_window("partition_day", window)
 
 
 def _reasons(day: _Day, required: GateRequirements) -> Iterator[str]:

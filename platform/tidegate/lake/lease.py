@@ -28,12 +28,20 @@ from tidegate.errors import LakeBusyError
 from tidegate.lake.connect import CONNECTION_CONFIG, LakeConfig, load_extension
 from tidegate.lake.locks import HeldElsewhereError, file_lock, holder_text
 from tidegate.lake.sql import literal
-
-# The days of all models' tables: a build holds it from its first write to its last check.
-CANDIDATES = "candidates"
+from tidegate.window import Cadence
 
 # Short enough to go unnoticed in a run, long enough that a waiter costs no CPU worth naming.
 POLL_SECONDS = 0.05
+
+
+def candidates(cadence: Cadence) -> str:
+    """The tables of all models of a cadence: a build holds their days from its first write to its last check."""
+    return "candidates" if cadence is Cadence.daily else f"{cadence} candidates"
+
+
+def serving(cadence: Cadence) -> str:
+    """The tables of `serving` of a cadence."""
+    return "serving" if cadence is Cadence.daily else f"{cadence} serving"
 
 
 @contextmanager

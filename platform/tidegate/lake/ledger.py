@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.schema import LEDGER
-from tidegate.lake.sql import day_in, literal, qualified, quoted, rows_relation
-from tidegate.window import Window, windows_of
+from tidegate.lake.sql import in_window, literal, qualified, quoted, rows_relation
+from tidegate.window import Cadence, Window, windows_of
 
 Entry = TypeVar("Entry")
 DeliveryKey = tuple[str, str, dt.date, str]
@@ -201,6 +201,15 @@ def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
     return (row[0] if row else None) or 0
 
 
+def rows_published(con: DuckDBPyConnection, window: Window) -> int:
+    """Rows that stand in `serving` on the window's partitions, all marts taken together."""
+    row = con.execute(
+        "select sum(rows)::bigint from ops.publications "
+        f"where superseded_by is null and cadence = {literal(window.cadence)} and {_in_window(window)}"
+    ).fetchone()
+    return (row[0] if row else None) or 0
+
+
 def good_deliveries(con: DuckDBPyConnection, source: str, before: dt.date) -> dict[tuple[str, dt.date], str]:
     """Where the archive has the newest accepted and genuine delivery of each region and earlier day of a source."""
     rows = con.execute(
@@ -238,15 +247,24 @@ def deliveries_by_verdict(con: DuckDBPyConnection) -> dict[str, int]:
 
 
 def begin_build(
-    con: DuckDBPyConnection, build_id: str, days: Collection[dt.date], models: Collection[str], run_id: str
+    con: DuckDBPyConnection,
+    build_id: str,
+    days: Collection[dt.date],
+    models: Collection[str],
+    run_id: str,
+    cadence: Cadence = Cadence.daily,
 ) -> None:
     """Enter a build as `building`. Commit this before the build's first write: it closes those days' gate."""
-    row = con.execute("select coalesce(max(rowid), -1) from ops.deliveries").fetchone()
-    seen = row[0] if row else -1
     started_at = utc_now()
     names = tuple(sorted(models))
     builds = [Build(build_id, day, run_id, names, "building", started_at, None) for day in sorted(set(days))]
-    _insert(con, "builds", _storable(builds), deliveries_seen=seen)
+    seen = {f"{table}_seen": _newest_entry(con, table) for table in ("deliveries", "publications")}
+    _insert(con, "builds", _storable(builds), cadence=cadence.value, **seen)
+
+
+def _newest_entry(con: DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"select coalesce(max(rowid), -1) from {qualified('ops', table)}").fetchone()
+    return int(row[0]) if row else -1
 
 
 def finish_build(
@@ -347,7 +365,7 @@ def enter_missing_snapshots(con: DuckDBPyConnection) -> None:
 # One that never ended, or was broken off, may have been so before it read anything.
 _NEWEST_ENDED_BUILD_OF_DAY = """
     select partition_day, max_by(deliveries_seen, rowid) as deliveries_seen
-    from ops.builds where status in ('built', 'failed') group by partition_day
+    from ops.builds where status in ('built', 'failed') and coalesce(cadence, 'daily') = 'daily' group by partition_day
 """
 
 
@@ -368,28 +386,34 @@ def stale_days(con: DuckDBPyConnection) -> list[dt.date]:
     return [day for (day,) in rows]
 
 
-def published_days(con: DuckDBPyConnection, window: Window | None = None) -> list[dt.date]:
-    """The days that `serving` holds a publication of."""
+def published_days(
+    con: DuckDBPyConnection, window: Window | None = None, cadence: Cadence = Cadence.daily
+) -> list[dt.date]:
+    """The days, or Mondays, that `serving` holds a publication of; those of `window`, if given, in its cadence."""
+    cadence = window.cadence if window else cadence
     rows = con.execute(
         "select distinct partition_day from ops.publications "
-        f"where superseded_by is null and {_in_window(window)} order by partition_day"
+        f"where superseded_by is null and cadence = {literal(cadence)} and {_in_window(window)} order by partition_day"
     ).fetchall()
     return [day for (day,) in rows]
 
 
 def days_published_by(con: DuckDBPyConnection, run_ids: Collection[str], window: Window) -> set[dt.date]:
-    """The days of the window that one of these runs published."""
+    """The partitions of the window that one of these runs published."""
     if not run_ids:
         return set()
     rows = con.execute(
         "select distinct partition_day from ops.publications "
-        f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) and {_in_window(window)}"
+        f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) "
+        f"and cadence = {literal(window.cadence)} and {_in_window(window)}"
     ).fetchall()
     return {day for (day,) in rows}
 
 
-def newest_published_day(con: DuckDBPyConnection) -> dt.date | None:
-    row = con.execute("select max(partition_day) from ops.publications where superseded_by is null").fetchone()
+def newest_published_day(con: DuckDBPyConnection, cadence: Cadence = Cadence.daily) -> dt.date | None:
+    row = con.execute(
+        f"select max(partition_day) from ops.publications where superseded_by is null and cadence = {literal(cadence)}"
+    ).fetchone()
     return row[0] if row else None
 
 
@@ -402,17 +426,19 @@ def delivered_days(con: DuckDBPyConnection, window: Window | None = None) -> lis
 
 
 def newest_publications(con: DuckDBPyConnection, window: Window | None = None) -> list[Publication]:
-    """The publications that stand, with content hashes: one per day and mart.
+    """The publications that stand, with content hashes: one per partition and mart, all or the window's.
 
     `lake_snapshot` is what `serving.<mart> at (version => ...)` reads that publication with.
     """
-    standing = _read(con, Publication, "publications", f"superseded_by is null and {_in_window(window)}")
+    wanted = f"cadence = {literal(window.cadence)} and {_in_window(window)}" if window else "true"
+    standing = _read(con, Publication, "publications", f"superseded_by is null and {wanted}")
     return with_snapshots(con, sorted(standing, key=lambda row: (row.partition_day, row.mart)))
 
 
-def publication_history(con: DuckDBPyConnection, day: dt.date) -> list[Publication]:
-    """All publications of a day, oldest first."""
-    rows = _read(con, Publication, "publications", _in_window(Window.of_day(day)))
+def publication_history(con: DuckDBPyConnection, day: dt.date, cadence: Cadence = Cadence.daily) -> list[Publication]:
+    """All publications of a day, or of a Monday's week, oldest first."""
+    wanted = f"cadence = {literal(cadence)} and partition_day = {literal(day)}"
+    rows = _read(con, Publication, "publications", wanted)
     return with_snapshots(con, sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)))
 
 
@@ -446,12 +472,12 @@ def promote_of(publication_id: str) -> str:
 
 
 def _on_days(days: Collection[dt.date]) -> str:
-    ranges = [day_in("partition_day", window.start, window.end) for window in windows_of(list(days))]
+    ranges = [in_window("partition_day", window) for window in windows_of(list(days))]
     return f"({' or '.join(ranges)})"
 
 
 def _in_window(window: Window | None) -> str:
-    return day_in("partition_day", window.start, window.end) if window else "true"
+    return in_window("partition_day", window) if window else "true"
 
 
 def _read(
@@ -488,7 +514,7 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _insert(con: DuckDBPyConnection, table: str, rows: Sequence[Any], **constant: int) -> None:
+def _insert(con: DuckDBPyConnection, table: str, rows: Sequence[Any], **constant: int | str) -> None:
     """Add dataclasses to a ledger table; `constant` fills columns that they have no field for."""
     if not rows:
         return

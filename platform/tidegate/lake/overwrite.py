@@ -11,7 +11,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
-from tidegate.lake.sql import CATALOG, day_in, literal, qualified, quoted
+from tidegate.lake.sql import CATALOG, in_window, literal, qualified, quoted
 from tidegate.window import Window
 
 # Parquet keeps a hugeint as a double. Of a struct's or map's texts, DuckLake 1.0 loses the single quotes when an
@@ -37,7 +37,7 @@ def overwrite_window(
     what is replaced raises duckdb.InvalidInputException: written, it would be a neighbour's, and there twice
     after a re-run.
     """
-    inside = day_in(day_column, window.start, window.end)
+    inside = in_window(day_column, window)
     for column, value in (where_extra or {}).items():
         inside += f" and {quoted(column)} = {literal(value)}"
     con.execute(f"delete from {qualified(*table)} where {inside}")

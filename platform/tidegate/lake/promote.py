@@ -18,15 +18,13 @@ from tidegate.lake import ledger
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
 from tidegate.lake.gate import GateRequirements, Mart, closed_gates, read_gates
-from tidegate.lake.lease import CANDIDATES, lease
+from tidegate.lake.lease import candidates, lease, serving
 from tidegate.lake.ledger import Publication
 from tidegate.lake.overwrite import ensure_table, insert_sorted, table_columns
-from tidegate.lake.sql import day_in, literal, qualified
+from tidegate.lake.sql import in_window, literal, qualified
 from tidegate.window import Window, windows_of
 
 __all__ = ["GateRequirements", "Mart", "Promotion", "closed_gates", "days_to_restate", "promote"]
-
-CADENCE = "daily"
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,8 @@ def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: 
     promote_id = uuid.uuid4().hex
     # A build under way would only close the gate; its end is worth waiting for.
     with (
-        lease(lake.config, CANDIDATES, window.days, run_id),
-        lease(lake.config, "serving", window.days, run_id),
+        lease(lake.config, candidates(window.cadence), window.days, run_id),
+        lease(lake.config, serving(window.cadence), window.days, run_id),
         lake.turn(),
     ):
         promotion = lake.unit_of_work(lambda con: _switch(con, window, requirements, run_id, promote_id))
@@ -70,7 +68,7 @@ def open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequir
         ),
         served as (
             select partition_day, mart, build_id from ops.publications
-            where superseded_by is null and cadence = {literal(CADENCE)}
+            where superseded_by is null and cadence = {literal(requirements.cadence)}
         )
         select distinct c.partition_day
         from candidates as c left join served as s using (partition_day, mart)
@@ -78,7 +76,11 @@ def open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequir
         """
     ).fetchall()
     unpublished = [day for (day,) in rows]
-    closed = {day for window in windows_of(unpublished) for day in closed_gates(con, window, requirements)}
+    closed = {
+        day
+        for window in windows_of(unpublished, requirements.cadence)
+        for day in closed_gates(con, window, requirements)
+    }
     return [day for day in unpublished if day not in closed]
 
 
@@ -90,10 +92,8 @@ def _switch(
     if not days:
         return Promotion({}, gates.closed)
     contents = _switch_marts(con, window, days, requirements.marts)
-    published = {
-        day: _publications(day, requirements.marts, contents, gates.builds, run_id, promote_id) for day in days
-    }
-    ledger.supersede_publications(con, days, CADENCE, promote_id)
+    published = {day: _publications(day, requirements, contents, gates.builds, run_id, promote_id) for day in days}
+    ledger.supersede_publications(con, days, requirements.cadence, promote_id)
     ledger.record_publications(con, [row for rows in published.values() for row in rows])
     message = literal(f"promote {window}")
     con.execute(f"call lake.set_commit_message('tidegate', {message}, extra_info => {literal(promote_id)})")
@@ -155,13 +155,13 @@ def _copy_days(con: DuckDBPyConnection, mart: Mart, days: list[dt.date]) -> None
 
 
 def _on_days(mart: Mart, days: list[dt.date]) -> str:
-    ranges = [day_in(mart.day_column, window.start, window.end) for window in windows_of(days)]
+    ranges = [in_window(mart.day_column, window) for window in windows_of(days)]
     return f"({' or '.join(ranges)})"
 
 
 def _publications(
     day: dt.date,
-    marts: tuple[Mart, ...],
+    requirements: GateRequirements,
     contents: dict[tuple[str, dt.date], Content],
     builds: dict[tuple[dt.date, str], str],
     run_id: str,
@@ -171,7 +171,7 @@ def _publications(
         Publication(
             publication_id=ledger.publication_id(day, promote_id),
             partition_day=day,
-            cadence=CADENCE,
+            cadence=requirements.cadence,
             mart=mart.name,
             run_id=run_id,
             build_id=builds.get((day, mart.name), ""),
@@ -181,7 +181,7 @@ def _publications(
             published_at=ledger.utc_now(),
             superseded_by=None,
         )
-        for mart in marts
+        for mart in requirements.marts
     ]
 
 

@@ -41,6 +41,10 @@ LEDGER: dict[str, dict[str, str]] = {
         "finished_at": "timestamp",
         # The newest row of ops.deliveries that the build could see when it began.
         "deliveries_seen": "bigint",
+        # daily, or weekly; null in a lake from before there were weekly marts.
+        "cadence": "varchar",
+        # The newest row of ops.publications that the build could see when it began.
+        "publications_seen": "bigint",
     },
     "check_results": {
         "check_name": "varchar",

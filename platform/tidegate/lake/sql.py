@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
+from tidegate.window import Cadence, Window
+
 CATALOG = "lake"
 SCHEMAS = ("raw", "quarantine", "staging", "intermediate", "marts", "serving", "ops")
 
@@ -56,6 +58,12 @@ def literal(value: Value) -> str:
 def day_in(column: str, start: dt.date, end: dt.date) -> str:
     """The condition that `column` lies in `[start, end)`."""
     return f"({quoted(column)} >= {literal(start)} and {quoted(column)} < {literal(end)})"
+
+
+def in_window(column: str, window: Window) -> str:
+    """The condition that `column` lies on one of the window's partitions: on its days, or on its Mondays."""
+    inside = day_in(column, window.start, window.end)
+    return inside if window.cadence is Cadence.daily else f"({inside} and isodow({quoted(column)}) = 1)"
 
 
 def rows_relation(columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> str:

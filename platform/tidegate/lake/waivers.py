@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import day_in, qualified, rows_relation
+from tidegate.lake.sql import in_window, qualified, rows_relation
 from tidegate.window import Window
 
 WAIVERS = {
@@ -54,7 +54,7 @@ def grant(con: DuckDBPyConnection, waivers: Sequence[Waiver]) -> None:
 
 def standing_waivers(con: DuckDBPyConnection, window: Window | None = None) -> list[tuple[dt.date, str, str]]:
     """(day, source, region) of the waivers of deliveries that are still missing."""
-    inside = day_in("partition_day", window.start, window.end) if window else "true"
+    inside = in_window("partition_day", window) if window else "true"
     return con.execute(
         f"select partition_day, source, region from ({STANDING_WAIVERS}) where {inside} order by all"
     ).fetchall()

@@ -21,11 +21,11 @@ from tidegate.lake.connect import Lake
 from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import LAKE_POOL, raw_key
-from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
+from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
 from tidegate.orchestration.raw_assets import SEVERITIES
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 
 class LayeredTranslator(DagsterDbtTranslator):
@@ -35,7 +35,6 @@ class LayeredTranslator(DagsterDbtTranslator):
         super().__init__()
         self._home = home
         self._owners = owners
-        self._partitions = daily_partitions(home.settings)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         return dg.AssetKey([_layer(dbt_resource_props), dbt_resource_props["name"]])
@@ -53,16 +52,23 @@ class LayeredTranslator(DagsterDbtTranslator):
         return self._owners
 
     def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition[str]:
-        return self._partitions
+        return partitions_of(self._home.settings, self._home.graph.tables[dbt_resource_props["unique_id"]].cadence)
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         deps = [dep for parent in spec.deps for dep in self._with_regions(parent)]
+        model = self._home.graph.tables[unique_id]
+        if model.reaches_back:
+            behind = days_behind(model.reaches_back)
+            deps = [dg.AssetDep(dep.asset_key, partition_mapping=behind) for dep in deps]
         return spec.replace_attributes(deps=deps)
 
     def _with_regions(self, dep: dg.AssetDep) -> Iterator[dg.AssetDep]:
         layer, name = dep.asset_key.path[0], dep.asset_key.path[-1]
         contract = self._home.contracts.get(name)
+        if layer == "ops":
+            # The ledger is no asset: every step writes it.
+            return
         if layer != "raw" or contract is None:
             yield dep
             return
@@ -78,7 +84,7 @@ class LayeredTranslator(DagsterDbtTranslator):
         test = self._home.graph.tests[unique_id]
         return spec._replace(
             description=test.description,
-            partitions_def=self._partitions,
+            partitions_def=asset_spec.partitions_def,
             metadata={**spec.metadata, "dimension": test.dimension},
         )
 
@@ -87,21 +93,22 @@ def _layer(dbt_resource_props: Mapping[str, Any]) -> str:
     return str(dbt_resource_props["schema"])
 
 
-def build_dbt_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
-    """Every dbt model as an asset, every dbt test as a check, built by one step over the run's days."""
+def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:
+    """Every dbt model of a cadence as an asset, its tests as checks, built by one step over the run's partitions."""
 
     translator = LayeredTranslator(home, owners)
 
     @dbt_assets(
-        name="transform",
+        name="transform" if cadence is Cadence.daily else f"transform_{cadence}",
         manifest=home.dbt.manifest_path,
+        select=" ".join(model.name for model in home.graph.models_of(cadence)),
         dagster_dbt_translator=translator,
-        partitions_def=daily_partitions(home.settings),
+        partitions_def=partitions_of(home.settings, cadence),
         backfill_policy=chunked_backfills(home.settings),
         pool=LAKE_POOL,
     )
     def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context)
+        window = window_of(context, cadence)
         events = _DbtEvents(context, home, translator)
         with told_to_people(context), home.lake() as lake:
             result = build_window(

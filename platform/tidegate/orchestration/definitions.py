@@ -10,14 +10,16 @@ from tidegate.home import Home
 from tidegate.orchestration.arrivals import build_arrival_sensor
 from tidegate.orchestration.dbt_assets import build_dbt_assets
 from tidegate.orchestration.due_days import build_due_sensor
+from tidegate.orchestration.due_weeks import build_weekly_schedule, build_weeks_due_sensor
 from tidegate.orchestration.instance import batch_events
-from tidegate.orchestration.jobs import build_jobs
+from tidegate.orchestration.jobs import Layers, build_jobs
 from tidegate.orchestration.owners import owners_of
 from tidegate.orchestration.raw_assets import build_raw_assets, build_source_assets
 from tidegate.orchestration.run_keeper import build_run_keeper
 from tidegate.orchestration.schedules import build_schedules
 from tidegate.orchestration.serving_assets import build_serving_assets
 from tidegate.settings import Settings, load_settings
+from tidegate.window import Cadence
 
 
 def build_definitions(settings: Settings | None = None, home: Home | None = None) -> dg.Definitions:
@@ -25,20 +27,26 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
     batch_events()
     # Checks per partition are what shows one bad day among thirty good ones; Dagster still calls them a preview.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+    # A Monday may reach back to before the first day; how Dagster is told so may change, the lock does not.
+    warnings.filterwarnings("ignore", message=".*allow_nonexistent_upstream_partitions", category=dg.BetaWarning)
     home = home or Home(settings or load_settings())
     contracts = list(home.contracts.values())
     owners = owners_of(contracts)
-    raw = [build_raw_assets(home, contract) for contract in contracts]
-    transform, serving = build_dbt_assets(home, owners), build_serving_assets(home, owners)
+    layers = Layers(
+        raw=[build_raw_assets(home, contract) for contract in contracts],
+        transform={cadence: build_dbt_assets(home, owners, cadence) for cadence in Cadence},
+        serving={cadence: build_serving_assets(home, owners, cadence) for cadence in Cadence},
+    )
     return dg.Definitions(
-        assets=[*build_source_assets(home), *raw, transform, serving],
-        jobs=build_jobs(home, raw, transform, serving),
+        assets=[*build_source_assets(home), *layers.all],
+        jobs=build_jobs(home, layers),
         sensors=[
             *(build_arrival_sensor(home, contract) for contract in contracts),
             build_due_sensor(home),
+            build_weeks_due_sensor(home),
             build_run_keeper(home),
         ],
-        schedules=build_schedules(home),
+        schedules=[*build_schedules(home), build_weekly_schedule(home)],
         # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.
         executor=dg.in_process_executor,
     )

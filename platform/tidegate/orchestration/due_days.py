@@ -8,7 +8,7 @@ waivers by which a day may go on without what did not come.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 from dagster import DagsterInstance
@@ -18,21 +18,19 @@ from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.waiting import Watch
 from tidegate.lake.connect import Lake
-from tidegate.lake.due import CAUSES_TOLD, DueDay, due_days
+from tidegate.lake.due import DueDay, due_days
 from tidegate.lake.known import incomplete_days
 from tidegate.lake.ledger import utc_now
 from tidegate.lake.waivers import Waiver, grant, standing_waivers
 from tidegate.orchestration.arrivals import deadline_of
 from tidegate.orchestration.breaker import Pace
+from tidegate.orchestration.build_requests import Builds, waited_long_enough
 from tidegate.orchestration.contacts import health_of
-from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
-from tidegate.orchestration.partitions import ended_days, partition_tags
+from tidegate.orchestration.names import BUILD_JOB
+from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
 from tidegate.orchestration.ticks import LOOK_SECONDS, hurried_lake, sensor_status, within
-from tidegate.window import Window, windows_of
-
-# A restatement waits for loads under way, so that one run answers to them all, but no longer than this.
-LONGEST_WAIT_FOR_LOADS = dt.timedelta(hours=1)
+from tidegate.window import Cadence, Window
 
 WHY_WAIVED = "It had not come by its deadline, and its contract says `onMissing: publish_without`."
 
@@ -55,71 +53,32 @@ def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -
     """One tick at `now` (UTC): the builds to launch, or why there are none."""
     under_way = runs_under_way(instance)
     told = _let_days_go_on(home, instance, under_way, now)
-    attempts = Attempts(instance, BUILD_JOB, Pace.of(home.settings))
+    builds = Builds(
+        Cadence.daily,
+        RunOfDays.builds,
+        Attempts(instance, BUILD_JOB, Pace.of(home.settings)),
+        home.settings.chunk_days,
+    )
     with home.lake() as lake:
         due = due_days(lake.con, home.gate_requirements)
         without = _names_by_day(lake)
-    ready = [day for day in due if _may_be_built(day, home, under_way, attempts, now)]
-    requests = list(_build_requests(ready, without, attempts, home.settings.chunk_days))
+    ready = [day for day in due if _may_be_built(day, home, under_way, builds, now)]
+    requests = list(builds.requests(ready, without))
     if requests:
         return dg.SensorResult(run_requests=requests[: home.settings.chunk_days])
     waiting = f"{len(due)} due days wait for runs under way or for their next attempt." if due else "No day is due."
     return dg.SensorResult(skip_reason=" ".join(filter(None, [told, waiting])))
 
 
-def _may_be_built(
-    due: DueDay, home: Home, under_way: Sequence[RunOfDays], attempts: Attempts, now: dt.datetime
-) -> bool:
+def _may_be_built(due: DueDay, home: Home, under_way: Sequence[RunOfDays], builds: Builds, now: dt.datetime) -> bool:
     if any(run.builds(due.day) for run in under_way):
         return False
     loads = [run for run in under_way if any(map(run.loads_any, home.contracts))]
     if any(due.day in run.days for run in loads):
         return False
-    if due.restates and loads and not _waited_long_enough(due, now):
+    if due.restates and loads and not waited_long_enough(due, now):
         return False
-    return attempts.may_go(_in_vain(attempts, due), now)
-
-
-def _waited_long_enough(due: DueDay, now: dt.datetime) -> bool:
-    since = due.caused_at.replace(tzinfo=dt.UTC) if due.caused_at else now
-    return now - since >= LONGEST_WAIT_FOR_LOADS
-
-
-def _in_vain(attempts: Attempts, due: DueDay) -> list[RunOfDays]:
-    """Builds of the day that failed since what it is due for came."""
-    return attempts.in_vain(lambda run: run.builds(due.day) and not run.succeeded, since=due.caused_at)
-
-
-def _build_requests(
-    due: Sequence[DueDay], without: dict[dt.date, list[str]], attempts: Attempts, chunk_days: int
-) -> Iterator[dg.RunRequest]:
-    """New days before restatements, each in rows of consecutive days, cut into chunks."""
-    for restates in (False, True):
-        chosen = {each.day: each for each in due if each.restates is restates}
-        for window in windows_of(list(chosen)):
-            for chunk in window.chunks(chunk_days):
-                days = [chosen[day] for day in chunk.days]
-                yield _build_request(
-                    chunk, days, [name for day in chunk.days for name in without.get(day, ())], attempts
-                )
-
-
-def _build_request(window: Window, due: Sequence[DueDay], without: list[str], attempts: Attempts) -> dg.RunRequest:
-    reason = RESTATEMENT if due[0].restates else FIRST
-    # Dagster answers to a run key once and never again: it names what the run answers to, and the attempt.
-    earlier = [run.run_id for each in due for run in _in_vain(attempts, each)[:1]]
-    state = f"{max(each.entry for each in due)}:{max(each.build for each in due)}"
-    key = ":".join([reason, str(window), state, *sorted(set(earlier))[-1:]])
-    tags = {REASON_TAG: reason, CAUSE_TAG: cause_of(due, without), REQUEST_TAG: key}
-    return dg.RunRequest(run_key=key, tags={**partition_tags(window), **tags})
-
-
-def cause_of(due: Sequence[DueDay], without: Sequence[str] = ()) -> str:
-    """The deliveries that a build answers to, and those that it goes without, for people."""
-    causes = list(dict.fromkeys(cause for each in due for cause in each.causes))
-    more = [f"and {len(causes) - CAUSES_TOLD} more"] if len(causes) > CAUSES_TOLD else []
-    gone = [f"without {', '.join(without[:CAUSES_TOLD])}"] if without else []
-    return "; ".join([*causes[:CAUSES_TOLD], *more, *gone]) or "a run that did not end"
+    return builds.may_go(due, now)
 
 
 def _names_by_day(lake: Lake) -> dict[dt.date, list[str]]:

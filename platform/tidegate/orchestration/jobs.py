@@ -1,6 +1,7 @@
 """The jobs: a whole day, one source's deliveries, the days built from what is loaded, and the lake's upkeep."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -9,15 +10,27 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, RETRY_ON_ASSET_O
 from tidegate.home import Home
 from tidegate.lake.maintenance import maintain
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, LAKE_POOL, MAINTENANCE_JOB, load_job
+from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, LAKE_POOL, MAINTENANCE_JOB, WEEKLY_JOB, load_job
+from tidegate.window import Cadence
 
 Jobs = list[dg.JobDefinition | UnresolvedAssetJobDefinition]
 
 
-def build_jobs(
-    home: Home, raw: Sequence[dg.AssetsDefinition], transform: dg.AssetsDefinition, serving: dg.AssetsDefinition
-) -> Jobs:
-    """All jobs of a home. `raw` are its sources' assets, in the order of its contracts."""
+@dataclass(frozen=True)
+class Layers:
+    """The assets of a home: `raw` in the order of its contracts, and what is built and published of a cadence."""
+
+    raw: Sequence[dg.AssetsDefinition]
+    transform: Mapping[Cadence, dg.AssetsDefinition]
+    serving: Mapping[Cadence, dg.AssetsDefinition]
+
+    @property
+    def all(self) -> list[dg.AssetsDefinition]:
+        return [*self.raw, *self.transform.values(), *self.serving.values()]
+
+
+def build_jobs(home: Home, layers: Layers) -> Jobs:
+    """All jobs of a home."""
     limit = {
         MAX_RUNTIME_SECONDS_TAG: str(home.settings.run_limit_minutes * 60),
         # Where an instance retries runs: a rejected delivery or a broken model is not one to retry.
@@ -26,7 +39,7 @@ def build_jobs(
     return [
         dg.define_asset_job(
             DAILY_JOB,
-            selection=dg.AssetSelection.all(),
+            selection=_all_of(*layers.raw, layers.transform[Cadence.daily], layers.serving[Cadence.daily]),
             description="A day from landing to serving: judge, load, build, check, publish.",
             tags=limit,
         ),
@@ -37,21 +50,29 @@ def build_jobs(
                 description=f"Captures, judges and loads deliveries of {source}; publishes nothing.",
                 tags=limit,
             )
-            for source, assets in zip(home.contracts, raw, strict=True)
+            for source, assets in zip(home.contracts, layers.raw, strict=True)
         ),
         dg.define_asset_job(
             BUILD_JOB,
-            selection=_all_of(transform) | _all_of(serving),
+            selection=_all_of(layers.transform[Cadence.daily], layers.serving[Cadence.daily]),
             description="Days from what is loaded to serving: build, check, publish.",
+            tags=limit,
+        ),
+        dg.define_asset_job(
+            WEEKLY_JOB,
+            selection=_all_of(layers.transform[Cadence.weekly], layers.serving[Cadence.weekly]),
+            description="Mondays from the published days before them to serving: build, check, publish.",
             tags=limit,
         ),
         _maintenance(home, limit),
     ]
 
 
-def _all_of(assets: dg.AssetsDefinition) -> dg.AssetSelection:
-    """The assets and every check that their step makes, on whichever asset that is."""
-    return dg.AssetSelection.assets(*assets.keys) | dg.AssetSelection.checks(*assets.check_keys)
+def _all_of(*definitions: dg.AssetsDefinition) -> dg.AssetSelection:
+    """The assets and every check that their steps make, on whichever asset that is."""
+    keys = [key for assets in definitions for key in assets.keys]
+    checks = [key for assets in definitions for key in assets.check_keys]
+    return dg.AssetSelection.assets(*keys) | dg.AssetSelection.checks(*checks)
 
 
 def _maintenance(home: Home, tags: dict[str, str]) -> dg.JobDefinition:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
+from tidegate.window import Cadence
+
 DAILY_JOB = "daily"
 BUILD_JOB = "daily_build"
+WEEKLY_JOB = "weekly"
 MAINTENANCE_JOB = "maintenance"
 
 # Why a run runs, which deliveries it answers to, and the request of which it is an attempt.
@@ -24,6 +27,11 @@ RESTATEMENT = "restatement"
 
 # The pool of everything that writes the lake; each kind of server outside has its own.
 LAKE_POOL = "lake"
+
+
+def cadence_of(job: str) -> Cadence:
+    """Of which cadence a job's partitions are."""
+    return Cadence.weekly if job == WEEKLY_JOB else Cadence.daily
 
 
 def load_job(source: str) -> str:

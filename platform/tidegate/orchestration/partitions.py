@@ -6,6 +6,7 @@ Reading or writing data does not belong here.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping
 
 import dagster as dg
@@ -16,14 +17,38 @@ from dagster._core.storage.tags import (
 )
 
 from tidegate.settings import Settings
-from tidegate.window import ONE_DAY, Window, windows_of
+from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window, windows_of
 
 NO_DAYS = Window(dt.date.min, dt.date.min)
 
 
-def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+def partitions_of(settings: Settings, cadence: Cadence) -> dg.TimeWindowPartitionsDefinition:
+    """Every UTC day that has ended, from the configured start; or every Monday that has begun, from the first with a
+    day before it."""
+    if cadence is Cadence.daily:
+        return dg.DailyPartitionsDefinition(start_date=settings.start_date.isoformat(), timezone="UTC")
+    # To Dagster a week's partition is there when the week has ended, but a Monday is about the days before it.
+    return dg.WeeklyPartitionsDefinition(
+        start_date=first_monday(settings).isoformat(), day_offset=1, timezone="UTC", end_offset=1
+    )
+
+
+def daily_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
     """Every UTC day that has ended, from the configured start."""
-    return dg.DailyPartitionsDefinition(start_date=settings.start_date.isoformat(), timezone="UTC")
+    return partitions_of(settings, Cadence.daily)
+
+
+def first_monday(settings: Settings) -> dt.date:
+    """The first Monday that has a day of a partition before it."""
+    return Cadence.weekly.among(Window(settings.start_date + ONE_DAY, settings.start_date + ONE_DAY + ONE_WEEK)).start
+
+
+def days_behind(reach: int) -> dg.TimeWindowPartitionMapping:
+    """Which days a Monday is made of, for Dagster's lineage: it counts whole weeks, so up to six days too many. What
+    exactly a Monday needs is for the ledger to tell."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=-math.ceil(reach / ONE_WEEK.days), end_offset=-1, allow_nonexistent_upstream_partitions=True
+    )
 
 
 def ended_days(settings: Settings, now: dt.datetime) -> Window:
@@ -36,30 +61,36 @@ def chunked_backfills(settings: Settings) -> dg.BackfillPolicy:
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=settings.chunk_days)
 
 
-def window_of(context: dg.AssetExecutionContext) -> Window:
-    """The days this step is for, one or many. Fails for a run that was launched without any."""
+def mondays_of(settings: Settings, days: Window) -> Window:
+    """The Mondays on `days` that there is a partition of."""
+    first = max(days.start, first_monday(settings))
+    return Cadence.weekly.among(Window(first, max(first, days.end)))
+
+
+def window_of(context: dg.AssetExecutionContext, cadence: Cadence = Cadence.daily) -> Window:
+    """The days, or Mondays, this step is for, one or many. Fails for a run that was launched without any."""
     if not (context.has_partition_key or context.has_partition_key_range):
         raise dg.Failure(
             "This run is for no day. Choose days under Materialize and launch it there.", allow_retries=False
         )
     keys = context.partition_key_range
-    return Window.of_keys(keys.start, keys.end)
+    return Window.of_keys(keys.start, keys.end, cadence)
 
 
 def partition_tags(window: Window) -> dict[str, str]:
     """The tags by which Dagster knows a run's partitions: one for a single day, two for a range."""
-    first, last = str(window.start), str(window.end - ONE_DAY)
+    first, last = str(window.start), str(window.last)
     if first == last:
         return {PARTITION_NAME_TAG: first}
     return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
 
 
-def window_of_tags(tags: Mapping[str, str]) -> Window:
-    """The days that a run with these tags is for; none when it is for no day."""
+def window_of_tags(tags: Mapping[str, str], cadence: Cadence = Cadence.daily) -> Window:
+    """The days, or Mondays, that a run with these tags is for; none when it is for no partition."""
     single = tags.get(PARTITION_NAME_TAG)
     first = tags.get(ASSET_PARTITION_RANGE_START_TAG, single)
     last = tags.get(ASSET_PARTITION_RANGE_END_TAG, single)
-    return Window.of_keys(first, last) if first and last else NO_DAYS
+    return Window.of_keys(first, last, cadence) if first and last else NO_DAYS
 
 
 def named_by_days(named: Iterable[tuple[str, dt.date]]) -> str:

@@ -13,7 +13,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, Ru
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from tidegate.orchestration.breaker import Pace
-from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, load_job, raw_key
+from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, WEEKLY_JOB, cadence_of, load_job, raw_key
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.window import Window
 
@@ -38,7 +38,7 @@ class RunOfDays:
         return cls(
             run.run_id,
             run.job_name,
-            window_of_tags(run.tags),
+            window_of_tags(run.tags, cadence_of(run.job_name)),
             frozenset(run.asset_selection) if run.asset_selection is not None else None,
             run.status is DagsterRunStatus.SUCCESS,
             run.status is DagsterRunStatus.CANCELED,
@@ -60,6 +60,12 @@ class RunOfDays:
         if self.assets is None:
             return self.job in (BUILD_JOB, DAILY_JOB)
         return any(key.path[0] != "raw" for key in self.assets)
+
+    def builds_week(self, monday: dt.date) -> bool:
+        """Whether the run builds or publishes the Monday."""
+        if self.assets is None:
+            return self.job == WEEKLY_JOB and monday in self.days
+        return monday in self.days and any(key.path[0] in ("marts", "serving") for key in self.assets)
 
     def _includes(self, key: dg.AssetKey, jobs: Iterable[str]) -> bool:
         return self.job in jobs if self.assets is None else key in self.assets

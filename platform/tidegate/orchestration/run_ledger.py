@@ -13,9 +13,8 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import PipelineRun, newest_run_end, record_pipeline_runs, rows_loaded_by
-from tidegate.orchestration.names import CAUSE_TAG, REASON_TAG
+from tidegate.orchestration.names import CAUSE_TAG, REASON_TAG, cadence_of
 from tidegate.orchestration.partitions import window_of_tags
-from tidegate.window import ONE_DAY
 
 # Runs end out of order; those that ended a little before the newest known one are looked at again.
 OVERLAP = dt.timedelta(minutes=10)
@@ -36,13 +35,13 @@ def _entry(record: RunRecord, rows_loaded: int | None) -> PipelineRun:
     run = record.dagster_run
     started, finished = _utc(record.start_time), _utc(record.end_time)
     assert started is not None  # noqa: S101 - the caller leaves out runs that never started
-    days = window_of_tags(run.tags)
+    days = window_of_tags(run.tags, cadence_of(run.job_name))
     return PipelineRun(
         run_id=run.run_id,
         # Dagster's own name for a run of chosen assets, as the UI launches them, is an internal one.
         job="assets" if is_implicit_asset_job_name(run.job_name) else run.job_name,
         partition_from=days.start if days.days else None,
-        partition_to=days.end - ONE_DAY if days.days else None,
+        partition_to=days.last if days.days else None,
         status="success" if run.status is DagsterRunStatus.SUCCESS else run.status.value.lower(),
         started_at=started,
         finished_at=finished,

@@ -20,11 +20,12 @@ from dagster_shared.error import SerializableErrorInfo
 
 from tidegate.home import Home
 from tidegate.lake.due import due_days
+from tidegate.lake.due_weeks import due_weeks, weeks_with_days
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.ledger import days_published_by
 from tidegate.lake.promote import days_to_restate
+from tidegate.orchestration.build_requests import cause_of
 from tidegate.orchestration.definitions import build_definitions
-from tidegate.orchestration.due_days import cause_of
 from tidegate.orchestration.instance import open_instance
 from tidegate.orchestration.names import (
     BUILD_JOB,
@@ -34,10 +35,11 @@ from tidegate.orchestration.names import (
     HOST_TAG,
     REASON_TAG,
     RESTATEMENT,
+    WEEKLY_JOB,
 )
-from tidegate.orchestration.partitions import partition_tags
+from tidegate.orchestration.partitions import mondays_of, partition_tags
 from tidegate.orchestration.run_ledger import enter_finished_runs
-from tidegate.window import Window, windows_of
+from tidegate.window import Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"
 BACKFILL_DAYS_TAG = "tidegate/backfill_days"
@@ -77,7 +79,7 @@ class Runner:
         return build_definitions(home=self.home)
 
     def run(self, window: Window, tags: Mapping[str, str] | None = None, job: str = DAILY_JOB) -> RunOutcome:
-        """Run the daily job, or another one of days, over `window` as one run."""
+        """Run the daily job, or another one of the window's cadence, over `window` as one run."""
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
             tags={**partition_tags(window), HOST_TAG: socket.gethostname(), **(tags or {})},
@@ -95,7 +97,8 @@ class Runner:
         yield from self.restate()
 
     def backfill(self, window: Window, *, resume: bool = False, from_landing: bool = False) -> Iterator[RunOutcome]:
-        """Run `window` in chunks, one run each, yielding each outcome; then restate the days they touched.
+        """Run `window` in chunks, one run each, yielding each outcome; then restate the days they touched, and build
+        the Mondays among its days.
 
         `resume` goes on with the newest backfill of the same days, leaving out those that it published.
         """
@@ -105,10 +108,17 @@ class Runner:
         for part in windows_of([day for day in window.days if day not in done]):
             for chunk in part.chunks(self.home.settings.chunk_days):
                 yield self.run(chunk, {**tags, **_insisting(from_landing)})
-        yield from self.restate(tags)
+        yield from self._restate_days(tags)
+        yield from self._build_weeks(window, tags, backfill_id)
+        yield from self._restate_weeks(tags)
 
     def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
-        """Rebuild and publish the days that deliveries of other days touched since they were built."""
+        """Rebuild and publish the days that deliveries of other days touched since they were built, and then the
+        Mondays that are made of days with other content since."""
+        yield from self._restate_days(tags)
+        yield from self._restate_weeks(tags)
+
+    def _restate_days(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
         with self.home.lake() as lake:
             days = days_to_restate(lake.con, self.home.gate_requirements)
             # Why is asked only when there is something to restate: most runs end without.
@@ -118,6 +128,25 @@ class Runner:
                 cause = cause_of([due[day] for day in chunk.days if day in due])
                 restating = {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}
                 yield self.run(chunk, restating, BUILD_JOB)
+
+    def _restate_weeks(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
+        with self.home.lake() as lake:
+            weeks = due_weeks(lake.con, self.home.weekly_requirements, self.home.days_behind_weeks)
+        due = {week.day: week for week in weeks}
+        for part in windows_of(due, Cadence.weekly):
+            for chunk in part.chunks(self.home.settings.chunk_days):
+                cause = cause_of([due[week] for week in chunk.days])
+                yield self.run(chunk, {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}, WEEKLY_JOB)
+
+    def _build_weeks(self, days: Window, tags: Mapping[str, str], resumed: str | None) -> Iterator[RunOutcome]:
+        """Build the Mondays among the days; a resumed backfill's, without those that it published."""
+        mondays = mondays_of(self.home.settings, days)
+        done = self._published_in(resumed, mondays) if resumed else set()
+        with self.home.lake() as lake:
+            weeks = weeks_with_days(lake.con, mondays, self.home.days_behind_weeks)
+        for part in windows_of((week for week in weeks if week not in done), Cadence.weekly):
+            for chunk in part.chunks(self.home.settings.chunk_days):
+                yield self.run(chunk, tags, WEEKLY_JOB)
 
     def _newest_backfill(self, window: Window) -> str | None:
         runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_DAYS_TAG: str(window)}), limit=1)
@@ -133,7 +162,7 @@ class Runner:
             enter_finished_runs(self.instance, lake)
             published = days_published_by(lake.con, [result.run_id], window)
             unpublished = [day for day in window.days if day not in published]
-            closed = closed_gates(lake.con, window, self.home.gate_requirements) if unpublished else {}
+            closed = closed_gates(lake.con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
         told, crashes = _failures(result)
         reasons = {day: _with_causes(day, why, told) for day, why in closed.items() if why}
         held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished}

@@ -17,32 +17,37 @@ from tidegate.lake.promote import Promotion, promote
 from tidegate.orchestration.day_events import add_day_metadata, report_materializations
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import LAKE_POOL
-from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
+from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
+
+# The schedule runs at 06:00; by noon somebody should ask why there is nothing new.
+PUBLISHED_ON_MONDAYS = dg.FreshnessPolicy.cron("0 12 * * 1", lower_bound_delta=dt.timedelta(hours=12))
 
 
 def serving_key(mart: str) -> dg.AssetKey:
     return dg.AssetKey(["serving", mart])
 
 
-def build_serving_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
-    """One asset per daily mart, moved together: a reader sees all marts of a day before or after, never between."""
+def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:
+    """One asset per mart of a cadence, moved together: a reader sees all marts of a partition before or after, never
+    between."""
 
-    marts = home.gate_requirements.marts
+    requirements = home.requirements_of(cadence)
+    marts = requirements.marts
 
     @dg.multi_asset(
-        name="promote",
-        description="Publishes the days whose gate is open, all marts in one transaction; holds the others.",
-        specs=[_asset_spec(home, mart, owners) for mart in marts],
+        name="promote" if cadence is Cadence.daily else f"promote_{cadence}",
+        description="Publishes the partitions whose gate is open, all marts in one transaction; holds the others.",
+        specs=[_asset_spec(home, mart, owners, cadence) for mart in marts],
         can_subset=False,
         backfill_policy=chunked_backfills(home.settings),
         pool=LAKE_POOL,
     )
     def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context)
+        window = window_of(context, cadence)
         with told_to_people(context), home.lake() as lake:
-            promotion = promote(lake, window, home.gate_requirements, context.run.run_id)
+            promotion = promote(lake, window, requirements, context.run.run_id)
             figures = _figures_by_mart(lake, marts, promotion)
             if promotion.held:
                 _materialize_good_days(context, figures)
@@ -55,13 +60,13 @@ def build_serving_assets(home: Home, owners: list[str]) -> dg.AssetsDefinition:
     return promote_days
 
 
-def _asset_spec(home: Home, mart: Mart, owners: list[str]) -> dg.AssetSpec:
+def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> dg.AssetSpec:
     node = next(n for n in home.dbt.manifest()["nodes"].values() if n["name"] == mart.name)
     columns = [dg.TableColumn(c["name"], c["data_type"], c["description"]) for c in node["columns"].values()]
     return dg.AssetSpec(
         serving_key(mart.name),
         deps=[dg.AssetKey(["marts", mart.name])],
-        description=f"{node['description']}\n\nAs consumers read it: only days that passed every blocking check.",
+        description=f"{node['description']}\n\nAs consumers read it: only partitions that passed every blocking check.",
         group_name="serving",
         kinds={"duckdb"},
         owners=owners,
@@ -70,8 +75,8 @@ def _asset_spec(home: Home, mart: Mart, owners: list[str]) -> dg.AssetSpec:
             "dagster/column_schema": dg.TableSchema(columns),
             "dagster/table_name": f"lake.serving.{mart.name}",
         },
-        partitions_def=daily_partitions(home.settings),
-        freshness_policy=_published_in_time(home),
+        partitions_def=partitions_of(home.settings, cadence),
+        freshness_policy=_published_in_time(home) if cadence is Cadence.daily else PUBLISHED_ON_MONDAYS,
     )
 
 
@@ -130,9 +135,12 @@ def _materialize_good_days(
     )
 
 
+NOUNS = {Cadence.daily: "days", Cadence.weekly: "Mondays"}
+
+
 def _why_held(window: Window, promotion: Promotion) -> str:
     held = "\n".join(f"{day} is held: {' '.join(reasons)}" for day, reasons in sorted(promotion.held.items()))
     return (
-        f"{len(promotion.held)} of {len(window.days)} days of {window} not published; "
+        f"{len(promotion.held)} of {len(window.days)} {NOUNS[window.cadence]} of {window} not published; "
         f"consumers keep the last good version of each.\n{held}"
     )

@@ -19,7 +19,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake import ledger
 from tidegate.lake.connect import Lake, LakeConfig, is_conflict, may_heal
-from tidegate.lake.lease import CANDIDATES, lease
+from tidegate.lake.lease import candidates, lease
 from tidegate.lake.ledger import CheckRecord
 from tidegate.settings import Settings
 from tidegate.transform.invoke import NodeResult, OnEvent, run_nodes
@@ -27,7 +27,7 @@ from tidegate.transform.marts import Graph, Model, Test
 from tidegate.transform.project import DbtProject
 from tidegate.transform.tables import create_missing_tables, rows_by_day
 from tidegate.transform.testing import run_tests
-from tidegate.window import Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def build_window(
     nodes: Collection[str] | None = None,
     on_event: OnEvent | None = None,
 ) -> BuildResult:
-    """Build and test the window: everything, or exactly the models and tests `nodes` by dbt's unique ids.
+    """Build and test the window: all of its cadence, or of that exactly the models and tests `nodes` by unique id.
 
     Models overwrite the window's days and no others, under the lease `candidates`. `on_event` gets dbt's events
     of the models as they happen, on a thread of dbt's. Failing models and tests are in the result. Raises
@@ -120,14 +120,16 @@ def build_window(
     """
     project = DbtProject(settings)
     graph = Graph(project.manifest())
-    models = tuple(model for model in graph.models.values() if nodes is None or model.unique_id in nodes)
-    tests = tuple(test for test in graph.tests.values() if nodes is None or test.unique_id in nodes)
-    rows = ledger.rows_delivered(lake.con, window)
+    models = tuple(m for m in graph.models_of(window.cadence) if nodes is None or m.unique_id in nodes)
+    tests = tuple(t for t in graph.tests_of(window.cadence) if nodes is None or t.unique_id in nodes)
+    rows = _rows_to_read(lake.con, models, window)
     build = _Build(project, lake, window, rows, on_event, uuid.uuid4().hex, models, tests)
-    with lease(lake.config, CANDIDATES, window.days, run_id):
+    with lease(lake.config, candidates(window.cadence), window.days, run_id):
         create_missing_tables(lake, graph, models)
         names = [model.name for model in models]
-        lake.unit_of_work(lambda con: ledger.begin_build(con, build.build_id, window.days, names, run_id))
+        lake.unit_of_work(
+            lambda con: ledger.begin_build(con, build.build_id, window.days, names, run_id, window.cadence)
+        )
         lake.size_for(build.rows)
         try:
             result = _run(build)
@@ -136,6 +138,14 @@ def build_window(
             raise
         lake.unit_of_work(lambda con: _record(con, result, run_id))
     return result
+
+
+def _rows_to_read(con: DuckDBPyConnection, models: Collection[Model], window: Window) -> int:
+    """How much work a build is, as the ledger tells: rows delivered, or published on the days it reaches back to."""
+    if window.cadence is Cadence.daily:
+        return ledger.rows_delivered(con, window)
+    reach = max((model.reaches_back for model in models), default=0)
+    return ledger.rows_published(con, Window(window.start - ONE_DAY * reach, window.end))
 
 
 def _run(build: _Build) -> BuildResult:

@@ -56,7 +56,7 @@ def run_nodes(
 
     What fails is in the results. Raises TidegateError when dbt does not start.
     """
-    results = _call(project, command, fqns, variables(window, lake), on_event)
+    results = _call(project, command, fqns, variables(project, window, lake), on_event)
     return {result.node.unique_id: _node_result(result) for result in results}
 
 
@@ -67,15 +67,20 @@ def compile_nodes(
 
     Raises TidegateError when dbt does not start.
     """
-    results = _call(project, "compile", fqns, variables(window, lake), None)
+    results = _call(project, "compile", fqns, variables(project, window, lake), None)
     return {result.node.unique_id: result.node.compiled_code or _node_result(result) for result in results}
 
 
-def variables(window: Window, lake: LakeConfig) -> dict[str, str]:
+def variables(project: DbtProject, window: Window, lake: LakeConfig) -> dict[str, str]:
     """The dbt variables of a run."""
     from tidegate.transform.lake_plugin import lake_as_text
 
-    return {"window_start": str(window.start), "window_end": str(window.end), "lake": lake_as_text(lake)}
+    return {
+        "window_start": str(window.start),
+        "window_end": str(window.end),
+        "first_day": str(project.first_day),
+        "lake": lake_as_text(lake),
+    }
 
 
 def _call(

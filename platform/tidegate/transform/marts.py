@@ -6,6 +6,7 @@ Pure: the content of a manifest.json goes in. Running anything does not belong h
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,9 @@ from typing import Any
 
 from tidegate.errors import TidegateError
 from tidegate.lake.gate import Mart
+from tidegate.window import Cadence
+
+RAW, MARTS, SERVING = "raw", "marts", "serving"
 
 # The column that holds the day of every table in `raw`.
 DELIVERY_DAY = "_delivered_on"
@@ -29,12 +33,18 @@ class Model:
     day_column: str
     columns: Mapping[str, str]
     partitioned_by: str | None
-    cadence: str | None
+    cadence: Cadence
+    # Days before its own that its rows are made of.
+    reaches_back: int
     parents: tuple[str, ...]
 
     @property
     def asset(self) -> str:
         return f"{self.schema}/{self.name}"
+
+    @property
+    def is_mart(self) -> bool:
+        return self.schema == MARTS
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Marts:
-    """What a day needs to be published: the marts, the models they come from, and the blocking checks."""
+    """What a partition of a cadence needs to be published: the marts, the models behind them, the blocking checks."""
 
     marts: tuple[Mart, ...]
     models: frozenset[str]
@@ -84,19 +94,42 @@ class Graph:
 
     @cached_property
     def sources(self) -> dict[str, Model]:
-        return {source["unique_id"]: _source(source) for source in self._manifest["sources"].values()}
+        """The tables of `raw` that models read, and those of `serving` and `ops` that models of other cadences do."""
+        return {source["unique_id"]: self._source(source) for source in self._manifest["sources"].values()}
+
+    @cached_property
+    def tables(self) -> dict[str, Model]:
+        """Models and sources."""
+        return {**self.models, **self.sources}
+
+    @cached_property
+    def deliveries(self) -> frozenset[str]:
+        """The names of the sources that models read from `raw`."""
+        return frozenset(source.name for source in self.sources.values() if source.schema == RAW)
 
     @cached_property
     def tests(self) -> dict[str, Test]:
         nodes = self._manifest["nodes"].values()
         return {node["unique_id"]: self._test(node) for node in nodes if node["resource_type"] == "test"}
 
-    def marts_of(self, cadence: str) -> Marts:
-        """The marts of `meta.tidegate.cadence`, and all that stands behind them."""
-        marts = [model for model in self.models.values() if model.cadence == cadence]
-        behind = self.with_ancestors(model.unique_id for model in marts)
-        models = [self.models[unique_id] for unique_id in behind]
-        assets = {table.asset for table in (*models, *self.sources_of(models))}
+    def models_of(self, cadence: Cadence) -> list[Model]:
+        return [model for model in self.models.values() if model.cadence is cadence]
+
+    def tests_of(self, cadence: Cadence) -> list[Test]:
+        """The tests that are checks of the cadence's models; of sources, the daily ones."""
+        weekly = {model.asset for model in self.models_of(Cadence.weekly)}
+        return [test for test in self.tests.values() if (test.asset in weekly) is (cadence is Cadence.weekly)]
+
+    def marts_of(self, cadence: Cadence) -> Marts:
+        """The marts of a cadence, and all of that cadence that stands behind any mart.
+
+        What stands behind a weekly mart day by day must be sound for the day to be published.
+        """
+        marts = [model for model in self.models_of(cadence) if model.is_mart]
+        behind = self.with_ancestors(model.unique_id for model in self.models.values() if model.is_mart)
+        models = [model for model in self.models_of(cadence) if model.unique_id in behind]
+        raw = [source for source in self.sources_of(models) if source.schema == RAW]
+        assets = {table.asset for table in (*models, *raw)}
         checks = [test for test in self.tests.values() if test.blocking and test.asset in assets]
         return Marts(
             marts=tuple(sorted((Mart(model.name, model.day_column) for model in marts), key=str)),
@@ -120,6 +153,20 @@ class Graph:
                 waiting.extend(self.models[unique_id].parents)
         return frozenset(found)
 
+    def _source(self, node: Mapping[str, Any]) -> Model:
+        published = [model for model in self.models.values() if model.is_mart and model.name == node["identifier"]]
+        if node["schema"] == SERVING and published:
+            # As it is promoted: what its mart is.
+            return dataclasses.replace(
+                published[0],
+                unique_id=node["unique_id"],
+                schema=SERVING,
+                fqn=tuple(node["fqn"]),
+                partitioned_by=None,
+                parents=(),
+            )
+        return _source(node)
+
     def _test(self, node: Mapping[str, Any]) -> Test:
         config = node["config"]
         return Test(
@@ -140,14 +187,13 @@ class Graph:
 
     def _tested(self, node: Mapping[str, Any]) -> Model:
         """The model or source that a test is a check of, chosen as dagster-dbt chooses it."""
-        tables = {**self.models, **self.sources}
         named = node["config"]["meta"].get("dagster", {}).get("ref", {}).get("name")
         if named:
             tested = [model for model in self.models.values() if model.name == named]
         elif node.get("attached_node"):
-            tested = [tables[node["attached_node"]]]
+            tested = [self.tables[node["attached_node"]]]
         else:
-            tested = [tables[parent] for parent in node["depends_on"]["nodes"] if parent in tables]
+            tested = [self.tables[parent] for parent in node["depends_on"]["nodes"] if parent in self.tables]
         if len(tested) != 1:
             raise TidegateError(
                 f"dbt test {node['name']} ({node['original_file_path']}) does not say which model it checks: "
@@ -158,7 +204,8 @@ class Graph:
 
 
 def _model(node: Mapping[str, Any]) -> Model:
-    day = node["config"]["meta"].get("tidegate", {}).get("day")
+    meta = node["config"]["meta"].get("tidegate", {})
+    day = meta.get("day")
     if not day:
         raise TidegateError(
             f"dbt's {node['name']} ({node['original_file_path']}) does not say which column holds its day. "
@@ -172,7 +219,8 @@ def _model(node: Mapping[str, Any]) -> Model:
         day_column=day,
         columns=_columns(node),
         partitioned_by=node["config"].get("partition_by"),
-        cadence=node["config"]["meta"]["tidegate"].get("cadence"),
+        cadence=Cadence(meta.get("cadence", Cadence.daily)),
+        reaches_back=int(meta.get("reaches_back_days", 0)),
         parents=tuple(node["depends_on"]["nodes"]),
     )
 
@@ -186,7 +234,8 @@ def _source(node: Mapping[str, Any]) -> Model:
         day_column=DELIVERY_DAY,
         columns=_columns(node),
         partitioned_by=DELIVERY_DAY,
-        cadence=None,
+        cadence=Cadence.daily,
+        reaches_back=0,
         parents=(),
     )
 

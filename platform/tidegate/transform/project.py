@@ -38,6 +38,7 @@ class DbtProject:
 
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.dbt_project
+        self.first_day = settings.start_date
         self._parsed = settings.scratch / "dbt"
 
     @cached_property

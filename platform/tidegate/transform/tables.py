@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
 from tidegate.lake.overwrite import ensure_table, table_columns
-from tidegate.lake.sql import day_in, literal, qualified, quoted
+from tidegate.lake.sql import in_window, literal, qualified, quoted
 from tidegate.transform.marts import Graph, Model
 from tidegate.window import Window
 
@@ -53,5 +53,5 @@ def _count(model: Model, window: Window) -> str:
     day = quoted(model.day_column)
     return (
         f"select {literal(model.unique_id)}, {day}, count(*) from {qualified(model.schema, model.name)} "
-        f"where {day_in(model.day_column, window.start, window.end)} group by {day}"
+        f"where {in_window(model.day_column, window)} group by {day}"
     )

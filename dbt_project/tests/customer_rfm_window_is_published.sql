@@ -1,0 +1,15 @@
+{{ config(severity="warn", meta={"dimension": "completeness", "dagster": {"ref": {"name": "customer_rfm"}}}) }}
+
+-- depends_on: {{ ref("customer_rfm") }}
+-- One row per unpublished day; how many a Monday has is how many of them fail.
+select
+    mondays.as_of_date,
+    days_reached.reached_day
+from {{ mondays_of_window() }} as mondays
+inner join {{ days_reached_by_window() }} as days_reached
+    on {{ in_reach_of("mondays.as_of_date", "days_reached.reached_day") }}
+left join {{ published_days() }} as published_days
+    on days_reached.reached_day = published_days.published_day
+where
+    published_days.published_day is null
+    and days_reached.reached_day >= {{ first_day() }}

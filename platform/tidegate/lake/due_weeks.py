@@ -1,0 +1,133 @@
+"""Which Mondays are due: to be built and published again, because days that they are made of changed since.
+
+Told by the ledger alone, as for days (`due`). A Monday that was never built is its schedule's to begin; from then on
+it follows the days of its window.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.due import CAUSES_TOLD, DueDay
+from tidegate.lake.gate import GateRequirements
+from tidegate.lake.promote import open_days_left_unpublished
+from tidegate.lake.sql import literal
+from tidegate.window import Cadence, Window
+
+
+@dataclass(frozen=True)
+class DaysBehind:
+    """What a Monday is made of: `marts` as published on the `reach` days before it, and the newest of these days'
+    deliveries of `sources`, which no mart shows."""
+
+    marts: frozenset[str]
+    sources: frozenset[str]
+    reach: int
+
+
+def due_weeks(con: DuckDBPyConnection, requirements: GateRequirements, behind: DaysBehind) -> list[DueDay]:
+    """Every due Monday, oldest first. One that is being built is among them: only its run tells whether it still is.
+
+    `causes` are the published days that changed since it was built, newest first, as `2024-01-05`.
+    """
+    unpublished = open_days_left_unpublished(con, requirements)
+    rows = con.execute(
+        f"""
+        with builds as (
+            select partition_day as week, status, publications_seen as seen, rowid as entry
+            from ops.builds where cadence = {literal(Cadence.weekly)}
+        ),
+        weeks as (
+            select week, max_by(status, entry) as status, max(entry) as entry,
+                -- What a build saw that ended of itself was answered, well or not.
+                max_by(seen, entry) filter (status in ('built', 'failed')) as seen
+            from builds group by week
+        ),
+        {_changed_days(behind)},
+        changes as (
+            select w.week, c.day, c.entry, c.published_at
+            from weeks as w join changed_days as c
+            on c.day < w.week and c.day >= w.week - {behind.reach} and c.entry > coalesce(w.seen, -1)
+            union
+            -- Only of the newest published day before it does a Monday read what no mart shows.
+            select w.week, c.day, c.entry, c.published_at
+            from weeks as w join changed_sources as c on c.entry > coalesce(w.seen, -1)
+            where c.day = (
+                select max(s.day) from served_days as s where s.day < w.week and s.day >= w.week - {behind.reach}
+            )
+        ),
+        causes as (
+            select week, max(entry) as entry, max_by(published_at, entry) as published_at,
+                list(distinct day order by day desc)[:{CAUSES_TOLD + 1}] as days
+            from changes group by week
+        ),
+        published as (
+            select distinct partition_day as week from ops.publications where cadence = {literal(Cadence.weekly)}
+        )
+        select w.week, p.week is not null, c.days, coalesce(c.entry, -1), c.published_at, w.entry
+        from weeks as w left join causes as c using (week) left join published as p using (week)
+        where c.week is not null
+           or w.seen is null
+           or w.status in ('building', 'interrupted')
+           or w.week in (select unnest({literal(sorted(unpublished))}::date[]))
+        order by w.week
+        """
+    ).fetchall()
+    return [
+        DueDay(week, restates, tuple(map(str, days or ())), entry, published_at, build)
+        for week, restates, days, entry, published_at, build in rows
+    ]
+
+
+def _changed_days(behind: DaysBehind) -> str:
+    """The newest change of each day: one publication that differs from the one before, or the first."""
+    marts, sources = (literal(sorted(names)) for names in (behind.marts, behind.sources))
+    return f"""
+        versions as (
+            select partition_day as day, rowid as entry, published_at, build_id,
+                lag(build_id) over one_mart as build_before,
+                content_hash is distinct from lag(content_hash) over one_mart as differs
+            from ops.publications
+            where cadence = {literal(Cadence.daily)} and mart in (select unnest({marts}::varchar[]))
+            window one_mart as (partition by partition_day, mart order by rowid)
+        ),
+        served_days as (select distinct day from versions),
+        changed_days as (
+            select day, max(entry) as entry, max_by(published_at, entry) as published_at
+            from versions where differs group by day
+        ),
+        seen as (
+            select build_id, partition_day as day, max(deliveries_seen) as deliveries
+            from ops.builds where coalesce(cadence, 'daily') = {literal(Cadence.daily)} group by all
+        ),
+        touches as (
+            select unnest(touched) as day, rowid as delivery
+            from ops.deliveries where source in (select unnest({sources}::varchar[]))
+        ),
+        changed_sources as (
+            select v.day, max(v.entry) as entry, max_by(v.published_at, v.entry) as published_at
+            from versions as v
+            join seen as s on s.build_id = v.build_id and s.day = v.day
+            join seen as b on b.build_id = v.build_before and b.day = v.day
+            join touches as t on t.day = v.day and t.delivery > b.deliveries and t.delivery <= s.deliveries
+            group by v.day
+        )"""
+
+
+def weeks_with_days(con: DuckDBPyConnection, weeks: Window, behind: DaysBehind) -> list[dt.date]:
+    """The Mondays of the window that any published day stands before, within reach: the others would be empty."""
+    rows = con.execute(
+        f"""
+        select distinct w.week
+        from (select unnest({literal(weeks.days)}::date[]) as week) as w
+        join ops.publications as p
+        on p.partition_day < w.week and p.partition_day >= w.week - {behind.reach}
+        where p.superseded_by is null and p.cadence = {literal(Cadence.daily)}
+          and p.mart in (select unnest({literal(sorted(behind.marts))}::varchar[]))
+        order by w.week
+        """
+    ).fetchall()
+    return [week for (week,) in rows]
