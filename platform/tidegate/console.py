@@ -76,13 +76,13 @@ def print_outcomes(outcomes: Sequence[RunOutcome]) -> None:
 
 
 def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None:
-    count, why = (_days, "late or corrected rows") if cadence is Cadence.daily else (_mondays, "their days")
+    count, cause = (_days, "late or corrected rows") if cadence is Cadence.daily else (_mondays, "their days")
     first = [outcome for outcome in outcomes if not outcome.restates]
     published = sum(len(outcome.published) for outcome in first)
     held = sum(len(outcome.held) for outcome in first)
     restated = sum(len(outcome.published) for outcome in outcomes if outcome.restates)
     done = [f"{count(published)} published, {held} held"] if first or not outcomes else []
-    done += [f"{count(restated)} restated by {why}"] if restated else []
+    done += [f"{count(restated)} restated by {cause}"] if restated else []
     if done:
         say(", ".join(done) + ".")
     newest = {day: outcome for outcome in outcomes for day in outcome.window.days}

@@ -24,6 +24,7 @@ from tidegate.orchestration.instance import instance_config
 from tidegate.orchestration.raw_assets import build_raw_assets
 from tidegate.orchestration.serving_assets import build_serving_assets
 from tidegate.settings import load_settings
+from tidegate.window import Cadence
 
 # Dagster calls checks per partition a preview.
 pytestmark = pytest.mark.filterwarnings("ignore::dagster.PreviewWarning")
@@ -102,10 +103,15 @@ def test_marts_are_late_after_the_last_deadline_of_the_contracts(
     home = Home(module_home.settings)
     for source, time in zip(home.contracts, times, strict=False):
         home.contracts[source] = replace(home.contracts[source], published_by=time)
-    (policy,) = {spec.freshness_policy for spec in build_serving_assets(home, []).specs}
+    (policy,) = {spec.freshness_policy for spec in build_serving_assets(home, [], Cadence.daily).specs}
     assert policy == dg.FreshnessPolicy.cron(deadline, lower_bound_delta=dt.timedelta(hours=hours))
 
 
 def test_without_a_deadline_nothing_is_late(module_home: TemporaryHome) -> None:
     home = Home(module_home.settings)
-    assert {spec.freshness_policy for spec in build_serving_assets(home, []).specs} == {None}
+    assert {spec.freshness_policy for spec in build_serving_assets(home, [], Cadence.daily).specs} == {None}
+
+
+def test_weekly_marts_are_late_at_noon_of_their_monday(module_home: TemporaryHome) -> None:
+    (policy,) = {spec.freshness_policy for spec in build_serving_assets(module_home.home, [], Cadence.weekly).specs}
+    assert policy == dg.FreshnessPolicy.cron("0 12 * * 1", lower_bound_delta=dt.timedelta(hours=12))

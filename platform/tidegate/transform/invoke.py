@@ -104,7 +104,9 @@ def write_docs(project: DbtProject, lake: LakeConfig, target: Path) -> Path:
     Raises TidegateError when dbt does not start.
     """
     # Nothing is run, so any window will do to compile with.
-    _invoke(project, target, ["docs", "generate", "--static"], variables(Window.of_day(dt.date.min), lake), None)
+    _invoke(
+        project, target, ["docs", "generate", "--static"], variables(project, Window.of_day(dt.date.min), lake), None
+    )
     return target / "static_index.html"
 
 
