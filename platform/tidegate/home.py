@@ -20,6 +20,9 @@ from tidegate.intake.origin import Outside
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.due_weeks import DaysBehind
 from tidegate.lake.gate import GateRequirements
+from tidegate.reporting.exports import Exports
+from tidegate.reporting.making import Maker
+from tidegate.reporting.store import Store, store_at
 from tidegate.settings import Settings
 from tidegate.transform.marts import SERVING, Graph
 from tidegate.transform.project import DbtProject
@@ -56,6 +59,16 @@ class Home:
     @cached_property
     def outside(self) -> Outside:
         return Outside(self.settings.landing, self.settings.archive, s3_client=self.s3_client)
+
+    @cached_property
+    def outputs(self) -> Store:
+        """Where exports and pages go."""
+        return store_at(self.settings.outputs, self.s3_client)
+
+    @cached_property
+    def makers(self) -> tuple[Maker, ...]:
+        """What makes each kind of output."""
+        return tuple(Exports(mart, "daily") for mart in self.gate_requirements.marts)
 
     def s3_client(self) -> S3Client:
         """The client for S3: endpoint, region and credentials as any AWS tool finds them, in the environment, a

@@ -139,10 +139,22 @@ class S3Folder:
             return None
         return S3Object(bucket, key, found["ContentLength"], found["ETag"].strip('"'), found["LastModified"])
 
-    def upload(self, path: Path, key: str) -> None:
+    def read(self, key: str) -> bytes:
+        """The bytes of what stands at a key of the folder. Raises IncompleteError when nothing does."""
+        with self.telling("read", self.address(key), "s3:GetObject and s3:ListBucket"):
+            content: bytes = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
+        return content
+
+    def upload(self, path: Path, key: str, content_type: str = "binary/octet-stream") -> None:
         """Write a file to a key of the folder; a large one in parts."""
+        options = {"ContentType": content_type}
         with self.telling("write", self.address(key), "s3:PutObject"), path.open("rb") as stream:
-            self.client.upload_fileobj(stream, self.bucket, self.prefix + key)
+            self.client.upload_fileobj(stream, self.bucket, self.prefix + key, ExtraArgs=options)
+
+    def delete(self, key: str) -> None:
+        """Remove what stands at a key of the folder, if anything does."""
+        with self.telling("delete", self.address(key), "s3:DeleteObject"):
+            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
 
     def copy(self, found: S3Object, key: str) -> str | None:
         """Copy an object into the folder, inside of S3; the copy's ETag, or None where it tells nothing.

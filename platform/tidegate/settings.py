@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".tidegate"), description="Where all state lives, Dagster's included.")
     landing: str = Field("", description="Folder or `s3://` URL that deliveries arrive in. Default: in the home.")
     archive: str = Field("", description="Folder or `s3://` URL of the archive. Default: in the home.")
+    outputs: str = Field("", description="Folder or `s3://` URL that exports and pages go to. Default: in the home.")
     contracts: Path = Field(CHECKOUT / "contracts", description="Folder of the sources' ODCS contracts.")
     dbt_project: Path = Field(CHECKOUT / "dbt_project", description="Folder of the dbt project.")
     start_date: dt.date = Field(dt.date(2024, 1, 1), description="First daily partition.")
@@ -50,6 +51,11 @@ class Settings(BaseSettings):
         120.0, gt=0, description="Seconds to wait for another writer of the same partition before giving up."
     )
     snapshot_days: int = Field(30, ge=0, description="Days of lake snapshots that maintenance keeps.")
+    export_days: int = Field(
+        7,
+        ge=1,
+        description="Days that an export stays after a newer one took its place; the newest stays however old it is.",
+    )
     unattended: bool = Field(
         True, description="Whether sensors and schedules run as soon as the daemon does; the UI can switch each."
     )
@@ -82,6 +88,7 @@ class Settings(BaseSettings):
         defaults = {
             "landing": str(self.home / "landing"),
             "archive": str(self.home / "archive"),
+            "outputs": str(self.home / "outputs"),
             "lake_catalog": f"sqlite:{self.home / 'lake' / 'catalog.sqlite'}",
             "lake_data": str(self.home / "lake" / "data"),
         }

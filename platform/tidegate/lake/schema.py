@@ -73,6 +73,17 @@ LEDGER: dict[str, dict[str, str]] = {
         "published_at": "timestamp",
         "superseded_by": "varchar",
     },
+    "outputs": {
+        "kind": "varchar",
+        "partition_day": "date",
+        "cadence": "varchar",
+        # Over the content of every publication that it was made of.
+        "inputs_hash": "varchar",
+        "publication_id": "varchar",
+        "location": "varchar",
+        "run_id": "varchar",
+        "made_at": "timestamp",
+    },
     "pipeline_runs": {
         "run_id": "varchar",
         "job": "varchar",

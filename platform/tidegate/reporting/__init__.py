@@ -1,5 +1,7 @@
-"""What analysts open: the segmentation report of a week, the brief of a day, and the index of both.
+"""What follows from what is published: exports for other programs, and for people the segmentation report of a week,
+the brief of a day, and the index of both.
 
-`segmentation`, `brief` and `index` are what others call. A connection to the lake goes in, text comes out: figures
-from `serving`, facts on data quality from `ops` and `quarantine`. Writing files and Dagster do not belong here.
+`segmentation`, `brief` and `index` take a connection to the lake and give text: figures from `serving`, facts on data
+quality from `ops` and `quarantine`. `exports` and `published_pages` write into a `store` what is due, as `making` asks
+them to. Dagster is not known here.
 """

@@ -1,0 +1,186 @@
+"""Outputs that follow from publications: what each was made of, and which are due to be made.
+
+Told by the ledger alone, never by a run: an output is due while what is published differs from what it was made of.
+So publishing the same content again makes nothing due, a restatement or a rollback exactly what it must, and what a
+killed run left undone stays due. Making outputs, and where they go, belong to the callers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.schema import LEDGER
+from tidegate.lake.sql import literal, rows_relation
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """Publications that an output is made of: of these marts and this cadence, so many days before the output's own."""
+
+    marts: tuple[str, ...]
+    cadence: str
+    days_before: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    """A kind of output with one for each partition of its cadence that an ingredient is published on.
+
+    `name` is the asset's: `exports/daily_sales`. `revision` is raised when other things are made of the same
+    ingredients, which then makes all of them due.
+    """
+
+    name: str
+    cadence: str
+    ingredients: tuple[Ingredient, ...]
+    revision: int = 1
+
+
+@dataclass(frozen=True)
+class OutputRecord:
+    """One row of `ops.outputs`: an output that was made, and a hash over the content of the publications it shows.
+
+    `publication_id` is its own partition's, `location` where the output is: a file, or a folder of files.
+    """
+
+    kind: str
+    partition_day: dt.date
+    cadence: str
+    inputs_hash: str
+    publication_id: str
+    location: str
+    run_id: str
+    made_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output that there can be, as it would be made now, and whether that `is_due`.
+
+    `since` is when the newest of its publications was published (UTC, naive), `entry` the ledger's number of when it
+    was made last, -1 when it never was.
+    """
+
+    kind: str
+    cadence: str
+    day: dt.date
+    inputs_hash: str
+    publication_id: str
+    since: dt.datetime
+    entry: int
+    is_due: bool
+
+
+def due_outputs(con: DuckDBPyConnection, kinds: Sequence[OutputKind], place: str) -> list[Output]:
+    """Every due output of these kinds, oldest day first. `place` is where outputs go: those elsewhere do not count."""
+    return [output for output in outputs(con, kinds, place) if output.is_due]
+
+
+def outputs(
+    con: DuckDBPyConnection, kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] | None = None
+) -> list[Output]:
+    """Every output that there can be of these kinds and days, or all days, due or not."""
+    if not kinds:
+        return []
+    rows = con.execute(_outputs(kinds, place, days)).fetchall()
+    return [Output(*row) for row in rows]
+
+
+def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] | None) -> str:
+    of_days = "true" if days is None else f"partition_day in (select unnest({literal(sorted(days))}::date[]))"
+    return f"""
+with ingredients as ({_ingredients(kinds)}),
+published as (
+    select mart, cadence, partition_day, publication_id, content_hash, published_at
+    from ops.publications where superseded_by is null
+),
+own as (
+    select i.kind, i.revision, i.own_cadence, p.partition_day as day, max(p.publication_id) as publication_id
+    from ingredients as i join published as p using (mart, cadence)
+    where i.days_before = 0 and i.cadence = i.own_cadence and {of_days}
+    group by all
+),
+made_of as (
+    select o.kind, o.own_cadence, o.day, o.publication_id, max(p.published_at) as since,
+        md5(
+            concat_ws(':', o.revision, bit_xor(md5_number_upper(input)), bit_xor(md5_number_lower(input)))
+        ) as inputs_hash
+    from own as o
+    join ingredients as i using (kind)
+    join published as p
+        on p.mart = i.mart and p.cadence = i.cadence and p.partition_day = o.day - i.days_before,
+    -- Each is there once, so that none cancels another out. Sorting them instead takes twice as long.
+    lateral (select concat_ws(':', p.cadence, p.mart, i.days_before, p.content_hash) as input)
+    group by o.kind, o.own_cadence, o.day, o.publication_id, o.revision
+),
+newest as (
+    select kind, partition_day as day, max(rowid) as entry,
+        max_by(inputs_hash, rowid) as inputs_hash, max_by(location, rowid) as location
+    from ops.outputs group by all
+)
+select m.kind, m.own_cadence, m.day, m.inputs_hash, m.publication_id, m.since, coalesce(n.entry, -1),
+    n.inputs_hash is distinct from m.inputs_hash or not starts_with(n.location, {literal(place + "/")})
+from made_of as m left join newest as n using (kind, day)
+order by m.day, m.kind"""
+
+
+def _ingredients(kinds: Sequence[OutputKind]) -> str:
+    columns = {
+        "kind": "varchar",
+        "revision": "integer",
+        "own_cadence": "varchar",
+        "mart": "varchar",
+        "cadence": "varchar",
+        "days_before": "integer",
+    }
+    rows = [
+        (kind.name, kind.revision, kind.cadence, mart, ingredient.cadence, days_before)
+        for kind in kinds
+        for ingredient in kind.ingredients
+        for mart in ingredient.marts
+        for days_before in ingredient.days_before
+    ]
+    return rows_relation(columns, rows)
+
+
+def record_outputs(con: DuckDBPyConnection, rows: Sequence[OutputRecord]) -> None:
+    """Enter outputs that are made and in their place."""
+    if rows:
+        relation = rows_relation(LEDGER["outputs"], [list(vars(row).values()) for row in rows])
+        con.execute(f"insert into ops.outputs by name {relation}")
+
+
+def standing_outputs(con: DuckDBPyConnection, kinds: Collection[str]) -> list[OutputRecord]:
+    """The newest output of each partition, oldest partition first."""
+    rows = con.execute(
+        f"select {', '.join(LEDGER['outputs'])} from ops.outputs "
+        f"where kind in (select unnest({literal(sorted(kinds))}::varchar[])) "
+        "qualify row_number() over (partition by kind, partition_day order by rowid desc) = 1 "
+        "order by partition_day, kind"
+    ).fetchall()
+    return [OutputRecord(*row) for row in rows]
+
+
+def outputs_made_by(con: DuckDBPyConnection, run_id: str) -> list[OutputRecord]:
+    """What a run made, in the order of days."""
+    rows = con.execute(
+        f"select {', '.join(LEDGER['outputs'])} from ops.outputs where run_id = {literal(run_id)} "
+        "order by partition_day, kind"
+    ).fetchall()
+    return [OutputRecord(*row) for row in rows]
+
+
+def times_of_outputs(con: DuckDBPyConnection) -> dict[str, tuple[dt.datetime, dt.datetime | None]]:
+    """Of every output by its location: when it was made, and when the next one took its place, None while none did.
+
+    Times are UTC, naive.
+    """
+    rows = con.execute(
+        "select location, made_at, lead(made_at) over (partition by kind, partition_day order by rowid) "
+        "from ops.outputs order by rowid"
+    ).fetchall()
+    return {location: (made_at, replaced_at) for location, made_at, replaced_at in rows}

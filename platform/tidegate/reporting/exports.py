@@ -1,0 +1,245 @@
+"""Exports: each published partition of a mart as Parquet and CSV, and a pointer to the newest good one.
+
+    exports/<mart>/<partition>/<run id>/<mart>.parquet
+    exports/<mart>/<partition>/<run id>/<mart>.csv
+    exports/<mart>/<partition>/latest.json
+
+The pointer is written last and at once, and nothing is ever written again where it may lead. So a consumer that
+follows it reads one publication whole, whoever was killed meanwhile, and goes on reading it until it expires.
+Which partitions are due is the ledger's to tell (`lake.outputs`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
+from tidegate.lake.gate import Mart
+from tidegate.lake.ledger import Publication, newest_publications, utc_now
+from tidegate.lake.outputs import Ingredient, Output, OutputKind
+from tidegate.lake.overwrite import table_columns
+from tidegate.lake.sql import CATALOG, literal, qualified, quoted
+from tidegate.reporting.making import Made, Unmade
+from tidegate.reporting.store import Store, address, part, write
+from tidegate.window import ONE_DAY, Window
+
+FOLDER = "exports"
+POINTER = "latest.json"
+
+# The temporary table that a mart's days are read into: reading each day from the lake takes four times as long.
+STAGED = "exported_rows"
+
+# By the ending of its file. Parquet keeps types, CSV is what every program reads; both keep decimals exact.
+FORMATS = {"parquet": "format parquet", "csv": "format csv, header"}
+
+# Partitions are staged together until they have as many rows: memory, against reading the lake more often.
+ROWS_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """A file of an export. `path` is relative to the pointer's folder."""
+
+    format: str
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """What latest.json says of the newest good export of a partition. Times are UTC.
+
+    `rows` and `content_hash` are the publication's, and of the rows in each of the files; `columns` are DuckDB's names
+    and types, in the order of the files. `lake_snapshot` is what `serving.<mart> at (version => ...)` reads the same
+    rows with as long as maintenance keeps it, None when that is not known.
+    """
+
+    mart: str
+    partition: dt.date
+    cadence: str
+    rows: int
+    content_hash: str
+    columns: Mapping[str, str]
+    files: Sequence[ExportedFile]
+    publication_id: str
+    published_at: dt.datetime
+    lake_snapshot: int | None
+    run_id: str
+    # The folder of the files, beside the pointer.
+    version: str
+    exported_at: dt.datetime
+
+    def to_json(self) -> bytes:
+        content = {
+            **vars(self),
+            "partition": self.partition.isoformat(),
+            "columns": [{"name": name, "type": sql_type} for name, sql_type in self.columns.items()],
+            "files": [vars(file) for file in self.files],
+            "published_at": _moment(self.published_at),
+            "exported_at": _moment(self.exported_at),
+        }
+        return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class Exports:
+    """The exports of one mart."""
+
+    mart: Mart
+    cadence: str
+
+    @property
+    def kind(self) -> OutputKind:
+        return OutputKind(f"{FOLDER}/{self.mart.name}", self.cadence, (Ingredient((self.mart.name,), self.cadence),))
+
+    def make(
+        self, con: DuckDBPyConnection, store: Store, wanted: Sequence[Output], run_id: str
+    ) -> Iterator[Made | Unmade]:
+        publications = _publications(con, self.mart.name, self.cadence, {output.day for output in wanted})
+        for batch in _batches(publications):
+            columns, contents = _stage(con, self.mart, batch)
+            for publication in batch:
+                found = contents.get(publication.partition_day, NOTHING)
+                if found.hash != publication.content_hash:
+                    yield Unmade(publication.partition_day, _not_as_published(publication, found))
+                else:
+                    yield _made(_export(con, store, self.mart, publication, columns, run_id), store)
+
+
+def pointer_name(mart: str, partition: dt.date) -> str:
+    """Where the pointer of a partition is in the store."""
+    return f"{_folder(mart, partition)}/{POINTER}"
+
+
+def _folder(mart: str, partition: dt.date) -> str:
+    return f"{FOLDER}/{part(mart)}/{partition.isoformat()}"
+
+
+def _publications(con: DuckDBPyConnection, mart: str, cadence: str, days: set[dt.date]) -> list[Publication]:
+    if not days:
+        return []
+    standing = newest_publications(con, Window(min(days), max(days) + ONE_DAY))
+    return [row for row in standing if (row.mart, row.cadence) == (mart, cadence) and row.partition_day in days]
+
+
+def _batches(publications: Sequence[Publication]) -> Iterator[list[Publication]]:
+    """As many partitions at once as have ROWS_AT_ONCE rows, or one."""
+    batch: list[Publication] = []
+    for publication in publications:
+        if batch and sum(row.rows for row in batch) + publication.rows > ROWS_AT_ONCE:
+            yield batch
+            batch = []
+        batch.append(publication)
+    if batch:
+        yield batch
+
+
+def _stage(
+    con: DuckDBPyConnection, mart: Mart, batch: Sequence[Publication]
+) -> tuple[dict[str, str], dict[dt.date, Content]]:
+    """Read the partitions into STAGED; returns its columns, and what each partition that has rows holds."""
+    table = ("serving", mart.name)
+    columns = table_columns(con, [table])[table]
+    days = [publication.partition_day for publication in batch]
+    con.execute(
+        f"create or replace temp table {STAGED} as select * from {qualified(CATALOG, *table)} "
+        f"where {quoted(mart.day_column)} in (select unnest({literal(days)})) order by {quoted(mart.day_column)}"
+    )
+    window = Window(min(days), max(days) + ONE_DAY)
+    contents = content_by_day(con, [content_by_day_select("temp", STAGED, columns, mart.day_column, window)])
+    return columns, {day: content for (_, _, day), content in contents.items()}
+
+
+def _not_as_published(publication: Publication, found: Content) -> str:
+    return (
+        f"{FOLDER}/{publication.mart} {publication.partition_day}: serving.{publication.mart} holds {found.rows} rows "
+        f"that are not the {publication.rows} that publication {publication.publication_id} put there. "
+        "The export before stays. Run the day again, which publishes it anew, and find out who writes to `serving`."
+    )
+
+
+def _export(
+    con: DuckDBPyConnection,
+    store: Store,
+    mart: Mart,
+    publication: Publication,
+    columns: Mapping[str, str],
+    run_id: str,
+) -> Pointer:
+    """Write the files of a partition, and then its pointer."""
+    partition = publication.partition_day
+    version = _free_version(store, _folder(mart.name, partition), run_id)
+    with store.drafts() as drafts:
+        files = [
+            _put_file(con, store, drafts / f"{part(mart.name)}.{ending}", (mart, partition), version)
+            for ending in FORMATS
+        ]
+    pointer = Pointer(
+        mart=mart.name,
+        partition=partition,
+        cadence=publication.cadence,
+        rows=publication.rows,
+        content_hash=publication.content_hash,
+        columns=columns,
+        files=files,
+        publication_id=publication.publication_id,
+        published_at=publication.published_at,
+        lake_snapshot=publication.lake_snapshot,
+        run_id=run_id,
+        version=version,
+        exported_at=utc_now(),
+    )
+    write(store, pointer_name(mart.name, partition), pointer.to_json())
+    return pointer
+
+
+def _free_version(store: Store, folder: str, run_id: str) -> str:
+    """The run's folder. A run that is resumed or tried again must not write where a pointer led before."""
+    version, number = part(run_id), 1
+    while any(store.files(f"{folder}/{version}")):
+        number += 1
+        version = f"{part(run_id)}-{number}"
+    return version
+
+
+def _put_file(
+    con: DuckDBPyConnection, store: Store, draft: Path, source: tuple[Mart, dt.date], version: str
+) -> ExportedFile:
+    mart, partition = source
+    ending = draft.suffix.removeprefix(".")
+    # Sorted, so that the same rows are the same bytes.
+    rows = f"select * from temp.{STAGED} where {quoted(mart.day_column)} = {literal(partition)} order by all"
+    con.execute(f"copy ({rows}) to {literal(str(draft))} ({FORMATS[ending]})")
+    with draft.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    file = ExportedFile(ending, f"{version}/{draft.name}", draft.stat().st_size, sha256)
+    store.put(draft, f"{_folder(mart.name, partition)}/{file.path}")
+    return file
+
+
+def _made(pointer: Pointer, store: Store) -> Made:
+    folder = _folder(pointer.mart, pointer.partition)
+    return Made(
+        pointer.partition,
+        address(store, f"{folder}/{pointer.version}"),
+        {
+            "rows": pointer.rows,
+            "pointer": address(store, f"{folder}/{POINTER}"),
+            **{file.format: f"{address(store, f'{folder}/{file.path}')}, {file.bytes} bytes" for file in pointer.files},
+            "content_hash": pointer.content_hash,
+            "publication": pointer.publication_id,
+            "lake_snapshot": pointer.lake_snapshot,
+        },
+    )
+
+
+def _moment(naive_utc: dt.datetime) -> str:
+    return naive_utc.replace(tzinfo=dt.UTC).isoformat().replace("+00:00", "Z")

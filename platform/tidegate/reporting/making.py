@@ -1,0 +1,144 @@
+"""Making outputs: under a lease, of what is published at one moment, entered in the ledger once they are in place.
+
+Which outputs there are and what they hold is their makers' knowledge, and which are due the ledger's. A process that
+is killed before it entered an output has made it in vain: it is due still, and what it left behind leads nobody astray.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from tidegate.errors import TidegateError
+from tidegate.lake.connect import Lake, may_heal
+from tidegate.lake.lease import lease
+from tidegate.lake.ledger import utc_now
+from tidegate.lake.outputs import Output, OutputKind, OutputRecord, outputs, record_outputs
+from tidegate.reporting.store import Store
+
+AGAIN = "What was there before stays. It is made again by itself when unattended, or by `tidegate outputs`."
+
+
+@dataclass(frozen=True)
+class Made:
+    """An output in its place: where, what is worth knowing of it, and a text that shows it to people (Markdown)."""
+
+    day: dt.date
+    location: str
+    facts: Mapping[str, str | int | None] = field(default_factory=dict)
+    markdown: str = ""
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """An output that could not be made, and why, for the person on call."""
+
+    day: dt.date
+    why: str
+
+
+class Maker(Protocol):
+    """Makes the outputs of one kind."""
+
+    @property
+    def kind(self) -> OutputKind: ...
+
+    def make(
+        self, con: DuckDBPyConnection, store: Store, wanted: Sequence[Output], run_id: str
+    ) -> Iterator[Made | Unmade]:
+        """Make these outputs one after the other; each is told once it is in its place, to stay.
+
+        `con` is in a transaction of the moment at which the outputs were wanted. Raises OSError, TidegateError and
+        duckdb.Error, with the outputs that were not told left as they were.
+        """
+        ...
+
+
+@dataclass
+class Making:
+    """What became of the outputs that were wanted, by kind and day."""
+
+    made: dict[tuple[str, dt.date], Made] = field(default_factory=dict)
+    unmade: dict[tuple[str, dt.date], str] = field(default_factory=dict)
+
+
+def make_outputs(
+    lake: Lake, store: Store, makers: Sequence[Maker], days: Collection[dt.date], run_id: str, only_due: bool = True
+) -> Making:
+    """Make the outputs of these makers and days: those that are due, or all. One that fails keeps no other back.
+
+    Raises LakeBusyError when another process is making them for too long.
+    """
+    making = Making()
+    for maker in makers:
+        with lease(lake.config, maker.kind.name, days, run_id):
+            results = _Results(maker.kind.name)
+            try:
+                _make(lake, store, maker, days, run_id, only_due, results)
+            finally:
+                # What is in its place is entered, whatever broke off the rest.
+                _enter(lake, maker.kind, results, run_id)
+        making.made |= {(maker.kind.name, made.day): made for _, made in results.made}
+        making.unmade |= {(maker.kind.name, day): why for day, why in results.unmade.items()}
+    return making
+
+
+@dataclass
+class _Results:
+    kind: str
+    made: list[tuple[Output, Made]] = field(default_factory=list)
+    unmade: dict[dt.date, str] = field(default_factory=dict)
+
+    def add(self, result: Made | Unmade, wanted: Mapping[dt.date, Output]) -> None:
+        if isinstance(result, Made):
+            self.made.append((wanted[result.day], result))
+        else:
+            self.unmade[result.day] = result.why
+
+    def fail_the_others(self, days: Collection[dt.date], why: str) -> None:
+        done = {made.day for _, made in self.made}
+        self.unmade |= {day: f"{self.kind} {day}: {why}" for day in days if day not in done and day not in self.unmade}
+
+
+def _make(
+    lake: Lake,
+    store: Store,
+    maker: Maker,
+    days: Collection[dt.date],
+    run_id: str,
+    only_due: bool,
+    results: _Results,
+) -> None:
+    with lake.one_moment() as con:
+        there_can_be = outputs(con, [maker.kind], store.place, days)
+        wanted = {output.day: output for output in there_can_be if output.is_due or not only_due}
+        try:
+            for result in maker.make(con, store, list(wanted.values()), run_id):
+                results.add(result, wanted)
+        except OSError as error:
+            results.fail_the_others(wanted, f"it cannot be written to {store.place}: {error}. {AGAIN}")
+        except TidegateError as error:
+            results.fail_the_others(wanted, f"{error} {AGAIN}")
+        except duckdb.Error as error:
+            if not may_heal(str(error)):
+                raise
+            results.fail_the_others(wanted, f"{error}. {AGAIN}")
+    if not only_due:
+        results.fail_the_others(days, "nothing is published that it could be made of. Publish the day first.")
+
+
+def _enter(lake: Lake, kind: OutputKind, results: _Results, run_id: str) -> None:
+    now = utc_now()
+    rows = [
+        OutputRecord(
+            kind.name, made.day, kind.cadence, output.inputs_hash, output.publication_id, made.location, run_id, now
+        )
+        for output, made in results.made
+    ]
+    if rows:
+        lake.unit_of_work(lambda con: record_outputs(con, rows))
