@@ -68,7 +68,7 @@ class Home:
     @cached_property
     def makers(self) -> tuple[Maker, ...]:
         """What makes each kind of output."""
-        return tuple(Exports(mart, "daily") for mart in self.gate_requirements.marts)
+        return tuple(Exports(mart, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts)
 
     def s3_client(self) -> S3Client:
         """The client for S3: endpoint, region and credentials as any AWS tool finds them, in the environment, a

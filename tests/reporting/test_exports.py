@@ -6,33 +6,47 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from duckdb import DuckDBPyConnection
+from tests.lake.conftest import Home, Shop, config_in, empty
 from tests.reporting.consumer import Seen, follow, in_folder, new_connection
 from tests.s3_server import Bucket
 
 from tidegate.errors import TidegateError
 from tidegate.lake import outputs as ledger_outputs
+from tidegate.lake.connect import Lake
 from tidegate.lake.gate import Mart
 from tidegate.lake.outputs import due_outputs, outputs_made_by
 from tidegate.reporting.expiry import expire_exports
 from tidegate.reporting.exports import Exports
 from tidegate.reporting.making import Making, make_outputs
 from tidegate.reporting.store import FolderStore, Store, store_at
-from tidegate.window import ONE_DAY, Window
-
-if TYPE_CHECKING:
-    from tests.lake.conftest import Shop
+from tidegate.window import ONE_DAY, Cadence, Window
 
 DAY = dt.date(2024, 6, 3)
 NEXT = DAY + ONE_DAY
 BOTH = Window(DAY, DAY + 2 * ONE_DAY)
-MAKERS = [Exports(Mart(name, "order_date"), "daily") for name in ("daily_sales", "daily_sales_by_region")]
+MAKERS = [Exports(Mart(name, "order_date"), Cadence.daily) for name in ("daily_sales", "daily_sales_by_region")]
 SALES, REGIONS = MAKERS
+
+
+@pytest.fixture(scope="module")
+def shop_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with Lake.open(config_in(tmp_path_factory.mktemp("home"))) as lake:
+        yield lake
+
+
+@pytest.fixture
+def shop(shop_lake: Lake) -> Iterator[Shop]:
+    """The shop of the lake's tests, that publishes what exports are made of."""
+    shop_lake.unit_of_work(empty)
+    with ExitStack() as stack:
+        yield Shop(shop_lake, Home(shop_lake.config, stack))
 
 
 @pytest.fixture
@@ -274,7 +288,7 @@ def test_a_hostile_mart_stays_in_its_folder(shop: Shop, store: FolderStore) -> N
     rows, content = _content(con, f"select * from serving.{quoted}")
     publication = dataclasses.replace(publication, rows=rows, content_hash=content)
     shop.lake.unit_of_work(lambda con: _record(con, publication))
-    making = make_outputs(shop.lake, store, [Exports(mart, "daily")], BOTH.days, HOSTILE)
+    making = make_outputs(shop.lake, store, [Exports(mart, Cadence.daily)], BOTH.days, HOSTILE)
     assert making.unmade == {}
     (made,) = making.made.values()
     assert day_column in (store.root / "exports").glob("*/*/latest.json").__next__().read_text().replace('\\"', '"')

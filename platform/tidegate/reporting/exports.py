@@ -14,12 +14,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
 from tidegate.lake.gate import Mart
 from tidegate.lake.ledger import Publication, newest_publications, utc_now
@@ -28,7 +29,7 @@ from tidegate.lake.overwrite import table_columns
 from tidegate.lake.sql import CATALOG, literal, qualified, quoted
 from tidegate.reporting.making import Made, Unmade
 from tidegate.reporting.store import Store, address, part, write
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import Cadence, Window
 
 FOLDER = "exports"
 POINTER = "latest.json"
@@ -94,24 +95,27 @@ class Exports:
     """The exports of one mart."""
 
     mart: Mart
-    cadence: str
+    cadence: Cadence
 
     @property
     def kind(self) -> OutputKind:
         return OutputKind(f"{FOLDER}/{self.mart.name}", self.cadence, (Ingredient((self.mart.name,), self.cadence),))
 
-    def make(
-        self, con: DuckDBPyConnection, store: Store, wanted: Sequence[Output], run_id: str
-    ) -> Iterator[Made | Unmade]:
-        publications = _publications(con, self.mart.name, self.cadence, {output.day for output in wanted})
+    def window(self, days: Collection[dt.date]) -> Window:
+        """The partitions from the first of `days` to the last."""
+        return Window(min(days), max(days) + self.cadence.step, self.cadence)
+
+    def make(self, lake: Lake, store: Store, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
+        publications = _publications(lake.con, self, {output.day for output in wanted})
         for batch in _batches(publications):
-            columns, contents = _stage(con, self.mart, batch)
+            lake.size_for(sum(publication.rows for publication in batch))
+            columns, contents = _stage(lake.con, self, batch)
             for publication in batch:
                 found = contents.get(publication.partition_day, NOTHING)
                 if found.hash != publication.content_hash:
                     yield Unmade(publication.partition_day, _not_as_published(publication, found))
                 else:
-                    yield _made(_export(con, store, self.mart, publication, columns, run_id), store)
+                    yield _made(_export(lake.con, store, self.mart, publication, columns, run_id), store)
 
 
 def pointer_name(mart: str, partition: dt.date) -> str:
@@ -123,11 +127,9 @@ def _folder(mart: str, partition: dt.date) -> str:
     return f"{FOLDER}/{part(mart)}/{partition.isoformat()}"
 
 
-def _publications(con: DuckDBPyConnection, mart: str, cadence: str, days: set[dt.date]) -> list[Publication]:
-    if not days:
-        return []
-    standing = newest_publications(con, Window(min(days), max(days) + ONE_DAY))
-    return [row for row in standing if (row.mart, row.cadence) == (mart, cadence) and row.partition_day in days]
+def _publications(con: DuckDBPyConnection, exports: Exports, days: set[dt.date]) -> list[Publication]:
+    standing = newest_publications(con, exports.window(days)) if days else []
+    return [row for row in standing if row.mart == exports.mart.name and row.partition_day in days]
 
 
 def _batches(publications: Sequence[Publication]) -> Iterator[list[Publication]]:
@@ -143,19 +145,18 @@ def _batches(publications: Sequence[Publication]) -> Iterator[list[Publication]]
 
 
 def _stage(
-    con: DuckDBPyConnection, mart: Mart, batch: Sequence[Publication]
+    con: DuckDBPyConnection, exports: Exports, batch: Sequence[Publication]
 ) -> tuple[dict[str, str], dict[dt.date, Content]]:
     """Read the partitions into STAGED; returns its columns, and what each partition that has rows holds."""
-    table = ("serving", mart.name)
+    table, day_column = ("serving", exports.mart.name), exports.mart.day_column
     columns = table_columns(con, [table])[table]
     days = [publication.partition_day for publication in batch]
     con.execute(
         f"create or replace temp table {STAGED} as select * from {qualified(CATALOG, *table)} "
-        f"where {quoted(mart.day_column)} in (select unnest({literal(days)})) order by {quoted(mart.day_column)}"
+        f"where {quoted(day_column)} in (select unnest({literal(days)})) order by {quoted(day_column)}"
     )
-    window = Window(min(days), max(days) + ONE_DAY)
-    contents = content_by_day(con, [content_by_day_select("temp", STAGED, columns, mart.day_column, window)])
-    return columns, {day: content for (_, _, day), content in contents.items()}
+    staged = content_by_day_select("temp", STAGED, columns, day_column, exports.window(days))
+    return columns, {day: content for (_, _, day), content in content_by_day(con, [staged]).items()}
 
 
 def _not_as_published(publication: Publication, found: Content) -> str:

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import duckdb
-from duckdb import DuckDBPyConnection
 
-from tidegate.errors import TidegateError
+from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.lake.connect import Lake, may_heal
 from tidegate.lake.lease import lease
 from tidegate.lake.ledger import utc_now
@@ -48,13 +47,11 @@ class Maker(Protocol):
     @property
     def kind(self) -> OutputKind: ...
 
-    def make(
-        self, con: DuckDBPyConnection, store: Store, wanted: Sequence[Output], run_id: str
-    ) -> Iterator[Made | Unmade]:
-        """Make these outputs one after the other; each is told once it is in its place, to stay.
+    def make(self, lake: Lake, store: Store, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
+        """Make these outputs; each is told once it is in its place, to stay.
 
-        `con` is in a transaction of the moment at which the outputs were wanted. Raises OSError, TidegateError and
-        duckdb.Error, with the outputs that were not told left as they were.
+        `lake` is in a transaction, of the moment at which the outputs were wanted. Raises OSError, TidegateError and
+        duckdb.Error: what was not told is due still.
         """
         ...
 
@@ -118,10 +115,12 @@ def _make(
         there_can_be = outputs(con, [maker.kind], store.place, days)
         wanted = {output.day: output for output in there_can_be if output.is_due or not only_due}
         try:
-            for result in maker.make(con, store, list(wanted.values()), run_id):
+            for result in maker.make(lake, store, list(wanted.values()), run_id):
                 results.add(result, wanted)
         except OSError as error:
             results.fail_the_others(wanted, f"it cannot be written to {store.place}: {error}. {AGAIN}")
+        except LakeBusyError:
+            raise
         except TidegateError as error:
             results.fail_the_others(wanted, f"{error} {AGAIN}")
         except duckdb.Error as error:
