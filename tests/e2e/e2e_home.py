@@ -26,7 +26,7 @@ from tidegate.orchestration.runs import Runner, RunOutcome
 from tidegate.orchestration.serving_assets import serving_key
 from tidegate.settings import Settings, load_settings
 from tidegate.transform.marts import DELIVERY_DAY
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 CONTRACTS = Path(__file__).with_name("contracts")
 FIRST_DAY = dt.date(2024, 3, 1)
@@ -92,7 +92,7 @@ class TemporaryHome:
 
     def _tables(self, schemas: tuple[str, ...]) -> list[tuple[str, str]]:
         models = [(model.schema, model.name) for model in self.home.graph.models.values()]
-        marts = [("serving", mart.name) for mart in self.home.gate_requirements.marts]
+        marts = [("serving", mart.name) for cadence in Cadence for mart in self.home.requirements_of(cadence).marts]
         sources = [(schema, name) for schema in ("raw", "quarantine") for name in self.home.contracts]
         return [table for table in (*sources, *models, *marts) if table[0] in schemas]
 

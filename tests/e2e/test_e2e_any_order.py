@@ -17,10 +17,14 @@ from hypothesis import strategies as st
 from tests.e2e.e2e_home import FIRST_DAY, NewHome, TemporaryHome
 from tests.e2e.e2e_landing import REGIONS, Landing, Line, sound_lines
 
-from tidegate.window import ONE_DAY, Window
+from tidegate.orchestration.names import WEEKLY_JOB
+from tidegate.window import ONE_DAY, Cadence, Window
 
 DAYS = [FIRST_DAY + ONE_DAY * i for i in range(3)]
 WHOLE = Window(DAYS[0], DAYS[-1] + ONE_DAY)
+
+# A Friday to a Sunday: all of them are in the window of the Monday after them.
+MONDAY = Window.of_day(DAYS[-1] + ONE_DAY, Cadence.weekly)
 
 # An example is about ten runs of a second each. HYPOTHESIS_PROFILE=thorough tries new ones for an hour or so.
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
@@ -72,7 +76,12 @@ class Backfill:
     window: Window
 
 
-Event = Deliver | Spoil | Purge | Run | Backfill
+@dataclass(frozen=True)
+class BuildMonday:
+    """The Monday after the days is built, of what is published of them by then."""
+
+
+Event = Deliver | Spoil | Purge | Run | Backfill | BuildMonday
 
 days = st.sampled_from(DAYS)
 regions = st.sampled_from(REGIONS)
@@ -109,6 +118,7 @@ events = st.one_of(
     st.builds(Purge, days),
     st.builds(Run, some_days.map(tuple), st.booleans()),
     st.builds(Backfill, windows),
+    st.builds(BuildMonday),
 )
 
 
@@ -145,6 +155,8 @@ class History:
             case Backfill(window):
                 self.home.backfill(window)
                 self.unseen -= set(window.days)
+            case BuildMonday():
+                build_monday(self.home)
 
     def deliver(self, day: dt.date, region: str, of_lines: list[Line]) -> None:
         self.home.landing.orders(day, region, of_lines)
@@ -169,12 +181,20 @@ class History:
             if day in self.unseen:
                 self.run(day, restating=False)
         assert all(outcome.succeeded for outcome in self.home.runner.restate())
+        if not self.home.query(f"select 1 from ops.publications where cadence = '{Cadence.weekly}'"):
+            build_monday(self.home)
+
+
+def build_monday(home: TemporaryHome) -> None:
+    outcome = home.runner.run(MONDAY, job=WEEKLY_JOB)
+    assert outcome.succeeded, outcome.held
 
 
 def run_once_in_order(home: TemporaryHome, files: Files) -> None:
     deliver_all(home.landing, files)
     for outcome in home.backfill(WHOLE):
         assert outcome.succeeded, outcome.held
+    build_monday(home)
 
 
 def deliver_all(landing: Landing, files: Files) -> None:
@@ -233,6 +253,9 @@ def test_running_again_changes_nothing(new_home: NewHome) -> None:
     deliver_all(reverse.landing, sound_files())
     for day in reversed(DAYS):
         assert all(outcome.succeeded for outcome in reverse.run(day))
+        # Built of the last day alone, the Monday follows the others as they come.
+        if day == DAYS[-1]:
+            build_monday(reverse)
     assert reverse.contents() == once
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from tests.e2e.e2e_home import NewHome, TemporaryHome
+from tests.e2e.rfm_in_pandas import COLUMNS, read_lines, rfm
 
 from tidegate.demo.online_retail import REGIONS, slice_online_retail
 from tidegate.settings import CHECKOUT
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 FILE = CHECKOUT.parent / "shared" / "data" / "online_retail.parquet"
 FIRST, LAST = dt.date(2010, 12, 1), dt.date(2011, 12, 9)
@@ -150,11 +151,34 @@ def assert_restating_a_day_rebuilds_that_day_and_no_other(home: TemporaryHome) -
     assert all(outcome.succeeded for outcome in home.run(delivered))
 
     assert days_materialized_after(home, ["raw", "orders", "uk"], began) == {str(delivered)}
+    # The line adds to no figure of its delivery's own day, so only Mondays with the touched day behind them follow.
+    mondays = Cadence.weekly.among(Window(touched + ONE_DAY, LAST + ONE_DAY))
+    rebuilt = {
+        Cadence.daily: {str(delivered), str(touched)},
+        Cadence.weekly: {str(monday) for monday in mondays.days},
+    }
     for model in home.home.graph.models.values():
-        rebuilt = days_materialized_after(home, [model.schema, model.name], began)
-        assert rebuilt == {str(delivered), str(touched)}, model.asset
-    for mart in home.home.gate_requirements.marts:
-        assert days_materialized_after(home, ["serving", mart.name], began) == {str(delivered), str(touched)}
+        assert days_materialized_after(home, [model.schema, model.name], began) == rebuilt[model.cadence], model.asset
+    for cadence in Cadence:
+        for mart in home.home.requirements_of(cadence).marts:
+            assert days_materialized_after(home, ["serving", mart.name], began) == rebuilt[cadence], mart.name
+
+
+def assert_rfm_is_what_pandas_makes_of_the_file(home: TemporaryHome) -> None:
+    assert home.query("select count(distinct as_of_date) from serving.customer_rfm") == [(53,)]
+    lines = read_lines(FILE)
+    for monday in (dt.date(2011, 2, 7), dt.date(2011, 6, 6), dt.date(2011, 12, 5)):
+        expected = rfm(lines, monday).astype(object)
+        found = home.query(
+            f"select {', '.join(COLUMNS)} from serving.customer_rfm where as_of_date = '{monday}' order by customer_id"
+        )
+        assert found == list(expected.where(expected.notna(), None).itertuples(index=False, name=None))
+
+
+def assert_mondays_are_built_in_chunks(home: TemporaryHome) -> None:
+    runs = "select partition_from, partition_to from ops.pipeline_runs where job = 'weekly' order by started_at"
+    chunks = Cadence.weekly.among(EVERY_DAY).chunks(home.settings.chunk_days)
+    assert home.query(runs) == [(chunk.start, chunk.last) for chunk in chunks]
 
 
 def assert_running_again_changes_nothing(home: TemporaryHome, window: Window) -> None:
@@ -190,6 +214,8 @@ def test_all_of_online_retail(home: TemporaryHome) -> None:
     assert home.query(with_customer) == [(22_190,)]
     trading = "select count(*) from serving.daily_sales where total_orders + total_returns > 0"
     assert home.query(trading) == [(305,)]
+    assert_mondays_are_built_in_chunks(home)
+    assert_rfm_is_what_pandas_makes_of_the_file(home)
     assert_restating_a_day_rebuilds_that_day_and_no_other(home)
 
 

@@ -7,7 +7,7 @@ Pure: the content of a manifest.json goes in. Running anything does not belong h
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -136,6 +136,12 @@ class Graph:
             models=frozenset(model.name for model in models),
             blocking_checks=frozenset((check.asset, check.name) for check in checks),
         )
+
+    def read_by(self, models: Collection[Model]) -> list[Model]:
+        """The tables that the models read themselves, other models among them."""
+        own = {model.unique_id for model in models}
+        parents = {parent for model in models for parent in model.parents} - own
+        return [table for unique_id, table in self.tables.items() if unique_id in parents]
 
     def sources_of(self, models: Iterable[Model]) -> list[Model]:
         """The source tables that the models read themselves."""

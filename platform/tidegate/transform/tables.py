@@ -15,17 +15,17 @@ from tidegate.window import Window
 
 
 def create_missing_tables(lake: Lake, graph: Graph, models: Collection[Model]) -> None:
-    """Create the tables of models and of their sources that are not there, and add models' new columns.
+    """Create the tables of models and of what they read that are not there, and add models' new columns.
 
-    dbt would create a model's table on its first run, and two first runs at once would collide. A source that
-    nothing was loaded from yet reads as empty instead of failing every model behind it.
+    dbt would create a model's table on its first run, and two first runs at once would collide. What nothing was
+    loaded into, built or published yet reads as empty instead of failing every model behind it.
     """
     if not models:
         return
-    sources = graph.sources_of(models)
-    there = table_columns(lake.con, [(table.schema, table.name) for table in (*models, *sources)])
+    read = graph.read_by(models)
+    there = table_columns(lake.con, [(table.schema, table.name) for table in (*models, *read)])
     lacking = [table for table in models if _spelled(table) != there.get((table.schema, table.name))]
-    lacking += [table for table in sources if table.columns and (table.schema, table.name) not in there]
+    lacking += [table for table in read if table.columns and (table.schema, table.name) not in there]
     if lacking:
         lake.unit_of_work(lambda con: _ensure(con, lacking))
 
