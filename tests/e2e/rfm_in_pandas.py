@@ -57,7 +57,12 @@ def rfm(lines: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     bought["recency_score"] = _fifths(bought, ["recency_days", "customer_id"], [False, True])
     bought["frequency_score"] = _fifths(bought, ["frequency", "customer_id"], [True, True])
     bought["monetary_score"] = _fifths(bought, ["monetary", "customer_id"], [True, True])
-    rows = [_row(customer, figures.loc[customer], bought) for customer in customers]
+    scored = {
+        str(customer): scores
+        for customer, *scores in bought[["customer_id", *SCORED]].itertuples(index=False, name=None)
+    }
+    known = zip(customers, figures["frequency"], figures["monetary"], strict=True)
+    rows = [_row(customer, int(frequency), monetary, scored.get(customer)) for customer, frequency, monetary in known]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -68,11 +73,10 @@ def _fifths(bought: pd.DataFrame, by: list[str], ascending: list[bool]) -> pd.Se
     return pd.Series({ordered[place]: score for score, part in enumerate(parts, 1) for place in part}, dtype=int)
 
 
-def _row(customer: str, figures: pd.Series[Any], bought: pd.DataFrame) -> tuple[Any, ...]:
-    frequency, monetary = int(figures["frequency"]), figures["monetary"]
-    if customer not in bought.index:
+def _row(customer: str, frequency: int, monetary: Decimal, scored: list[int] | None) -> tuple[Any, ...]:
+    if scored is None:
         return (customer, None, frequency, monetary, None, None, None, None, "No Purchases", False, False, False)
-    recency, r, f, m = bought.loc[customer, SCORED].astype(int).tolist()
+    recency, r, f, m = scored
     flags = (recency >= 90, frequency == 1, m == 5)
     return (customer, recency, frequency, monetary, r, f, m, f"{r}{f}{m}", _segment(r, f, m), *flags)
 
