@@ -57,10 +57,8 @@ def rfm(lines: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
     bought["recency_score"] = _fifths(bought, ["recency_days", "customer_id"], [False, True])
     bought["frequency_score"] = _fifths(bought, ["frequency", "customer_id"], [True, True])
     bought["monetary_score"] = _fifths(bought, ["monetary", "customer_id"], [True, True])
-    scored = {
-        str(customer): scores
-        for customer, *scores in bought[["customer_id", *SCORED]].itertuples(index=False, name=None)
-    }
+    of_bought = bought[["customer_id", *SCORED]].itertuples(index=False, name=None)
+    scored = {str(customer): scores for customer, *scores in of_bought}
     known = zip(customers, figures["frequency"], figures["monetary"], strict=True)
     rows = [_row(customer, int(frequency), monetary, scored.get(customer)) for customer, frequency, monetary in known]
     return pd.DataFrame(rows, columns=COLUMNS)
