@@ -24,6 +24,7 @@ from tenacity import RetryCallState, Retrying, stop_after_delay, wait_random_exp
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.lake.locks import HeldElsewhereError, file_lock
 from tidegate.lake.schema import create_tables, lacks_tables
+from tidegate.lake.spill import remove_orphans, spill_folder
 from tidegate.lake.sql import CATALOG, literal, quoted
 
 if TYPE_CHECKING:
@@ -372,6 +373,7 @@ def _refuse_to_read_nothing(config: LakeConfig) -> None:
 
 def _make_folders(config: LakeConfig) -> None:
     config.spill.mkdir(parents=True, exist_ok=True)
+    remove_orphans(config.spill)
     if config.catalog_file:
         config.catalog_file.parent.mkdir(parents=True, exist_ok=True)
 
@@ -379,16 +381,21 @@ def _make_folders(config: LakeConfig) -> None:
 def _prepare(con: DuckDBPyConnection, config: LakeConfig) -> None:
     for extension in config.extensions:
         load_extension(con, extension)
-    for statement in (*resource_statements(config), "set TimeZone = 'UTC'"):
+    for statement in session_statements(config):
         con.execute(statement)
 
 
+def session_statements(config: LakeConfig) -> list[str]:
+    """What a session on the lake begins with, its extensions loaded and before it attaches it."""
+    return [*resource_statements(config), "set TimeZone = 'UTC'"]
+
+
 def resource_statements(config: LakeConfig) -> list[str]:
-    """What a connection that works on the lake may use, whoever made it."""
+    """What a connection that works on the lake may use, whoever made it. Of each connection's own: where it spills."""
     return [
         f"set threads = {config.threads}",
         f"set memory_limit = {literal(config.memory_limit)}",
-        f"set temp_directory = {literal(str(config.spill))}",
+        f"set temp_directory = {literal(str(spill_folder(config.spill)))}",
         f"set partitioned_write_max_open_files = {OPEN_PARTITIONS}",
     ]
 

@@ -7,7 +7,6 @@ command line is killed; such a run would stand as started for ever and keep its 
 from __future__ import annotations
 
 import json
-import os
 import socket
 
 import dagster as dg
@@ -21,6 +20,7 @@ from tidegate.home import Home
 from tidegate.orchestration.names import HOST_TAG
 from tidegate.orchestration.run_ledger import enter_finished_runs
 from tidegate.orchestration.ticks import hurried_lake, sensor_status
+from tidegate.processes import is_alive
 
 
 def build_run_keeper(home: Home) -> dg.SensorDefinition:
@@ -75,12 +75,4 @@ def _is_of_this_machine(run: DagsterRun) -> bool:
 def _process_is_gone(instance: DagsterInstance, run: DagsterRun) -> bool:
     records = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.RUN_START, limit=1).records
     pid = records[0].event_log_entry.get_dagster_event().pid if records else None
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+    return pid is not None and not is_alive(pid)
