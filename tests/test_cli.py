@@ -121,6 +121,27 @@ def test_a_query_can_go_back_in_time() -> None:
     assert "'last week' is not a moment" in refused("query", count, "--as-of", "last week")
 
 
+@pytest.mark.usefixtures("figures")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "from query('from duckdb_' || 'settings()')",
+        "from \"QUERY\" /* ( */ ('select 1')",
+        "from query -- (\n ('select 1')",
+        "from ducklake_cleanup_old_files('lake', cleanup_all => true)",
+        "from lake.ducklake_Delete_Orphaned_Files('lake', cleanup_all => true)",
+    ],
+)
+def test_a_query_cannot_get_around_its_limits(sql: str) -> None:
+    assert "so no query may call it" in refused("query", sql)
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_query_may_read_what_ducklake_tells() -> None:
+    sql = "select count(*) > 1 as query from ducklake_snapshots('lake')"
+    assert tidegate("query", sql, "--format", "csv").stdout.split() == ["query", "True"]
+
+
 def test_a_query_before_the_first_run_says_what_to_do() -> None:
     assert "tidegate" in refused("query", "from serving.daily_sales").lower()
 

@@ -214,6 +214,16 @@ def query(
 
 @app.command()
 @told_plainly
+def shell(as_of: AsOf = None) -> None:
+    """Open DuckDB's prompt on the lake, read-only, or run what is piped in. `.exit` leaves."""
+    from tidegate.lake.connect import LakeConfig
+    from tidegate.lake.shell import become_shell
+
+    become_shell(LakeConfig.of(load_settings()), _moment_of(as_of))
+
+
+@app.command()
+@told_plainly
 def status() -> None:
     """What was delivered, published and held, and what to do next."""
     from tidegate.home import Home

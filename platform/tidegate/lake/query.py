@@ -17,8 +17,14 @@ from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.travel import shown, snapshot_at
 
-# httpfs keeps the S3 credentials that it found in the environment among DuckDB's settings; getenv reads it all.
-SECRET_TELLERS = re.compile(r"duckdb_settings|duckdb_secrets|current_setting|getenv", re.IGNORECASE)
+# What a select may call all the same and must not, with the reason.
+REFUSED = {
+    # httpfs keeps the S3 credentials that it found in the environment among DuckDB's settings; getenv reads it all.
+    r"duckdb_settings|duckdb_secrets|current_setting|getenv": "can show credentials of this process",
+    r"\bquery\b(?=\"?(?:\s|/\*.*?\*/|--[^\n]*\n)*\()": "runs a text as SQL, which nobody can look at before",
+    # They delete files before they find that the catalog may not be written.
+    r"ducklake_(?:add|cleanup|delete|expire|flush|merge|rewrite|set)\w+": "changes the lake",
+}
 
 READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
@@ -51,8 +57,9 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
 def _refuse_all_but_reading(statements: Sequence[duckdb.Statement]) -> None:
     if len(statements) != 1:
         raise TidegateError(f"One statement at a time, please; this is {len(statements)}.")
-    if names := SECRET_TELLERS.findall(statements[0].query):
-        raise TidegateError(f"`{names[0]}` can show credentials of this process, so no query may ask it.")
+    for pattern, why in REFUSED.items():
+        if found := re.search(pattern, statements[0].query, re.IGNORECASE | re.DOTALL):
+            raise TidegateError(f"`{found[0]}` {why}, so no query may call it.")
     if statements[0].type not in READING:
         raise TidegateError(
             f"`tidegate query` only reads, and this is {statements[0].type.name}. Nothing was changed. "
