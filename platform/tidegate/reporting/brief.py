@@ -33,7 +33,7 @@ from tidegate.reporting.numbers import (
     whole,
 )
 from tidegate.reporting.pages import Picture, Table, Tile, render
-from tidegate.reporting.quality_words import QualitySection, quality_section
+from tidegate.reporting.quality_words import QualitySection, quality_of_day
 from tidegate.reporting.records import to_json
 
 LABELS = {
@@ -89,7 +89,7 @@ def make_briefs(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Br
 
 def _brief(facts: DailyFacts) -> Brief:
     picture = _picture(facts)
-    quality = quality_section("Data quality of the day", facts.quality)
+    quality = quality_of_day(facts.quality)
     return Brief(
         day=facts.day,
         flagged=tuple(figure.measure for figure in facts.flagged),

@@ -24,12 +24,12 @@ AXIS_ROOM = 44
 # Half of the last label.
 RIGHT_ROOM = 12
 COLUMN_PANEL = 128
-COLUMN_HEADER = 30
+COLUMN_HEADER = 34
 COLUMN_LABELS = 24
 GAP = 14
 ROW = 25
 HEADER = 26
-CELL = 72
+CELL = 68
 
 # Text on the fullest cell still has a contrast of 4.5 in both schemes.
 FULLEST = 0.5
@@ -89,9 +89,14 @@ def _draw_series(axes: Axes, series: Series) -> None:
 def _draw_column(axes: Axes, x: int, column: Column, value: float) -> None:
     ink = Ink.MAIN if column.is_main else Ink.OTHER
     if column.is_partial:
-        axes.bar(x, value, 0.7, facecolor="none", edgecolor=ink, linewidth=1.4, linestyle=(0, (3, 2)), clip_on=False)
+        _box(axes, x - 0.35, 0, 0.7, value, facecolor="none", edgecolor=ink, linewidth=1.4, linestyle=(0, (3, 2)))
     else:
-        axes.bar(x, value, 0.74, color=ink, clip_on=False)
+        _box(axes, x - 0.37, 0, 0.74, value, facecolor=ink)
+
+
+def _box(axes: Axes, x: float, y: float, width: float, height: float, **style: object) -> None:
+    """A bar. Matplotlib's own `bar` takes three times as long, for scales and units that are known here."""
+    axes.add_patch(Rectangle((x, y), width, height, clip_on=False, **style))  # type: ignore[arg-type]
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
@@ -101,14 +106,14 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         high = 1.0
     ticks = [tick for tick in MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high) if tick >= low or low < 0]
     axes.set_ylim(ticks[0], ticks[-1])
-    left = -0.5
+    axes.hlines(
+        ticks, 0, 1, color=Ink.GRID, linewidth=0.8, zorder=0, transform=axes.get_yaxis_transform(), clip_on=False
+    )
     for tick in ticks:
-        axes.axhline(tick, color=Ink.GRID, linewidth=0.8, zorder=0, clip_on=False)
         axes.annotate(
             short(tick), (0, tick), (-6, 0), ("axes fraction", "data"), "offset points",
             ha="right", va="center", fontsize=TEXT_SIZE - 1, color=Ink.MUTED, parse_math=False, annotation_clip=False,
         )  # fmt: skip
-    axes.set_xlim(left, 0)
 
 
 def _draw_column_header(axes: Axes, series: Series) -> None:
@@ -166,7 +171,7 @@ def _draw_bars(axes: Axes, bars: Sequence[Bar], width: float, ink: Ink) -> None:
     axes.set_xlim(low, low + width * unit)
     axes.set_ylim(len(bars) - 0.5, -0.5)
     for y, (bar, value) in enumerate(zip(bars, values, strict=True)):
-        axes.barh(y, value, 0.62, color=ink, clip_on=False)
+        _box(axes, 0, y - 0.31, value, 0.62, facecolor=ink)
         write(axes, max(value, 0) + 5 * unit, y, bar.text)
     axes.axvline(0, color=Ink.AXIS, linewidth=1, clip_on=False)
 
@@ -194,8 +199,8 @@ def draw_moves(rows: Sequence[tuple[str, int, int]], titles: tuple[str, str], la
     axes.set_xlim(-unit * width / 2, unit * width / 2)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     for y, (_, left, came) in enumerate(rows):
-        axes.barh(y, -left, 0.62, color=Ink.SECOND, clip_on=False)
-        axes.barh(y, came, 0.62, color=Ink.MAIN, clip_on=False)
+        _box(axes, 0, y - 0.31, -left, 0.62, facecolor=Ink.SECOND)
+        _box(axes, 0, y - 0.31, came, 0.62, facecolor=Ink.MAIN)
         write(axes, -left - 5 * unit, y, whole(left), ha="right")
         write(axes, came + 5 * unit, y, whole(came))
     axes.axvline(0, color=Ink.AXIS, linewidth=1, clip_on=False)
@@ -216,7 +221,7 @@ def draw_heat_map(counts: Sequence[Sequence[int]], titles: tuple[str, str], labe
     for y, row in enumerate(counts):
         for x, count in enumerate(row):
             alpha = FAINTEST + (FULLEST - FAINTEST) * count / most
-            axes.add_patch(Rectangle((x - 0.48, y - 0.47), 0.96, 0.94, facecolor=Ink.MAIN, alpha=alpha, clip_on=False))
+            _box(axes, x - 0.48, y - 0.47, 0.96, 0.94, facecolor=Ink.MAIN, alpha=alpha)
             write(axes, x, y, whole(count), Ink.TEXT if count else Ink.MUTED, ha="center")
     for score in range(size):
         write(axes, score, -0.74, str(score + 1), Ink.MUTED, ha="center")

@@ -19,8 +19,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # A drawing is so many units wide; a unit is a pixel on a page that shows it at that width. A phone of 360 pixels shows
-# it at three quarters, where letters of 13 units are still 10 pixels high.
-WIDTH = 420
+# it at four fifths, where letters of 13 units are still 10 pixels high.
+WIDTH = 400
 TEXT_SIZE = 13
 # Matplotlib's units: a figure is measured in inches of 72 units.
 UNITS_PER_INCH = 72

@@ -77,7 +77,10 @@ def make_index(reports: Sequence[WeekEntry], briefs: Sequence[DayEntry]) -> str:
     return render(
         "index.html",
         title="Reports",
-        weeks=[_week_line(entry) for entry in weeks],
+        years=[
+            (year, [_week_line(entry) for entry in entries])
+            for year, entries in groupby(weeks, key=lambda entry: entry.monday.year)
+        ],
         months=[
             (f"{MONTHS[month - 1]} {year}", [_day_line(entry) for entry in entries])
             for (year, month), entries in groupby(days, key=lambda entry: (entry.day.year, entry.day.month))

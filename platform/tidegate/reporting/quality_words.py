@@ -21,9 +21,30 @@ class QualitySection:
     tables: Sequence[Table]
 
 
-def quality_section(title: str, quality: Quality) -> QualitySection:
+def quality_of_week(quality: Quality) -> QualitySection:
     """What a page says of the data quality of its days. What did not happen is said too."""
-    return QualitySection(title, list(_sentences(quality)), [_reasons(quality), _rows(quality), *_exceptions(quality)])
+    if quality.unpublished_days:
+        published = f"Not published: {days_in_words(quality.unpublished_days)}. No figure here includes them."
+    else:
+        published = "Every day of the week is published."
+    if quality.restated:
+        days = days_in_words([restated.day for restated in quality.restated])
+        restated = f"Restated since they were first published: {days}."
+    else:
+        restated = "No day was restated since it was first published."
+    return _section("Data quality of the week", [published, restated, *_sentences(quality)], quality)
+
+
+def quality_of_day(quality: Quality) -> QualitySection:
+    """The same for one day, which is published."""
+    changed = "was restated" if quality.restated else "did not change"
+    return _section(
+        "Data quality of the day", [f"The day {changed} since it was first published.", *_sentences(quality)], quality
+    )
+
+
+def _section(title: str, sentences: Sequence[str], quality: Quality) -> QualitySection:
+    return QualitySection(title, sentences, [_reasons(quality), _rows(quality), *_exceptions(quality)])
 
 
 def days_in_words(days: Sequence[dt.date]) -> str:
@@ -33,17 +54,8 @@ def days_in_words(days: Sequence[dt.date]) -> str:
 
 
 def _sentences(quality: Quality) -> Iterator[str]:
-    if quality.unpublished_days:
-        yield f"Not published: {days_in_words(quality.unpublished_days)}. No figure here includes them."
-    else:
-        yield "Every day is published."
     if quality.rejected:
         yield f"{plural(len(quality.rejected), 'delivery', 'deliveries')} rejected whole; the table says why."
-    if quality.restated:
-        days = days_in_words([restated.day for restated in quality.restated])
-        yield f"Restated since they were first published: {days}."
-    else:
-        yield "No day was restated."
     if quality.earlier_days_changed:
         yield f"Late or corrected rows changed earlier days too: {days_in_words(quality.earlier_days_changed)}."
     if not quality.stand_ins and not quality.waived:

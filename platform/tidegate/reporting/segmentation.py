@@ -29,7 +29,7 @@ from tidegate.reporting.numbers import (
 )
 from tidegate.reporting.pages import Picture, Table, Tile, render
 from tidegate.reporting.quality import Quality
-from tidegate.reporting.quality_words import days_in_words, quality_section
+from tidegate.reporting.quality_words import days_in_words, quality_of_week
 from tidegate.reporting.records import to_csv, to_json
 from tidegate.reporting.weekly import AT_RISK, RFM_WINDOW, SCORES, Customer, Move, Week, WeeklyFacts, read_week
 
@@ -82,7 +82,7 @@ def _page(facts: WeeklyFacts) -> str:
         tiles=_tiles(facts),
         pictures=[_trend(facts), _segments(facts), _moves(facts), _heat_map(facts)],
         lists=[_at_risk(facts), _lapsing(facts)],
-        quality=quality_section("Data quality of the week", facts.quality),
+        quality=quality_of_week(facts.quality),
         glossary=GLOSSARY,
         footer=f"From serving.daily_sales, orders_daily_summary, customer_rfm and segment_summary of {facts.monday}; "
         "data quality from ops and quarantine.",
@@ -101,7 +101,7 @@ def _lead(facts: WeeklyFacts) -> Iterator[str]:
     if facts.became_at_risk is not None:
         became = facts.became_at_risk
         yield f"{plural(became.customers, 'customer')} became {AT_RISK}" + (
-            f", who spent {amount(became.total_monetary)} in the last 365 days." if became.customers else "."
+            f", with net revenue of {amount(became.total_monetary)} in the last 365 days." if became.customers else "."
         )
 
 
@@ -252,7 +252,7 @@ def _segments(facts: WeeklyFacts) -> Picture:
         [segment.segment for segment in facts.segments],
         [
             ("Customers", [Bar(s.customers, whole(s.customers)) for s in facts.segments]),
-            ("Share of revenue", [Bar(s.total_monetary, percent(s.revenue_share_percent)) for s in facts.segments]),
+            ("Revenue share", [Bar(s.total_monetary, percent(s.revenue_share_percent)) for s in facts.segments]),
         ],
         f"Bars of customers and of revenue for each of {len(facts.segments)} segments as of {long_date(facts.monday)}.",
     )

@@ -1,0 +1,59 @@
+"""Lakes whose `serving` the tests fill themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.reporting.reporting_shop import (
+    BEFORE,
+    MONDAY,
+    SPARSE_MONDAY,
+    Shop,
+    customer_row,
+    delivery,
+    random_customers,
+    random_days,
+)
+
+from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.sql import qualified
+from tidegate.window import ONE_DAY, Window
+
+
+def open_lake(folder: Path) -> Lake:
+    catalog, data = folder / "catalog.sqlite", str(folder / "data")
+    return Lake.open(LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0))
+
+
+@pytest.fixture(scope="module")
+def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with open_lake(tmp_path_factory.mktemp("lake")) as lake:
+        yield lake
+
+
+@pytest.fixture
+def shop(module_lake: Lake) -> Shop:
+    """A shop in an empty lake. The lake is the module's: a new one for each test takes three times as long."""
+    con = module_lake.con
+    tables = con.execute("select schema_name, table_name from duckdb_tables() where database_name = 'lake'").fetchall()
+    for schema, table in tables:
+        con.execute(f"{'delete from' if schema == 'ops' else 'drop table'} {qualified(schema, table)}")
+    return Shop(module_lake)
+
+
+@pytest.fixture(scope="session")
+def full_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop for tests that only look: 400 days, two Mondays of customers, some of whom came or went in between, and a
+    third with hardly any."""
+    with open_lake(tmp_path_factory.mktemp("full")) as lake:
+        shop = Shop(lake)
+        shop.serve_days(random_days(Window(MONDAY - 400 * ONE_DAY, MONDAY + 8 * ONE_DAY)))
+        shop.publish_monday(random_customers(600, BEFORE, seed=1)[:-20], BEFORE)
+        shop.publish_monday(random_customers(600, MONDAY, seed=2)[30:], MONDAY)
+        shop.publish_monday([customer_row("a-very-long-name" * 20, monday=SPARSE_MONDAY)], SPARSE_MONDAY)
+        rejected = delivery(MONDAY, verdict="rejected", reason="word" * 200, rows_loaded=0, touched=())
+        shop.deliver(delivery(MONDAY - ONE_DAY), rejected)
+        shop.quarantine("orders", MONDAY - ONE_DAY, ["duplicate_key"])
+        yield shop
