@@ -11,7 +11,6 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import DeliveryRecord, Publication, record_deliveries, record_publications
 from tidegate.lake.sql import qualified, rows_relation
 from tidegate.reporting.weekly import SEGMENTS
@@ -114,12 +113,8 @@ def never_bought(customer_id: str, monday: dt.date = MONDAY) -> Row:
 class Shop:
     """Fills `serving` and the ledger; what was put in stays here, to be summed up in another way."""
 
-    lake: Lake
+    con: DuckDBPyConnection
     rows: dict[str, list[Row]] = field(default_factory=dict)
-
-    @property
-    def con(self) -> DuckDBPyConnection:
-        return self.lake.con
 
     def serve(self, mart: str, rows: Iterable[Row]) -> None:
         """Add rows to a mart of `serving`."""
@@ -146,17 +141,14 @@ class Shop:
         name = f"{day:%Y%m%d}-{content}"
         rows = [Publication(name, day, cadence, mart, "run", "build", 1, 1, content, at, None) for mart in marts]
 
-        def enter(con: DuckDBPyConnection) -> None:
-            con.execute(
-                f"update ops.publications set superseded_by = '{name}' "
-                f"where superseded_by is null and partition_day = date '{day}' and cadence = '{cadence}'"
-            )
-            record_publications(con, rows)
-
-        self.lake.unit_of_work(enter)
+        self.con.execute(
+            f"update ops.publications set superseded_by = '{name}' "
+            f"where superseded_by is null and partition_day = date '{day}' and cadence = '{cadence}'"
+        )
+        record_publications(self.con, rows)
 
     def deliver(self, *deliveries: DeliveryRecord) -> None:
-        self.lake.unit_of_work(lambda con: record_deliveries(con, deliveries))
+        record_deliveries(self.con, deliveries)
 
     def quarantine(self, source: str, day: dt.date, *reasons: Sequence[str]) -> None:
         """One quarantined row for each list of reasons."""

@@ -199,7 +199,7 @@ def test_the_csv_of_a_report_has_one_figure_a_line(report: Report) -> None:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Brief]:
     """Pages to which every text is hostile: customers, segments, regions, categories, reasons."""
     with open_lake(tmp_path_factory.mktemp("hostile")) as lake:
-        fill_with_hostile_values(Shop(lake))
+        fill_with_hostile_values(Shop(lake.con))
         return make_report(lake.con, MONDAY), make_brief(lake.con, SUNDAY)
 
 
