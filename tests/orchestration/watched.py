@@ -121,11 +121,13 @@ class Watched:
 
     def publish(self, window: Window) -> None:
         """Enter what building and publishing the window leaves; the candidates themselves are empty."""
-        required = self.home.gate_requirements
+        required = self.home.requirements_of(window.cadence)
         with self.home.lake() as lake:
             create_missing_tables(lake, self.home.graph, tuple(self.home.graph.models.values()))
             build = f"build-{utc_now()}"
-            lake.unit_of_work(lambda con: begin_build(con, build, window.days, required.models, "a run"))
+            lake.unit_of_work(
+                lambda con: begin_build(con, build, window.days, required.models, "a run", window.cadence)
+            )
             checks = [
                 built_check(asset, name, day, build)
                 for day in window.days
