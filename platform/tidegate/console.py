@@ -71,7 +71,7 @@ def print_outcomes(outcomes: Sequence[RunOutcome]) -> None:
     """Partitions done and failed, why each failed, and what to do about it."""
     for cadence in Cadence:
         of_cadence = [outcome for outcome in outcomes if outcome.window.cadence is cadence]
-        if of_cadence or cadence is Cadence.daily:
+        if of_cadence or (not outcomes and cadence is Cadence.daily):
             _print_outcomes_of(cadence, of_cadence)
 
 
