@@ -14,9 +14,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from duckdb import DuckDBPyConnection
 
@@ -42,6 +45,12 @@ FORMATS = {"parquet": "format parquet", "csv": "format csv, header"}
 
 # Partitions are staged together until they have as many rows: memory, against reading the lake more often.
 ROWS_AT_ONCE = 1_000_000
+
+# A disk syncs many files in hardly more time than one, and S3 answers many requests in the time of one.
+PUTS_AT_ONCE = 8
+
+# Exports that are written and not yet in their place: enough to keep the threads busy.
+IN_FLIGHT = 2 * PUTS_AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -107,20 +116,18 @@ class Exports:
 
     def make(self, lake: Lake, store: Store, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
         publications = _publications(lake.con, self, {output.day for output in wanted})
-        for batch in _batches(publications):
-            lake.size_for(sum(publication.rows for publication in batch))
-            columns, contents = _stage(lake.con, self, batch)
-            for publication in batch:
-                found = contents.get(publication.partition_day, NOTHING)
-                if found.hash != publication.content_hash:
-                    yield Unmade(publication.partition_day, _not_as_published(publication, found))
-                else:
-                    yield _made(_export(lake.con, store, self.mart, publication, columns, run_id), store)
-
-
-def pointer_name(mart: str, partition: dt.date) -> str:
-    """Where the pointer of a partition is in the store."""
-    return f"{_folder(mart, partition)}/{POINTER}"
+        with store.drafts() as drafts, _InPlace(store, run_id) as in_place:
+            for batch in _batches(publications):
+                lake.size_for(sum(publication.rows for publication in batch))
+                columns, contents = _stage(lake.con, self, batch)
+                for publication in batch:
+                    found = contents.get(publication.partition_day, NOTHING)
+                    if found.hash != publication.content_hash:
+                        yield Unmade(publication.partition_day, _not_as_published(publication, found))
+                        continue
+                    in_place.bring(publication, columns, _drafts_of(lake.con, self.mart, publication, drafts))
+                    yield from in_place.brought(IN_FLIGHT)
+            yield from in_place.brought()
 
 
 def _folder(mart: str, partition: dt.date) -> str:
@@ -167,25 +174,52 @@ def _not_as_published(publication: Publication, found: Content) -> str:
     )
 
 
-def _export(
-    con: DuckDBPyConnection,
-    store: Store,
-    mart: Mart,
-    publication: Publication,
-    columns: Mapping[str, str],
-    run_id: str,
-) -> Pointer:
-    """Write the files of a partition, and then its pointer."""
-    partition = publication.partition_day
-    version = _free_version(store, _folder(mart.name, partition), run_id)
-    with store.drafts() as drafts:
-        files = [
-            _put_file(con, store, drafts / f"{part(mart.name)}.{ending}", (mart, partition), version)
-            for ending in FORMATS
-        ]
+def _drafts_of(con: DuckDBPyConnection, mart: Mart, publication: Publication, folder: Path) -> list[Path]:
+    """Write a partition's files, one of each format, into the folder."""
+    day = publication.partition_day
+    # Sorted, so that the same rows are the same bytes.
+    rows = f"select * from temp.{STAGED} where {quoted(mart.day_column)} = {literal(day)} order by all"
+    files = [folder / f"{day}.{ending}" for ending in FORMATS]
+    for file, options in zip(files, FORMATS.values(), strict=True):
+        con.execute(f"copy ({rows}) to {literal(str(file))} ({options})")
+    return files
+
+
+class _InPlace:
+    """Brings exports into their place, several at once: what takes longest is waiting for the disk, or for S3."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._threads = ThreadPoolExecutor(PUTS_AT_ONCE, thread_name_prefix="exports")
+        self._under_way: deque[Future[Made]] = deque()
+
+    def bring(self, publication: Publication, columns: Mapping[str, str], drafts: Sequence[Path]) -> None:
+        """Begin with one: its files, and then its pointer."""
+        self._under_way.append(self._threads.submit(_bring, self._store, publication, columns, drafts, self._run_id))
+
+    def brought(self, but: int = 0) -> Iterator[Made]:
+        """Those that are in their place, in the order they were begun; all are waited for but so many."""
+        while len(self._under_way) > but:
+            yield self._under_way.popleft().result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+
+def _bring(
+    store: Store, publication: Publication, columns: Mapping[str, str], drafts: Sequence[Path], run_id: str
+) -> Made:
+    folder = _folder(publication.mart, publication.partition_day)
+    version = _free_version(store, folder, run_id)
+    files = [_exported(draft, f"{version}/{part(publication.mart)}{draft.suffix}") for draft in drafts]
+    store.put({f"{folder}/{file.path}": draft for file, draft in zip(files, drafts, strict=True)})
     pointer = Pointer(
-        mart=mart.name,
-        partition=partition,
+        mart=publication.mart,
+        partition=publication.partition_day,
         cadence=publication.cadence,
         rows=publication.rows,
         content_hash=publication.content_hash,
@@ -198,8 +232,8 @@ def _export(
         version=version,
         exported_at=utc_now(),
     )
-    write(store, pointer_name(mart.name, partition), pointer.to_json())
-    return pointer
+    write(store, {f"{folder}/{POINTER}": pointer.to_json()})
+    return _made(pointer, store)
 
 
 def _free_version(store: Store, folder: str, run_id: str) -> str:
@@ -211,30 +245,21 @@ def _free_version(store: Store, folder: str, run_id: str) -> str:
     return version
 
 
-def _put_file(
-    con: DuckDBPyConnection, store: Store, draft: Path, source: tuple[Mart, dt.date], version: str
-) -> ExportedFile:
-    mart, partition = source
-    ending = draft.suffix.removeprefix(".")
-    # Sorted, so that the same rows are the same bytes.
-    rows = f"select * from temp.{STAGED} where {quoted(mart.day_column)} = {literal(partition)} order by all"
-    con.execute(f"copy ({rows}) to {literal(str(draft))} ({FORMATS[ending]})")
+def _exported(draft: Path, path: str) -> ExportedFile:
     with draft.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    file = ExportedFile(ending, f"{version}/{draft.name}", draft.stat().st_size, sha256)
-    store.put(draft, f"{_folder(mart.name, partition)}/{file.path}")
-    return file
+    return ExportedFile(draft.suffix.removeprefix("."), path, draft.stat().st_size, sha256)
 
 
 def _made(pointer: Pointer, store: Store) -> Made:
-    folder = _folder(pointer.mart, pointer.partition)
+    folder = address(store, _folder(pointer.mart, pointer.partition))
     return Made(
         pointer.partition,
-        address(store, f"{folder}/{pointer.version}"),
+        f"{folder}/{pointer.version}",
         {
             "rows": pointer.rows,
-            "pointer": address(store, f"{folder}/{POINTER}"),
-            **{file.format: f"{address(store, f'{folder}/{file.path}')}, {file.bytes} bytes" for file in pointer.files},
+            "pointer": f"{folder}/{POINTER}",
+            **{file.format: f"{folder}/{file.path}, {file.bytes} bytes" for file in pointer.files},
             "content_hash": pointer.content_hash,
             "publication": pointer.publication_id,
             "lake_snapshot": pointer.lake_snapshot,

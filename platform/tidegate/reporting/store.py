@@ -13,7 +13,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +53,9 @@ class Store(Protocol):
         """A local folder to make files in before `put`; it is gone afterwards."""
         ...
 
-    def put(self, draft: Path, name: str) -> None:
-        """Make `draft` the file `name`, at once and to stay. One that is there is replaced; the draft is used up."""
+    def put(self, drafts: Mapping[str, Path]) -> None:
+        """Make each draft the file of its name, each at once and all to stay. A file that is there is replaced, and
+        drafts are used up. Threads may do so at once."""
         ...
 
     def read(self, name: str) -> bytes | None:
@@ -81,12 +82,13 @@ def part(text: str) -> str:
     return escaped.replace(".", "%2E") if escaped.startswith(".") else escaped
 
 
-def write(store: Store, name: str, content: bytes) -> None:
-    """Put `content` as the file `name`, at once and to stay."""
+def write(store: Store, files: Mapping[str, bytes]) -> None:
+    """Put these contents under their names, one after the other, each at once and to stay."""
     with store.drafts() as folder:
-        draft = folder / "draft"
-        draft.write_bytes(content)
-        store.put(draft, name)
+        for name, content in files.items():
+            draft = folder / "draft"
+            draft.write_bytes(content)
+            store.put({name: draft})
 
 
 def store_at(place: str, s3_client: Callable[[], S3Client]) -> Store:
@@ -119,14 +121,16 @@ class FolderStore:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def put(self, draft: Path, name: str) -> None:
-        final = self.root / name
-        # A folder made anew must be synced in its parent too.
-        missing = [folder for folder in final.parents if not folder.is_dir()]
-        final.parent.mkdir(parents=True, exist_ok=True)
-        _sync(draft)
-        draft.replace(final)
-        for folder in {final.parent, *(folder.parent for folder in missing)}:
+    def put(self, drafts: Mapping[str, Path]) -> None:
+        folders: set[Path] = set()
+        for name, draft in drafts.items():
+            final = self.root / name
+            # A folder made anew must be synced in its parent too.
+            folders |= {final.parent, *(folder.parent for folder in final.parents if not folder.is_dir())}
+            final.parent.mkdir(parents=True, exist_ok=True)
+            _sync(draft)
+            draft.replace(final)
+        for folder in folders:
             _sync(folder)
 
     def read(self, name: str) -> bytes | None:
@@ -175,11 +179,12 @@ class S3Store:
         with tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
             yield Path(folder)
 
-    def put(self, draft: Path, name: str) -> None:
-        # A browser shows a page only when it is told that it is one.
-        kind, _ = mimetypes.guess_type(name)
-        self._folder.upload(draft, name, kind or "application/octet-stream")
-        draft.unlink()
+    def put(self, drafts: Mapping[str, Path]) -> None:
+        for name, draft in drafts.items():
+            # A browser shows a page only when it is told that it is one.
+            kind, _ = mimetypes.guess_type(name)
+            self._folder.upload(draft, name, kind or "application/octet-stream")
+            draft.unlink()
 
     def read(self, name: str) -> bytes | None:
         try:
