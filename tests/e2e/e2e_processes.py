@@ -90,12 +90,12 @@ class Reader(Process):
 
 def start_tidegate(home: TemporaryHome, log: Path, *arguments: str) -> Process:
     """`tidegate <arguments>` on this home."""
-    return _start(_tidegate, log, home.environment, list(arguments))
+    return start(_tidegate, log, home.environment, list(arguments))
 
 
 def start_reader(home: TemporaryHome, day: dt.date, log: Path) -> Reader:
     """A consumer that asks for the day's marts over and over until it is stopped."""
-    started = _start(_read_on_and_on, log, home.home.lake_config, day)
+    started = start(_read_on_and_on, log, home.home.lake_config, day)
     return Reader(started.process, started.log)
 
 
@@ -109,7 +109,8 @@ def served(lake: Lake, day: dt.date) -> Served:
     return tuple(lake.con.execute(f"{marts} order by mart").fetchall())
 
 
-def _start(target: Callable[..., None], log: Path, *arguments: object) -> Process:
+def start(target: Callable[..., None], log: Path, *arguments: object) -> Process:
+    """`target`, a function that can be imported, in a process of its own; what it prints goes into `log`."""
     ready, told = _processes.Pipe(duplex=False)
     process = _processes.Process(target=_in_a_group_of_its_own, args=(target, str(log), told, *arguments))
     process.start()
