@@ -40,9 +40,9 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The command lines of a block of `sh`; lines that end in a backslash go on."""
-        joined = self.text.replace("\\\n", " ")
-        return [" ".join(line.split()) for line in joined.splitlines() if line.strip() and not line.startswith("#")]
+        """The lines of a block of `sh` without comments; a line that ends in a backslash goes on."""
+        joined = re.sub(r"\\\n|(^|\s)#.*", " ", self.text)
+        return [" ".join(line.split()) for line in joined.splitlines() if line.strip()]
 
 
 @dataclass(frozen=True)

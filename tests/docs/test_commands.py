@@ -1,0 +1,180 @@
+"""Every command in README.md and docs/ is run: here, section by section, or by a test that is named here.
+
+Each section of a page (`##`) is typed into a new terminal at the root of a clone whose home holds published days of
+the demo shop. A new page needs nothing but commands that work there. What cannot be run here stands in RUN_ELSEWHERE,
+with where it is; what must be another on another machine (a port, a folder) in `as_on_this_machine`. docs/tour.md has
+a test of its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import duckdb
+import pytest
+from tests.docs.docs_clone import fresh_clone
+from tests.docs.docs_commands import tidegate_commands
+from tests.docs.docs_pages import Block, Page, pages
+from tests.docs.docs_shell import environment_of, terminal
+from tests.servers import PostgresAddress, postgres_database
+
+from tidegate.demo.shop import write_shop
+from tidegate.settings import CHECKOUT
+
+FIRST, DAYS = dt.date(2024, 1, 1), 3
+LAST = FIRST + dt.timedelta(days=DAYS - 1)
+DAY = FIRST + dt.timedelta(days=1)
+
+# By command: a file that runs it, and the words there by which one sees it.
+RUN_ELSEWHERE = {
+    "make run": ("docs/tour.md", "make run"),
+    "make dev": ("tests/e2e/ui_server.py", '"make", "dev"'),
+    'DAGSTER_HOME="$PWD/.tidegate/dagster" .venv/bin/dagster job execute -m tidegate.definitions -j daily '
+    '--tags \'{"dagster/partition": "DAY"}\'': ("tests/e2e/test_e2e_gate.py", '"dagster", "job", "execute"'),
+    # Minutes to an hour each; the one for `big` is run here, with fewer lines.
+    "make benchmark": ("Makefile", "python -m benchmarks"),
+    ".venv/bin/python -m benchmarks --case day --runs 5": ("benchmarks/__main__.py", "--case day"),
+    ".venv/bin/python -m benchmarks --case year --days 31 --contenders limit tidegate": (
+        "benchmarks/__main__.py",
+        "--contenders",
+    ),
+}
+
+# Of `tidegate`, what has another name on the pages.
+CALLED_OTHERWISE = {"demo tour": "make run"}
+
+FOLLOWED_ELSEWHERE = "docs/tour.md"
+SECTIONS = [
+    pytest.param(page, section, id=f"{page.name}: {section or 'top'}")
+    for page in pages()
+    if page.name != FOLLOWED_ELSEWHERE
+    for section in dict.fromkeys(block.section for block in page.blocks if block.language == "sh")
+]
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone whose home holds some days of the demo shop, published."""
+    clone = fresh_clone(tmp_path_factory.mktemp("pages") / "tidegate")
+    landing = clone / ".tidegate" / "landing"
+    write_shop(landing, first_day=FIRST, days=DAYS, orders_per_day=60, seed=7, dirt=False)
+    with terminal(clone, environment_of(clone)) as shell:
+        shell.run(f"tidegate backfill --from {FIRST} --to {LAST}")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def typed() -> set[str]:
+    """What was typed already in the clone's own home. What several sections say alike is typed once."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def shop_database(postgres_address: PostgresAddress) -> Iterator[str]:
+    with postgres_database(postgres_address) as settings:
+        yield settings
+
+
+@pytest.fixture
+def as_on_this_machine(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """A command with what a reader fills in, and with ports and folders that are free here. All else stays as it is."""
+    port = two_free_ports()
+    replacements: dict[str, Callable[[], str]] = {
+        r"\bDAY\b": lambda: str(DAY),
+        r"/tmp/": lambda: f"{tmp_path}/",
+        r"\b8100\b": lambda: str(port),
+        r"\b8101\b": lambda: str(port + 1),
+        r"\b9000\b": lambda: str(port),
+        r"host=db\.shop\.example [^']*": lambda: str(request.getfixturevalue("shop_database")),
+        r"\bonline_retail\.parquet\b": lambda: str(some_retail(tmp_path / "online_retail.parquet")),
+        r"(benchmarks --case big) --lines 1000000": lambda: (
+            rf"\1 --lines 2000 --runs 1 --contenders limit --data {tmp_path}"
+        ),
+    }
+
+    def replace(text: str) -> str:
+        for pattern, value in replacements.items():
+            if re.search(pattern, text):
+                text = re.sub(pattern, value(), text)
+        return text
+
+    return replace
+
+
+@pytest.mark.parametrize(("page", "section"), SECTIONS)
+def test_every_command_works(
+    page: Page, section: str, clone: Path, typed: set[str], as_on_this_machine: Callable[[str], str]
+) -> None:
+    blocks = [block for block in page.blocks if block.language == "sh" and block.section == section]
+    if any("curl " in block.text for block in blocks) and not shutil.which("curl"):
+        pytest.skip("needs curl")
+    is_at_home = not any("export " in block.text for block in blocks)
+    with ExitStack() as terminals:
+        shell = terminals.enter_context(terminal(clone, environment_of(clone)))
+        for block in filter(is_run_here, blocks):
+            text = as_on_this_machine(block.text)
+            if block.expected == "goes on":
+                terminals.enter_context(terminal(clone, environment_of(clone))).start(text)
+            elif not (is_at_home and typed.issuperset(block.commands)):
+                shell.run(text, fails=block.expected == "fails")
+            if is_at_home:
+                typed.update(block.commands)
+
+
+def is_run_here(block: Block) -> bool:
+    """Whether no command of it is run elsewhere. Raises AssertionError where some are and others are not."""
+    elsewhere = [command for command in block.commands if command in RUN_ELSEWHERE]
+    here = [command for command in block.commands if command not in RUN_ELSEWHERE]
+    assert not (elsewhere and here), f"line {block.line}: give {elsewhere} a block of their own, or run them here"
+    return bool(here)
+
+
+@pytest.mark.parametrize("command", RUN_ELSEWHERE)
+def test_what_is_run_elsewhere_is_on_a_page_and_run_there(command: str) -> None:
+    path, words = RUN_ELSEWHERE[command]
+
+    assert command in {command for page in pages() for block in page.blocks for command in block.commands}
+    assert words in (CHECKOUT / path).read_text(encoding="utf-8")
+
+
+def test_every_command_of_tidegate_is_on_a_page() -> None:
+    typed = [line for page in pages() for block in page.blocks if block.language == "sh" for line in block.commands]
+
+    assert [name for name in tidegate_commands() if not any(f"tidegate {name}" in line for line in typed)] == list(
+        CALLED_OTHERWISE
+    )
+
+
+def two_free_ports() -> int:
+    """A free port whose next one is free too."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def some_retail(path: Path) -> Path:
+    """A file of the shape of UCI Online Retail, with ten lines on each day of its first week."""
+    duckdb.sql(
+        """
+        select
+            format('{}', 536365 + day * 10 + line) as "InvoiceNo", '85123A' as "StockCode", 'HEART' as "Description",
+            6 as "Quantity", timestamp '2010-12-01 08:26:00' + to_days(day::integer) as "InvoiceDate",
+            2.55 as "UnitPrice", format('{}', 17850 + line) as "CustomerID", 'United Kingdom' as "Country"
+        from range(7) as days(day), range(10) as lines(line)
+        """
+    ).write_parquet(str(path))
+    return path
