@@ -121,14 +121,20 @@ def test_a_marts_page_tells_its_columns_promises_and_sources(site: Path, manifes
     sources = site.with_name("site-source")
     for mart in marts_of(manifest):
         written = (sources / "marts" / f"{mart.name}.md").read_text(encoding="utf-8")
-        behind = [f"](../sources/{source}.md)" for source in sources_behind(manifest)[mart.name]]
-        assert behind
-        assert [text for text in (*map(code, mart.columns), *behind) if text not in written] == [], mart.name
+        assert [column for column in mart.columns if f"| {code(column)} |" not in written] == [], mart.name
+    behind = sources_behind(manifest)
+    assert (behind["daily_sales"], behind["orders_daily_summary"]) == ({"orders", "payments"}, {"orders", "payments"})
+    assert behind["customer_rfm"] == {"orders", "payments", "customers"}, "through a mart of days"
     daily_sales = (sources / "marts" / "daily_sales.md").read_text(encoding="utf-8")
     assert "A partition is a day: the rows with that `order_date`." in daily_sales
     assert "| `unique_customers` | `bigint` | Distinct customers of the sale lines. |" in daily_sales
     assert "| Every day has all figures. If not: the model is wrong. | the partition is held |" in daily_sales
+    assert "from: [raw.orders](../sources/orders.md), [raw.payments](../sources/payments.md)" in daily_sales
     assert "**days are measured.** Distinct orders, guests and customers" in daily_sales
+    weekly = (sources / "marts" / "customer_rfm.md").read_text(encoding="utf-8")
+    assert "A partition is a Monday: the rows with that `as_of_date`." in weekly
+    assert "Its rows are made of the 365 days before it." in weekly
+    assert "[serving.orders\\_daily\\_summary](orders_daily_summary.md)" in weekly
 
 
 def test_the_order_of_the_guides_names_no_page_twice() -> None:

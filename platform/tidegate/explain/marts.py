@@ -11,22 +11,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidegate.explain.markdown import bullets, code, markup, page, table, text
-from tidegate.transform.marts import Graph, Model, Test
+from tidegate.transform.marts import RAW, SERVING, Graph, Model, Test
+from tidegate.window import Cadence
 
 Manifest = Mapping[str, Any]
 
-_PARTITION = {"daily": "a day", "weekly": "a week, named by its Monday"}
+_PARTITION = {Cadence.daily: "a day", Cadence.weekly: "a Monday"}
 
 
 def marts_of(manifest: Manifest) -> list[Model]:
     """The models that are published, by name."""
-    return sorted((m for m in Graph(manifest).models.values() if m.cadence), key=lambda model: model.name)
+    return sorted((m for m in Graph(manifest).models.values() if m.is_mart), key=lambda model: model.name)
 
 
 def sources_behind(manifest: Manifest) -> dict[str, frozenset[str]]:
-    """By mart, the sources that its rows come from."""
+    """By mart, the sources that its rows come from, through other marts too."""
     graph = Graph(manifest)
-    return {mart.name: frozenset(s.name for s in _sources_of(graph, mart)) for mart in marts_of(manifest)}
+    marts = {mart.name: mart for mart in marts_of(manifest)}
+    return {name: _delivered_for(graph, mart, marts) for name, mart in marts.items()}
+
+
+def _delivered_for(graph: Graph, mart: Model, marts: Mapping[str, Model]) -> frozenset[str]:
+    read = _sources_of(graph, mart)
+    through = [_delivered_for(graph, marts[table.name], marts) for table in read if table.schema == SERVING]
+    return frozenset(table.name for table in read if table.schema == RAW).union(*through)
 
 
 def marts_page(manifest: Manifest) -> str:
@@ -55,7 +63,8 @@ def mart_page(manifest: Manifest, mart: Model) -> str:
         f"# {text(mart.name)}",
         markup(_description(manifest, mart)),
         f"Published as {code(f'serving.{mart.name}')}. A partition is {_partition(mart)}: the rows with that "
-        f"{code(mart.day_column)}. It is replaced as a whole, together with the other marts of its partition.",
+        f"{code(mart.day_column)}. It is replaced as a whole, together with the other marts of its partition."
+        f"{_reach(mart)}",
         "## Columns",
         table(("column", "type", "meaning"), _columns(manifest, mart)),
         "## What every partition has passed",
@@ -69,7 +78,11 @@ def mart_page(manifest: Manifest, mart: Model) -> str:
 
 
 def _partition(mart: Model) -> str:
-    return _PARTITION[str(mart.cadence)]
+    return _PARTITION[mart.cadence]
+
+
+def _reach(mart: Model) -> str:
+    return f" Its rows are made of the {mart.reaches_back} days before it." if mart.reaches_back else ""
 
 
 def _description(manifest: Manifest, mart: Model) -> str:
@@ -109,14 +122,22 @@ def _worked_examples(manifest: Manifest, mart: Model) -> str:
 
 
 def _origins(graph: Graph, mart: Model) -> list[str]:
-    sources = [f"[{text(s.name)}](../sources/{s.name}.md)" for s in _sources_of(graph, mart)]
+    read = [_linked(table) for table in _sources_of(graph, mart)]
     models = [graph.models[m] for m in graph.with_ancestors([mart.unique_id]) if m != mart.unique_id]
     between = [code(f"{model.schema}.{model.name}") for model in sorted(models, key=lambda model: model.name)]
     return [
-        f"sources: {', '.join(sources)}",
+        f"from: {', '.join(read)}",
         *([f"models between: {', '.join(between)}"] if between else []),
         f"[lineage, SQL and tests in dbt's own pages](dbt:model/{mart.unique_id})",
     ]
+
+
+def _linked(table: Model) -> str:
+    """A table that models read, with the page that explains it."""
+    pages = {RAW: "../sources/", SERVING: ""}
+    if table.schema not in pages:
+        return code(f"{table.schema}.{table.name}")
+    return f"[{text(f'{table.schema}.{table.name}')}]({pages[table.schema]}{table.name}.md)"
 
 
 def _sources_of(graph: Graph, mart: Model) -> list[Model]:
