@@ -168,9 +168,21 @@ def print_status(status: Status) -> None:
     if status.stale_days:
         days = ", ".join(map(str, status.stale_days))
         say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
+    _print_mondays(status)
     if status.recent_runs:
         columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
         out.print(_table(columns, status.recent_runs, "Newest runs"))
+
+
+def _print_mondays(status: Status) -> None:
+    if status.newest_published_monday:
+        say(f"Published: {_mondays(status.published_mondays)}, newest {status.newest_published_monday}.")
+    if status.held_mondays:
+        held = ((monday, "\n".join(why)) for monday, why in sorted(status.held_mondays.items()))
+        out.print(_table(("Monday", "held because"), held, "Held Mondays"))
+    if status.stale_mondays:
+        mondays = ", ".join(map(str, windows_of(status.stale_mondays, Cadence.weekly)))
+        say(f"Mondays whose days changed since they were built: {mondays}. Run: tidegate restate")
 
 
 def print_breakers(breakers: Mapping[str, Breaker]) -> None:

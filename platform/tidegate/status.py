@@ -16,17 +16,19 @@ from duckdb import DuckDBPyConnection
 from tidegate.home import Home
 from tidegate.intake.quarantine import list_quarantine
 from tidegate.lake import ledger
-from tidegate.lake.gate import held_days
+from tidegate.lake.due_weeks import due_weeks
+from tidegate.lake.gate import closed_gates, held_days
 from tidegate.lake.promote import days_to_restate
 from tidegate.lake.waivers import standing_waivers
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 RECENT_RUNS = 5
 
 
 @dataclass(frozen=True)
 class Status:
-    """One look at the home. `held` are days that were delivered and are not published in their newest state.
+    """One look at the home. `held` are days that were delivered and are not published in their newest state, and
+    `held_mondays` Mondays that were built and are not.
 
     `stand_ins`: source, region, day, and the day whose delivery stands in for its own. `waived`: day, source and
     region of what a day goes on without.
@@ -34,10 +36,14 @@ class Status:
 
     published_days: int
     newest_published_day: dt.date | None
+    published_mondays: int
+    newest_published_monday: dt.date | None
     verdicts: Mapping[str, int]
     quarantined: Sequence[tuple[str, str, int]]
     held: Mapping[dt.date, Sequence[str]]
+    held_mondays: Mapping[dt.date, Sequence[str]]
     stale_days: Sequence[dt.date]
+    stale_mondays: Sequence[dt.date]
     stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
     waived: Sequence[tuple[dt.date, str, str]]
     recent_runs: Sequence[tuple[Any, ...]]
@@ -50,10 +56,16 @@ def read_status(home: Home) -> Status:
         return Status(
             published_days=len(ledger.published_days(con)),
             newest_published_day=ledger.newest_published_day(con),
+            published_mondays=len(ledger.published_days(con, cadence=Cadence.weekly)),
+            newest_published_monday=ledger.newest_published_day(con, Cadence.weekly),
             verdicts=ledger.deliveries_by_verdict(con),
             quarantined=_quarantined(con),
             held=_held_days(con, home),
+            held_mondays=_held_mondays(con, home),
             stale_days=days_to_restate(con, home.gate_requirements),
+            stale_mondays=[
+                due.day for due in due_weeks(con, home.weekly_requirements, home.days_behind_weeks) if due.restates
+            ],
             stand_ins=ledger.stand_ins(con),
             waived=standing_waivers(con),
             recent_runs=_recent_runs(con),
@@ -66,6 +78,13 @@ def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
         return {}
     window = Window(days[0], days[-1] + ONE_DAY)
     return held_days(con, window, home.gate_requirements)
+
+
+def _held_mondays(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
+    built = ledger.built_mondays(con)
+    windows = windows_of(built, Cadence.weekly)
+    closed = [closed_gates(con, window, home.weekly_requirements) for window in windows]
+    return {monday: reasons for of_window in closed for monday, reasons in of_window.items()}
 
 
 def _quarantined(con: DuckDBPyConnection) -> list[tuple[str, str, int]]:

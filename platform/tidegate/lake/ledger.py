@@ -417,6 +417,15 @@ def newest_published_day(con: DuckDBPyConnection, cadence: Cadence = Cadence.dai
     return row[0] if row else None
 
 
+def built_mondays(con: DuckDBPyConnection) -> list[dt.date]:
+    """The Mondays that any build was entered for, ended or not."""
+    rows = con.execute(
+        "select distinct partition_day from ops.builds "
+        f"where cadence = {literal(Cadence.weekly)} order by partition_day"
+    ).fetchall()
+    return [monday for (monday,) in rows]
+
+
 def delivered_days(con: DuckDBPyConnection, window: Window | None = None) -> list[dt.date]:
     """The days that any delivery was entered for, accepted or not."""
     rows = con.execute(
