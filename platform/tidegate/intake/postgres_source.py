@@ -11,9 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import tempfile
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +21,7 @@ from typing import Generic, TypeVar
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from tidegate.background import started
 from tidegate.contract.model import PostgresServer
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.intake.archive import Archive, Captured
@@ -203,16 +202,7 @@ def _in_time(seconds: float, work: Callable[[], T]) -> T | None:
     On a thread, because libpq waits for ever for a server that hangs and still answers the network's probes. Such a
     thread is left behind, and ends with the connection or the process.
     """
-    done: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised where the result is waited for
-            done.set_exception(error)
-
-    threading.Thread(target=run, name="postgres", daemon=True).start()
     try:
-        return done.result(seconds)
+        return started(work, "postgres").result(seconds)
     except TimeoutError:
         return None

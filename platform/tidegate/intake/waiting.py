@@ -8,19 +8,23 @@ that waits is asked for, and how often, belongs to the sensors.
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from tidegate.contract.model import Contract, Region
-from tidegate.intake.origin import Announcing, Landing, Origin, Outside, origin_of
+from tidegate.background import read_in_batches
+from tidegate.contract.model import Contract
+from tidegate.intake.origin import Announcing, Arrival, Landing, Origin, Outside, origin_of
 from tidegate.lake.connect import Lake
 from tidegate.lake.known import Known, known_deliveries
 from tidegate.window import Window
 
-# Deliveries compared with the ledger by one query of about 20 ms: all that a look holds in memory.
+# Deliveries compared with the ledger by one query of about 20 ms. A look holds two such batches of a region in memory.
 BATCH = 2_000
+
+# Regions listed side by side when they are far: a listing of S3 mostly waits for its next page. The client keeps ten
+# connections. Listing folders is work, which threads only make longer.
+REGIONS_AT_ONCE = 8
 
 # How a delivery is named that can only be had by asking for it.
 UNTOLD = "untold"
@@ -69,12 +73,11 @@ class Watch:
         return found
 
     def _waiting(self, days: list[dt.date]) -> Iterator[Waiting]:
-        for region in self._contract.regions:
-            origin = self.origins[region.name]
-            if isinstance(origin, Landing):
-                yield from self._unloaded(region, origin)
-            else:
-                yield from self._unlisted(region, origin, days)
+        landings = {name: origin for name, origin in self.origins.items() if isinstance(origin, Landing)}
+        yield from self._unloaded(landings)
+        for name, origin in self.origins.items():
+            if name not in landings:
+                yield from self._unlisted(name, origin, days)
 
     def can_tell(self, region: str) -> bool:
         """Whether it can be told what stands at the region's source without asking for it."""
@@ -91,24 +94,28 @@ class Watch:
                 return day in origin.ready_days([day])
         return True
 
-    def _unloaded(self, region: Region, origin: Landing) -> Iterator[Waiting]:
+    def _unloaded(self, landings: Mapping[str, Landing]) -> Iterator[Waiting]:
         """Deliveries that can be loaded, being whole and of days that have a partition, and that are not."""
-        arrivals = (arrival for arrival in origin.arrivals() if arrival.complete and arrival.day in self._open)
-        while batch := list(itertools.islice(arrivals, BATCH)):
-            known = self._known((region.name, arrival.day) for arrival in batch)
+        loadable = {region: self._loadable(landing) for region, landing in landings.items()}
+        at_once = REGIONS_AT_ONCE if any(landing.is_far for landing in landings.values()) else 1
+        for region, batch in read_in_batches(loadable, BATCH, at_once):
+            known = self._known((region, arrival.day) for arrival in batch)
             for arrival in batch:
-                entry = known.get((region.name, arrival.day))
+                entry = known.get((region, arrival.day))
                 if entry is None or entry.listing != arrival.fingerprint:
-                    yield Waiting(region.name, arrival.day, arrival.fingerprint, entry)
+                    yield Waiting(region, arrival.day, arrival.fingerprint, entry)
 
-    def _unlisted(self, region: Region, origin: Origin, days: list[dt.date]) -> Iterator[Waiting]:
-        known = self._known((region.name, day) for day in days)
+    def _loadable(self, landing: Landing) -> Iterator[Arrival]:
+        return (arrival for arrival in landing.arrivals() if arrival.complete and arrival.day in self._open)
+
+    def _unlisted(self, region: str, origin: Origin, days: list[dt.date]) -> Iterator[Waiting]:
+        known = self._known((region, day) for day in days)
         ready = origin.ready_days(days) if isinstance(origin, Announcing) else None
         for day in days:
-            entry = known.get((region.name, day))
+            entry = known.get((region, day))
             listing = _asked_again(entry) if ready is None else ready.get(day)
             if listing is not None and (entry is None or entry.listing != listing):
-                yield Waiting(region.name, day, listing, entry)
+                yield Waiting(region, day, listing, entry)
 
     def _known(self, places: Iterable[tuple[str, dt.date]]) -> dict[tuple[str, dt.date], Known]:
         with self._lake() as lake:

@@ -6,13 +6,12 @@ Dagster gives a sensor 60 seconds; a tick that takes longer tells nothing at all
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TypeVar
 
 import dagster as dg
 
+from tidegate.background import started
 from tidegate.errors import SourceDownError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
@@ -47,15 +46,7 @@ def within(seconds: float, source: str, look: Callable[[], T]) -> T:
     On a thread: a mount that is gone, or a server that answers nothing, cannot be told to give up. Such a thread is
     left behind; the breaker sees to it that there are few.
     """
-    done: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(look())
-        except BaseException as error:  # noqa: BLE001 - raised where the result is waited for
-            done.set_exception(error)
-
-    threading.Thread(target=run, name=f"look at {source}", daemon=True).start()
+    done = started(look, f"look at {source}")
     try:
         return done.result(seconds)
     except TimeoutError as error:
