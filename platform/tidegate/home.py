@@ -137,7 +137,7 @@ def _new_s3_client() -> S3Client:
     from botocore.exceptions import BotoCoreError
     from dagster_aws.s3 import S3Resource
 
-    from tidegate.intake.s3_listing import read_listings_quickly
+    from tidegate.s3_listing import read_listings_quickly
 
     try:
         client = S3Resource().get_client()

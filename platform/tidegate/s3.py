@@ -93,14 +93,23 @@ class S3Folder:
         with self.telling("list", self.address(prefix), "s3:ListBucket"):
             for page in pages:
                 for found in page.get("Contents", ()):
-                    yield S3Object(
-                        self.bucket,
-                        found["Key"],
-                        found["Size"],
-                        found["ETag"].strip('"'),
-                        found["LastModified"],
-                        found.get("StorageClass", "STANDARD"),
-                    )
+                    yield self._listed(found)
+
+    def _listed(self, found: dict[str, Any]) -> S3Object:
+        try:
+            return S3Object(
+                self.bucket,
+                found["Key"],
+                found["Size"],
+                found["ETag"].strip('"'),
+                found["LastModified"],
+                found.get("StorageClass", "STANDARD"),
+            )
+        except KeyError as missing:
+            raise TidegateError(
+                f"Could not list {self.address()}: the server tells no {missing.args[0]} of an object. "
+                "Nothing was changed. It must answer ListObjectsV2 as AWS does."
+            ) from missing
 
     def chunks(self, found: S3Object) -> Iterator[bytes]:
         """The bytes of an object as it was listed. Raises IncompleteError when it is another one or gone."""

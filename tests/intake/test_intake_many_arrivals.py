@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,9 @@ from tidegate.contract.model import Readiness
 from tidegate.errors import SourceDownError
 from tidegate.intake.folder_source import FolderOrigin
 from tidegate.intake.origin import Landing
-from tidegate.intake.s3_listing import read_listings_quickly
 from tidegate.intake.s3_source import S3Origin
 from tidegate.s3 import S3Folder
+from tidegate.s3_listing import read_listings_quickly
 from tidegate.window import ONE_DAY
 
 # Two pages of a listing in S3, and five.
@@ -63,26 +62,3 @@ def test_memory_does_not_grow_with_what_has_landed(place: Callable[[Bucket, str]
 
     assert (few, many) == (FEW, MANY)
     assert peak_of_many < 1.5 * peak_of_few
-
-
-def test_a_listing_read_quickly_is_the_same_listing(bucket: Bucket) -> None:
-    land(bucket.folder / "things", 300)
-    for key in ("things/größe & 尺寸/a b+c%.csv", "things/<tag>\n"):
-        bucket.put(key, b"x")
-    fresh = bucket.server.new_client()
-    as_the_client_reads = S3Folder.at(bucket.url, fresh, "TIDEGATE_LANDING", SourceDownError)
-    expected = list(as_the_client_reads.objects(""))
-    read_listings_quickly(fresh)
-    found = list(as_the_client_reads.objects(""))
-
-    assert len(expected) == 1_502
-    assert found == expected
-    assert found[0].changed_at.tzinfo is not None
-    assert abs(dt.datetime.now(dt.UTC) - found[0].changed_at) < dt.timedelta(minutes=5)
-
-
-def test_an_empty_listing_read_quickly_is_empty(bucket: Bucket) -> None:
-    client = bucket.server.new_client()
-    read_listings_quickly(client)
-
-    assert list(S3Folder.at(bucket.url, client, "TIDEGATE_LANDING", SourceDownError).objects("nothing/")) == []
