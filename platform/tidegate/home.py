@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from tidegate.contract.assess import rule_groups
 from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contracts
-from tidegate.errors import TidegateError
 from tidegate.intake.origin import Outside
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.due_weeks import DaysBehind
@@ -75,7 +74,9 @@ class Home:
         profile or a role. Importing what makes it takes a second."""
         with self._s3_in_use:
             if self._s3_client is None:
-                self._s3_client = _new_s3_client()
+                from tidegate.s3_client import new_s3_client
+
+                self._s3_client = new_s3_client()
             return self._s3_client
 
     @cached_property
@@ -131,23 +132,6 @@ class Home:
             blocking_checks=daily.blocking_checks | frozenset(_blocking_raw_checks(sources)),
             marts=daily.marts,
         )
-
-
-def _new_s3_client() -> S3Client:
-    from botocore.exceptions import BotoCoreError
-    from dagster_aws.s3 import S3Resource
-
-    from tidegate.s3_listing import read_listings_quickly
-
-    try:
-        client = S3Resource().get_client()
-    except (BotoCoreError, ValueError) as error:
-        # A profile that is not there, an address that is none.
-        raise TidegateError(
-            f"S3 cannot be spoken to: {error}. Nothing was changed. Mend AWS_PROFILE, AWS_REGION or AWS_ENDPOINT_URL."
-        ) from error
-    read_listings_quickly(client)
-    return client
 
 
 def raw_asset(source: str, region: str) -> str:

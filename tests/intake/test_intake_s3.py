@@ -21,6 +21,7 @@ from tests.s3_server import SECRET_KEY, Bucket
 from tidegate import s3
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.origin import archive_of
+from tidegate.s3_client import new_s3_client
 from tidegate.window import ONE_DAY
 
 PLACES = {"landing": (True, False), "archive": (False, True), "both": (True, True)}
@@ -303,12 +304,10 @@ def test_files_and_chunks_are_kept_alike(s3_shop: S3Shop, tmp_path: Path) -> Non
 
 
 def test_wrong_credentials_are_told_and_shown_nowhere(s3_shop: S3Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dagster_aws.s3 import S3Resource
-
     s3_shop.in_s3()
     s3_shop.deliver()
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"{SECRET_KEY}-not")
-    client = S3Resource().get_client()
+    client = new_s3_client()
     s3_shop.shop.outside = replace(s3_shop.shop.outside, s3_client=lambda: client)
     report = s3_shop.load()
 
@@ -332,12 +331,11 @@ def test_a_bucket_that_is_not_there_is_told(s3_shop: S3Shop, which: str) -> None
 
 @pytest.mark.parametrize("which", ["landing", "archive"])
 def test_a_server_that_is_down_may_heal(s3_shop: S3Shop, which: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dagster_aws.s3 import S3Resource
-
     places = s3_shop.in_s3()
     s3_shop.deliver()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    nowhere = S3Resource(max_attempts=1).get_client()
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    nowhere = new_s3_client()
     error: type[TidegateError] = SourceDownError if which == "landing" else ArchiveDownError
     folder = s3.S3Folder.at(getattr(places, which), nowhere, "TIDEGATE_LANDING", error)
 
@@ -348,13 +346,11 @@ def test_a_server_that_is_down_may_heal(s3_shop: S3Shop, which: str, monkeypatch
 
 
 def test_no_credentials_are_told(s3_shop: S3Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dagster_aws.s3 import S3Resource
-
     s3_shop.in_s3()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    folder = s3.S3Folder.at(s3_shop.bucket.url, S3Resource().get_client(), "TIDEGATE_LANDING", SourceDownError)
+    folder = s3.S3Folder.at(s3_shop.bucket.url, new_s3_client(), "TIDEGATE_LANDING", SourceDownError)
 
     with pytest.raises(TidegateError, match="Unable to locate credentials"):
         folder.head("x")
