@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.home import Home
 from tidegate.intake.quarantine import list_quarantine
-from tidegate.lake import ledger
+from tidegate.lake import ledger, publications
 from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates, held_days
 from tidegate.lake.promote import days_to_restate
@@ -54,10 +54,10 @@ def read_status(home: Home) -> Status:
     with home.lake() as lake:
         con = lake.con
         return Status(
-            published_days=len(ledger.published_days(con)),
-            newest_published_day=ledger.newest_published_day(con),
-            published_mondays=len(ledger.published_days(con, cadence=Cadence.weekly)),
-            newest_published_monday=ledger.newest_published_day(con, Cadence.weekly),
+            published_days=len(publications.published_days(con)),
+            newest_published_day=publications.newest_published_day(con),
+            published_mondays=len(publications.published_days(con, cadence=Cadence.weekly)),
+            newest_published_monday=publications.newest_published_day(con, Cadence.weekly),
             verdicts=ledger.deliveries_by_verdict(con),
             quarantined=_quarantined(con),
             held=_held_days(con, home),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tidegate.lake import ledger
+from tidegate.lake import ledger, publications
 from tidegate.lake.due import DueDay
 from tidegate.lake.due_weeks import DaysBehind, due_weeks, weeks_with_days
 from tidegate.lake.gate import GateRequirements, Mart
@@ -164,7 +164,7 @@ def test_a_weekly_build_is_no_build_of_its_monday_as_a_day(shop: Shop) -> None:
     assert ledger.stale_days(shop.lake.con) == [MONDAY]
     build_and_publish(shop, MONDAY)
     assert ledger.stale_days(shop.lake.con) == [MONDAY]
-    assert ledger.published_days(shop.lake.con) == [MONDAY]
+    assert publications.published_days(shop.lake.con) == [MONDAY]
     shop.build(Window.of_day(MONDAY))
     assert ledger.stale_days(shop.lake.con) == []
 
@@ -173,9 +173,9 @@ def test_days_and_mondays_of_one_name_do_not_supersede_each_other(shop: Shop) ->
     publish(shop, MONDAY)
     build_and_publish(shop, MONDAY)
     publish(shop, MONDAY, factor=2)
-    standing = {(row.cadence, row.mart) for row in ledger.newest_publications(shop.lake.con)}
+    standing = {(row.cadence, row.mart) for row in publications.newest_publications(shop.lake.con)}
     assert standing == {("daily", "daily_sales"), ("daily", "daily_sales_by_region"), ("weekly", "weekly")}
-    assert [row.mart for row in ledger.publication_history(shop.lake.con, MONDAY, Cadence.weekly)] == ["weekly"]
+    assert [row.mart for row in publications.publication_history(shop.lake.con, MONDAY, Cadence.weekly)] == ["weekly"]
 
 
 @pytest.mark.parametrize(("published", "expected"), [(SUNDAY, [MONDAY, NEXT_MONDAY]), (MONDAY, [NEXT_MONDAY])])

@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidegate.lake import ledger
+from tidegate.lake import ledger, publications
 from tidegate.lake.content import content_hash
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.maintenance import maintain, maintain_until
@@ -49,11 +49,15 @@ def upkeep_now(lake: Lake) -> tuple[int, int, int]:
 def test_contents_ledger_and_gates_stay(new_shop: Shop) -> None:
     busy_days(new_shop)
     lake = new_shop.lake
-    before = (contents(lake), ledger.newest_publications(lake.con), ledger.newest_deliveries(lake.con, None, DAYS))
+    before = (
+        contents(lake),
+        publications.newest_publications(lake.con),
+        ledger.newest_deliveries(lake.con, None, DAYS),
+    )
     files_before = files(lake)
     assert all(figure > 0 for figure in upkeep_now(lake))
     assert files(lake) < files_before
-    after = (contents(lake), ledger.newest_publications(lake.con), ledger.newest_deliveries(lake.con, None, DAYS))
+    after = (contents(lake), publications.newest_publications(lake.con), ledger.newest_deliveries(lake.con, None, DAYS))
     assert after == before
     assert closed_gates(lake.con, DAYS, new_shop.requirements) == {}
     assert ledger.stale_days(lake.con) == []
@@ -65,7 +69,7 @@ def test_contents_ledger_and_gates_stay(new_shop: Shop) -> None:
 
 def test_what_is_younger_than_asked_is_kept(new_shop: Shop) -> None:
     busy_days(new_shop)
-    snapshot = ledger.newest_publications(new_shop.lake.con)[0].lake_snapshot
+    snapshot = publications.newest_publications(new_shop.lake.con)[0].lake_snapshot
     done = maintain(new_shop.lake, 0)
     assert (done.snapshots_expired, done.files_deleted) == (0, 0)
     served = new_shop.lake.con.execute(
@@ -76,10 +80,10 @@ def test_what_is_younger_than_asked_is_kept(new_shop: Shop) -> None:
 
 def test_a_snapshot_is_entered_before_its_commit_message_goes(new_shop: Shop) -> None:
     new_shop.publish(DAYS)
-    expected = {row.lake_snapshot for row in ledger.newest_publications(new_shop.lake.con)}
+    expected = {row.lake_snapshot for row in publications.newest_publications(new_shop.lake.con)}
     new_shop.lake.con.execute("update ops.publications set lake_snapshot = null")
     upkeep_now(new_shop.lake)
-    assert {row.lake_snapshot for row in ledger.newest_publications(new_shop.lake.con)} == expected
+    assert {row.lake_snapshot for row in publications.newest_publications(new_shop.lake.con)} == expected
 
 
 def test_files_that_a_killed_writer_left_are_deleted(new_shop: Shop) -> None:

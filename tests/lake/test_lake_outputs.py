@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake import ledger
-from tidegate.lake.ledger import Publication
+from tidegate.lake import ledger, publications
 from tidegate.lake.outputs import (
     Ingredient,
     Output,
@@ -21,6 +20,7 @@ from tidegate.lake.outputs import (
     standing_outputs,
     times_of_outputs,
 )
+from tidegate.lake.publications import Publication
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def publish_week(shop: Shop, monday: dt.date, content: str = "1") -> None:
     )
 
     def work(con: DuckDBPyConnection) -> None:
-        ledger.supersede_publications(con, [monday], "weekly", promote)
-        ledger.record_publications(con, [row])
+        publications.supersede_publications(con, [monday], "weekly", promote)
+        publications.record_publications(con, [row])
 
     shop.lake.unit_of_work(work)
 

@@ -11,7 +11,7 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError
-from tidegate.lake import ledger
+from tidegate.lake import ledger, publications
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
 from tidegate.lake.maintenance import maintain
@@ -152,7 +152,7 @@ def test_two_processes_that_promote_one_window_leave_one_copy(new_shop: Shop) ->
     days: list[object] = [DAY, THREE.days[-1]]
     assert all_told(new_shop.home, "promote_when_told", days, days) == ["3", "3"]
     assert new_shop.served() == [(day, 3, 60) for day in THREE.days]
-    assert len(ledger.newest_publications(new_shop.lake.con)) == 6
+    assert len(publications.newest_publications(new_shop.lake.con)) == 6
 
 
 def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(new_shop: Shop) -> None:

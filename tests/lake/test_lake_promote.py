@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.lake import ledger
+from tidegate.lake import ledger, publications
 from tidegate.lake.content import day_content
 from tidegate.lake.lease import lease
 from tidegate.lake.promote import GateRequirements, promote
@@ -37,7 +37,9 @@ def test_good_days_are_served_and_entered(shop: Shop) -> None:
     assert promotion.held == {}
     assert shop.served() == [(day, 2, 6) for day in THREE.days]
     assert len(shop.served("daily_sales_by_region")) == 9
-    assert [row for rows in promotion.published.values() for row in rows] == ledger.newest_publications(shop.lake.con)
+    assert [row for rows in promotion.published.values() for row in rows] == publications.newest_publications(
+        shop.lake.con
+    )
     for day, rows in promotion.published.items():
         assert [row.mart for row in rows] == ["daily_sales", "daily_sales_by_region"]
         assert len({row.publication_id for row in rows}) == 1
@@ -64,7 +66,7 @@ def test_of_31_days_with_a_bad_one_30_are_served(shop: Shop) -> None:
     promotion = shop.promote(month)
     assert list(promotion.held) == [bad]
     assert [row[0] for row in shop.served()] == [day for day in month.days if day != bad]
-    assert ledger.published_days(shop.lake.con, month) == [day for day in month.days if day != bad]
+    assert publications.published_days(shop.lake.con, month) == [day for day in month.days if day != bad]
 
 
 def test_promoting_again_enters_the_same_hash_and_writes_no_files(shop: Shop) -> None:
@@ -73,7 +75,7 @@ def test_promoting_again_enters_the_same_hash_and_writes_no_files(shop: Shop) ->
     second = shop.publish(ONE, rows=30).published[DAY]
     assert [row.content_hash for row in first] == [row.content_hash for row in second]
     assert files_of(shop, "daily_sales_by_region") == before
-    history = ledger.publication_history(shop.lake.con, DAY)
+    history = publications.publication_history(shop.lake.con, DAY)
     assert [row.superseded_by for row in history] == [second[0].publication_id] * 2 + [None] * 2
 
 
@@ -89,11 +91,11 @@ def test_a_day_whose_candidates_became_empty_is_served_empty(shop: Shop) -> None
 
 def test_neighbours_keep_their_rows_and_publications(shop: Shop) -> None:
     shop.publish(THREE)
-    before = ledger.newest_publications(shop.lake.con)
+    before = publications.newest_publications(shop.lake.con)
     shop.build(THREE, factor=7)
     shop.promote(Window.of_day(THREE.days[1]))
     assert [row[1] for row in shop.served()] == [1, 7, 1]
-    after = ledger.newest_publications(shop.lake.con)
+    after = publications.newest_publications(shop.lake.con)
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False, True, True]
 
 
@@ -119,8 +121,8 @@ def test_a_promote_killed_before_it_could_enter_its_snapshot_is_found_by_its_com
     snapshot = shop.publish(ONE).published[DAY][0].lake_snapshot
     shop.lake.con.execute("update ops.publications set lake_snapshot = null")
     shop.build(ONE, factor=2)
-    assert {row.lake_snapshot for row in ledger.newest_publications(shop.lake.con)} == {snapshot}
-    shop.lake.unit_of_work(ledger.enter_missing_snapshots)
+    assert {row.lake_snapshot for row in publications.newest_publications(shop.lake.con)} == {snapshot}
+    shop.lake.unit_of_work(publications.enter_missing_snapshots)
     assert shop.lake.con.execute("select distinct lake_snapshot from ops.publications").fetchall() == [(snapshot,)]
 
 
@@ -128,12 +130,12 @@ def test_a_column_added_to_a_mart_is_served(shop: Shop) -> None:
     shop.publish(THREE)
     shop.lake.con.execute("alter table marts.daily_sales add column units_sold bigint")
     shop.lake.con.execute("update marts.daily_sales set units_sold = 5 where order_date = '2024-06-02'")
-    before = {row.partition_day: row.content_hash for row in ledger.newest_publications(shop.lake.con)}
+    before = {row.partition_day: row.content_hash for row in publications.newest_publications(shop.lake.con)}
     shop.promote(THREE)
     assert [row[-1] for row in shop.served()] == [None, 5, None]
-    sales = [row for row in ledger.newest_publications(shop.lake.con) if row.mart == "daily_sales"]
+    sales = [row for row in publications.newest_publications(shop.lake.con) if row.mart == "daily_sales"]
     # A column that is null throughout changes no content.
-    assert before[DAY] in {row.content_hash for row in ledger.newest_publications(shop.lake.con)}
+    assert before[DAY] in {row.content_hash for row in publications.newest_publications(shop.lake.con)}
     assert len({row.content_hash for row in sales}) == 3
 
 
@@ -213,7 +215,7 @@ def test_two_processes_that_promote_one_window_leave_one_copy(shop: Shop) -> Non
     assert [process.result() for process in processes] == ["3", "3"]
     assert shop.served() == [(day, 3, 60) for day in THREE.days]
     assert len(shop.served("daily_sales_by_region")) == 60
-    assert len(ledger.newest_publications(shop.lake.con)) == 6
+    assert len(publications.newest_publications(shop.lake.con)) == 6
 
 
 def test_a_promote_killed_at_any_moment_leaves_all_or_nothing(shop: Shop) -> None:

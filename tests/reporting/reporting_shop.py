@@ -11,7 +11,8 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.ledger import DeliveryRecord, Publication, record_deliveries, record_publications
+from tidegate.lake.ledger import DeliveryRecord, record_deliveries
+from tidegate.lake.publications import Publication, record_publications
 from tidegate.lake.sql import qualified, rows_relation
 from tidegate.reporting.weekly import SEGMENTS
 from tidegate.window import ONE_DAY, Window

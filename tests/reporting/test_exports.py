@@ -308,7 +308,7 @@ def _content(con: DuckDBPyConnection, sql: str) -> tuple[int, str]:
 
 
 def _record(con: DuckDBPyConnection, publication: Any) -> None:
-    from tidegate.lake.ledger import record_publications
+    from tidegate.lake.publications import record_publications
 
     record_publications(con, [publication])
 

@@ -1,4 +1,4 @@
-"""The ledger: what was delivered, built, checked and published, and by which run.
+"""The ledger: what was delivered, built and checked, and by which run. What was published is in `publications`.
 
 Functions take a connection inside its transaction; when to commit belongs to the caller, and what the entries
 mean for the gate to `promote`. Times are naive UTC.
@@ -13,15 +13,14 @@ import dataclasses
 import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.lake.entries import insert_entries, of_window, read_entries, storable, without_nul
 from tidegate.lake.schema import LEDGER
-from tidegate.lake.sql import in_window, literal, qualified, quoted, rows_relation
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.lake.sql import literal, qualified, rows_relation
+from tidegate.window import Cadence, Window
 
-Entry = TypeVar("Entry")
 DeliveryKey = tuple[str, str, dt.date, str]
 
 
@@ -88,23 +87,6 @@ class CheckRecord:
 
 
 @dataclass(frozen=True)
-class Publication:
-    """One row of `ops.publications`: one mart's day in `serving`."""
-
-    publication_id: str
-    partition_day: dt.date
-    cadence: str
-    mart: str
-    run_id: str
-    build_id: str
-    lake_snapshot: int | None
-    rows: int
-    content_hash: str
-    published_at: dt.datetime
-    superseded_by: str | None
-
-
-@dataclass(frozen=True)
 class PipelineRun:
     """One row of `ops.pipeline_runs`. `partition_to` is the last day, included.
 
@@ -139,11 +121,11 @@ def record_deliveries(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -
     """
     if not rows:
         return
-    rows = _storable(rows)
+    rows = storable(rows)
     owed = _days_still_owed(con, rows)
     if owed:
         _delete_deliveries(con, owed)
-    _insert(con, "deliveries", [_with_touched(row, owed.get(_key(row), [])) for row in rows])
+    insert_entries(con, "deliveries", [_with_touched(row, owed.get(_key(row), [])) for row in rows])
 
 
 def _key(row: DeliveryRecord) -> DeliveryKey:
@@ -191,22 +173,13 @@ def _keys_relation(keys: Iterable[DeliveryKey]) -> str:
 
 def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Window) -> list[DeliveryRecord]:
     """The newest entry of every (source, region, day) in the window, of one source or of all."""
-    condition = _in_window(window) + (f" and source = {literal(source)}" if source is not None else "")
-    return _read(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
+    condition = of_window(window) + (f" and source = {literal(source)}" if source is not None else "")
+    return read_entries(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
 
 
 def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
     """Rows that the window's deliveries loaded; of a day delivered several times, those of all of them."""
-    row = con.execute(f"select sum(rows_loaded)::bigint from ops.deliveries where {_in_window(window)}").fetchone()
-    return (row[0] if row else None) or 0
-
-
-def rows_published(con: DuckDBPyConnection, window: Window) -> int:
-    """Rows that stand in `serving` on the window's partitions, all marts taken together."""
-    row = con.execute(
-        "select sum(rows)::bigint from ops.publications "
-        f"where superseded_by is null and cadence = {literal(window.cadence)} and {_in_window(window)}"
-    ).fetchone()
+    row = con.execute(f"select sum(rows_loaded)::bigint from ops.deliveries where {of_window(window)}").fetchone()
     return (row[0] if row else None) or 0
 
 
@@ -233,7 +206,9 @@ def stand_ins(con: DuckDBPyConnection) -> list[tuple[str, str, dt.date, dt.date]
 
 def rejected_deliveries(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryRecord]:
     """The deliveries whose newest verdict is rejected."""
-    newest = _read(con, DeliveryRecord, "deliveries", _in_window(window), newest_of="source, region, partition_day")
+    newest = read_entries(
+        con, DeliveryRecord, "deliveries", of_window(window), newest_of="source, region, partition_day"
+    )
     return [delivery for delivery in newest if delivery.verdict == "rejected"]
 
 
@@ -259,7 +234,7 @@ def begin_build(
     names = tuple(sorted(models))
     builds = [Build(build_id, day, run_id, names, "building", started_at, None) for day in sorted(set(days))]
     seen = {f"{table}_seen": _newest_entry(con, table) for table in ("deliveries", "publications")}
-    _insert(con, "builds", _storable(builds), cadence=cadence.value, **seen)
+    insert_entries(con, "builds", builds, cadence=cadence.value, **seen)
 
 
 def _newest_entry(con: DuckDBPyConnection, table: str) -> int:
@@ -278,7 +253,7 @@ def finish_build(
     `models`, when given, are those that were built in the end, in place of the announced ones.
     """
     failed = ", ".join(literal(day) for day in sorted(set(failed_days))) or "null"
-    names = f", models = {literal(sorted(map(_without_nul, models)))}::varchar[]" if models is not None else ""
+    names = f", models = {literal(sorted(map(without_nul, models)))}::varchar[]" if models is not None else ""
     con.execute(
         f"update ops.builds set finished_at = {literal(utc_now())}{names}, "
         f"status = case when partition_day in ({failed}) then 'failed' else 'built' end "
@@ -296,22 +271,22 @@ def interrupt_build(con: DuckDBPyConnection, build_id: str) -> None:
 
 def record_checks(con: DuckDBPyConnection, rows: Sequence[CheckRecord]) -> None:
     """Add check results. Of a check's results for an asset and day, the newest counts."""
-    _insert(con, "check_results", _storable(rows))
+    insert_entries(con, "check_results", rows)
 
 
 def checks_of_day(con: DuckDBPyConnection, day: dt.date) -> list[CheckRecord]:
     """The newest result of every check of a day."""
-    condition = _in_window(Window.of_day(day))
-    return _read(con, CheckRecord, "check_results", condition, newest_of="asset, check_name, partition_day")
+    condition = of_window(Window.of_day(day))
+    return read_entries(con, CheckRecord, "check_results", condition, newest_of="asset, check_name, partition_day")
 
 
 def record_pipeline_runs(con: DuckDBPyConnection, rows: Sequence[PipelineRun]) -> None:
     """Write runs; one of the same run_id is replaced."""
-    rows = _storable(rows)
+    rows = storable(rows)
     if rows:
         ids = ", ".join(literal(row.run_id) for row in rows)
         con.execute(f"delete from ops.pipeline_runs where run_id in ({ids})")
-    _insert(con, "pipeline_runs", rows)
+    insert_entries(con, "pipeline_runs", rows)
 
 
 def newest_run_end(con: DuckDBPyConnection) -> dt.datetime | None:
@@ -329,37 +304,6 @@ def rows_loaded_by(con: DuckDBPyConnection, run_ids: Collection[str]) -> dict[st
         f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) group by run_id"
     ).fetchall()
     return dict(rows)
-
-
-def record_publications(con: DuckDBPyConnection, rows: Sequence[Publication]) -> None:
-    """Add publications."""
-    _insert(con, "publications", rows)
-
-
-def supersede_publications(con: DuckDBPyConnection, days: Collection[dt.date], cadence: str, promote_id: str) -> None:
-    """Enter that what was published for `days` has given way to the promote's publications."""
-    con.execute(
-        f"update ops.publications "
-        f"set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(promote_id)} "
-        f"where superseded_by is null and cadence = {literal(cadence)} and {_on_days(days)}"
-    )
-
-
-def enter_snapshot(con: DuckDBPyConnection, days: Collection[dt.date], promote_id: str, snapshot: int | None) -> None:
-    """Enter the lake snapshot that a promote of `days` committed."""
-    con.execute(
-        f"update ops.publications set lake_snapshot = {literal(snapshot)} "
-        f"where {_on_days(days)} and ends_with(publication_id, {literal('-' + promote_id)})"
-    )
-
-
-def enter_missing_snapshots(con: DuckDBPyConnection) -> None:
-    """Enter the snapshots of publications whose promote was killed before it could."""
-    con.execute(
-        "update ops.publications set lake_snapshot = s.snapshot_id from lake.snapshots() as s "
-        "where lake_snapshot is null and s.commit_extra_info is not null "
-        "and ends_with(publication_id, '-' || s.commit_extra_info)"
-    )
 
 
 # One that never ended, or was broken off, may have been so before it read anything.
@@ -386,37 +330,6 @@ def stale_days(con: DuckDBPyConnection) -> list[dt.date]:
     return [day for (day,) in rows]
 
 
-def published_days(
-    con: DuckDBPyConnection, window: Window | None = None, cadence: Cadence = Cadence.daily
-) -> list[dt.date]:
-    """The days, or Mondays, that `serving` holds a publication of; those of `window`, if given, in its cadence."""
-    cadence = window.cadence if window else cadence
-    rows = con.execute(
-        "select distinct partition_day from ops.publications "
-        f"where superseded_by is null and cadence = {literal(cadence)} and {_in_window(window)} order by partition_day"
-    ).fetchall()
-    return [day for (day,) in rows]
-
-
-def days_published_by(con: DuckDBPyConnection, run_ids: Collection[str], window: Window) -> set[dt.date]:
-    """The partitions of the window that one of these runs published."""
-    if not run_ids:
-        return set()
-    rows = con.execute(
-        "select distinct partition_day from ops.publications "
-        f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) "
-        f"and cadence = {literal(window.cadence)} and {_in_window(window)}"
-    ).fetchall()
-    return {day for (day,) in rows}
-
-
-def newest_published_day(con: DuckDBPyConnection, cadence: Cadence = Cadence.daily) -> dt.date | None:
-    row = con.execute(
-        f"select max(partition_day) from ops.publications where superseded_by is null and cadence = {literal(cadence)}"
-    ).fetchone()
-    return row[0] if row else None
-
-
 def built_mondays(con: DuckDBPyConnection) -> list[dt.date]:
     """The Mondays that any build was entered for, ended or not."""
     rows = con.execute(
@@ -429,106 +342,6 @@ def built_mondays(con: DuckDBPyConnection) -> list[dt.date]:
 def delivered_days(con: DuckDBPyConnection, window: Window | None = None) -> list[dt.date]:
     """The days that any delivery was entered for, accepted or not."""
     rows = con.execute(
-        f"select distinct partition_day from ops.deliveries where {_in_window(window)} order by partition_day"
+        f"select distinct partition_day from ops.deliveries where {of_window(window)} order by partition_day"
     ).fetchall()
     return [day for (day,) in rows]
-
-
-def newest_publications(con: DuckDBPyConnection, window: Window | None = None) -> list[Publication]:
-    """The publications that stand, with content hashes: one per partition and mart, all or the window's.
-
-    `lake_snapshot` is what `serving.<mart> at (version => ...)` reads that publication with.
-    """
-    wanted = f"cadence = {literal(window.cadence)} and {_in_window(window)}" if window else "true"
-    standing = _read(con, Publication, "publications", f"superseded_by is null and {wanted}")
-    return with_snapshots(con, sorted(standing, key=lambda row: (row.partition_day, row.mart)))
-
-
-def publication_history(con: DuckDBPyConnection, day: dt.date, cadence: Cadence = Cadence.daily) -> list[Publication]:
-    """All publications of a day, or of a Monday's week, oldest first."""
-    wanted = f"cadence = {literal(cadence)} and partition_day = {literal(day)}"
-    rows = _read(con, Publication, "publications", wanted)
-    return with_snapshots(con, sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)))
-
-
-def with_snapshots(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list[Publication]:
-    """`rows` with the snapshot of those whose promote was killed before it could enter it.
-
-    A snapshot's number is known only after its commit; its commit message names the promote.
-    """
-    if all(row.lake_snapshot is not None for row in rows):
-        return list(rows)
-    found = con.execute(
-        "select commit_extra_info, snapshot_id from lake.snapshots() where commit_extra_info is not null"
-    ).fetchall()
-    snapshots: dict[str, int] = dict(found)
-    return [
-        dataclasses.replace(row, lake_snapshot=snapshots.get(promote_of(row.publication_id)))
-        if row.lake_snapshot is None
-        else row
-        for row in rows
-    ]
-
-
-def publication_id(day: dt.date, promote_id: str) -> str:
-    """The name of what a promote published for a day."""
-    return f"{day:%Y%m%d}-{promote_id}"
-
-
-def promote_of(publication_id: str) -> str:
-    """The promote that made a publication, as its commit message names it."""
-    return publication_id.partition("-")[2]
-
-
-def _on_days(days: Collection[dt.date]) -> str:
-    ranges = [in_window("partition_day", window) for window in windows_of(list(days))]
-    return f"({' or '.join(ranges)})"
-
-
-def _in_window(window: Window | None) -> str:
-    return in_window("partition_day", window) if window else "true"
-
-
-def _read(
-    con: DuckDBPyConnection, kind: type[Entry], table: str, condition: str, newest_of: str | None = None
-) -> list[Entry]:
-    """The entries of a ledger table as `kind`, in a stable order; `newest_of`: only each group's newest."""
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    newest = f"qualify row_number() over (partition by {newest_of} order by rowid desc) = 1" if newest_of else ""
-    columns = ", ".join(map(quoted, names))
-    rows = con.execute(
-        f"select {columns} from {qualified('ops', table)} where {condition} {newest} order by all"
-    ).fetchall()
-    return [kind(*map(_frozen, row)) for row in rows]
-
-
-def _storable(rows: Sequence[Entry]) -> list[Entry]:
-    """`rows` without NULs, which come in with pieces of broken files and which DuckLake's catalogs cannot hold."""
-    return [
-        dataclasses.replace(row, **{name: _without_nul(value) for name, value in vars(row).items()})  # type: ignore[type-var]
-        for row in rows
-    ]
-
-
-def _without_nul(value: Any) -> Any:
-    match value:
-        case str():
-            return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-        case tuple():
-            return tuple(map(_without_nul, value))
-    return value
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _insert(con: DuckDBPyConnection, table: str, rows: Sequence[Any], **constant: int | str) -> None:
-    """Add dataclasses to a ledger table; `constant` fills columns that they have no field for."""
-    if not rows:
-        return
-    names = [field.name for field in dataclasses.fields(rows[0])]
-    types = {name: LEDGER[table][name] for name in names}
-    relation = rows_relation(types, ([getattr(row, name) for name in names] for row in rows))
-    extra = "".join(f", {literal(value)} as {quoted(name)}" for name, value in constant.items())
-    con.execute(f"insert into {qualified('ops', table)} by name select *{extra} from ({relation})")

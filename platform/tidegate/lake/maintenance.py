@@ -17,7 +17,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake import ledger
+from tidegate.lake import publications
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import CATALOG, literal
 
@@ -52,7 +52,7 @@ def maintain(lake: Lake, snapshot_days: int) -> Upkeep:
 def maintain_until(lake: Lake, snapshots_before: dt.datetime, files_before: dt.datetime) -> Upkeep:
     """`maintain` for given moments: snapshots made and files unused before them go."""
     # Before snapshots go, and with them the commit messages that say which publication each was.
-    lake.unit_of_work(ledger.enter_missing_snapshots)
+    lake.unit_of_work(publications.enter_missing_snapshots)
     expired = _call(lake, "ducklake_expire_snapshots", f"older_than => {_moment(snapshots_before)}")
     files_merged = sum(_merge_table(lake, schema, table) for schema, table in _tables(lake.con))
     deleted = [

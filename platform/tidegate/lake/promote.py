@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
-from tidegate.lake import ledger
+from tidegate.lake import ledger, publications
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
 from tidegate.lake.gate import GateRequirements, Mart, closed_gates, read_gates
 from tidegate.lake.lease import candidates, lease, serving
-from tidegate.lake.ledger import Publication
 from tidegate.lake.overwrite import ensure_table, insert_sorted, table_columns
+from tidegate.lake.publications import Publication
 from tidegate.lake.sql import in_window, literal, qualified
 from tidegate.window import Window, windows_of
 
@@ -93,8 +93,8 @@ def _switch(
         return Promotion({}, gates.closed)
     contents = _switch_marts(con, window, days, requirements.marts)
     published = {day: _publications(day, requirements, contents, gates.builds, run_id, promote_id) for day in days}
-    ledger.supersede_publications(con, days, requirements.cadence, promote_id)
-    ledger.record_publications(con, [row for rows in published.values() for row in rows])
+    publications.supersede_publications(con, days, requirements.cadence, promote_id)
+    publications.record_publications(con, [row for rows in published.values() for row in rows])
     message = literal(f"promote {window}")
     con.execute(f"call lake.set_commit_message('tidegate', {message}, extra_info => {literal(promote_id)})")
     return Promotion(published, gates.closed)
@@ -169,7 +169,7 @@ def _publications(
 ) -> list[Publication]:
     return [
         Publication(
-            publication_id=ledger.publication_id(day, promote_id),
+            publication_id=publications.publication_id(day, promote_id),
             partition_day=day,
             cadence=requirements.cadence,
             mart=mart.name,
@@ -190,7 +190,7 @@ def _with_its_snapshot(lake: Lake, promotion: Promotion, promote_id: str) -> Pro
     row = lake.con.execute("select id from lake.last_committed_snapshot()").fetchone()
     snapshot = int(row[0]) if row else None
     days = promotion.published.keys()
-    lake.unit_of_work(lambda con: ledger.enter_snapshot(con, days, promote_id, snapshot))
+    lake.unit_of_work(lambda con: publications.enter_snapshot(con, days, promote_id, snapshot))
     return dataclasses.replace(
         promotion,
         published={

@@ -14,7 +14,7 @@ from dagster import DagsterInstance
 from tidegate.home import Home
 from tidegate.lake.due import DueDay, due_days
 from tidegate.lake.due_weeks import due_weeks, weeks_with_days
-from tidegate.lake.ledger import published_days
+from tidegate.lake.publications import published_days
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.build_requests import Builds, waited_long_enough
 from tidegate.orchestration.names import WEEKLY_JOB

@@ -22,8 +22,8 @@ from tidegate.home import Home
 from tidegate.lake.due import due_days
 from tidegate.lake.due_weeks import due_weeks, weeks_with_days
 from tidegate.lake.gate import closed_gates
-from tidegate.lake.ledger import days_published_by
 from tidegate.lake.promote import days_to_restate
+from tidegate.lake.publications import days_published_by
 from tidegate.orchestration.build_requests import cause_of
 from tidegate.orchestration.definitions import build_definitions
 from tidegate.orchestration.instance import open_instance

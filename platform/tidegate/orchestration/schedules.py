@@ -18,7 +18,7 @@ from tidegate.home import Home
 from tidegate.intake.waiting import Watch
 from tidegate.lake.due import due_days
 from tidegate.lake.known import known_deliveries
-from tidegate.lake.ledger import published_days
+from tidegate.lake.publications import published_days
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.contacts import health_of
 from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB

@@ -12,8 +12,8 @@ import dagster as dg
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.lake.gate import Mart
-from tidegate.lake.ledger import Publication
 from tidegate.lake.promote import Promotion, promote
+from tidegate.lake.publications import Publication
 from tidegate.orchestration.day_events import add_day_metadata, report_materializations
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import LAKE_POOL

@@ -26,9 +26,10 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
 from tidegate.lake.gate import Mart
-from tidegate.lake.ledger import Publication, newest_publications, utc_now
+from tidegate.lake.ledger import utc_now
 from tidegate.lake.outputs import Ingredient, Output, OutputKind
 from tidegate.lake.overwrite import table_columns
+from tidegate.lake.publications import Publication, newest_publications
 from tidegate.lake.sql import CATALOG, literal, qualified, quoted
 from tidegate.reporting.making import Made, Unmade
 from tidegate.reporting.store import Store, address, part, write

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake import ledger
+from tidegate.lake import ledger, publications
 from tidegate.lake.connect import Lake, LakeConfig, is_conflict, may_heal
 from tidegate.lake.lease import candidates, lease
 from tidegate.lake.ledger import CheckRecord
@@ -145,7 +145,7 @@ def _rows_to_read(con: DuckDBPyConnection, models: Collection[Model], window: Wi
     if window.cadence is Cadence.daily:
         return ledger.rows_delivered(con, window)
     reach = max((model.reaches_back for model in models), default=0)
-    return ledger.rows_published(con, Window(window.start - ONE_DAY * reach, window.end))
+    return publications.rows_published(con, Window(window.start - ONE_DAY * reach, window.end))
 
 
 def _run(build: _Build) -> BuildResult:
