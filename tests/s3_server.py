@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
+from dagster_aws.s3 import S3Resource
 
 ACCESS_KEY = "TIDEGATETESTACCESSKEY"
 SECRET_KEY = "a-secret-that-must-show-nowhere"
@@ -23,7 +23,7 @@ STARTED = re.compile(r"Starting s3 server on \[(http://127\.0\.0\.1:\d+)/\]")
 
 @dataclass(frozen=True)
 class S3Server:
-    """`endpoint` is where it listens; a bucket is a folder in `root`."""
+    """`endpoint` is where it listens; a bucket is a folder in `root`. `client` is made as the platform's is."""
 
     endpoint: str
     root: Path
@@ -33,13 +33,12 @@ class S3Server:
         return self.new_client()
 
     def new_client(self) -> Any:
-        return boto3.session.Session().client(
-            "s3",
+        return S3Resource(
             endpoint_url=self.endpoint,
             region_name=REGION,
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,
-        )
+        ).get_client()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import os
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-
 from tidegate.errors import TidegateError
 from tidegate.s3 import S3Client
 from tidegate.s3_listing import read_listings_quickly
 
-# With the client's three attempts a server that cannot be reached is told of before a sensor's tick gives up (40 s).
-CONNECT_SECONDS = 10
-
-# S3 may be silent for as long while it copies gigabytes.
-READ_SECONDS = 60
+# Dagster's resource would ask five times; the client's own default is more than a sensor's tick should wait for.
+ATTEMPTS = "3"
 
 
 def new_s3_client() -> S3Client:
-    """Endpoint, region, credentials and retries as any AWS tool finds them, in the environment, a profile or a role.
+    """Endpoint, region and credentials as any AWS tool finds them, in the environment, a profile or a role.
 
     Raises TidegateError where what it finds cannot be.
     """
-    # Retries are not set here, where they would overrule AWS_RETRY_MODE and AWS_MAX_ATTEMPTS.
-    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+    # Two seconds to import, for those who speak to S3 only.
+    from botocore.exceptions import BotoCoreError
+    from dagster_aws.s3 import S3Resource
+
     try:
-        # Unlike other AWS tools and DuckDB, boto3 does not know AWS_REGION, only AWS_DEFAULT_REGION.
-        client = boto3.session.Session().client("s3", config=config, region_name=os.environ.get("AWS_REGION") or None)
+        client = S3Resource(
+            # Unlike other AWS tools and DuckDB, boto3 does not know AWS_REGION, only AWS_DEFAULT_REGION.
+            region_name=os.environ.get("AWS_REGION") or None,
+            # What it hands on as attempts, the client takes for the ones after the first.
+            max_attempts=int(os.environ.get("AWS_MAX_ATTEMPTS") or ATTEMPTS) - 1,
+        ).get_client()
     except (BotoCoreError, ValueError) as error:
         # A profile that is not there, an address that is none.
         raise TidegateError(
-            f"S3 cannot be spoken to: {error}. Nothing was changed. Mend AWS_PROFILE, AWS_REGION or AWS_ENDPOINT_URL."
+            f"S3 cannot be spoken to: {error}. Nothing was changed. "
+            "Mend AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL or AWS_MAX_ATTEMPTS."
         ) from error
     read_listings_quickly(client)
     return client
