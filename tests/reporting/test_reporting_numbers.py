@@ -15,6 +15,7 @@ from tidegate.reporting.numbers import (
     NOTHING,
     amount,
     change,
+    date_range,
     long_date,
     percent,
     plural,
@@ -93,6 +94,9 @@ def test_axes_have_short_figures() -> None:
 def test_days_are_told_in_english() -> None:
     assert long_date(dt.date(2011, 6, 6)) == "Monday 6 June 2011"
     assert short_date(dt.date(2011, 12, 31)) == "31 Dec"
+    assert date_range(dt.date(2011, 5, 30), dt.date(2011, 6, 5)) == "30 May to 5 June 2011"
+    assert date_range(dt.date(2011, 6, 6), dt.date(2011, 6, 12)) == "6 to 12 June 2011"
+    assert date_range(dt.date(2011, 12, 26), dt.date(2012, 1, 1)) == "26 December 2011 to 1 January 2012"
 
 
 def test_one_is_not_many() -> None:

@@ -16,7 +16,7 @@ from tidegate.reporting.anomalies import MIN_COMPARABLE_DAYS, THRESHOLD
 from tidegate.reporting.charts import Column, Series, draw_columns
 from tidegate.reporting.daily import WEEKS_COMPARED, ComparedFigure, DailyFacts, Part, read_days
 from tidegate.reporting.drawing import to_data_uri
-from tidegate.reporting.markdown import heading, image, paragraph
+from tidegate.reporting.markdown import heading, image, paragraph, strong
 from tidegate.reporting.markdown import table as markdown_table
 from tidegate.reporting.numbers import (
     MINUS,
@@ -58,7 +58,7 @@ RULE = (
     f"{WEEKS_COMPARED} weeks before, is beyond ±{THRESHOLD}: the modified z-score of Iglewicz and Hoaglin, 1993. MAD "
     f"is the median distance from the median; where it is zero, 1.2533 {TIMES} the mean distance takes the place of "
     "MAD ÷ 0.6745, and where all those days are the same, any other figure is unusual. With fewer than "
-    f"{MIN_COMPARABLE_DAYS} published days to compare with, nothing is."
+    f"{MIN_COMPARABLE_DAYS} published days to compare with, nothing is. Figures with a dash for a score are not judged."
 )
 
 
@@ -117,12 +117,13 @@ def _page(facts: DailyFacts, picture: Picture, quality: QualitySection) -> str:
 
 def _markdown(facts: DailyFacts, picture: Picture, quality: QualitySection) -> str:
     """The brief as Dagster shows it: tables of GitHub's kind, and the picture as a `data:` address."""
-    blocks = [heading(long_date(facts.day)), paragraph(_lead(facts)), *map(paragraph, _flags(facts))]
+    blocks = [heading(long_date(facts.day)), paragraph(_lead(facts))]
+    blocks += [f"{strong('Unusual:')} {paragraph(flag)}" for flag in _flags(facts)]
     if picture.svg:
         blocks.append(image(_picture_label(facts), to_data_uri(picture.svg)))
-    blocks += [markdown_table(_figures_table(facts)), *map(paragraph, quality.sentences)]
-    blocks += [markdown_table(one) for one in quality.tables if one.rows]
-    return "\n\n".join([*blocks, paragraph(RULE)]) + "\n"
+    blocks += [markdown_table(_figures_table(facts)), paragraph(RULE), heading(quality.title)]
+    blocks += [*map(paragraph, quality.sentences), *(markdown_table(one) for one in quality.tables if one.rows)]
+    return "\n\n".join(blocks) + "\n"
 
 
 def _lead(facts: DailyFacts) -> str:
@@ -133,7 +134,7 @@ def _lead(facts: DailyFacts) -> str:
     by = change(facts.net_revenue, verdict.median) if verdict.median is not None else None
     if by is None:
         return said + "."
-    usual = f"the median {weekday(facts.day)} of the {WEEKS_COMPARED} weeks before"
+    usual = f"the median of {plural(verdict.comparable_days, weekday(facts.day))} before it"
     return f"{said}, {percent(abs(by))} {'above' if by >= 0 else 'below'} {usual}."
 
 
@@ -183,31 +184,23 @@ def _against(figure: ComparedFigure) -> str:
 
 
 def _figures_table(facts: DailyFacts) -> Table:
+    compared = sum(day.net_revenue is not None for day in facts.comparable_days)
     return Table(
-        f"{long_date(facts.day)} and the median of the same weekday",
-        ("Figure", "This day", "Median", "Days compared", "Score", "Unusual"),
+        f"This day and the median of {plural(compared, weekday(facts.day))} before it",
+        ("Figure", "This day", "Median", "Score"),
         [
-            (
-                LABELS[figure.measure],
-                _shown(figure),
-                _as_measured(figure, figure.verdict.median),
-                whole(figure.verdict.comparable_days),
-                tenth(figure.verdict.score),
-                _unusual(figure),
-            )
+            (LABELS[figure.measure], _shown(figure), _as_measured(figure, figure.verdict.median), _score(figure))
             for figure in facts.figures
         ],
     )
 
 
-def _unusual(figure: ComparedFigure) -> str:
-    if not figure.is_judged:
-        return "not judged"
-    if figure.verdict.is_flagged:
-        return "high" if figure.verdict.direction == "above" else "low"
-    return (
-        "no" if figure.verdict.comparable_days >= MIN_COMPARABLE_DAYS and figure.value is not None else "too few days"
-    )
+def _score(figure: ComparedFigure) -> str:
+    verdict = figure.verdict
+    if not verdict.is_flagged:
+        return tenth(verdict.score)
+    score = f"{tenth(verdict.score)}, " if verdict.score is not None else ""
+    return f"{score}{'high' if verdict.direction == 'above' else 'low'}"
 
 
 def _picture(facts: DailyFacts) -> Picture:

@@ -24,6 +24,10 @@ def paragraph(text: str) -> str:
     return escaped(text)
 
 
+def strong(text: str) -> str:
+    return f"**{escaped(text)}**"
+
+
 def image(label: str, address: str) -> str:
     """A picture; `address` is this package's own."""
     return f"![{escaped(label)}]({address})"
@@ -34,7 +38,7 @@ def table(content: Table) -> str:
     rule = ["---" if number < content.texts else "---:" for number in range(len(content.columns))]
     lines = [_row([escaped(column) for column in content.columns]), _row(rule)]
     lines += [_row([escaped(cell) for cell in row]) for row in content.rows]
-    return f"**{escaped(content.caption)}**\n\n" + "\n".join(lines)
+    return f"{strong(content.caption)}\n\n" + "\n".join(lines)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -83,6 +83,13 @@ def long_date(day: dt.date) -> str:
     return f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def date_range(first: dt.date, last: dt.date) -> str:
+    """`30 May to 5 June 2011`, `6 to 12 June 2011`."""
+    year = f" {first.year}" if first.year != last.year else ""
+    month = f" {MONTHS[first.month - 1]}{year}" if first.month != last.month else ""
+    return f"{first.day}{month} to {last.day} {MONTHS[last.month - 1]} {last.year}"
+
+
 def short_date(day: dt.date) -> str:
     """`6 Jun`."""
     return f"{day.day} {MONTHS[day.month - 1][:3]}"

@@ -74,10 +74,10 @@ def _reasons(quality: Quality) -> Table:
 
 def _rows(quality: Quality) -> Table:
     return Table(
-        "Rows delivered: read = loaded + quarantined",
-        ("Source", "Deliveries", "Read", "Loaded", "Quarantined"),
+        "Rows delivered: read = loaded + in quarantine",
+        ("Source", "Read", "Loaded", "In quarantine"),
         [
-            (row.source, *map(whole, (row.deliveries, row.rows_read, row.rows_loaded, row.rows_quarantined)))
+            (row.source, whole(row.rows_read), whole(row.rows_loaded), whole(row.rows_quarantined))
             for row in quality.rows
         ],
         "Nothing was delivered for these days.",

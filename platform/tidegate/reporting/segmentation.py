@@ -18,6 +18,7 @@ from tidegate.reporting.numbers import (
     TENTH,
     amount,
     change,
+    date_range,
     long_date,
     percent,
     plural,
@@ -69,9 +70,7 @@ def make_report(con: DuckDBPyConnection, monday: dt.date) -> Report:
 
 
 def _page(facts: WeeklyFacts) -> str:
-    heading = (
-        f"Week of {short_date(facts.first_day)} to {facts.last_day.day} {long_date(facts.last_day).split(' ', 2)[2]}"
-    )
+    heading = f"Week of {date_range(facts.first_day, facts.last_day)}"
     return render(
         "segmentation.html",
         title=f"{heading}: customer segmentation",
@@ -127,6 +126,11 @@ def _warnings(facts: WeeklyFacts) -> Iterator[str]:
             f"{plural(len(missing), 'day')} of this week {'is' if len(missing) == 1 else 'are'} not published "
             f"({days_in_words(missing)}): its figures are of {plural(7 - len(missing), 'day')}."
         )
+    if facts.week.days_published != facts.week_before.days_published > 0:
+        yield (
+            f"The week before has {plural(facts.week_before.days_published, 'published day')}, so this week's figures "
+            "are not compared with its."
+        )
     unpublished = RFM_WINDOW.days - facts.window_days_published
     if unpublished:
         yield (
@@ -177,7 +181,7 @@ def _against(now: Decimal | int | None, before: Decimal | int | None, compares: 
     if facts.week_before.days_published == 0:
         return "the week before is not published"
     if not compares:
-        return f"{facts.week.days_published} days, {facts.week_before.days_published} the week before: not compared"
+        return "not compared"
     if now is None or before is None:
         return "nothing to compare with"
     shown = amount(before) if isinstance(before, Decimal) else whole(before)

@@ -195,7 +195,8 @@ def _refuse_what_is_not_published(con: DuckDBPyConnection, monday: dt.date) -> N
     if not are_served(con, MARTS) or not _is_published(con, monday):
         raise TidegateError(
             f"The segmentation of Monday {monday} is not published, so there is nothing to report. "
-            f"Nothing was made. Run it with `tidegate run --partition {monday}`; `tidegate status` tells what holds it."
+            f"Nothing was made. Run it with `tidegate run --partition {monday} --cadence weekly`; `tidegate status` "
+            "tells what holds it."
         )
 
 
