@@ -59,7 +59,7 @@ COLOURS_ON_PAPER = {
     Ink.AXIS: "#8a94a1",
     Ink.MAIN: "#1f5fbf",
     Ink.OTHER: "#8995a5",
-    Ink.SECOND: "#c2600a",
+    Ink.SECOND: "#b45708",
 }
 
 
