@@ -6,7 +6,7 @@ How Dagster's pages are built is known here and nowhere else: it changes with Da
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,9 @@ CHROMIUM_OPTIONS = [
 ]
 # The first page of a cold server on a busy machine; nothing waits that long when it is there.
 PATIENCE_MS = 90_000
+# From the closest view of the graph to the farthest, and how long the way from one to the next is drawn.
+MOST_ZOOMS = 10
+ZOOM_MS = 500
 
 
 @contextmanager
@@ -52,10 +55,16 @@ def groups_from_left(page: Page) -> dict[str, float]:
     return dict(sorted(lefts, key=lambda group: float(group[1])))
 
 
-def assets_from_left(page: Page, groups: Iterable[str]) -> dict[str, list[float]]:
-    """Where each asset begins from the left, by group, in the asset graph with all its groups open."""
+def open_groups(page: Page, groups: Iterable[str]) -> None:
+    """The asset graph with these of its groups open."""
     page.goto("/asset-groups?expanded=" + ",".join(f"global@global:{group}" for group in groups))
     expect(page.locator("svg foreignObject [class*='AssetNode']").first).to_be_visible()
+
+
+def assets_from_left(page: Page, groups: Collection[str]) -> dict[str, list[float]]:
+    """Where each asset begins from the left, by group, in the asset graph with these groups, which are all, open."""
+    open_groups(page, groups)
+    _zoom_out(page, len(groups))
     lefts: dict[str, list[float]] = page.evaluate(
         """() => {
             const boxes = [...document.querySelectorAll("svg foreignObject")];
@@ -69,6 +78,17 @@ def assets_from_left(page: Page, groups: Iterable[str]) -> dict[str, list[float]
         }"""
     )
     return lefts
+
+
+def _zoom_out(page: Page, groups: int) -> None:
+    """See all groups whole: what is out of view is not drawn, and from too far away groups have no assets in them."""
+    for _ in range(MOST_ZOOMS):
+        boxes = page.locator("svg foreignObject.group")
+        bottoms = boxes.evaluate_all("nodes => nodes.map(node => node.getBoundingClientRect().bottom)")
+        if len(bottoms) == groups and max(bottoms) < page.evaluate("window.innerHeight"):
+            break
+        page.get_by_role("button", name="zoom_out").click()
+        page.wait_for_timeout(ZOOM_MS)
 
 
 def launch(page: Page, path: str, partitions: str, count: int) -> str:

@@ -20,7 +20,7 @@ from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import LAKE_POOL, raw_key
+from tidegate.orchestration.names import LAKE_POOL, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
 from tidegate.orchestration.raw_assets import SEVERITIES
@@ -43,7 +43,7 @@ class LayeredTranslator(DagsterDbtTranslator):
         return str(dbt_resource_props["description"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return _layer(dbt_resource_props)
+        return group_of(_layer(dbt_resource_props), self._cadence_of(dbt_resource_props))
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         return {**super().get_tags(dbt_resource_props), "layer": _layer(dbt_resource_props)}
@@ -52,7 +52,10 @@ class LayeredTranslator(DagsterDbtTranslator):
         return self._owners
 
     def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition[str]:
-        return partitions_of(self._home.settings, self._home.graph.tables[dbt_resource_props["unique_id"]].cadence)
+        return partitions_of(self._home.settings, self._cadence_of(dbt_resource_props))
+
+    def _cadence_of(self, dbt_resource_props: Mapping[str, Any]) -> Cadence:
+        return self._home.graph.tables[dbt_resource_props["unique_id"]].cadence
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)

@@ -34,6 +34,12 @@ def cadence_of(job: str) -> Cadence:
     return Cadence.weekly if job == WEEKLY_JOB else Cadence.daily
 
 
+def group_of(layer: str, cadence: Cadence) -> str:
+    """The group of a layer's assets. Weekly ones stand apart: they are made of what is in `serving`, and with the daily
+    marts in one group the graph would run in a circle."""
+    return layer if cadence is Cadence.daily else f"{cadence}_{layer}"
+
+
 def load_job(source: str) -> str:
     return f"load_{source}"
 

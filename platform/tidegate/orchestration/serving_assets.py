@@ -16,7 +16,7 @@ from tidegate.lake.promote import Promotion, promote
 from tidegate.lake.publications import Publication
 from tidegate.orchestration.day_events import add_day_metadata, report_materializations
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import LAKE_POOL
+from tidegate.orchestration.names import LAKE_POOL, group_of
 from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
 from tidegate.window import Cadence, Window
@@ -67,7 +67,7 @@ def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> 
         serving_key(mart.name),
         deps=[dg.AssetKey(["marts", mart.name])],
         description=f"{node['description']}\n\nAs consumers read it: only partitions that passed every blocking check.",
-        group_name="serving",
+        group_name=group_of("serving", cadence),
         kinds={"duckdb"},
         owners=owners,
         tags={"layer": "serving"},
