@@ -173,6 +173,7 @@ def test_the_json_of_a_report_has_its_figures_with_all_their_digits(full_shop: S
     assert facts["lapsing_high_value"]["most_revenue"][0]["monetary"] == monetary
     assert facts["quality"]["quarantined"] == [{"source": "orders", "reason": "duplicate_key", "rows": 1}]
     # All that the page shows.
+    assert facts["headlines"][0].keys() == {"measure", "value", "value_before", "change_percent"}
     assert facts.keys() >= {"weeks", "segments", "moves", "became_at_risk", "heat_map", "lapsing_high_value", "quality"}
 
 

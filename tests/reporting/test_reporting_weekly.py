@@ -27,6 +27,7 @@ from tidegate.reporting.weekly import SEGMENTS, Customer, read_week
 from tidegate.window import ONE_DAY, Window
 
 WEEK = Window(BEFORE, MONDAY)
+TWO_WEEKS = Window(BEFORE - 7 * ONE_DAY, MONDAY)
 
 
 def days_of(shop: Shop, window: Window) -> list[Row]:
@@ -57,7 +58,7 @@ def test_weeks_are_summed_over_their_days_and_no_others(full_shop: Shop) -> None
 
 
 def test_customers_who_bought_are_counted_once_in_the_week(shop: Shop) -> None:
-    shop.serve_days([day_row(day) for day in WEEK.days])
+    shop.serve_days([day_row(day) for day in TWO_WEEKS.days])
     bought = {"total_orders": 1, "total_returns": 0, "gross_revenue": 1, "returned_amount": 0, "net_revenue": 1}
     returned = bought | {"total_orders": 0, "total_returns": 1}
     shop.serve(
@@ -75,7 +76,36 @@ def test_customers_who_bought_are_counted_once_in_the_week(shop: Shop) -> None:
 
     facts = read_week(shop.con, MONDAY)
 
-    assert (facts.customers_who_bought, facts.customers_who_bought_before) == (2, 1)
+    (headline,) = [each for each in facts.headlines if each.measure == "customers_who_bought"]
+    assert (headline.value, headline.value_before) == (2, 1)
+
+
+def headlines_of(shop: Shop) -> dict[str, tuple[object, object, object]]:
+    facts = read_week(shop.con, MONDAY)
+    return {each.measure: (each.value, each.value_before, each.change_percent) for each in facts.headlines}
+
+
+def test_headlines_have_their_change_against_the_week_before(shop: Shop) -> None:
+    shop.serve_days(
+        [day_row(day, net_revenue=100 if day < BEFORE else 125, returned_amount=0) for day in TWO_WEEKS.days]
+    )
+    shop.publish_monday([customer_row("a")])
+
+    assert headlines_of(shop) == {
+        "net_revenue": (875, 700, 25),
+        "orders": (70, 70, 0),
+        "average_order_value": (Decimal("10.5"), Decimal("10.5"), 0),
+        "customers_who_bought": (0, 0, None),
+        "returned_amount": (0, 0, None),
+    }
+
+
+def test_weeks_of_unequally_many_days_are_not_compared(shop: Shop) -> None:
+    shop.serve_days([day_row(day) for day in TWO_WEEKS.days[:-1]])
+    shop.publish_monday([customer_row("a")])
+
+    assert not read_week(shop.con, MONDAY).weeks_compare
+    assert headlines_of(shop)["net_revenue"] == (600, 700, None)
 
 
 def test_segments_are_those_of_the_summary_all_ten_in_their_order(full_shop: Shop) -> None:

@@ -22,7 +22,6 @@ from tidegate.reporting.numbers import (
     MINUS,
     NOTHING,
     amount,
-    change,
     long_date,
     percent,
     plural,
@@ -130,11 +129,11 @@ def _lead(facts: DailyFacts) -> str:
     if not facts.total_orders:
         return f"No sale on this day; net revenue was {amount(facts.net_revenue)}."
     said = f"Net revenue was {amount(facts.net_revenue)} from {plural(facts.total_orders, 'order')}"
-    verdict = next(figure.verdict for figure in facts.figures if figure.measure == "net_revenue")
-    by = change(facts.net_revenue, verdict.median) if verdict.median is not None else None
+    net_revenue = next(figure for figure in facts.figures if figure.measure == "net_revenue")
+    by = net_revenue.change_percent
     if by is None:
         return said + "."
-    usual = f"the median of {plural(verdict.comparable_days, weekday(facts.day))} before it"
+    usual = f"the median of {plural(net_revenue.verdict.comparable_days, weekday(facts.day))} before it"
     return f"{said}, {percent(abs(by))} {'above' if by >= 0 else 'below'} {usual}."
 
 
@@ -173,14 +172,9 @@ def _against(figure: ComparedFigure) -> str:
     median = figure.verdict.median
     if median is None:
         return "no day to compare with"
-    if figure.verdict.value is None:
+    if figure.change_percent is None:
         return f"median {_as_measured(figure, median)}"
-    by = change(figure.verdict.value, median)
-    return (
-        f"{signed_percent(by)} from {_as_measured(figure, median)}"
-        if by is not None
-        else f"median {_as_measured(figure, median)}"
-    )
+    return f"{signed_percent(figure.change_percent)} from {_as_measured(figure, median)}"
 
 
 def _figures_table(facts: DailyFacts) -> Table:

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import day_in
 from tidegate.reporting.anomalies import Verdict, compare, judge
+from tidegate.reporting.numbers import change
 from tidegate.reporting.quality import Quality, QualityRecords, read_quality
 from tidegate.reporting.served import are_served
 from tidegate.window import ONE_DAY, Window
@@ -53,10 +54,14 @@ DayFigures = Mapping[str, Decimal | int | None]
 
 @dataclass(frozen=True)
 class ComparedFigure:
-    """One figure of the day and how it stands among the comparable days. `is_judged`: it may be called unusual."""
+    """One figure of the day and how it stands among the comparable days. `is_judged`: it may be called unusual.
+
+    `change_percent` is from their median, None where that is zero or less or there is none.
+    """
 
     measure: str
     value: Decimal | int | None
+    change_percent: Decimal | None
     is_judged: bool
     verdict: Verdict
 
@@ -151,9 +156,14 @@ def _measures_of(own: DayFigures, comparable: Sequence[DayFigures]) -> list[str]
 def _compared(measure: str, own: DayFigures, comparable: Sequence[DayFigures]) -> ComparedFigure:
     value, others = _decimal(own[measure]), [_decimal(day[measure]) for day in comparable]
     is_judged = measure in JUDGED
-    return ComparedFigure(
-        measure, own[measure], is_judged, judge(value, others) if is_judged else compare(value, others)
-    )
+    verdict = judge(value, others) if is_judged else compare(value, others)
+    return ComparedFigure(measure, own[measure], _change(verdict), is_judged, verdict)
+
+
+def _change(verdict: Verdict) -> Decimal | None:
+    if verdict.value is None or verdict.median is None:
+        return None
+    return change(verdict.value, verdict.median)
 
 
 def _decimal(value: Decimal | int | None) -> Decimal | None:

@@ -17,7 +17,6 @@ from tidegate.reporting.charts import Bar, Column, Series, draw_bars, draw_colum
 from tidegate.reporting.numbers import (
     TENTH,
     amount,
-    change,
     date_range,
     long_date,
     percent,
@@ -32,12 +31,30 @@ from tidegate.reporting.pages import Picture, Table, Tile, render
 from tidegate.reporting.quality import Quality
 from tidegate.reporting.quality_words import days_in_words, quality_of_week
 from tidegate.reporting.records import to_csv, to_json
-from tidegate.reporting.weekly import AT_RISK, RFM_WINDOW, SCORES, Customer, Move, Week, WeeklyFacts, read_week
+from tidegate.reporting.weekly import (
+    AT_RISK,
+    RFM_WINDOW,
+    SCORES,
+    Customer,
+    Headline,
+    Move,
+    Week,
+    WeeklyFacts,
+    read_week,
+)
 
 NOT_A_CUSTOMER = "Not a customer yet"
 NO_CUSTOMER_ANY_MORE = "No customer any more"
 # Of 81 ways from one segment to another, those worth a line.
 LARGEST_MOVES = 12
+
+HEADLINES = {
+    "net_revenue": "Net revenue",
+    "orders": "Orders",
+    "average_order_value": "Average order value",
+    "customers_who_bought": "Customers who bought",
+    "returned_amount": "Returned",
+}
 
 GLOSSARY = (
     "Amounts are in the shop's currency, to the cent; the data names none. Net revenue is sales less returns.",
@@ -105,19 +122,12 @@ def _lead(facts: WeeklyFacts) -> Iterator[str]:
 
 
 def _compared_in_words(facts: WeeklyFacts) -> str:
-    if not _weeks_compare(facts) or facts.week.net_revenue is None or facts.week_before.net_revenue is None:
-        return ""
-    by = change(facts.week.net_revenue, facts.week_before.net_revenue)
+    by = facts.headlines[0].change_percent
     if by is None:
         return ""
     if rounded(by, TENTH) == 0:
         return ", as in the week before"
     return f", {percent(abs(by))} {'above' if by > 0 else 'below'} the week before"
-
-
-def _weeks_compare(facts: WeeklyFacts) -> bool:
-    """Whether both weeks have the same number of published days, so that a change is trade and not what is missing."""
-    return facts.week.days_published == facts.week_before.days_published > 0
 
 
 def _warnings(facts: WeeklyFacts) -> Iterator[str]:
@@ -126,7 +136,7 @@ def _warnings(facts: WeeklyFacts) -> Iterator[str]:
             f"{plural(len(missing), 'day')} of this week {'is' if len(missing) == 1 else 'are'} not published "
             f"({days_in_words(missing)}): its figures are of {plural(7 - len(missing), 'day')}."
         )
-    if facts.week.days_published != facts.week_before.days_published > 0:
+    if facts.week_before.days_published and not facts.weeks_compare:
         yield (
             f"The week before has {plural(facts.week_before.days_published, 'published day')}, so this week's figures "
             "are not compared with its."
@@ -140,53 +150,39 @@ def _warnings(facts: WeeklyFacts) -> Iterator[str]:
 
 
 def _tiles(facts: WeeklyFacts) -> list[Tile]:
-    now, before = facts.week, facts.week_before
-    compares = _weeks_compare(facts)
     lapsing = facts.lapsing_high_value
     return [
-        Tile("Net revenue", amount(now.net_revenue), _against(now.net_revenue, before.net_revenue, compares, facts)),
-        Tile("Orders", whole(now.orders), _against(now.orders, before.orders, compares, facts)),
-        Tile(
-            "Average order value",
-            amount(now.average_order_value),
-            _against(now.average_order_value, before.average_order_value, compares, facts),
-        ),
-        Tile(
-            "Customers who bought",
-            whole(facts.customers_who_bought) if now.days_published else whole(None),
-            _against(facts.customers_who_bought, facts.customers_who_bought_before, compares, facts),
-        ),
-        Tile(
-            "Returned",
-            amount(now.returned_amount),
-            _against(now.returned_amount, before.returned_amount, compares, facts),
-        ),
+        *(Tile(HEADLINES[each.measure], _shown(each.value), _against(each, facts)) for each in facts.headlines),
         Tile(
             "Customers known",
             whole(facts.customers),
             f"{whole(facts.customers_without_purchases)} without a purchase in 365 days",
         ),
-        Tile(
-            f"Became {AT_RISK}",
-            whole(facts.became_at_risk.customers) if facts.became_at_risk else whole(None),
-            f"of {whole(_customers_in(facts, AT_RISK))} who are {AT_RISK} now"
-            if facts.became_at_risk
-            else "the Monday before is not published",
-        ),
+        _at_risk_tile(facts),
         Tile("Lapsing, high value", whole(lapsing.customers), f"{amount(lapsing.total_monetary)} in 365 days"),
     ]
 
 
-def _against(now: Decimal | int | None, before: Decimal | int | None, compares: bool, facts: WeeklyFacts) -> str:
+def _at_risk_tile(facts: WeeklyFacts) -> Tile:
+    label = f"Became {AT_RISK}"
+    if facts.became_at_risk is None:
+        return Tile(label, whole(None), "the Monday before is not published")
+    now = whole(_customers_in(facts, AT_RISK))
+    return Tile(label, whole(facts.became_at_risk.customers), f"of {now} who are {AT_RISK} now")
+
+
+def _shown(value: Decimal | int | None) -> str:
+    return whole(value) if isinstance(value, int) else amount(value)
+
+
+def _against(headline: Headline, facts: WeeklyFacts) -> str:
     if facts.week_before.days_published == 0:
         return "the week before is not published"
-    if not compares:
+    if not facts.weeks_compare:
         return "not compared"
-    if now is None or before is None:
-        return "nothing to compare with"
-    shown = amount(before) if isinstance(before, Decimal) else whole(before)
-    by = change(now, before)
-    return f"{signed_percent(by)} from {shown}" if by is not None else f"{shown} the week before"
+    if headline.change_percent is None:
+        return f"{_shown(headline.value_before)} the week before"
+    return f"{signed_percent(headline.change_percent)} from {_shown(headline.value_before)}"
 
 
 def _customers_in(facts: WeeklyFacts, name: str) -> int:
@@ -446,6 +442,7 @@ def _csv_rows(facts: WeeklyFacts) -> Iterator[CsvRow]:
 
 def _csv_records(facts: WeeklyFacts) -> Iterator[tuple[str, str, object]]:
     """Every record of the report, with the section it is in and what it is of."""
+    yield from (("headlines", headline.measure, headline) for headline in facts.headlines)
     yield from (("weeks", str(week.first_day), week) for week in facts.weeks)
     yield from (("segments", segment.segment, segment) for segment in facts.segments)
     yield from (("moves", " → ".join(_ends(move)), move) for move in facts.moves or ())

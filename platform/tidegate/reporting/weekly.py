@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import day_in, literal
-from tidegate.reporting.numbers import ratio
+from tidegate.reporting.numbers import change, ratio
 from tidegate.reporting.quality import Quality, read_quality
 from tidegate.reporting.served import are_served
 from tidegate.window import ONE_DAY, Window
@@ -27,7 +27,7 @@ TREND_WEEKS = 13
 RFM_WINDOW = 365 * ONE_DAY
 SCORES = range(1, 6)
 
-# In the order of the rules that make them (MARTS.md); the last are customers without a sale in the window.
+# In the order of the rules that make them, as in customer_rfm; the last have no sale in the window.
 SEGMENTS = (
     "Champions",
     "Loyal Customers",
@@ -41,6 +41,7 @@ SEGMENTS = (
     "No Purchases",
 )
 AT_RISK = "At Risk"
+NO_PURCHASES = "No Purchases"
 
 # What fits on a phone's screen, and what one calls up in a morning.
 MOST_AT_RISK = 10
@@ -64,6 +65,19 @@ class Week:
     net_revenue: Decimal | None
     guest_orders: int | None
     average_order_value: Decimal | None
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A figure of the week and of the week before. None: not published, or an average of nothing.
+
+    `change_percent` is None too where the weeks do not compare, and where there was nothing before to compare with.
+    """
+
+    measure: str
+    value: Decimal | int | None
+    value_before: Decimal | int | None
+    change_percent: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -112,17 +126,8 @@ class HeatCell:
 
 
 @dataclass(frozen=True)
-class AtRisk:
-    """Who became At Risk since the Monday before: all of them counted, and those with the most revenue."""
-
-    customers: int
-    total_monetary: Decimal
-    most_revenue: Sequence[Customer]
-
-
-@dataclass(frozen=True)
-class LapsingHighValue:
-    """Customers that are lapsing and of high value: all of them counted, and those with the most revenue."""
+class CustomerGroup:
+    """Customers that have something in common: all of them counted, and those with the most revenue."""
 
     customers: int
     total_monetary: Decimal
@@ -133,25 +138,26 @@ class LapsingHighValue:
 class WeeklyFacts:
     """Everything that the report of a Monday shows.
 
-    `weeks` are 13, the newest last. Customers who bought are distinct within the week, guests left out. `moves` and
-    `became_at_risk` are None where the Monday before is not published. `window_days_published`: of the 365 days that
-    the segments look back on.
+    `weeks` are 13, the newest last. `weeks_compare`: the last two have equally many published days, so that a change
+    is one of trade and not of what is missing. Among `headlines`, customers who bought are distinct within the week,
+    guests left out. `moves` and `became_at_risk` are None where the Monday before is not published.
+    `window_days_published`: of the 365 days that the segments look back on.
     """
 
     monday: dt.date
     first_day: dt.date
     last_day: dt.date
     weeks: Sequence[Week]
-    customers_who_bought: int
-    customers_who_bought_before: int
+    weeks_compare: bool
+    headlines: Sequence[Headline]
     customers: int
     customers_without_purchases: int
     window_days_published: int
     segments: Sequence[Segment]
     moves: Sequence[Move] | None
-    became_at_risk: AtRisk | None
+    became_at_risk: CustomerGroup | None
     heat_map: Sequence[HeatCell]
-    lapsing_high_value: LapsingHighValue
+    lapsing_high_value: CustomerGroup
     quality: Quality
 
     @property
@@ -167,22 +173,22 @@ def read_week(con: DuckDBPyConnection, monday: dt.date) -> WeeklyFacts:
     """The figures of a Monday. Raises TidegateError when `serving` has no segmentation of that day."""
     _refuse_what_is_not_published(con, monday)
     window = Window(monday - ONE_WEEK, monday)
-    before = monday - ONE_WEEK
-    compares = _is_published(con, before)
-    segments = _segments(con, monday, before if compares else None)
+    before = monday - ONE_WEEK if _is_published(con, monday - ONE_WEEK) else None
+    weeks = _weeks(con, monday)
+    segments = _segments(con, monday, before)
     return WeeklyFacts(
         monday=monday,
         first_day=window.start,
         last_day=window.end - ONE_DAY,
-        weeks=_weeks(con, monday),
-        customers_who_bought=_buyers(con, window),
-        customers_who_bought_before=_buyers(con, Window(before - ONE_WEEK, before)),
+        weeks=weeks,
+        weeks_compare=_compare(*weeks[-2:]),
+        headlines=_headlines(con, *weeks[-2:]),
         customers=sum(segment.customers for segment in segments),
-        customers_without_purchases=sum(s.customers for s in segments if s.segment == SEGMENTS[-1]),
+        customers_without_purchases=sum(s.customers for s in segments if s.segment == NO_PURCHASES),
         window_days_published=_days_published(con, Window(monday - RFM_WINDOW, monday)),
         segments=segments,
-        moves=_moves(con, monday, before) if compares else None,
-        became_at_risk=_became_at_risk(con, monday, before) if compares else None,
+        moves=_moves(con, monday, before) if before else None,
+        became_at_risk=_became_at_risk(con, monday, before) if before else None,
         heat_map=_heat_map(con, monday),
         lapsing_high_value=_lapsing_high_value(con, monday),
         quality=read_quality(con, window).of(window),
@@ -244,24 +250,46 @@ def _nothing(first_day: dt.date) -> Week:
     return Week(first_day, 0, None, None, None, None, None, None, None, None)
 
 
-def _one(con: DuckDBPyConnection, query: str) -> tuple[int, Decimal]:
-    """A count and a sum; a sum of nothing is zero."""
-    count, total = con.execute(query).fetchall()[0]
-    return count, total if total is not None else Decimal("0.0000")
+def _compare(before: Week, week: Week) -> bool:
+    return week.days_published == before.days_published > 0
 
 
-def _buyers(con: DuckDBPyConnection, window: Window) -> int:
-    count, _ = _one(
+def _headlines(con: DuckDBPyConnection, before: Week, week: Week) -> list[Headline]:
+    figures = {
+        "net_revenue": (week.net_revenue, before.net_revenue),
+        "orders": (week.orders, before.orders),
+        "average_order_value": (week.average_order_value, before.average_order_value),
+        "customers_who_bought": (_buyers(con, week), _buyers(con, before)),
+        "returned_amount": (week.returned_amount, before.returned_amount),
+    }
+    return [
+        Headline(measure, value, value_before, _change(value, value_before) if _compare(before, week) else None)
+        for measure, (value, value_before) in figures.items()
+    ]
+
+
+def _change(value: Decimal | int | None, before: Decimal | int | None) -> Decimal | None:
+    return None if value is None or before is None else change(value, before)
+
+
+def _buyers(con: DuckDBPyConnection, week: Week) -> int | None:
+    if not week.days_published:
+        return None
+    return _count(
         con,
-        "select count(distinct customer_id), null from serving.orders_daily_summary "
-        f"where total_orders > 0 and {day_in('order_date', window.start, window.end)}",
+        "select count(distinct customer_id) from serving.orders_daily_summary "
+        f"where total_orders > 0 and {day_in('order_date', week.first_day, week.first_day + ONE_WEEK)}",
     )
-    return count
 
 
 def _days_published(con: DuckDBPyConnection, window: Window) -> int:
     inside = day_in("order_date", window.start, window.end)
-    return _one(con, f"select count(*), null from serving.daily_sales where {inside}")[0]
+    return _count(con, f"select count(*) from serving.daily_sales where {inside}")
+
+
+def _count(con: DuckDBPyConnection, query: str) -> int:
+    ((count,),) = con.execute(query).fetchall()
+    return int(count)
 
 
 def _segments(con: DuckDBPyConnection, monday: dt.date, before: dt.date | None) -> list[Segment]:
@@ -306,27 +334,26 @@ def _moves(con: DuckDBPyConnection, monday: dt.date, before: dt.date) -> list[Mo
     return [Move(*row) for row in rows]
 
 
-def _became_at_risk(con: DuckDBPyConnection, monday: dt.date, before: dt.date) -> AtRisk:
+def _became_at_risk(con: DuckDBPyConnection, monday: dt.date, before: dt.date) -> CustomerGroup:
     arrived = (
         f"from {_as_of(monday)} as n left join {_as_of(before)} as b using (customer_id) "
         f"where n.segment = {literal(AT_RISK)} and b.segment is distinct from {literal(AT_RISK)}"
     )
-    count, total = _one(con, f"select count(*), sum(n.monetary) {arrived}")
-    return AtRisk(count, total, _customers(con, arrived, "b.segment", MOST_AT_RISK))
+    return _group(con, arrived, "b.segment", MOST_AT_RISK)
 
 
-def _lapsing_high_value(con: DuckDBPyConnection, monday: dt.date) -> LapsingHighValue:
-    lapsing = f"from {_as_of(monday)} as n where n.is_lapsing and n.is_high_value"
-    count, total = _one(con, f"select count(*), sum(n.monetary) {lapsing}")
-    return LapsingHighValue(count, total, _customers(con, lapsing, "null", MOST_LAPSING))
+def _lapsing_high_value(con: DuckDBPyConnection, monday: dt.date) -> CustomerGroup:
+    return _group(con, f"from {_as_of(monday)} as n where n.is_lapsing and n.is_high_value", "null", MOST_LAPSING)
 
 
-def _customers(con: DuckDBPyConnection, source: str, segment_before: str, limit: int) -> list[Customer]:
+def _group(con: DuckDBPyConnection, members: str, segment_before: str, limit: int) -> CustomerGroup:
+    """The customers `n` of a query's end, with `limit` of them by name."""
+    ((count, total),) = con.execute(f"select count(*), coalesce(sum(n.monetary), 0) {members}").fetchall()
     rows = con.execute(
-        f"select n.customer_id, n.segment, {segment_before}, n.recency_days, n.frequency, n.monetary {source} "
+        f"select n.customer_id, n.segment, {segment_before}, n.recency_days, n.frequency, n.monetary {members} "
         f"order by n.monetary desc, n.customer_id limit {limit}"
     ).fetchall()
-    return [Customer(*row) for row in rows]
+    return CustomerGroup(count, total, [Customer(*row) for row in rows])
 
 
 def _heat_map(con: DuckDBPyConnection, monday: dt.date) -> list[HeatCell]:
