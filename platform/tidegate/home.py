@@ -21,6 +21,7 @@ from tidegate.lake.due_weeks import DaysBehind
 from tidegate.lake.gate import GateRequirements
 from tidegate.reporting.exports import Exports
 from tidegate.reporting.making import Maker
+from tidegate.reporting.page_files import briefs, reports
 from tidegate.reporting.store import Store, store_at
 from tidegate.settings import Settings
 from tidegate.transform.marts import SERVING, Graph
@@ -66,8 +67,12 @@ class Home:
 
     @cached_property
     def makers(self) -> tuple[Maker, ...]:
-        """What makes each kind of output."""
-        return tuple(Exports(mart, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts)
+        """What makes each kind of output. Pages are made of Tidegate's own marts, where a project has them."""
+        marts = {
+            mart.name: Exports(mart, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts
+        }
+        pages = [pages for pages in (briefs(), reports()) if pages.kind.marts <= marts.keys()]
+        return (*marts.values(), *pages)
 
     def s3_client(self) -> S3Client:
         """The client for S3: endpoint, region and credentials as any AWS tool finds them, in the environment, a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from duckdb import DuckDBPyConnection
 from tests.lake.conftest import Home, Shop, config_in, empty
+from tests.reporting.breaking_store import AWAY, FULL, BreakingStore
 from tests.reporting.consumer import Seen, follow, in_folder, new_connection
 from tests.s3_server import Bucket
 
@@ -214,25 +215,6 @@ def test_large_partitions_are_read_one_by_one(shop: Shop, store: FolderStore, mo
     assert seen(store, "daily_sales_by_region", NEXT) is not None
 
 
-class Breaking(FolderStore):
-    """A store that breaks at the nth put: of an export's files, or of its pointer."""
-
-    def __init__(self, root: Path, puts: int, error: Exception) -> None:
-        super().__init__(root)
-        self.puts, self.error = puts, error
-
-    def put(self, drafts: Mapping[str, Path]) -> None:
-        self.puts -= 1
-        if self.puts < 0:
-            name, draft = next(iter(drafts.items()))
-            super().put({f"{name}.half": draft})
-            raise self.error
-        super().put(drafts)
-
-
-FULL, AWAY = OSError(28, "No space left on device"), TidegateError("S3 is away.")
-
-
 @pytest.mark.parametrize(("puts", "error"), [(0, FULL), (1, AWAY), (2, AWAY), (3, FULL)])
 def test_a_full_disk_leaves_whole_exports(
     shop: Shop, store: FolderStore, puts: int, error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -243,7 +225,7 @@ def test_a_full_disk_leaves_whole_exports(
     shop.publish(BOTH, factor=2)
     with monkeypatch.context() as patch:
         patch.setattr("tidegate.reporting.exports.PUTS_AT_ONCE", 1)
-        making = make(shop, Breaking(store.root, puts, error), "run-2")
+        making = make(shop, BreakingStore(store.root, puts, error), "run-2")
     done = BOTH.days[: puts // 2]
     for day in BOTH.days:
         assert (SALES.kind.name, day) in (making.made if day in done else making.unmade)

@@ -39,12 +39,17 @@ class OutputKind:
     ingredients: tuple[Ingredient, ...]
     revision: int = 1
 
+    @property
+    def marts(self) -> frozenset[str]:
+        return frozenset(mart for ingredient in self.ingredients for mart in ingredient.marts)
+
 
 @dataclass(frozen=True)
 class OutputRecord:
     """One row of `ops.outputs`: an output that was made, and a hash over the content of the publications it shows.
 
-    `publication_id` is its own partition's, `location` where the output is: a file, or a folder of files.
+    `publication_id` is its own partition's, `location` where the output is: a file, or a folder of files. `summary` is
+    what lists of outputs show of it, as JSON.
     """
 
     kind: str
@@ -55,6 +60,7 @@ class OutputRecord:
     location: str
     run_id: str
     made_at: dt.datetime
+    summary: str = "{}"
 
 
 @dataclass(frozen=True)

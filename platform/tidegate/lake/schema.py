@@ -83,6 +83,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "location": "varchar",
         "run_id": "varchar",
         "made_at": "timestamp",
+        # What lists of outputs show of it, as JSON.
+        "summary": "varchar",
     },
     "pipeline_runs": {
         "run_id": "varchar",

@@ -17,15 +17,17 @@ import json
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import Lake
+from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
 from tidegate.lake.gate import Mart
+from tidegate.lake.lease import lease
 from tidegate.lake.ledger import utc_now
 from tidegate.lake.outputs import Ingredient, Output, OutputKind
 from tidegate.lake.overwrite import table_columns
@@ -114,6 +116,9 @@ class Exports:
     def window(self, days: Collection[dt.date]) -> Window:
         """The partitions from the first of `days` to the last."""
         return Window(min(days), max(days) + self.cadence.step, self.cadence)
+
+    def lease(self, config: LakeConfig, days: Collection[dt.date], run_id: str) -> AbstractContextManager[None]:
+        return lease(config, self.kind.name, days, run_id)
 
     def make(self, lake: Lake, store: Store, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
         publications = _publications(lake.con, self, {output.day for output in wanted})

@@ -1,6 +1,7 @@
 """The index: one page that lists all weeks and days with their headline figures and links.
 
-Entries come from the JSON of reports and briefs, so the index of a year is made without asking the lake again.
+Entries come from the JSON of reports and briefs, and from their summaries, so that the index of years is made without
+reading all of them again.
 """
 
 from __future__ import annotations
@@ -46,6 +47,16 @@ class WeekEntry:
             links=links,
         )
 
+    def summary(self) -> str:
+        """The entry without its links, as JSON."""
+        return _summary(self, ("net_revenue", "orders", "became_at_risk", "days_published"))
+
+    @classmethod
+    def of_summary(cls, monday: dt.date, summary: str, links: Links) -> Self:
+        facts = json.loads(summary)
+        net_revenue = facts.pop("net_revenue")
+        return cls(monday, None if net_revenue is None else Decimal(net_revenue), **facts, links=links)
+
 
 @dataclass(frozen=True)
 class DayEntry:
@@ -68,6 +79,19 @@ class DayEntry:
             flagged=[figure["measure"] for figure in facts["figures"] if figure["verdict"]["is_flagged"]],
             links=links,
         )
+
+    def summary(self) -> str:
+        """The entry without its links, as JSON."""
+        return _summary(self, ("net_revenue", "orders", "flagged"))
+
+    @classmethod
+    def of_summary(cls, day: dt.date, summary: str, links: Links) -> Self:
+        facts = json.loads(summary)
+        return cls(day, Decimal(facts.pop("net_revenue")), **facts, links=links)
+
+
+def _summary(entry: WeekEntry | DayEntry, names: Sequence[str]) -> str:
+    return json.dumps({name: getattr(entry, name) for name in names}, default=str)
 
 
 def make_index(reports: Sequence[WeekEntry], briefs: Sequence[DayEntry]) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import duckdb
 
 from tidegate.errors import LakeBusyError, TidegateError
-from tidegate.lake.connect import Lake, may_heal
-from tidegate.lake.lease import lease
+from tidegate.lake.connect import Lake, LakeConfig, may_heal
 from tidegate.lake.ledger import utc_now
 from tidegate.lake.outputs import Output, OutputKind, OutputRecord, outputs, record_outputs
 from tidegate.reporting.store import Store
@@ -25,12 +25,16 @@ AGAIN = "What was there before stays. It is made again by itself when unattended
 
 @dataclass(frozen=True)
 class Made:
-    """An output in its place: where, what is worth knowing of it, and a text that shows it to people (Markdown)."""
+    """An output in its place: where, and what is worth knowing of it.
+
+    `markdown` shows it to people, `summary` is what lists of outputs show of it, as JSON.
+    """
 
     day: dt.date
     location: str
     facts: Mapping[str, str | int | None] = field(default_factory=dict)
     markdown: str = ""
+    summary: str = "{}"
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,10 @@ class Maker(Protocol):
 
     @property
     def kind(self) -> OutputKind: ...
+
+    def lease(self, config: LakeConfig, days: Collection[dt.date], run_id: str) -> AbstractContextManager[None]:
+        """The right to make the outputs of these days."""
+        ...
 
     def make(self, lake: Lake, store: Store, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
         """Make these outputs; each is told once it is in its place, to stay.
@@ -73,7 +81,7 @@ def make_outputs(
     """
     making = Making()
     for maker in makers:
-        with lease(lake.config, maker.kind.name, days, run_id):
+        with maker.lease(lake.config, days, run_id):
             results = _Results(maker.kind.name)
             try:
                 _make(lake, store, maker, days, run_id, only_due, results)
@@ -135,7 +143,15 @@ def _enter(lake: Lake, kind: OutputKind, results: _Results, run_id: str) -> None
     now = utc_now()
     rows = [
         OutputRecord(
-            kind.name, made.day, kind.cadence, output.inputs_hash, output.publication_id, made.location, run_id, now
+            kind=kind.name,
+            partition_day=made.day,
+            cadence=kind.cadence,
+            inputs_hash=output.inputs_hash,
+            publication_id=output.publication_id,
+            location=made.location,
+            run_id=run_id,
+            made_at=now,
+            summary=made.summary,
         )
         for output, made in results.made
     ]
