@@ -68,11 +68,12 @@ class Home:
     @cached_property
     def makers(self) -> tuple[Maker, ...]:
         """What makes each kind of output. Pages are made of Tidegate's own marts, where a project has them."""
-        marts = {
-            mart.name: Exports(mart, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts
-        }
-        pages = [pages for pages in (briefs(), reports()) if pages.kind.marts <= marts.keys()]
-        return (*marts.values(), *pages)
+        exports = [Exports(mart, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts]
+        marts = {maker.mart.name for maker in exports}
+        return (*exports, *(pages for pages in (briefs(), reports()) if pages.kind.marts <= marts))
+
+    def makers_of(self, cadence: Cadence) -> list[Maker]:
+        return [maker for maker in self.makers if maker.kind.cadence == cadence]
 
     def s3_client(self) -> S3Client:
         """The client for S3: endpoint, region and credentials as any AWS tool finds them, in the environment, a

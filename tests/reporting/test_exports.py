@@ -177,7 +177,7 @@ def test_making_anew_by_hand_makes_what_is_published_and_says_what_is_not(shop: 
     making = make(shop, store, "run-2", only_due=False)
     assert sorted(making.made) == [(maker.kind.name, DAY) for maker in MAKERS]
     assert sorted(making.unmade) == [(maker.kind.name, NEXT) for maker in MAKERS]
-    assert "nothing is published" in making.unmade[SALES.kind.name, NEXT]
+    assert "Nothing is published" in making.unmade[SALES.kind.name, NEXT]
 
 
 def test_a_run_that_is_repeated_writes_beside_what_it_wrote(shop: Shop, store: FolderStore) -> None:
@@ -200,7 +200,7 @@ def test_rows_that_nobody_published_are_not_exported(shop: Shop, store: FolderSt
     shop.lake.con.execute(f"update serving.daily_sales set net_revenue = 0 where order_date = '{DAY}'")
     making = make(shop, store, "run-2")
     assert list(making.unmade) == [(SALES.kind.name, DAY)]
-    assert "holds 1 rows that are not the 1" in making.unmade[SALES.kind.name, DAY]
+    assert f"holds 1 rows of {DAY} that are not the 1" in making.unmade[SALES.kind.name, DAY]
     assert seen(store) == before
     found = seen(store, day=NEXT)
     assert found is not None
@@ -230,8 +230,8 @@ def test_a_full_disk_leaves_whole_exports(
     for day in BOTH.days:
         assert (SALES.kind.name, day) in (making.made if day in done else making.unmade)
         assert (seen(store, day=day) == old[day]) is (day not in done)
-    told = making.unmade[SALES.kind.name, NEXT]
-    assert str(NEXT) in told
+    told = making.complaint
+    assert f"{REGIONS.kind.name} {BOTH}" in told
     assert ("No space left" in told) or ("S3 is away" in told)
     assert make(shop, store, "run-3").unmade == {}
     assert due(shop, store) == []

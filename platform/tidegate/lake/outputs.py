@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.schema import LEDGER
+from tidegate.lake.entries import insert_entries, read_entries
 from tidegate.lake.sql import literal, rows_relation
 
 
@@ -155,29 +155,18 @@ def _ingredients(kinds: Sequence[OutputKind]) -> str:
 
 def record_outputs(con: DuckDBPyConnection, rows: Sequence[OutputRecord]) -> None:
     """Enter outputs that are made and in their place."""
-    if rows:
-        relation = rows_relation(LEDGER["outputs"], [list(vars(row).values()) for row in rows])
-        con.execute(f"insert into ops.outputs by name {relation}")
+    insert_entries(con, "outputs", rows)
 
 
 def standing_outputs(con: DuckDBPyConnection, kinds: Collection[str]) -> list[OutputRecord]:
-    """The newest output of each partition, oldest partition first."""
-    rows = con.execute(
-        f"select {', '.join(LEDGER['outputs'])} from ops.outputs "
-        f"where kind in (select unnest({literal(sorted(kinds))}::varchar[])) "
-        "qualify row_number() over (partition by kind, partition_day order by rowid desc) = 1 "
-        "order by partition_day, kind"
-    ).fetchall()
-    return [OutputRecord(*row) for row in rows]
+    """The newest output of each partition, by kind and day."""
+    of_kinds = f"kind in (select unnest({literal(sorted(kinds))}::varchar[]))"
+    return read_entries(con, OutputRecord, "outputs", of_kinds, newest_of="kind, partition_day")
 
 
 def outputs_made_by(con: DuckDBPyConnection, run_id: str) -> list[OutputRecord]:
-    """What a run made, in the order of days."""
-    rows = con.execute(
-        f"select {', '.join(LEDGER['outputs'])} from ops.outputs where run_id = {literal(run_id)} "
-        "order by partition_day, kind"
-    ).fetchall()
-    return [OutputRecord(*row) for row in rows]
+    """What a run made, by kind and day."""
+    return read_entries(con, OutputRecord, "outputs", f"run_id = {literal(run_id)}")
 
 
 def times_of_outputs(con: DuckDBPyConnection) -> dict[str, tuple[dt.datetime, dt.datetime | None]]:

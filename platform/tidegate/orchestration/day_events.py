@@ -104,6 +104,19 @@ def report_materializations(
     )
 
 
+def report_again(context: dg.AssetExecutionContext, asset: dg.AssetKey, days: Sequence[dt.date]) -> None:
+    """Record what was materialized last of these days once more, for a step that will fail for other days: to Dagster
+    all days of a failed step that were not materialized have failed."""
+    partitions = {day.isoformat() for day in days}
+    newest = context.instance.event_log_storage.get_latest_storage_id_by_partition(
+        asset, DagsterEventType.ASSET_MATERIALIZATION, partitions
+    )
+    if newest:
+        wanted = dg.AssetRecordsFilter(asset_key=asset, storage_ids=list(newest.values()))
+        records = context.instance.fetch_materializations(wanted, limit=len(newest)).records
+        report_materializations(context, [m for record in records if (m := record.asset_materialization)])
+
+
 def _report(context: dg.AssetExecutionContext, events: Sequence[tuple[DagsterEventType, EventSpecificData]]) -> None:
     step = context.op_execution_context.get_step_execution_context()
     batch, last = uuid.uuid4().hex, len(events) - 1

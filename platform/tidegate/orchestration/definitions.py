@@ -10,9 +10,11 @@ from tidegate.home import Home
 from tidegate.orchestration.arrivals import build_arrival_sensor
 from tidegate.orchestration.dbt_assets import build_dbt_assets
 from tidegate.orchestration.due_days import build_due_sensor
+from tidegate.orchestration.due_outputs import build_due_outputs_sensor
 from tidegate.orchestration.due_weeks import build_weekly_schedule, build_weeks_due_sensor
 from tidegate.orchestration.instance import batch_events
 from tidegate.orchestration.jobs import Layers, build_jobs
+from tidegate.orchestration.output_assets import build_output_assets
 from tidegate.orchestration.owners import owners_of
 from tidegate.orchestration.raw_assets import build_raw_assets, build_source_assets
 from tidegate.orchestration.run_keeper import build_run_keeper
@@ -36,6 +38,7 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
         raw=[build_raw_assets(home, contract) for contract in contracts],
         transform={cadence: build_dbt_assets(home, owners, cadence) for cadence in Cadence},
         serving={cadence: build_serving_assets(home, owners, cadence) for cadence in Cadence},
+        outputs={cadence: build_output_assets(home, owners, cadence) for cadence in Cadence},
     )
     return dg.Definitions(
         assets=[*build_source_assets(home), *layers.all],
@@ -44,6 +47,7 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
             *(build_arrival_sensor(home, contract) for contract in contracts),
             build_due_sensor(home),
             build_weeks_due_sensor(home),
+            *(build_due_outputs_sensor(home, cadence) for cadence in Cadence),
             build_run_keeper(home),
         ],
         schedules=[*build_schedules(home), build_weekly_schedule(home)],

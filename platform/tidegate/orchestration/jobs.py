@@ -1,5 +1,6 @@
-"""The jobs: a whole day, one source's deliveries, the days built from what is loaded, and the lake's upkeep."""
+"""The jobs: a whole day, one source's deliveries, days and Mondays from what is there, their outputs, and upkeep."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,16 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, RETRY_ON_ASSET_O
 from tidegate.home import Home
 from tidegate.lake.maintenance import maintain
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, LAKE_POOL, MAINTENANCE_JOB, WEEKLY_JOB, load_job
+from tidegate.orchestration.names import (
+    BUILD_JOB,
+    DAILY_JOB,
+    LAKE_POOL,
+    MAINTENANCE_JOB,
+    OUTPUT_JOBS,
+    WEEKLY_JOB,
+    load_job,
+)
+from tidegate.reporting.expiry import expire_exports
 from tidegate.window import Cadence
 
 Jobs = list[dg.JobDefinition | UnresolvedAssetJobDefinition]
@@ -18,15 +28,17 @@ Jobs = list[dg.JobDefinition | UnresolvedAssetJobDefinition]
 
 @dataclass(frozen=True)
 class Layers:
-    """The assets of a home: `raw` in the order of its contracts, and what is built and published of a cadence."""
+    """The assets of a home: `raw` in the order of its contracts; of each cadence what is built, what is published, and
+    what follows from that."""
 
     raw: Sequence[dg.AssetsDefinition]
     transform: Mapping[Cadence, dg.AssetsDefinition]
     serving: Mapping[Cadence, dg.AssetsDefinition]
+    outputs: Mapping[Cadence, dg.AssetsDefinition]
 
     @property
     def all(self) -> list[dg.AssetsDefinition]:
-        return [*self.raw, *self.transform.values(), *self.serving.values()]
+        return [*self.raw, *self.transform.values(), *self.serving.values(), *self.outputs.values()]
 
 
 def build_jobs(home: Home, layers: Layers) -> Jobs:
@@ -64,6 +76,15 @@ def build_jobs(home: Home, layers: Layers) -> Jobs:
             description="Mondays from the published days before them to serving: build, check, publish.",
             tags=limit,
         ),
+        *(
+            dg.define_asset_job(
+                OUTPUT_JOBS[cadence],
+                selection=_all_of(assets),
+                description="Exports and pages of published partitions.",
+                tags=limit,
+            )
+            for cadence, assets in layers.outputs.items()
+        ),
         _maintenance(home, limit),
     ]
 
@@ -76,10 +97,15 @@ def _all_of(*definitions: dg.AssetsDefinition) -> dg.AssetSelection:
 
 
 def _maintenance(home: Home, tags: dict[str, str]) -> dg.JobDefinition:
-    @dg.op(pool=LAKE_POOL, description="Merges small files and drops snapshots that nobody needs any more.")
+    @dg.op(
+        pool=LAKE_POOL,
+        description="Merges small files and drops snapshots and old versions of exports that nobody needs any more.",
+    )
     def maintain_lake(context: dg.OpExecutionContext) -> None:
         with told_to_people(context), home.lake() as lake:
             context.log.info(f"Lake maintained: {maintain(lake, home.settings.snapshot_days)}.")
+            expired = expire_exports(lake, home.outputs, home.settings.export_days, dt.datetime.now(dt.UTC))
+            context.log.info(f"{expired} old versions of exports deleted.")
 
     @dg.job(name=MAINTENANCE_JOB, description="The lake's weekly upkeep; content stays as it is.", tags=tags)
     def maintenance() -> None:

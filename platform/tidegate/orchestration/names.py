@@ -10,6 +10,7 @@ DAILY_JOB = "daily"
 BUILD_JOB = "daily_build"
 WEEKLY_JOB = "weekly"
 MAINTENANCE_JOB = "maintenance"
+OUTPUT_JOBS = {Cadence.daily: "daily_outputs", Cadence.weekly: "weekly_outputs"}
 
 # Why a run runs, which deliveries it answers to, and the request of which it is an attempt.
 REASON_TAG = "tidegate/reason"
@@ -18,6 +19,9 @@ REQUEST_TAG = "tidegate/request"
 
 # "true": deliveries must still be in landing; the archive does not stand in for what was purged.
 FROM_LANDING_TAG = "tidegate/from_landing"
+
+# "true": of a run's outputs only those that are due are made. Without it a person asks for all of them, anew.
+ONLY_DUE_TAG = "tidegate/only_due"
 
 # The machine of a run that no server launched.
 HOST_TAG = "tidegate/host"
@@ -28,10 +32,13 @@ RESTATEMENT = "restatement"
 # The pool of everything that writes the lake; each kind of server outside has its own.
 LAKE_POOL = "lake"
 
+# Outputs read the lake, which keeps nobody from writing it, but one run of them at a time is enough.
+OUTPUTS_POOL = "outputs"
+
 
 def cadence_of(job: str) -> Cadence:
     """Of which cadence a job's partitions are."""
-    return Cadence.weekly if job == WEEKLY_JOB else Cadence.daily
+    return Cadence.weekly if job in (WEEKLY_JOB, OUTPUT_JOBS[Cadence.weekly]) else Cadence.daily
 
 
 def group_of(layer: str, cadence: Cadence) -> str:

@@ -13,12 +13,14 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, Ru
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from tidegate.orchestration.breaker import Pace
-from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, WEEKLY_JOB, cadence_of, load_job, raw_key
+from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, OUTPUT_JOBS, WEEKLY_JOB, cadence_of, load_job, raw_key
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.window import Window
 
 # Attempts beyond these would only lengthen a pause that is long already.
 RUNS_LOOKED_AT = 60
+
+BUILT_LAYERS = ("staging", "intermediate", "marts", "serving")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class RunOfDays:
             run.run_id,
             run.job_name,
             window_of_tags(run.tags, cadence_of(run.job_name)),
-            frozenset(run.asset_selection) if run.asset_selection is not None else None,
+            # Empty in runs of the command line, which are of all of their job.
+            frozenset(run.asset_selection) if run.asset_selection else None,
             run.status is DagsterRunStatus.SUCCESS,
             run.status is DagsterRunStatus.CANCELED,
             ended_at,
@@ -59,13 +62,21 @@ class RunOfDays:
             return False
         if self.assets is None:
             return self.job in (BUILD_JOB, DAILY_JOB)
-        return any(key.path[0] != "raw" for key in self.assets)
+        return any(key.path[0] in BUILT_LAYERS for key in self.assets)
 
     def builds_week(self, monday: dt.date) -> bool:
         """Whether the run builds or publishes the Monday."""
         if self.assets is None:
             return self.job == WEEKLY_JOB and monday in self.days
         return monday in self.days and any(key.path[0] in ("marts", "serving") for key in self.assets)
+
+    def makes(self, kind: str, day: dt.date) -> bool:
+        """Whether the run makes the day's, or Monday's, output of a kind."""
+        if day not in self.days:
+            return False
+        if self.assets is None:
+            return self.job in OUTPUT_JOBS.values() and cadence_of(self.job) is self.days.cadence
+        return any(key.to_user_string() == kind for key in self.assets)
 
     def _includes(self, key: dg.AssetKey, jobs: Iterable[str]) -> bool:
         return self.job in jobs if self.assets is None else key in self.assets

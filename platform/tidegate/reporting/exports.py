@@ -174,9 +174,9 @@ def _stage(
 
 def _not_as_published(publication: Publication, found: Content) -> str:
     return (
-        f"{FOLDER}/{publication.mart} {publication.partition_day}: serving.{publication.mart} holds {found.rows} rows "
-        f"that are not the {publication.rows} that publication {publication.publication_id} put there. "
-        "The export before stays. Run the day again, which publishes it anew, and find out who writes to `serving`."
+        f"serving.{publication.mart} holds {found.rows} rows of {publication.partition_day} that are not the "
+        f"{publication.rows} that publication {publication.publication_id} put there. Run the day again, which "
+        "publishes it anew, and find out who writes to `serving`."
     )
 
 

@@ -19,8 +19,11 @@ from tidegate.lake.connect import Lake, LakeConfig, may_heal
 from tidegate.lake.ledger import utc_now
 from tidegate.lake.outputs import Output, OutputKind, OutputRecord, outputs, record_outputs
 from tidegate.reporting.store import Store
+from tidegate.window import windows_of
 
-AGAIN = "What was there before stays. It is made again by itself when unattended, or by `tidegate outputs`."
+AGAIN = (
+    "What was there before stays. What is due is made again by itself where sensors run, else by `tidegate outputs`."
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Unmade:
-    """An output that could not be made, and why, for the person on call."""
+    """An output that could not be made, and in a sentence why."""
 
     day: dt.date
     why: str
@@ -71,6 +74,18 @@ class Making:
     made: dict[tuple[str, dt.date], Made] = field(default_factory=dict)
     unmade: dict[tuple[str, dt.date], str] = field(default_factory=dict)
 
+    @property
+    def complaint(self) -> str:
+        """What could not be made and why, for the person on call: a line for each cause."""
+        alike: dict[str, dict[str, list[dt.date]]] = {}
+        for (kind, day), why in self.unmade.items():
+            alike.setdefault(why, {}).setdefault(kind, []).append(day)
+        return "\n".join(f"{_named(of)}: {why}" for why, of in alike.items())
+
+
+def _named(days: Mapping[str, Sequence[dt.date]]) -> str:
+    return "; ".join(f"{kind} {', '.join(map(str, windows_of(of_kind)))}" for kind, of_kind in days.items())
+
 
 def make_outputs(
     lake: Lake, store: Store, makers: Sequence[Maker], days: Collection[dt.date], run_id: str, only_due: bool = True
@@ -82,7 +97,7 @@ def make_outputs(
     making = Making()
     for maker in makers:
         with maker.lease(lake.config, days, run_id):
-            results = _Results(maker.kind.name)
+            results = _Results()
             try:
                 _make(lake, store, maker, days, run_id, only_due, results)
             finally:
@@ -95,7 +110,6 @@ def make_outputs(
 
 @dataclass
 class _Results:
-    kind: str
     made: list[tuple[Output, Made]] = field(default_factory=list)
     unmade: dict[dt.date, str] = field(default_factory=dict)
 
@@ -107,7 +121,7 @@ class _Results:
 
     def fail_the_others(self, days: Collection[dt.date], why: str) -> None:
         done = {made.day for _, made in self.made}
-        self.unmade |= {day: f"{self.kind} {day}: {why}" for day in days if day not in done and day not in self.unmade}
+        self.unmade |= {day: why for day in days if day not in done and day not in self.unmade}
 
 
 def _make(
@@ -126,17 +140,17 @@ def _make(
             for result in maker.make(lake, store, list(wanted.values()), run_id):
                 results.add(result, wanted)
         except OSError as error:
-            results.fail_the_others(wanted, f"it cannot be written to {store.place}: {error}. {AGAIN}")
+            results.fail_the_others(wanted, f"Not written to {store.place}: {error}.")
         except LakeBusyError:
             raise
         except TidegateError as error:
-            results.fail_the_others(wanted, f"{error} {AGAIN}")
+            results.fail_the_others(wanted, str(error))
         except duckdb.Error as error:
             if not may_heal(str(error)):
                 raise
-            results.fail_the_others(wanted, f"{error}. {AGAIN}")
+            results.fail_the_others(wanted, f"{error}.")
     if not only_due:
-        results.fail_the_others(days, "nothing is published that it could be made of. Publish the day first.")
+        results.fail_the_others(days, "Nothing is published that it could be made of. Publish the day first.")
 
 
 def _enter(lake: Lake, kind: OutputKind, results: _Results, run_id: str) -> None:
