@@ -57,7 +57,7 @@ def test_no_other_failure_is_tried_again_by_the_step(error: type[TidegateError])
 
 def test_no_run_is_tried_again_by_dagster_and_none_takes_for_ever(module_home: TemporaryHome) -> None:
     definitions = build_definitions(home=module_home.home)
-    for job in ("daily", "daily_build", "load_orders", "maintenance"):
+    for job in ("daily", "daily_build", "weekly", "daily_outputs", "weekly_outputs", "load_orders", "maintenance"):
         tags = definitions.resolve_job_def(job).tags
         assert tags["dagster/max_runtime"] == "14400"
         assert tags["dagster/retry_on_asset_or_op_failure"] == "false"
