@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tidegate.lake import ledger, publications
 from tidegate.lake.content import content_hash
 from tidegate.lake.gate import closed_gates
-from tidegate.lake.maintenance import maintain, maintain_until
+from tidegate.lake.maintenance import LONGEST_TRANSACTION, TO_THE_DAY, maintain, maintain_until
 from tidegate.lake.sql import qualified
 from tidegate.window import ONE_DAY, Window
 
@@ -76,6 +76,30 @@ def test_what_is_younger_than_asked_is_kept(new_shop: Shop) -> None:
         f"select count(*) from serving.daily_sales at (version => {snapshot})"
     ).fetchone()
     assert served == (4,)
+
+
+def test_what_was_made_later_on_the_same_day_is_kept(new_shop: Shop) -> None:
+    """Regression: told a moment, DuckLake 1.0 drops all of its day on a SQLite catalog."""
+    new_shop.publish(DAYS)
+    now = dt.datetime.now(dt.UTC)
+    later = new_shop.publish(DAYS, factor=2).published[DAY][0].lake_snapshot
+    new_shop.publish(DAYS, factor=3)
+    assert maintain_until(new_shop.lake, now, now).snapshots_expired > 0
+    served = new_shop.lake.con.execute(f"select distinct total_orders from serving.daily_sales at (version => {later})")
+    assert served.fetchall() == [(2,)]
+    oldest = new_shop.lake.con.execute("select min(snapshot_time) from lake.snapshots()").fetchone()
+    assert oldest is not None
+    assert oldest[0] > now
+
+
+def test_files_that_went_out_of_use_today_are_kept(new_shop: Shop) -> None:
+    busy_days(new_shop)
+    before = files(new_shop.lake)
+    now = dt.datetime.now(dt.UTC)
+    maintain_until(new_shop.lake, now, now - LONGEST_TRANSACTION - TO_THE_DAY)
+    assert files(new_shop.lake) >= before
+    assert maintain(new_shop.lake, 0).files_deleted == 0
+    assert files(new_shop.lake) >= before
 
 
 def test_a_snapshot_is_entered_before_its_commit_message_goes(new_shop: Shop) -> None:

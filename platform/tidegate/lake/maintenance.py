@@ -26,6 +26,10 @@ from tidegate.lake.sql import CATALOG, literal
 # or load runs.
 LONGEST_TRANSACTION = dt.timedelta(days=2)
 
+# DuckLake 1.0 compares the moments of a SQLite catalog as text, so that a file that went out of use later on the same
+# day counts as older.
+TO_THE_DAY = dt.timedelta(days=1)
+
 # Files that one unit of work merges into: on a SQLite catalog, other writers wait for it.
 FILES_PER_UNIT = 32
 
@@ -46,21 +50,34 @@ def maintain(lake: Lake, snapshot_days: int) -> Upkeep:
     """Merge small files, expire snapshots older than `snapshot_days`, or 2, and delete what nobody needs."""
     now = dt.datetime.now(dt.UTC)
     unused_since = now - LONGEST_TRANSACTION
-    return maintain_until(lake, min(now - dt.timedelta(days=snapshot_days), unused_since), unused_since)
+    snapshots_before = min(now - dt.timedelta(days=snapshot_days), unused_since)
+    return maintain_until(lake, snapshots_before, unused_since - TO_THE_DAY)
 
 
 def maintain_until(lake: Lake, snapshots_before: dt.datetime, files_before: dt.datetime) -> Upkeep:
-    """`maintain` for given moments: snapshots made and files unused before them go."""
+    """`maintain` for given moments: snapshots made before `snapshots_before` go, and files that went out of use before
+    `files_before` or later on its day."""
     # Before snapshots go, and with them the commit messages that say which publication each was.
     lake.unit_of_work(publications.enter_missing_snapshots)
-    expired = _call(lake, "ducklake_expire_snapshots", f"older_than => {_moment(snapshots_before)}")
+    expired = _expire_snapshots(lake, snapshots_before)
     files_merged = sum(_merge_table(lake, schema, table) for schema, table in _tables(lake.con))
     deleted = [
         file
         for function in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files")
         for file in _call(lake, function, f"older_than => {_moment(files_before)}")
     ]
-    return Upkeep(files_merged, len(expired), len(deleted))
+    return Upkeep(files_merged, expired, len(deleted))
+
+
+def _expire_snapshots(lake: Lake, before: dt.datetime) -> int:
+    """Drop the snapshots made before a moment, except for the newest; returns how many."""
+    # Named one by one: told a moment, DuckLake takes those later on its day as well (see TO_THE_DAY).
+    rows = lake.con.execute(
+        f"select snapshot_id from lake.snapshots() where snapshot_time < {_moment(before)} "
+        "and snapshot_id < (select max(snapshot_id) from lake.snapshots()) order by snapshot_id"
+    ).fetchall()
+    old = [snapshot for (snapshot,) in rows]
+    return len(_call(lake, "ducklake_expire_snapshots", f"versions => {literal(old)}")) if old else 0
 
 
 def _merge_table(lake: Lake, schema: str, table: str) -> int:
