@@ -187,6 +187,48 @@ def restate() -> None:
     _leave_with(list(Runner.open(Home(load_settings())).restate()))
 
 
+@app.command()
+@told_plainly
+def publications(
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, or Monday.")],
+) -> None:
+    """Every publication of a day, oldest first: what stands, and what it can be rolled back to."""
+    from tidegate.home import Home
+    from tidegate.lake.publications import versions_of
+
+    day = _day_of(partition)
+    with Home(load_settings()).lake() as lake:
+        versions = versions_of(lake.con, day)
+    if not versions:
+        raise TidegateError(f"{day} was never published. How it stands: tidegate status")
+    console.print_versions(versions)
+
+
+@app.command()
+@told_plainly
+def rollback(
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, or Monday, to put back.")],
+    to: Annotated[str, typer.Option(metavar="PUBLICATION", help="One of `tidegate publications`.")],
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; goes into the ledger.")] = None,
+) -> None:
+    """Show again what an earlier publication of a day showed, until the day's data changes."""
+    from getpass import getuser
+
+    from tidegate.home import Home
+    from tidegate.lake.due_weeks import due_weeks
+    from tidegate.lake.rollback import Decision
+    from tidegate.orchestration.instance import open_instance
+    from tidegate.orchestration.rollbacks import roll_back_and_tell
+
+    home = Home(load_settings())
+    decision = Decision(_day_of(partition), to, getuser(), reason)
+    with open_instance(home.settings) as instance:
+        done = roll_back_and_tell(home, instance, decision)
+    with home.lake() as lake:
+        due = due_weeks(lake.con, home.weekly_requirements, home.days_behind_weeks)
+    console.print_rollback(done, [week.day for week in due])
+
+
 AsOf = Annotated[
     str | None,
     typer.Option(

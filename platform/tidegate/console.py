@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tidegate.demo.shop import ShopReport
     from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow
     from tidegate.lake.maintenance import Upkeep
+    from tidegate.lake.promote import Promotion
+    from tidegate.lake.publications import Version
     from tidegate.lake.query import QueryResult
     from tidegate.orchestration.breaker import Breaker
     from tidegate.orchestration.runs import RunOutcome
@@ -86,6 +88,9 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
     if done:
         say(", ".join(done) + ".")
     newest = {day: outcome for outcome in outcomes for day in outcome.window.days}
+    for day, outcome in sorted(newest.items()):
+        if day in outcome.rolled_back:
+            say(f"{day} goes on to show an earlier publication until its data changes. {outcome.rolled_back[day]}")
     reasons = {day: outcome.held[day] for day, outcome in sorted(newest.items()) if day in outcome.held}
     for why, days in _alike(reasons).items():
         err.print(f"[bold]{', '.join(map(str, windows_of(days, cadence)))} held[/bold]")
@@ -169,6 +174,9 @@ def print_status(status: Status) -> None:
         days = ", ".join(map(str, status.stale_days))
         say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
     _print_mondays(status)
+    if status.rolled_back:
+        back = sorted({(each.partition_day, each.cadence, each.sentence) for each in status.rolled_back})
+        out.print(_table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
     if status.recent_runs:
         columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
         out.print(_table(columns, status.recent_runs, "Newest runs"))
@@ -183,6 +191,40 @@ def _print_mondays(status: Status) -> None:
     if status.stale_mondays:
         mondays = ", ".join(map(str, windows_of(status.stale_mondays, Cadence.weekly)))
         say(f"Mondays whose days changed since they were built: {mondays}. Run: tidegate restate")
+
+
+def print_versions(versions: Sequence[Version]) -> None:
+    """A partition's publications, oldest first."""
+    columns = ("publication", "published (UTC)", "by run", "rows", "content", "state")
+    for cadence in Cadence:
+        rows = [
+            (v.publication_id, f"{v.published_at:%Y-%m-%d %H:%M:%S}", v.run_id, v.rows, v.content[:8], _state(v))
+            for v in versions
+            if v.cadence == cadence
+        ]
+        if rows:
+            out.print(_table(columns, rows, "The day's marts" if cadence is Cadence.daily else "The Monday's marts"))
+
+
+def _state(version: Version) -> str:
+    state = "standing" if version.stands else "rolled back" if version.rejected else "superseded"
+    restores = f", restores {version.restores}" if version.restores else ""
+    return state + restores + ("" if version.can_be_read else ", its snapshot is gone")
+
+
+def print_rollback(rolled_back: Promotion, mondays_due: Sequence[date]) -> None:
+    """What was put back, and what follows from it."""
+    for day, publications in rolled_back.published.items():
+        say(f"{day}: {rolled_back.rolled_back[day].sentence}")
+        shown = ", ".join(f"{row.mart} ({row.rows:,} rows)" for row in publications)
+        stays = all(row.rollback_id for row in publications)
+        say(
+            f"It shows {shown}, as publication {publications[0].publication_id}"
+            + (", until its data changes." if stays else ". That is its newest data, so it goes on as usual.")
+        )
+    if mondays_due:
+        mondays = ", ".join(map(str, windows_of(mondays_due, Cadence.weekly)))
+        say(f"Mondays made of it follow by themselves, or now with tidegate restate: {mondays}.")
 
 
 def print_breakers(breakers: Mapping[str, Breaker]) -> None:

@@ -19,6 +19,7 @@ from tidegate.lake import ledger, publications
 from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates, held_days
 from tidegate.lake.promote import days_to_restate
+from tidegate.lake.publications import Rollback
 from tidegate.lake.waivers import standing_waivers
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
@@ -31,7 +32,7 @@ class Status:
     `held_mondays` Mondays that were built and are not.
 
     `stand_ins`: source, region, day, and the day whose delivery stands in for its own. `waived`: day, source and
-    region of what a day goes on without.
+    region of what a day goes on without. `rolled_back`: what shows an earlier publication, for each mart.
     """
 
     published_days: int
@@ -46,6 +47,7 @@ class Status:
     stale_mondays: Sequence[dt.date]
     stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
     waived: Sequence[tuple[dt.date, str, str]]
+    rolled_back: Sequence[Rollback]
     recent_runs: Sequence[tuple[Any, ...]]
 
 
@@ -68,6 +70,7 @@ def read_status(home: Home) -> Status:
             ],
             stand_ins=ledger.stand_ins(con),
             waived=standing_waivers(con),
+            rolled_back=publications.standing_rollbacks(con),
             recent_runs=_recent_runs(con),
         )
 

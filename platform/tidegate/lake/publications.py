@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
@@ -19,7 +20,10 @@ from tidegate.window import Cadence, Window
 
 @dataclass(frozen=True)
 class Publication:
-    """One row of `ops.publications`: one mart's day in `serving`."""
+    """One row of `ops.publications`: one mart's partition in `serving`.
+
+    `rollback_id`: the rollback that keeps this content, None where it is the partition's own candidate.
+    """
 
     publication_id: str
     partition_day: dt.date
@@ -32,6 +36,55 @@ class Publication:
     content_hash: str
     published_at: dt.datetime
     superseded_by: str | None
+    rollback_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """One row of `ops.rollbacks`: one mart's partition, put back to what the publication `restores` showed.
+
+    What it rejects, and withholds for as long as it stands: the content of the candidate of that moment, and what was
+    served then.
+    """
+
+    rollback_id: str
+    partition_day: dt.date
+    cadence: str
+    mart: str
+    restores: str
+    candidate_hash: str
+    served_hash: str
+    rolled_back_by: str
+    reason: str | None
+    rolled_back_at: dt.datetime
+
+    @property
+    def sentence(self) -> str:
+        """What happened, when, by whom and why."""
+        when = f"{self.rolled_back_at:%Y-%m-%d %H:%M} UTC"
+        because = f": {self.reason.rstrip('.')}" if self.reason else ""
+        return f"Rolled back to {self.restores} by {self.rolled_back_by} at {when}{because}."
+
+
+@dataclass(frozen=True)
+class Version:
+    """One publication of a partition, all its marts taken together, as something to choose from.
+
+    `content` is a hash over the marts': two versions with the same one show the same. `restores` is the publication
+    that a rollback put back, `rejected` says that a rollback took this one away, `can_be_read` that maintenance has
+    not dropped its snapshot.
+    """
+
+    publication_id: str
+    cadence: str
+    published_at: dt.datetime
+    run_id: str
+    rows: int
+    content: str
+    stands: bool
+    restores: str | None
+    rejected: bool
+    can_be_read: bool
 
 
 def rows_published(con: DuckDBPyConnection, window: Window) -> int:
@@ -120,6 +173,59 @@ def publication_history(con: DuckDBPyConnection, day: dt.date, cadence: Cadence 
     wanted = f"cadence = {literal(cadence)} and partition_day = {literal(day)}"
     rows = read_entries(con, Publication, "publications", wanted)
     return with_snapshots(con, sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)))
+
+
+def publication_named(con: DuckDBPyConnection, publication_id: str) -> list[Publication]:
+    """The marts of one publication, none when there is no such publication."""
+    rows = read_entries(con, Publication, "publications", f"publication_id = {literal(publication_id)}")
+    return with_snapshots(con, rows)
+
+
+def versions_of(con: DuckDBPyConnection, day: dt.date) -> list[Version]:
+    """The publications of a day, and of the Monday that it is, oldest first."""
+    of_day = f"partition_day = {literal(day)}"
+    rows = with_snapshots(con, read_entries(con, Publication, "publications", of_day))
+    restored = {each.rollback_id: each.restores for each in read_entries(con, Rollback, "rollbacks", of_day)}
+    found = con.execute("select snapshot_id from lake.snapshots()").fetchall()
+    snapshots = {snapshot for (snapshot,) in found}
+    marts: dict[str, list[Publication]] = {}
+    for row in sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)):
+        marts.setdefault(row.publication_id, []).append(row)
+    return [_version(of_version, restored, snapshots) for of_version in marts.values()]
+
+
+def _version(marts: Sequence[Publication], restored: Mapping[str, str], snapshots: Collection[int]) -> Version:
+    first = marts[0]
+    contents = ",".join(f"{row.mart}:{row.content_hash}" for row in marts)
+    return Version(
+        publication_id=first.publication_id,
+        cadence=first.cadence,
+        published_at=first.published_at,
+        run_id=first.run_id,
+        rows=sum(row.rows for row in marts),
+        content=hashlib.md5(contents.encode(), usedforsecurity=False).hexdigest(),
+        stands=first.superseded_by is None,
+        restores=next((restored[row.rollback_id] for row in marts if row.rollback_id), None),
+        rejected=first.superseded_by is not None and promote_of(first.superseded_by) in restored,
+        can_be_read=first.lake_snapshot in snapshots,
+    )
+
+
+def record_rollbacks(con: DuckDBPyConnection, rows: Sequence[Rollback]) -> None:
+    """Add rollbacks."""
+    insert_entries(con, "rollbacks", rows)
+
+
+def standing_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> list[Rollback]:
+    """The rollbacks that `serving` shows, one per partition and mart: all of them, or the window's."""
+    of_cadence = f"cadence = {literal(window.cadence)}" if window else "true"
+    return read_entries(
+        con,
+        Rollback,
+        "rollbacks",
+        "(rollback_id, mart) in (select (rollback_id, mart) from ops.publications where superseded_by is null) "
+        f"and {of_cadence} and {of_window(window)}",
+    )
 
 
 def with_snapshots(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list[Publication]:

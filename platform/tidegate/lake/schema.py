@@ -72,6 +72,22 @@ LEDGER: dict[str, dict[str, str]] = {
         "content_hash": "varchar",
         "published_at": "timestamp",
         "superseded_by": "varchar",
+        # The rollback that keeps this content; null where it is the partition's own candidate.
+        "rollback_id": "varchar",
+    },
+    "rollbacks": {
+        "rollback_id": "varchar",
+        "partition_day": "date",
+        "cadence": "varchar",
+        "mart": "varchar",
+        # The publication whose content was put back.
+        "restores": "varchar",
+        # What was rejected: the candidate of that moment, and what was served.
+        "candidate_hash": "varchar",
+        "served_hash": "varchar",
+        "rolled_back_by": "varchar",
+        "reason": "varchar",
+        "rolled_back_at": "timestamp",
     },
     "outputs": {
         "kind": "varchar",

@@ -23,7 +23,7 @@ from tidegate.lake.due import due_days
 from tidegate.lake.due_weeks import due_weeks, weeks_with_days
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.promote import days_to_restate
-from tidegate.lake.publications import days_published_by
+from tidegate.lake.publications import days_published_by, standing_rollbacks
 from tidegate.orchestration.build_requests import cause_of
 from tidegate.orchestration.definitions import build_definitions
 from tidegate.orchestration.instance import open_instance
@@ -50,13 +50,15 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What one run did. `held` says in sentences why each unpublished day was not published."""
+    """What one run did. `held` says in sentences why each unpublished day was not published, `rolled_back` why a
+    published one goes on to show an earlier publication."""
 
     run_id: str
     window: Window
     published: tuple[dt.date, ...]
     held: Mapping[dt.date, tuple[str, ...]] = field(default_factory=dict)
     restates: bool = False
+    rolled_back: Mapping[dt.date, str] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -161,13 +163,15 @@ class Runner:
         with self.home.lake() as lake:
             enter_finished_runs(self.instance, lake)
             published = days_published_by(lake.con, [result.run_id], window)
+            rollbacks = standing_rollbacks(lake.con, window)
             unpublished = [day for day in window.days if day not in published]
             closed = closed_gates(lake.con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
         told, crashes = _failures(result)
         reasons = {day: _with_causes(day, why, told) for day, why in closed.items() if why}
         held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
-        return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates)
+        rolled_back = {each.partition_day: each.sentence for each in rollbacks if each.partition_day in published}
+        return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates, rolled_back)
 
 
 def _insisting(from_landing: bool) -> dict[str, str]:

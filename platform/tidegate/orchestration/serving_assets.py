@@ -13,7 +13,7 @@ from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.lake.gate import Mart
 from tidegate.lake.promote import Promotion, promote
-from tidegate.lake.publications import Publication
+from tidegate.lake.publications import Publication, Rollback
 from tidegate.orchestration.day_events import add_day_metadata, report_materializations
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import LAKE_POOL, group_of
@@ -48,7 +48,7 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
         window = window_of(context, cadence)
         with told_to_people(context), home.lake() as lake:
             promotion = promote(lake, window, requirements, context.run.run_id)
-            figures = _figures_by_mart(lake, marts, promotion)
+            figures = figures_by_mart(lake, marts, promotion)
             if promotion.held:
                 _materialize_good_days(context, figures)
                 raise dg.Failure(_why_held(window, promotion), allow_retries=False)
@@ -96,14 +96,14 @@ def _published_in_time(home: Home) -> dg.FreshnessPolicy | None:
     )
 
 
-def _figures_by_mart(
+def figures_by_mart(
     lake: Lake, marts: tuple[Mart, ...], promotion: Promotion
 ) -> dict[str, dict[dt.date, dict[str, Any]]]:
     """What was published of each mart on each day; on the newest day, some of its rows as well."""
     figures: dict[str, dict[dt.date, dict[str, Any]]] = {mart.name: {} for mart in marts}
     for day, publications in promotion.published.items():
         for publication in publications:
-            figures[publication.mart][day] = _figures(publication)
+            figures[publication.mart][day] = _figures(publication) | _rollback_figures(promotion.rolled_back.get(day))
     if promotion.published:
         newest = max(promotion.published)
         with lake.one_moment():
@@ -118,6 +118,18 @@ def _figures(publication: Publication) -> dict[str, Any]:
         "content_hash": publication.content_hash,
         "publication": publication.publication_id,
         "lake_snapshot": publication.lake_snapshot,
+    }
+
+
+def _rollback_figures(rollback: Rollback | None) -> dict[str, Any]:
+    """That the partition does not show its newest candidate, and why."""
+    if rollback is None:
+        return {}
+    return {
+        "rolled_back": rollback.sentence,
+        "rolled_back_to": rollback.restores,
+        "rolled_back_by": rollback.rolled_back_by,
+        "rolled_back_because": rollback.reason or "",
     }
 
 

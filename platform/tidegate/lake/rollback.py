@@ -1,0 +1,208 @@
+"""Rolling back: a partition shows again what an earlier publication of it showed, until its data changes.
+
+The content comes out of the lake's snapshot of that publication. What keeps it when the partition is published again
+is `promote`. No gate is asked: what is put back passed it when it was published.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.errors import TidegateError
+from tidegate.lake import ledger, publications
+from tidegate.lake.connect import Lake
+from tidegate.lake.content import Content, content_hash
+from tidegate.lake.gate import GateRequirements, Mart, read_gates
+from tidegate.lake.overwrite import table_columns
+from tidegate.lake.promote import Promotion
+from tidegate.lake.publications import Publication, Rollback
+from tidegate.lake.sql import in_window, qualified
+from tidegate.lake.switch import Contents, Switch, delete_days, held_for_switching, insert_days, read_contents
+from tidegate.window import Cadence, Window
+
+# So many of a day's publications are told to somebody who named one that there is not.
+VERSIONS_TOLD = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """That a partition is to show the publication `to` again, whose decision it is, and why."""
+
+    day: dt.date
+    to: str
+    by: str
+    reason: str | None
+
+
+def roll_back(lake: Lake, requirements_of: Callable[[Cadence], GateRequirements], decision: Decision) -> Promotion:
+    """Put back all marts of the partition, in one transaction.
+
+    The rows stay until a promote finds candidates that are neither those of now nor what is served now. Raises
+    TidegateError for a publication that cannot be put back, with nothing changed.
+    """
+    with lake.one_moment() as con:
+        target = _target(con, decision)
+    cadence = Cadence(next(iter(target.values())).cadence)
+    window = Window.of_day(decision.day, cadence)
+    switch_id = uuid.uuid4().hex
+    switch = Switch(switch_id, f"rollback-{switch_id[:8]}", cadence)
+    with held_for_switching(lake, window, switch.run_id):
+        promotion = lake.unit_of_work(
+            lambda con: _roll_back(con, window, requirements_of(cadence), target, decision, switch)
+        )
+        return dataclasses.replace(promotion, published=switch.with_its_snapshot(lake, promotion.published))
+
+
+def _target(con: DuckDBPyConnection, decision: Decision) -> dict[str, Publication]:
+    """What is to be put back, by mart."""
+    target = publications.publication_named(con, decision.to)
+    if not target:
+        raise _unknown(con, decision)
+    if target[0].partition_day != decision.day:
+        raise TidegateError(
+            f"{decision.to} is a publication of {target[0].partition_day}, not of {decision.day}. Nothing was changed."
+        )
+    snapshot = target[0].lake_snapshot
+    found = con.execute("select snapshot_id from lake.snapshots()").fetchall()
+    if (snapshot,) not in found:
+        raise _expired(con, decision)
+    return {row.mart: row for row in target}
+
+
+def _roll_back(
+    con: DuckDBPyConnection,
+    window: Window,
+    requirements: GateRequirements,
+    target: Mapping[str, Publication],
+    decision: Decision,
+    switch: Switch,
+) -> Promotion:
+    day = decision.day
+    _refuse_a_part(decision, requirements, target)
+    before = read_contents(con, window, requirements.marts)
+    _refuse_what_is_shown(con, decision, requirements, before, target)
+    for mart in requirements.marts:
+        if before.served(mart.name, day).hash != target[mart.name].content_hash:
+            _put_back(con, mart, window, target[mart.name])
+    after = {mart.name: _content(con, mart, window) for mart in requirements.marts}
+    rollbacks = [_rollback(mart, before, decision, switch) for mart in requirements.marts]
+    # What is the newest candidate as well withholds nothing: from here on the partition goes on as usual.
+    withholds = any(after[mart.name] != before.candidate(mart.name, day) for mart in requirements.marts)
+    builds = read_gates(con, window, requirements).builds
+    published = {
+        day: [
+            switch.publication(
+                day,
+                mart.name,
+                builds.get((day, mart.name), ""),
+                after[mart.name],
+                switch.switch_id if withholds else None,
+            )
+            for mart in requirements.marts
+        ]
+    }
+    publications.record_rollbacks(con, rollbacks)
+    switch.enter(con, published, f"roll back {window} to {decision.to}")
+    return Promotion(published, {}, {day: rollbacks[0]})
+
+
+def _rollback(mart: Mart, before: Contents, decision: Decision, switch: Switch) -> Rollback:
+    return Rollback(
+        rollback_id=switch.switch_id,
+        partition_day=decision.day,
+        cadence=switch.cadence,
+        mart=mart.name,
+        restores=decision.to,
+        candidate_hash=before.candidate(mart.name, decision.day).hash,
+        served_hash=before.served(mart.name, decision.day).hash,
+        rolled_back_by=decision.by,
+        reason=decision.reason,
+        rolled_back_at=ledger.utc_now(),
+    )
+
+
+def _content(con: DuckDBPyConnection, mart: Mart, window: Window, relation: str | None = None) -> Content:
+    """What a partition holds, in `serving` or in `relation`."""
+    relation = relation or qualified("serving", mart.name)
+    return Content(*content_hash(con, f"select * from {relation} where {in_window(mart.day_column, window)}"))
+
+
+def _put_back(con: DuckDBPyConnection, mart: Mart, window: Window, target: Publication) -> None:
+    """Replace the partition in `serving` by what the publication's snapshot holds of it.
+
+    Columns are matched by name; one that was added since is null.
+    """
+    then = f"{qualified('serving', mart.name)} at (version => {target.lake_snapshot})"
+    if _content(con, mart, window, then) != Content(target.rows, target.content_hash):
+        raise TidegateError(
+            f"The lake's snapshot {target.lake_snapshot} does not hold of serving.{mart.name} what publication "
+            f"{target.publication_id} showed. Nothing was changed. Choose another publication, and find out who else "
+            "writes to the lake."
+        )
+    columns = table_columns(con, [("serving", mart.name)])["serving", mart.name]
+    gone = [name for name, *_ in con.execute(f"describe from {then}").fetchall() if name not in columns]
+    if gone:
+        raise TidegateError(
+            f"serving.{mart.name} no longer has what publication {target.publication_id} showed there: "
+            f"{', '.join(gone)}. Nothing was changed. Choose a later publication."
+        )
+    delete_days(con, mart, window.days)
+    insert_days(con, mart, window.days, then)
+
+
+def _refuse_a_part(decision: Decision, requirements: GateRequirements, target: Mapping[str, Publication]) -> None:
+    missing = sorted(mart.name for mart in requirements.marts if mart.name not in target)
+    if missing:
+        raise TidegateError(
+            f"Publication {decision.to} has no {', '.join(missing)}, which came later, and the marts of a day are "
+            "published together. Nothing was changed. Choose a later publication."
+        )
+
+
+def _refuse_what_is_shown(
+    con: DuckDBPyConnection,
+    decision: Decision,
+    requirements: GateRequirements,
+    contents: Contents,
+    target: Mapping[str, Publication],
+) -> None:
+    day = decision.day
+    if any(contents.served(mart.name, day).hash != target[mart.name].content_hash for mart in requirements.marts):
+        return
+    standing = next(
+        version
+        for version in publications.versions_of(con, day)
+        if version.stands and version.cadence == requirements.cadence
+    )
+    same = "" if standing.publication_id == decision.to else f", by publication {standing.publication_id}"
+    raise TidegateError(f"{day} shows what {decision.to} showed already{same}. Nothing was changed.")
+
+
+def _unknown(con: DuckDBPyConnection, decision: Decision) -> TidegateError:
+    versions = publications.versions_of(con, decision.day)
+    if not versions:
+        return TidegateError(
+            f"{decision.day} was never published, so there is nothing to go back to. Nothing was changed."
+        )
+    newest = ", ".join(version.publication_id for version in versions[: -VERSIONS_TOLD - 1 : -1])
+    return TidegateError(
+        f"There is no publication {decision.to!r}. Nothing was changed. Of {decision.day} there are, newest first: "
+        f"{newest}. All of them: tidegate publications --partition {decision.day}"
+    )
+
+
+def _expired(con: DuckDBPyConnection, decision: Decision) -> TidegateError:
+    readable = [
+        version.publication_id for version in publications.versions_of(con, decision.day) if version.can_be_read
+    ]
+    others = f"These can: {', '.join(reversed(readable))}. " if readable else ""
+    return TidegateError(
+        f"{decision.to} cannot be put back: maintenance has dropped its snapshot of the lake, as all older than "
+        f"TIDEGATE_SNAPSHOT_DAYS. Nothing was changed. {others}"
+        "Or have the data of then delivered again and run the day."
+    )

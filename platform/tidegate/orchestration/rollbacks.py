@@ -1,0 +1,31 @@
+"""Rolling a partition back, and telling Dagster: no run did it, and the UI is to show it all the same."""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from tidegate.home import Home
+from tidegate.lake.promote import Promotion
+from tidegate.lake.rollback import Decision, roll_back
+from tidegate.orchestration.serving_assets import figures_by_mart, serving_key
+from tidegate.window import Cadence
+
+
+def roll_back_and_tell(home: Home, instance: DagsterInstance, decision: Decision) -> Promotion:
+    """Put the partition back and record a materialization of each of its marts. Raises TidegateError."""
+    with home.lake() as lake:
+        rolled_back = roll_back(lake, home.requirements_of, decision)
+        cadence = Cadence(rolled_back.rolled_back[decision.day].cadence)
+        figures = figures_by_mart(lake, home.requirements_of(cadence).marts, rolled_back)
+    for mart, by_day in figures.items():
+        for day, metadata in by_day.items():
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(
+                    serving_key(mart),
+                    partition=day.isoformat(),
+                    description=rolled_back.rolled_back[day].sentence,
+                    metadata=metadata,
+                )
+            )
+    return rolled_back
