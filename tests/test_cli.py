@@ -153,6 +153,12 @@ def test_days_that_are_none_are_refused() -> None:
     assert "has not ended yet" in refused("run", "--partition", "2999-01-01")
 
 
+def test_a_day_without_publications_says_so() -> None:
+    assert "2024-01-01 was never published" in refused("publications", "--partition", "2024-01-01")
+    assert "'x' is not a day" in refused("publications", "--partition", "x")
+    assert "'x' is not a day" in refused("rollback", "--partition", "x", "--to", "20240101-0")
+
+
 def test_settings_that_do_not_work_are_named_without_their_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEGATE_CHUNK_DAYS", "s3cret")
     told = refused("status")

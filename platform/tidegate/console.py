@@ -194,16 +194,15 @@ def _print_mondays(status: Status) -> None:
 
 
 def print_versions(versions: Sequence[Version]) -> None:
-    """A partition's publications, oldest first."""
-    columns = ("publication", "published (UTC)", "by run", "rows", "content", "state")
+    """A partition's publications, oldest first. In lines, so that their names are never broken."""
     for cadence in Cadence:
-        rows = [
-            (v.publication_id, f"{v.published_at:%Y-%m-%d %H:%M:%S}", v.run_id, v.rows, v.content[:8], _state(v))
-            for v in versions
-            if v.cadence == cadence
-        ]
-        if rows:
-            out.print(_table(columns, rows, "The day's marts" if cadence is Cadence.daily else "The Monday's marts"))
+        of_cadence = [version for version in versions if version.cadence == cadence]
+        if of_cadence:
+            heading("The day's marts" if cadence is Cadence.daily else "The Monday's marts")
+        for version in of_cadence:
+            say(f"{version.publication_id}  {_state(version)}")
+            when = f"{version.published_at:%Y-%m-%d %H:%M:%S} UTC"
+            say(f"  published {when} by run {version.run_id}: {version.rows:,} rows, content {version.content[:8]}")
 
 
 def _state(version: Version) -> str:

@@ -17,6 +17,7 @@ from tidegate.lake.lease import lease
 from tidegate.lake.maintenance import maintain
 from tidegate.lake.overwrite import ensure_table
 from tidegate.lake.query import run_query
+from tidegate.lake.rollback import Decision, roll_back
 from tidegate.lake.schema import LEDGER
 from tidegate.lake.travel import snapshot_at
 from tidegate.window import ONE_DAY, Window
@@ -127,6 +128,20 @@ def test_the_lake_is_read_as_it_was(new_shop: Shop) -> None:
     sales = "select total_orders from serving.daily_sales"
     assert run_query(new_shop.lake.config, sales, then).rows == [(1,), (1,), (1,)]
     assert run_query(new_shop.lake.config, sales).rows == [(2,), (2,), (2,)]
+
+
+def test_a_day_is_rolled_back_and_stays_so(new_shop: Shop) -> None:
+    first = new_shop.publish(THREE, rows=20).published[DAY][0]
+    new_shop.publish(THREE, factor=2, rows=20)
+    decision = Decision(DAY, first.publication_id, "kim", "wrong")
+    rolled_back = roll_back(new_shop.lake, lambda cadence: new_shop.requirements, decision)
+    maintain(new_shop.lake, 0)
+    new_shop.build(THREE, factor=2, rows=20)
+    assert list(new_shop.promote(THREE).rolled_back) == [DAY]
+    assert new_shop.served() == [(DAY, 1, 20), *((day, 2, 40) for day in THREE.days[1:])]
+    assert rolled_back.published[DAY][0].content_hash == first.content_hash
+    assert new_shop.publish(THREE, factor=3, rows=20).rolled_back == {}
+    assert new_shop.served() == [(day, 3, 60) for day in THREE.days]
 
 
 def ledger_entered(snapshot: int | None) -> int:
