@@ -38,7 +38,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-LAYERS = ["sources", "raw", "staging", "intermediate", "marts", "serving", "weekly_marts", "weekly_serving"]
+LAYERS = ["sources", "raw", "staging", "intermediate", "marts", "serving", "weekly_marts", "weekly_serving", "outputs"]
 MARTS = ["daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary"]
 DAYS = 5
 FIRST = dt.date(2024, 1, 1)
