@@ -37,6 +37,11 @@ RUN_ELSEWHERE = {
     "make dev": ("tests/e2e/ui_server.py", '"make", "dev"'),
     'DAGSTER_HOME="$PWD/.tidegate/dagster" .venv/bin/dagster job execute -m tidegate.definitions -j daily '
     '--tags \'{"dagster/partition": "DAY"}\'': ("tests/e2e/test_e2e_gate.py", '"dagster", "job", "execute"'),
+    # It needs two publications that differ.
+    'tidegate rollback --partition DAY --to PUBLICATION --reason "The shop counted twice"': (
+        "tests/e2e/test_e2e_rollback.py",
+        '"rollback", "--partition"',
+    ),
     # Minutes to an hour each; the one for `big` is run here, with fewer lines.
     "make benchmark": ("Makefile", "python -m benchmarks"),
     ".venv/bin/python -m benchmarks --case day --runs 5": ("benchmarks/__main__.py", "--case day"),
