@@ -67,13 +67,11 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone whose home holds some days of the demo shop, published; DAY twice, first with fewer orders."""
+    """A clone whose home holds some days of the demo shop, published."""
     clone = fresh_clone(tmp_path_factory.mktemp("pages") / "tidegate")
     landing = clone / ".tidegate" / "landing"
+    write_shop(landing, first_day=FIRST, days=DAYS, orders_per_day=60, seed=7, dirt=False)
     with terminal(clone, environment_of(clone)) as shell:
-        write_shop(landing, first_day=FIRST, days=DAYS, orders_per_day=50, seed=7, dirt=False)
-        shell.run(f"tidegate run --partition {DAY}")
-        write_shop(landing, first_day=FIRST, days=DAYS, orders_per_day=60, seed=7, dirt=False)
         shell.run(f"tidegate backfill --from {FIRST} --to {LAST}")
     return clone
 
@@ -91,12 +89,11 @@ def shop_database(postgres_address: PostgresAddress) -> Iterator[str]:
 
 
 @pytest.fixture
-def as_on_this_machine(clone: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
+def as_on_this_machine(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
     """A command with what a reader fills in, and with ports and folders that are free here. All else stays as it is."""
     port = two_free_ports()
     replacements: dict[str, Callable[[], str]] = {
         r"\bDAY\b": lambda: str(DAY),
-        r"\bPUBLICATION\b": lambda: first_publication(clone),
         r"\bTIME\b": lambda: f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%S}",
         r"/tmp/": lambda: f"{tmp_path}/",
         r"\b8100\b": lambda: str(port),
@@ -160,13 +157,6 @@ def test_every_command_of_tidegate_is_on_a_page() -> None:
     assert [name for name in tidegate_commands() if not any(f"tidegate {name}" in line for line in typed)] == list(
         CALLED_OTHERWISE
     )
-
-
-def first_publication(clone: Path) -> str:
-    """The oldest publication of DAY, which no longer stands."""
-    oldest = f"select publication_id from ops.publications where partition_day = '{DAY}' order by published_at limit 1"
-    with terminal(clone, environment_of(clone)) as shell:
-        return shell.run(f'tidegate query "{oldest}" --format csv').split()[1]
 
 
 def two_free_ports() -> int:
