@@ -229,6 +229,19 @@ def rollback(
     console.print_rollback(done, [week.day for week in due])
 
 
+@app.command()
+@told_plainly
+def outputs() -> None:
+    """Make exports and pages of what was published since they were made last. Unattended, a sensor does it."""
+    from tidegate.home import Home
+    from tidegate.orchestration.runs import Runner
+
+    home = Home(load_settings())
+    outcomes = console.show_outputs_progress(Runner.open(home).make_outputs())
+    console.print_outputs(outcomes, home.outputs.place)
+    raise typer.Exit(1 if any(outcome.complaints for outcome in outcomes) else 0)
+
+
 AsOf = Annotated[
     str | None,
     typer.Option(
@@ -286,13 +299,16 @@ def status() -> None:
 @app.command()
 @told_plainly
 def maintain() -> None:
-    """Merge the lake's small files and drop snapshots older than TIDEGATE_SNAPSHOT_DAYS."""
-    from tidegate.lake.connect import Lake, LakeConfig
+    """Merge the lake's small files, drop old snapshots (TIDEGATE_SNAPSHOT_DAYS) and exports (TIDEGATE_EXPORT_DAYS)."""
+    from tidegate.home import Home
     from tidegate.lake.maintenance import maintain as maintain_lake
+    from tidegate.reporting.expiry import expire_exports
 
-    settings = load_settings()
-    with Lake.open(LakeConfig.of(settings)) as lake:
-        console.print_upkeep(maintain_lake(lake, settings.snapshot_days))
+    home = Home(load_settings())
+    with home.lake() as lake:
+        upkeep = maintain_lake(lake, home.settings.snapshot_days)
+        expired = expire_exports(lake, home.outputs, home.settings.export_days, dt.datetime.now(dt.UTC))
+    console.print_upkeep(upkeep, expired)
 
 
 @breaker_app.command("close")

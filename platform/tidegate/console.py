@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tidegate.lake.publications import Version
     from tidegate.lake.query import QueryResult
     from tidegate.orchestration.breaker import Breaker
-    from tidegate.orchestration.runs import RunOutcome
+    from tidegate.orchestration.runs import OutputsOutcome, RunOutcome
     from tidegate.status import Status
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -101,6 +102,33 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
             f"Consumers keep the last good version of these {NOUNS[cadence]}. Mend what is named, then run again: "
             f"{AGAIN[cadence].format(min(reasons))}"
         )
+
+
+def show_outputs_progress(outcomes: Iterable[OutputsOutcome]) -> list[OutputsOutcome]:
+    """Go through `outcomes` with a count of what was made."""
+    done: list[OutputsOutcome] = []
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True) as progress:
+        task = progress.add_task("outputs", total=None)
+        for outcome in outcomes:
+            done.append(outcome)
+            made = sum(len(each.made) for each in done)
+            progress.update(task, description=f"{made} outputs, now those before {outcome.window.start}")
+    return done
+
+
+def print_outputs(outcomes: Sequence[OutputsOutcome], place: str) -> None:
+    """What was made, where it is, and what could not be made."""
+    made = Counter(record.kind for outcome in outcomes for record in outcome.made)
+    if made:
+        kinds = ", ".join(f"{count} of {kind}" for kind, count in sorted(made.items()))
+        say(f"{made.total()} outputs made in {place}: {kinds}.")
+    elif not outcomes:
+        say(f"No output is due; all are in {place}.")
+    if any(kind.startswith("reports/") for kind in made):
+        say(f"Open {place}/reports/index.html")
+    for outcome in outcomes:
+        for complaint in outcome.complaints:
+            err.print(escape(complaint), style="red")
 
 
 def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], list[date]]:
@@ -177,9 +205,17 @@ def print_status(status: Status) -> None:
     if status.rolled_back:
         back = sorted({(each.partition_day, each.cadence, each.sentence) for each in status.rolled_back})
         out.print(_table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
+    _print_outputs_of(status)
     if status.recent_runs:
         columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
         out.print(_table(columns, status.recent_runs, "Newest runs"))
+
+
+def _print_outputs_of(status: Status) -> None:
+    if status.outputs_due:
+        say(f"Outputs that are due: {status.outputs_due}. Sensors make them, or run: tidegate outputs")
+    if status.index:
+        say(f"Reports: {status.index}")
 
 
 def _print_mondays(status: Status) -> None:
@@ -280,8 +316,9 @@ def print_quarantined_rows(rows: Sequence[QuarantinedRow]) -> None:
         say("No such rows are in quarantine.")
 
 
-def print_upkeep(upkeep: Upkeep) -> None:
+def print_upkeep(upkeep: Upkeep, expired_exports: int) -> None:
     say(f"Lake maintained: {upkeep}.")
+    say(f"Old versions of exports deleted: {expired_exports}.")
 
 
 def print_next_steps() -> None:

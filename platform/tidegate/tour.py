@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from tidegate import console
 from tidegate.demo.dirt import DirtKind
 from tidegate.demo.shop import write_shop
 from tidegate.home import Home
+from tidegate.lake.publications import newest_published_day
 from tidegate.lake.query import run_query
 from tidegate.orchestration.runs import Runner
 from tidegate.settings import Settings
 from tidegate.status import read_status
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 DAYS = 14
 ORDERS_PER_DAY = 300
@@ -33,12 +35,21 @@ def show_tour(settings: Settings) -> bool:
     console.say(f"They are in {settings.landing}, with the dirt that real files have.")
 
     window = Window(first, first + ONE_DAY * DAYS)
-    outcomes = console.show_progress(Runner.open(home).backfill(window), window)
+    runner = Runner.open(home)
+    outcomes = console.show_progress(runner.backfill(window), window)
     console.heading("Published: the newest days of serving.daily_sales")
     console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")
     console.heading("Kept out")
     console.print_status(read_status(home))
+    console.heading("Made of the newest day and Monday: exports, brief and report")
+    console.print_outputs(list(runner.make_outputs(_newest(home))), home.outputs.place)
     console.print_next_steps()
 
     spoiled = {dirt.day for dirt in shop.dirt if dirt.kind is DirtKind.REJECTED}
     return spoiled == {day for outcome in outcomes for day in outcome.held}
+
+
+def _newest(home: Home) -> set[dt.date]:
+    """The newest published day and Monday: enough to look at, and made in a moment."""
+    with home.lake() as lake:
+        return {day for cadence in Cadence if (day := newest_published_day(lake.con, cadence))}

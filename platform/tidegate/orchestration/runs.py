@@ -1,7 +1,7 @@
-"""Running the daily job in this process: one window as one run, or a backfill as a run per chunk.
+"""Running jobs in this process: one window as one run, a backfill as a run per chunk, and what is due of outputs.
 
-The command line's `run` and `backfill` are this; the UI and `dagster job execute` launch the very same job. What a
-run published is read from the ledger, never guessed from its exit.
+The command line's `run`, `backfill` and `outputs` are this; the UI and `dagster job execute` launch the very same jobs.
+What a run published or made is read from the ledger, never guessed from its exit.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import socket
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
@@ -22,10 +22,12 @@ from tidegate.home import Home
 from tidegate.lake.due import due_days
 from tidegate.lake.due_weeks import due_weeks, weeks_with_days
 from tidegate.lake.gate import closed_gates
+from tidegate.lake.outputs import OutputRecord, outputs_made_by
 from tidegate.lake.promote import days_to_restate
 from tidegate.lake.publications import days_published_by, standing_rollbacks
 from tidegate.orchestration.build_requests import cause_of
 from tidegate.orchestration.definitions import build_definitions
+from tidegate.orchestration.due_outputs import due_outputs_of, windows_over
 from tidegate.orchestration.instance import open_instance
 from tidegate.orchestration.names import (
     BUILD_JOB,
@@ -33,6 +35,8 @@ from tidegate.orchestration.names import (
     DAILY_JOB,
     FROM_LANDING_TAG,
     HOST_TAG,
+    ONLY_DUE_TAG,
+    OUTPUT_JOBS,
     REASON_TAG,
     RESTATEMENT,
     WEEKLY_JOB,
@@ -65,6 +69,16 @@ class RunOutcome:
         return not self.held
 
 
+@dataclass(frozen=True)
+class OutputsOutcome:
+    """What one run made of published partitions, and in sentences what it could not make."""
+
+    run_id: str
+    window: Window
+    made: Sequence[OutputRecord]
+    complaints: Sequence[str] = ()
+
+
 @dataclass
 class Runner:
     """Runs windows of one home, in this process, against its Dagster instance."""
@@ -82,13 +96,7 @@ class Runner:
 
     def run(self, window: Window, tags: Mapping[str, str] | None = None, job: str = DAILY_JOB) -> RunOutcome:
         """Run the daily job, or another one of the window's cadence, over `window` as one run."""
-        result = self._definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance,
-            tags={**partition_tags(window), HOST_TAG: socket.gethostname(), **(tags or {})},
-            run_config=QUIET,
-            raise_on_error=False,
-        )
-        return self._outcome(window, result)
+        return self._outcome(window, self._execute(window, tags, job))
 
     def run_and_restate(self, window: Window, *, from_landing: bool = False) -> Iterator[RunOutcome]:
         """Run `window` as one run, then restate the days that its deliveries touched.
@@ -119,6 +127,26 @@ class Runner:
         Mondays that are made of days with other content since."""
         yield from self._restate_days(tags)
         yield from self._restate_weeks(tags)
+
+    def make_outputs(self, days: Collection[dt.date] | None = None) -> Iterator[OutputsOutcome]:
+        """Make the outputs that are due, or of these partitions those that are, the newest first."""
+        for cadence in Cadence:
+            due = {output.day for output in due_outputs_of(self.home, cadence) if days is None or output.day in days}
+            for window in windows_over(due, cadence, self.home.settings.chunk_days):
+                result = self._execute(window, {ONLY_DUE_TAG: "true"}, OUTPUT_JOBS[cadence])
+                with self.home.lake() as lake:
+                    enter_finished_runs(self.instance, lake)
+                    made = outputs_made_by(lake.con, result.run_id)
+                told, crashes = _failures(result)
+                yield OutputsOutcome(result.run_id, window, made, (*told, *crashes))
+
+    def _execute(self, window: Window, tags: Mapping[str, str] | None, job: str) -> ExecuteInProcessResult:
+        return self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            tags={**partition_tags(window), HOST_TAG: socket.gethostname(), **(tags or {})},
+            run_config=QUIET,
+            raise_on_error=False,
+        )
 
     def _restate_days(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
         with self.home.lake() as lake:
