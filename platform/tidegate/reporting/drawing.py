@@ -30,7 +30,6 @@ FONTS = "system-ui, Segoe UI, Roboto, Helvetica Neue, DejaVu Sans, sans-serif"
 LETTER_WIDTH = 0.58
 
 SVG = "http://www.w3.org/2000/svg"
-XLINK = "http://www.w3.org/1999/xlink"
 
 
 class Ink(StrEnum):
