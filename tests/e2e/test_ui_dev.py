@@ -241,3 +241,21 @@ def test_a_partial_selection_runs_exactly_that(page: Page, shop: Shop) -> None:
     assert shop.server.query(f"select models from ops.builds where run_id = '{run_id}'") == [
         {"models": ["daily_sales_by_region"]}
     ]
+
+
+@pytest.mark.usefixtures("backfill")
+def test_the_brief_of_a_day_is_read_where_it_was_made(page: Page, shop: Shop) -> None:
+    run_id = launch(page, "/locations/tidegate.definitions/jobs/daily_outputs", str(LAST), 1)
+    assert shop.server.finished_run(run_id) == "SUCCESS"
+
+    page.goto(f"/assets/reports/daily_brief?view=partitions&default_range={WHOLE_SHOP}&partition={LAST}")
+    page.get_by_text("[Show Markdown]").click()
+    brief = page.get_by_role("dialog")
+    expect(brief.get_by_role("heading", name=f"{LAST:%A} {LAST.day} {LAST:%B %Y}")).to_be_visible()
+    expect(brief.get_by_role("row").filter(has_text="Net revenue")).to_be_visible()
+    picture = brief.get_by_role("img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.complete && image.naturalWidth > 100"), "the picture is drawn"
+
+    page.goto(f"/assets/exports/daily_sales?view=partitions&default_range={WHOLE_SHOP}&partition={LAST}")
+    expect(page.get_by_text(f"/exports/daily_sales/{LAST}/latest.json")).to_be_visible()

@@ -27,6 +27,7 @@ READING_ORDER = (
     "how-it-works",
     "contracts",
     "serving",
+    "exports",
     "operating",
     "settings",
     "dependencies",
