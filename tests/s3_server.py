@@ -87,11 +87,12 @@ class Bucket:
 
 
 @contextmanager
-def s3_server(root: Path) -> Iterator[S3Server]:
-    """A server on 127.0.0.1 that serves the folder `root`."""
+def s3_server(root: Path, *options: str) -> Iterator[S3Server]:
+    """A server on 127.0.0.1 that serves the folder `root`; `options` are rclone's, such as `--read-only`."""
     rclone = str(Path(sys.executable).with_name("rclone"))
     credentials = f"{ACCESS_KEY},{SECRET_KEY}"
-    command = [rclone, "serve", "s3", "--config", "", "--addr", "127.0.0.1:0", "--auth-key", credentials, str(root)]
+    command = [rclone, "serve", "s3", "--config", "", "--addr", "127.0.0.1:0", "--auth-key", credentials, *options]
+    command.append(str(root))
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None

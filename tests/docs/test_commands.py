@@ -2,8 +2,8 @@
 
 Each section of a page (`##`) is typed into a new terminal at the root of a clone whose home holds published days of
 the demo shop. A new page needs nothing but commands that work there. What cannot be run here stands in RUN_ELSEWHERE,
-with where it is; what must be another on another machine (a port, a folder) in `as_on_this_machine`. docs/tour.md has
-a test of its own.
+with where it is; what must be another on another machine (a port, a folder) in `as_on_this_machine`. What a section
+says that a file holds is written first.
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ RUN_ELSEWHERE = {
 # Of `tidegate`, what has another name on the pages.
 CALLED_OTHERWISE = {"demo tour": "make run"}
 
-FOLLOWED_ELSEWHERE = "docs/tour.md"
+# Pages and sections with a test of their own.
+FOLLOWED_ELSEWHERE = {("docs/tour.md", None), ("docs/serving.md", "Postgres and S3")}
 SECTIONS = [
     pytest.param(page, section, id=f"{page.name}: {section or 'top'}")
     for page in pages()
-    if page.name != FOLLOWED_ELSEWHERE
     for section in dict.fromkeys(block.section for block in page.blocks if block.language == "sh")
+    if FOLLOWED_ELSEWHERE.isdisjoint({(page.name, None), (page.name, section)})
 ]
 
 pytestmark = pytest.mark.timeout(600)
@@ -119,7 +120,11 @@ def as_on_this_machine(tmp_path: Path, request: pytest.FixtureRequest) -> Callab
 def test_every_command_works(
     page: Page, section: str, clone: Path, typed: set[str], as_on_this_machine: Callable[[str], str]
 ) -> None:
-    blocks = [block for block in page.blocks if block.language == "sh" and block.section == section]
+    of_section = [block for block in page.blocks if block.section == section]
+    blocks = [block for block in of_section if block.language == "sh"]
+    for block in of_section:
+        if block.file:
+            (clone / block.file).write_text(as_on_this_machine(block.text), encoding="utf-8")
     if any("curl " in block.text for block in blocks) and not shutil.which("curl"):
         pytest.skip("needs curl")
     is_at_home = not any("export " in block.text for block in blocks)
