@@ -34,6 +34,7 @@ DAY = FIRST + dt.timedelta(days=1)
 # By command: a file that runs it, and the words there by which one sees it.
 RUN_ELSEWHERE = {
     "make run": ("docs/tour.md", "make run"),
+    "make test": (".ci/run", "make test"),
     "make dev": ("tests/e2e/ui_server.py", '"make", "dev"'),
     'DAGSTER_HOME="$PWD/.tidegate/dagster" .venv/bin/dagster job execute -m tidegate.definitions -j daily '
     '--tags \'{"dagster/partition": "DAY"}\'': ("tests/e2e/test_e2e_gate.py", '"dagster", "job", "execute"'),
