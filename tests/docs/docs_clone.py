@@ -50,7 +50,7 @@ def _borrow_environment(clone: Path) -> None:
 
 def _borrow_program(program: Path, python: Path) -> None:
     there = python.with_name(program.name)
-    if there.exists() or program.name.startswith("activate"):
+    if there.exists() or program.is_dir() or program.name.startswith("activate"):
         return
     content = program.read_bytes()
     first_line, _, rest = content.partition(b"\n")

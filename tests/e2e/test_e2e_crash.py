@@ -21,7 +21,7 @@ from tests.e2e.e2e_processes import Process, start_tidegate
 
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.definitions import build_definitions
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 # What is undisturbed is the same for all tests, so one worker has them.
 
@@ -280,7 +280,7 @@ def test_a_restatement_killed_before_it_published_is_made_up_for(new_home: NewHo
 
 
 def build_without_publishing(home: TemporaryHome, day: dt.date) -> None:
-    models = [dg.AssetKey(model.asset.split("/")) for model in home.home.graph.models.values()]
+    models = [dg.AssetKey(model.asset.split("/")) for model in home.home.graph.models_of(Cadence.daily)]
     job = build_definitions(home=home.home).resolve_implicit_global_asset_job_def()
     built = job.execute_in_process(asset_selection=models, partition_key=str(day), instance=home.runner.instance)
     assert built.success

@@ -20,7 +20,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from tidegate.home import Home
 from tidegate.lake.due import due_days
-from tidegate.lake.due_weeks import due_weeks, weeks_with_days
+from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.outputs import OutputRecord, outputs_made_by
 from tidegate.lake.promote import days_to_restate
@@ -172,9 +172,8 @@ class Runner:
         """Build the Mondays among the days; a resumed backfill's, without those that it published."""
         mondays = mondays_of(self.home.settings, days)
         done = self._published_in(resumed, mondays) if resumed else set()
-        with self.home.lake() as lake:
-            weeks = weeks_with_days(lake.con, mondays, self.home.days_behind_weeks)
-        for part in windows_of((week for week in weeks if week not in done), Cadence.weekly):
+        # Also those without a published day before them yet: once built, they follow the days that come.
+        for part in windows_of((week for week in mondays.days if week not in done), Cadence.weekly):
             for chunk in part.chunks(self.home.settings.chunk_days):
                 yield self.run(chunk, tags, WEEKLY_JOB)
 
