@@ -1,0 +1,250 @@
+"""The `tidegate` command. Each command reads its words, calls one part of the platform, and prints what it says.
+
+Heavy parts (Dagster, dbt) are imported by the commands that need them: a query must not wait for them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import os
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from tidegate import console
+from tidegate.cli.demo import demo_app
+from tidegate.cli.quarantine import quarantine_app
+from tidegate.cli.running import leave_with, run_and_leave, run_monday_and_leave
+from tidegate.cli.words import AsOf, day_of, moment_of, refuse_unknown_source, told_plainly
+from tidegate.errors import TidegateError
+from tidegate.garbage import collect_seldom
+from tidegate.settings import load_settings
+from tidegate.window import Cadence, Window
+
+app = typer.Typer(
+    name="tidegate",
+    help="Lets each day's data in only when it is sound. Re-running anything, in any order, is safe.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+breaker_app = typer.Typer(help="The circuit breakers of the sources.", no_args_is_help=True)
+app.add_typer(demo_app, name="demo")
+app.add_typer(breaker_app, name="breaker")
+app.add_typer(quarantine_app, name="quarantine")
+
+
+class Format(StrEnum):
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@app.command()
+@told_plainly
+def init() -> None:
+    """Make the home: the lake with its ledger, the parsed dbt project and Dagster's instance."""
+    from tidegate.home import Home
+    from tidegate.orchestration.instance import prepare_instance
+
+    settings = load_settings()
+    prepare_instance(settings)
+    home = Home(settings)
+    _ = home.gate_requirements
+    with home.lake():
+        console.say(f"{settings.home} is ready.")
+
+
+FromLanding = Annotated[
+    bool,
+    typer.Option("--from-landing", help="Fail where landing no longer holds a delivery, instead of using the archive."),
+]
+
+
+@app.command()
+@told_plainly
+def run(
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day to run, or the Monday.")],
+    cadence: Annotated[Cadence, typer.Option(help="Which marts: those of the day, or those of a Monday.")] = (
+        Cadence.daily
+    ),
+    from_landing: FromLanding = False,
+) -> None:
+    """Run one day from landing to serving, as the UI's materialize would; or one Monday from the days before it."""
+    if cadence is Cadence.weekly:
+        run_monday_and_leave(day_of(partition))
+    run_and_leave(Window.of_day(day_of(partition)), from_landing=from_landing)
+
+
+@app.command()
+@told_plainly
+def backfill(
+    from_: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first day.")],
+    to: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last day, included.")],
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the newest backfill of these days, without the published ones."),
+    ] = False,
+    from_landing: FromLanding = False,
+) -> None:
+    """Run many days, in chunks of TIDEGATE_CHUNK_DAYS per run, then restate the days that they touched."""
+    first, last = day_of(from_), day_of(to)
+    if last < first:
+        raise TidegateError(f"A backfill cannot end ({last}) before it starts ({first}). Swap --from and --to.")
+    window = Window(first, last + dt.timedelta(days=1))
+    run_and_leave(window, backfill=True, resume=resume, from_landing=from_landing)
+
+
+@app.command()
+@told_plainly
+def restate() -> None:
+    """Rebuild and publish the days that deliveries of other days touched since they were built."""
+    from tidegate.home import Home
+    from tidegate.orchestration.runs import Runner
+
+    leave_with(list(Runner.open(Home(load_settings())).restate()))
+
+
+@app.command()
+@told_plainly
+def publications(
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, or Monday.")],
+) -> None:
+    """Every publication of a day, oldest first: what stands, and what it can be rolled back to."""
+    from tidegate.home import Home
+    from tidegate.lake.publications import versions_of
+
+    day = day_of(partition)
+    with Home(load_settings()).lake() as lake:
+        versions = versions_of(lake.con, day)
+    if not versions:
+        raise TidegateError(f"{day} was never published. How it stands: tidegate status")
+    console.print_versions(versions)
+
+
+@app.command()
+@told_plainly
+def rollback(
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, or Monday, to put back.")],
+    to: Annotated[str, typer.Option(metavar="PUBLICATION", help="One of `tidegate publications`.")],
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; goes into the ledger.")] = None,
+) -> None:
+    """Show again what an earlier publication of a day showed, until the day's data changes."""
+    from getpass import getuser
+
+    from tidegate.home import Home
+    from tidegate.lake.due_weeks import due_weeks
+    from tidegate.lake.rollback import Decision
+    from tidegate.orchestration.instance import open_instance
+    from tidegate.orchestration.rollbacks import roll_back_and_tell
+
+    home = Home(load_settings())
+    decision = Decision(day_of(partition), to, getuser(), reason)
+    with open_instance(home.settings) as instance:
+        done = roll_back_and_tell(home, instance, decision)
+    with home.lake() as lake:
+        due = due_weeks(lake.con, home.weekly_requirements, home.days_behind_weeks)
+    console.print_rollback(done, [week.day for week in due])
+
+
+@app.command()
+@told_plainly
+def outputs() -> None:
+    """Make exports and pages of what was published since they were made last. Unattended, a sensor does it."""
+    from tidegate.home import Home
+    from tidegate.orchestration.runs import Runner
+
+    home = Home(load_settings())
+    outcomes = console.show_outputs_progress(Runner.open(home).make_outputs())
+    console.print_outputs(outcomes, home.outputs.place)
+    raise typer.Exit(1 if any(outcome.complaints for outcome in outcomes) else 0)
+
+
+@app.command()
+@told_plainly
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement that reads; tables as `serving.daily_sales`.")],
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    as_of: AsOf = None,
+) -> None:
+    """Ask the lake, read-only. Running pipelines are not disturbed, and half a day is never seen."""
+    from tidegate.lake.connect import LakeConfig
+    from tidegate.lake.query import run_query
+
+    result = run_query(LakeConfig.of(load_settings()), sql, moment_of(as_of))
+    console.print_result(result, format.value)
+
+
+@app.command()
+@told_plainly
+def shell(as_of: AsOf = None) -> None:
+    """Open DuckDB's prompt on the lake, read-only, or run what is piped in. `.exit` leaves."""
+    from tidegate.lake.connect import LakeConfig
+    from tidegate.lake.shell import become_shell
+
+    become_shell(LakeConfig.of(load_settings()), moment_of(as_of))
+
+
+@app.command()
+@told_plainly
+def status() -> None:
+    """What was delivered, published and held, and what to do next."""
+    from tidegate.home import Home
+    from tidegate.orchestration.breaker import Pace
+    from tidegate.orchestration.contacts import troubled_sources
+    from tidegate.orchestration.instance import open_instance
+    from tidegate.orchestration.run_ledger import enter_finished_runs
+    from tidegate.status import read_status
+
+    home = Home(load_settings())
+    with open_instance(home.settings) as instance, home.lake() as lake:
+        enter_finished_runs(instance, lake)
+        breakers = troubled_sources(instance, list(home.contracts), Pace.of(home.settings))
+    console.print_status(read_status(home))
+    console.print_breakers(breakers)
+
+
+@app.command()
+@told_plainly
+def maintain() -> None:
+    """Merge the lake's small files, drop old snapshots (TIDEGATE_SNAPSHOT_DAYS) and exports (TIDEGATE_EXPORT_DAYS)."""
+    from tidegate.home import Home
+    from tidegate.lake.maintenance import maintain as maintain_lake
+    from tidegate.reporting.expiry import expire_exports
+
+    home = Home(load_settings())
+    with home.lake() as lake:
+        upkeep = maintain_lake(lake, home.settings.snapshot_days)
+        expired = expire_exports(lake, home.outputs, home.settings.export_days, dt.datetime.now(dt.UTC))
+    console.print_upkeep(upkeep, expired)
+
+
+@breaker_app.command("close")
+@told_plainly
+def breaker_close(source: Annotated[str, typer.Argument(help="The source that works again.")]) -> None:
+    """Have a source asked again at once, without waiting for its breaker's next probe."""
+    from tidegate.orchestration.contacts import close_breaker
+    from tidegate.orchestration.instance import open_instance
+
+    settings = load_settings()
+    refuse_unknown_source(settings, source)
+    with open_instance(settings) as instance:
+        close_breaker(instance, source)
+    console.say(f"The breaker of {source} is closed; its sensor asks again at its next look.")
+
+
+def main() -> None:
+    """Entry point of the `tidegate` command."""
+    collect_seldom()
+    try:
+        app()
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; Python must not complain again while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    finally:
+        # Nor on leaving.
+        gc.freeze()

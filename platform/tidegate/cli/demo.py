@@ -1,0 +1,125 @@
+"""The commands `tidegate demo …`: deliveries, and servers, to try things with."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidegate import console
+from tidegate.cli.words import day_of, told_plainly
+from tidegate.demo.crm_faults import Fault
+from tidegate.errors import TidegateError
+from tidegate.settings import Settings, load_settings
+
+demo_app = typer.Typer(help="Write deliveries to try things with.", no_args_is_help=True)
+
+
+@demo_app.command("shop")
+@told_plainly
+def demo_shop(
+    days: Annotated[int, typer.Option(min=1)] = 14,
+    orders_per_day: Annotated[int, typer.Option(min=1)] = 300,
+    seed: int = 7,
+) -> None:
+    """Write a shop's deliveries into landing: four regions, and the dirt that real files have."""
+    from tidegate.demo.shop import write_shop
+
+    settings = load_settings()
+    report = write_shop(
+        _landing_folder(settings),
+        first_day=settings.start_date,
+        days=days,
+        orders_per_day=orders_per_day,
+        seed=seed,
+    )
+    console.print_shop(report, settings.landing)
+
+
+@demo_app.command("crm")
+@told_plainly
+def demo_crm(
+    port: Annotated[int, typer.Option(min=0, max=65534, help="Where it answers; it is broken at the next one.")] = 8100,
+    fault: Annotated[Fault | None, typer.Option(help="How it fails from the start.")] = None,
+    orders_per_day: Annotated[int, typer.Option(min=1, help="As of `demo shop`: with it customers grow.")] = 300,
+    seed: int = 7,
+    page_size: Annotated[int, typer.Option(min=1, help="Customers per page.")] = 100,
+    token_variable: Annotated[
+        str | None, typer.Option(help="Environment variable with the token that requests must bear.")
+    ] = None,
+) -> None:
+    """Serve the customers of `demo shop` as a CRM does, over HTTP, until Ctrl-C; with faults on request."""
+    from tidegate.demo.crm import Crm, Snapshots
+    from tidegate.demo.trade import Shop
+
+    settings = load_settings()
+    snapshots = Snapshots(Shop(settings.start_date, orders_per_day, seed), page_size)
+    token = _secret_in(token_variable) if token_variable else None
+    with Crm(snapshots, port, port and port + 1, token, fault) as crm:
+        console.print_crm(crm)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+@demo_app.command("payments")
+@told_plainly
+def demo_payments(
+    dsn_variable: Annotated[str, typer.Option(help="Environment variable with libpq settings or a URL.")],
+    days: Annotated[int, typer.Option(min=1)] = 14,
+    orders_per_day: Annotated[int, typer.Option(min=1, help="As of `demo shop`: they pay for its orders.")] = 300,
+    seed: int = 7,
+) -> None:
+    """Fill a PostgreSQL database with the payments of `demo shop` and the etl_status rows that call them complete."""
+    from tidegate.demo.database import fill_database
+    from tidegate.demo.trade import Shop
+
+    shop = Shop(load_settings().start_date, orders_per_day, seed)
+    report = fill_database(_secret_in(dsn_variable), dsn_variable, shop, days)
+    console.print_filled_database(report, dsn_variable)
+
+
+def _secret_in(variable: str) -> str:
+    if secret := os.environ.get(variable, "").strip():
+        return secret
+    raise TidegateError(f"The environment variable {variable} is not set. Set it to what it is to hold, and run again.")
+
+
+@demo_app.command("tour")
+@told_plainly
+def demo_tour() -> None:
+    """Write the demo shop, run all its days, and show what came of it."""
+    from tidegate.tour import show_tour
+
+    raise typer.Exit(0 if show_tour(load_settings()) else 1)
+
+
+@demo_app.command("online-retail")
+@told_plainly
+def demo_online_retail(
+    input: Annotated[Path, typer.Option(help="UCI Online Retail as .parquet, .xlsx or .csv.")],
+    from_: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD")] = None,
+) -> None:
+    """Slice UCI Online Retail into daily deliveries; use it with examples/online_retail/contracts."""
+    from tidegate.demo.online_retail import slice_online_retail
+
+    settings = load_settings()
+    report = slice_online_retail(
+        input,
+        _landing_folder(settings),
+        first_day=day_of(from_) if from_ else None,
+        last_day=day_of(to) if to else None,
+    )
+    console.print_slices(report, settings.landing)
+
+
+def _landing_folder(settings: Settings) -> Path:
+    if "://" in settings.landing:
+        raise TidegateError(
+            f"The demo writes into folders only, and TIDEGATE_LANDING is {settings.landing}. Set it to a folder."
+        )
+    return Path(settings.landing)

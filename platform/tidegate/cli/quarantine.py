@@ -1,0 +1,59 @@
+"""The commands `tidegate quarantine …`: rows that were kept out, and letting them in once mended."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tidegate import console
+from tidegate.cli.running import run_and_leave
+from tidegate.cli.words import day_of, refuse_unknown_source, told_plainly, window_of
+from tidegate.settings import load_settings
+from tidegate.window import Window
+
+quarantine_app = typer.Typer(help="Rows that were kept out, and letting them in once mended.", no_args_is_help=True)
+
+
+@quarantine_app.command("list")
+@told_plainly
+def quarantine_list(
+    source: Annotated[str | None, typer.Option()] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD")] = None,
+) -> None:
+    """Rows in quarantine by source, region, day and reason."""
+    from tidegate.intake.quarantine import list_quarantine
+    from tidegate.lake.connect import Lake, LakeConfig
+
+    with Lake.open(LakeConfig.of(load_settings()), read_only=True) as lake:
+        console.print_quarantine(list_quarantine(lake.con, source, window=window_of(from_, to)))
+
+
+@quarantine_app.command("show")
+@told_plainly
+def quarantine_show(
+    source: Annotated[str, typer.Option()],
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD")],
+    region: Annotated[str | None, typer.Option()] = None,
+    reason: Annotated[str | None, typer.Option()] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 20,
+) -> None:
+    """The rows of a day in quarantine, as they were delivered."""
+    from tidegate.intake.quarantine import show
+    from tidegate.lake.connect import Lake, LakeConfig
+
+    day = Window.of_day(day_of(partition))
+    with Lake.open(LakeConfig.of(load_settings()), read_only=True) as lake:
+        console.print_quarantined_rows(show(lake.con, source, region, day, reason, limit))
+
+
+@quarantine_app.command("replay")
+@told_plainly
+def quarantine_replay(
+    source: Annotated[str, typer.Option()],
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD")],
+) -> None:
+    """Judge a day's newest deliveries again, after the contract or the file was mended, and load what passes."""
+    refuse_unknown_source(load_settings(), source)
+    run_and_leave(Window.of_day(day_of(partition)))

@@ -1,0 +1,83 @@
+"""What the commands share: reading words that somebody typed, and telling errors as sentences."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, ParamSpec, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from tidegate import console
+from tidegate.errors import TidegateError
+from tidegate.settings import Settings
+from tidegate.window import Window
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="Read the lake as it was then: ISO 8601, UTC without a zone; a bare date is its start.",
+    ),
+]
+
+
+def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
+    """Print Tidegate's own errors as their sentence, and leave with exit code 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except TidegateError as error:
+            console.complain(str(error))
+        except ValidationError as error:
+            console.complain(_settings_complaint(error))
+        raise typer.Exit(1)
+
+    return run
+
+
+def _settings_complaint(error: ValidationError) -> str:
+    # The values stay out of the message: a setting may hold what nobody should see.
+    wrong = "\n".join(f"- TIDEGATE_{str(e['loc'][0]).upper() if e['loc'] else '?'}: {e['msg']}" for e in error.errors())
+    return f"The settings do not work; correct the environment or `.env`:\n{wrong}"
+
+
+def refuse_unknown_source(settings: Settings, source: str) -> None:
+    """Raise TidegateError when no contract is this source's."""
+    from tidegate.contract.odcs import load_contracts
+
+    contracts = load_contracts(settings.contracts)
+    if source not in contracts:
+        raise TidegateError(f"There is no source {source}. Known: {', '.join(sorted(contracts))}.")
+
+
+def day_of(text: str) -> dt.date:
+    """The day that somebody typed. Raises TidegateError for what is none."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise TidegateError(f"{text!r} is not a day. Write it as 2024-01-31.") from None
+
+
+def moment_of(text: str | None) -> dt.datetime | None:
+    """The moment that `--as-of` names, if it was given. Raises TidegateError for what is none."""
+    from tidegate.lake import travel
+
+    return None if text is None else travel.moment_of(text)
+
+
+def window_of(first: str | None, last: str | None) -> Window | None:
+    """The days from `--from` to `--to`, both included; without one of them, all before or after; None without both."""
+    if first is None and last is None:
+        return None
+    start = day_of(first) if first else dt.date.min
+    end = day_of(last) + dt.timedelta(days=1) if last else dt.date.max
+    return Window(start, end)
