@@ -1,4 +1,4 @@
-"""Listings of S3, read quickly: in 100,000 objects the client reads the same XML three times, for ten seconds and more.
+"""Listings of S3, read quickly: the client parses every page twice, and spends most of its time on that of each object.
 
 A page is read here only where it is written as every S3 server known to us writes it, and then says what the client
 would say. Any other page is left to the client, which reads all that S3 may say.
@@ -70,7 +70,7 @@ _REFERENCE = re.compile("|".join(_REFERENCES))
 
 
 def read_listings_quickly(client: Any) -> None:
-    """Let the client's listings be read here. 100,000 objects take 1 CPU second instead of 12."""
+    """Let the client's listings be read here. 100,000 objects take half a CPU second instead of seven."""
     client.meta.events.register(_EVENT, _read_page, unique_id="tidegate-listings")
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 # How long a tick waits for other writers of the lake; a run waits longer.
 LAKE_SECONDS = 5.0
 
-# How long a source may take to tell what it has: 100,000 objects of S3 take about 10 seconds.
+# How long a source may take to tell what it has: several times what 100,000 objects of S3 take (docs/benchmarks.md).
 LOOK_SECONDS = 40.0
 
 
