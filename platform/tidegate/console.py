@@ -330,6 +330,5 @@ def print_next_steps() -> None:
         "  .venv/bin/tidegate status                       how things stand\n"
         '  .venv/bin/tidegate query "from serving.daily_sales_by_region"\n'
         "  .venv/bin/tidegate quarantine list              every row that was kept out, and why\n"
-        "  Break something: put garbage into a file in .tidegate/landing, run its day again with\n"
-        "  .venv/bin/tidegate run --partition DAY, and see that the published figures stay."
+        "  docs/tour.md                                    bring a source of your own, break it, and see the gate hold"
     )

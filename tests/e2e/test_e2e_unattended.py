@@ -138,6 +138,10 @@ class Unattended:
         """How often each day's marts were built."""
         return Counter(self._materialized(dg.AssetKey(["marts", "daily_sales"])))
 
+    def exports(self) -> Counter[dt.date]:
+        """How often each day's figures were exported."""
+        return Counter(self._materialized(dg.AssetKey(["exports", "daily_sales"])))
+
     def _materialized(self, asset: dg.AssetKey) -> list[dt.date]:
         records = self.instance.fetch_materializations(asset, limit=1000).records
         return [dt.date.fromisoformat(record.partition_key) for record in records if record.partition_key]
@@ -214,6 +218,7 @@ def test_three_days_publish_by_themselves(unattended: Unattended, tmp_path: Path
         loads["orders", *corrected] += 1
         assert unattended.loads() == loads
         assert unattended.builds() == Counter({**once, DAYS[0]: 2})
+        assert unattended.exports() == Counter({**once, DAYS[0]: 2})
 
         # The same bytes once more, to the folder and to S3: looked at, and nothing is published.
         again = [("eu-west", DAYS[2]), ("us-west", DAYS[2])]
@@ -222,6 +227,7 @@ def test_three_days_publish_by_themselves(unattended: Unattended, tmp_path: Path
         unattended.wait_until_nothing_runs()
         assert unattended.published() == {**once, DAYS[0]: 2}
         assert unattended.builds() == Counter({**once, DAYS[0]: 2})
+        assert unattended.exports() == Counter({**once, DAYS[0]: 2})
         assert all(unattended.loads()["orders", *delivery] <= 2 for delivery in again)
 
         # And then there is nothing to do.

@@ -56,7 +56,7 @@ def enter(shop: Shop, rows: list[OutputRecord]) -> None:
 
 def record(output: Output, run_id: str = "run-1") -> OutputRecord:
     return OutputRecord(
-        output.kind, output.day, output.cadence, output.inputs_hash, output.publication_id,
+        output.kind, output.day, "daily", output.inputs_hash, output.publication_id,
         f"{PLACE}/{output.kind}/{output.day}/{run_id}", run_id, ledger.utc_now(),
     )  # fmt: skip
 
@@ -165,7 +165,7 @@ def test_an_output_says_what_it_is_of(shop: Shop) -> None:
     publication = shop.publish(ONE).published[DAY][0]
     (output,) = outputs(shop.lake.con, [SALES], PLACE, [DAY, DAY + ONE_DAY])
     assert (output.publication_id, output.since) == (publication.publication_id, publication.published_at)
-    assert (output.cadence, output.entry, output.is_due) == ("daily", -1, True)
+    assert (output.entry, output.is_due) == (-1, True)
     make_due(shop)
     (made,) = outputs(shop.lake.con, [SALES], PLACE)
     assert made.entry >= 0

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.s3_server import Bucket
 
 from tidegate.errors import TidegateError
 from tidegate.lake import outputs as ledger_outputs
-from tidegate.lake.connect import Lake
+from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.gate import Mart
 from tidegate.lake.outputs import due_outputs, outputs_made_by
 from tidegate.reporting.expiry import expire_exports
@@ -357,6 +358,35 @@ def test_a_pointer_that_somebody_spoiled_expires_nothing(restated: Shop, store: 
         with pytest.raises(TidegateError, match="is no pointer any more"):
             expire(restated, store, dt.timedelta(days=8))
     assert versions(store) == ["run-1", "run-2", "run-3"]
+
+
+# --- several at once, and on Postgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def catalogs(request: pytest.FixtureRequest, tmp_path: Path) -> LakeConfig:
+    config = config_in(tmp_path)
+    if request.param == "sqlite":
+        return config
+    return dataclasses.replace(config, catalog=f"postgres:{request.getfixturevalue('database')}")
+
+
+def test_two_that_make_the_same_leave_one_of_each(catalogs: LakeConfig, store: FolderStore) -> None:
+    with ExitStack() as stack:
+        lakes = [stack.enter_context(Lake.open(catalogs)) for _ in range(2)]
+        Shop(lakes[0], Home(catalogs, stack)).publish(BOTH)
+        with ThreadPoolExecutor(2) as threads:
+            both = list(
+                threads.map(
+                    lambda lake: make_outputs(lake, store, MAKERS, BOTH.days, f"run-{lakes.index(lake)}"), lakes
+                )
+            )
+        assert sorted([*both[0].made, *both[1].made]) == [
+            (maker.kind.name, day) for maker in MAKERS for day in BOTH.days
+        ]
+        assert {len(versions(store, day=day)) for day in BOTH.days} == {1}
+        assert seen(store) is not None
+        assert due(Shop(lakes[1], Home(catalogs, stack)), store) == []
 
 
 # --- S3

@@ -72,7 +72,6 @@ class Output:
     """
 
     kind: str
-    cadence: str
     day: dt.date
     inputs_hash: str
     publication_id: str
@@ -105,13 +104,13 @@ published as (
     from ops.publications where superseded_by is null
 ),
 own as (
-    select i.kind, i.revision, i.own_cadence, p.partition_day as day, max(p.publication_id) as publication_id
+    select i.kind, i.revision, p.partition_day as day, max(p.publication_id) as publication_id
     from ingredients as i join published as p using (mart, cadence)
     where i.days_before = 0 and i.cadence = i.own_cadence and {of_days}
     group by all
 ),
 made_of as (
-    select o.kind, o.own_cadence, o.day, o.publication_id, max(p.published_at) as since,
+    select o.kind, o.day, o.publication_id, max(p.published_at) as since,
         md5(
             concat_ws(':', o.revision, bit_xor(md5_number_upper(input)), bit_xor(md5_number_lower(input)))
         ) as inputs_hash
@@ -121,14 +120,14 @@ made_of as (
         on p.mart = i.mart and p.cadence = i.cadence and p.partition_day = o.day - i.days_before,
     -- Each is there once, so that none cancels another out. Sorting them instead takes twice as long.
     lateral (select concat_ws(':', p.cadence, p.mart, i.days_before, p.content_hash) as input)
-    group by o.kind, o.own_cadence, o.day, o.publication_id, o.revision
+    group by o.kind, o.day, o.publication_id, o.revision
 ),
 newest as (
     select kind, partition_day as day, max(rowid) as entry,
         max_by(inputs_hash, rowid) as inputs_hash, max_by(location, rowid) as location
     from ops.outputs group by all
 )
-select m.kind, m.own_cadence, m.day, m.inputs_hash, m.publication_id, m.since, coalesce(n.entry, -1),
+select m.kind, m.day, m.inputs_hash, m.publication_id, m.since, coalesce(n.entry, -1),
     n.inputs_hash is distinct from m.inputs_hash or not starts_with(n.location, {literal(place + "/")})
 from made_of as m left join newest as n using (kind, day)
 order by m.day, m.kind"""

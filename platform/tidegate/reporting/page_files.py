@@ -41,6 +41,9 @@ FILES = {
     },
 }
 
+# Raised when pages look or say other things than before: all of them are due then.
+REVISION = 1
+
 # All pages are made under one lease, since the index is of them all; a lease is of days.
 ANY_DAY = dt.date(1970, 1, 1)
 
@@ -88,7 +91,7 @@ def briefs() -> Pages:
     sales, *parts = daily.MARTS
     compared = tuple(ago * ONE_WEEK.days for ago in range(daily.WEEKS_COMPARED + 1))
     ingredients = (Ingredient((sales,), Cadence.daily, compared), Ingredient(tuple(parts), Cadence.daily))
-    return Pages(OutputKind(BRIEFS, Cadence.daily, ingredients), _draw_briefs)
+    return Pages(OutputKind(BRIEFS, Cadence.daily, ingredients, REVISION), _draw_briefs)
 
 
 def reports() -> Pages:
@@ -101,7 +104,7 @@ def reports() -> Pages:
         # Of the week and the one before.
         Ingredient((customer_days,), Cadence.daily, trend[: 2 * ONE_WEEK.days]),
     )
-    return Pages(OutputKind(REPORTS, Cadence.weekly, ingredients), _draw_reports)
+    return Pages(OutputKind(REPORTS, Cadence.weekly, ingredients, REVISION), _draw_reports)
 
 
 def _draw_briefs(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Page]:
