@@ -106,7 +106,7 @@ def page(browser: Browser, shop: Shop) -> Iterator[Page]:
 def backfill(browser: Browser, shop: Shop) -> Backfill:
     """All days of the shop, launched from the asset graph of what days are made in, and completed by the daemon."""
     opened = open_page(browser, shop.server.url)
-    backfill_id = launch(opened, f"/asset-groups?asset-selection={quote(OF_DAYS)}", WHOLE_SHOP, DAYS)
+    backfill_id = launch(opened, f"/asset-groups~{quote(OF_DAYS)}/", WHOLE_SHOP, DAYS)
     opened.close()
     done = shop.server.finished_backfill(backfill_id)
     return Backfill(done["status"], [run["id"] for run in done["runs"]])
@@ -255,7 +255,7 @@ def test_the_brief_of_a_day_is_read_where_it_was_made(page: Page, shop: Shop) ->
     brief = page.get_by_role("dialog")
     expect(brief.get_by_role("heading", name=f"{LAST:%A} {LAST.day} {LAST:%B %Y}")).to_be_visible()
     expect(brief.get_by_role("row").filter(has_text="Net revenue")).to_be_visible()
-    picture = brief.get_by_role("img")
+    picture = brief.get_by_role("img", name="Columns of net revenue")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.complete && image.naturalWidth > 100"), "the picture is drawn"
 
