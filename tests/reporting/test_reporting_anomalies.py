@@ -5,12 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from statistics import median
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.reporting.anomalies import MIN_COMPARABLE_DAYS, compare, judge
+from tidegate.reporting.anomalies import LIMITS, MAD_FACTOR, MIN_COMPARABLE_DAYS, compare, judge, limit_of
 
+DRAWS = 1_000_000
 AMOUNTS = st.decimals(min_value=-(10**6), max_value=10**9, places=4)
 
 
@@ -24,14 +26,31 @@ def test_the_score_is_the_modified_z_score_of_iglewicz_and_hoaglin() -> None:
 
     assert verdict.median == 12
     assert verdict.score == Decimal("3.60")
-    assert verdict.is_flagged
+    assert not verdict.is_flagged
     assert verdict.direction == "above"
 
 
-@pytest.mark.parametrize(("value", "is_flagged"), [("19.7", False), ("19.8", True), ("4.3", False), ("4.2", True)])
-def test_beyond_three_and_a_half_is_unusual_on_either_side(value: str, is_flagged: bool) -> None:
-    # 3.5 * 1.5 / 0.6745 = 7.784 from the median of 12.
+@pytest.mark.parametrize(("value", "is_flagged"), [("25.1", False), ("25.2", True), ("-1.1", False), ("-1.2", True)])
+def test_beyond_the_limit_is_unusual_on_either_side(value: str, is_flagged: bool) -> None:
+    # 5.9 * 1.5 / 0.6745 = 13.121 from the median of 12.
     assert judge(Decimal(value), decimals(10, 11, 12, 12, 13, 14, 15, 9)).is_flagged is is_flagged
+
+
+@pytest.mark.parametrize(("days", "limit"), LIMITS.items())
+def test_of_ordinary_figures_one_in_a_hundred_is_unusual(days: int, limit: Decimal) -> None:
+    draws = np.random.default_rng(days).standard_normal((DRAWS, days + 1))
+    value, others = draws[:, 0], draws[:, 1:]
+    middle = np.median(others, axis=1)
+    mad = np.median(np.abs(others - middle[:, None]), axis=1)
+
+    score = np.abs(float(MAD_FACTOR) * (value - middle) / mad)
+
+    assert np.mean(score > float(limit)) == pytest.approx(0.01, rel=0.05)
+    assert limit_of(days) == limit
+
+
+def test_more_days_than_a_brief_compares_with_are_judged_like_its_most() -> None:
+    assert limit_of(13) == LIMITS[8]
 
 
 def test_one_wild_day_among_the_others_does_not_hide_the_next() -> None:
@@ -57,12 +76,12 @@ def test_days_without_the_figure_are_not_compared_with() -> None:
 
 
 def test_where_most_days_are_the_same_the_mean_distance_is_the_measure() -> None:
-    # Five zeros and 6: the mean distance is 1, so the score of 4 is 4 / 1.253314 = 3.19, and of 5 it is 3.99.
+    # Five zeros and 6: the mean distance is 1, so the score of 10 is 10 / 1.253314 = 7.98, and of 11 it is 8.78.
     others = decimals(0, 0, 0, 0, 0, 6)
 
-    assert judge(Decimal(4), others).score == Decimal("3.19")
-    assert not judge(Decimal(4), others).is_flagged
-    assert judge(Decimal(5), others).is_flagged
+    assert judge(Decimal(10), others).score == Decimal("7.98")
+    assert not judge(Decimal(10), others).is_flagged
+    assert judge(Decimal(11), others).is_flagged
 
 
 def test_where_all_days_are_the_same_any_other_figure_is_unusual() -> None:

@@ -12,15 +12,17 @@ from statistics import median
 
 from tidegate.reporting.numbers import FINE, WIDE, rounded
 
-# "Modified Z-scores with an absolute value of greater than 3.5 be labeled as potential outliers": Iglewicz and Hoaglin,
-# How to Detect and Handle Outliers, 1993, as the NIST/SEMATECH e-Handbook of Statistical Methods has it in 1.3.5.17.
-THRESHOLD = Decimal("3.5")
+# How far from the median one ordinary figure in a hundred lies, by how many days it is compared with: percentile 99
+# of the score where all of them come from one normal distribution (tests/reporting/test_reporting_anomalies.py draws
+# them). The 3.5 of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993) is meant for larger samples:
+# beside eight days one ordinary figure in 21 is beyond it, beside five one in 8.
+LIMITS = {5: Decimal("14.5"), 6: Decimal("8.1"), 7: Decimal("7.8"), 8: Decimal("5.9")}
 # The median absolute deviation of a normal distribution is 0.6745 standard deviations, its mean absolute deviation
 # 0.7979, of which this is the inverse.
 MAD_FACTOR = Decimal("0.6745")
 MEAN_DEVIATION_FACTOR = Decimal("1.253314")
 # With fewer the median absolute deviation says nothing: of four days, any two that are alike make it nearly zero.
-MIN_COMPARABLE_DAYS = 5
+MIN_COMPARABLE_DAYS = min(LIMITS)
 SCORE_UNIT = Decimal("0.01")
 
 
@@ -49,9 +51,9 @@ class Verdict:
 def judge(value: Decimal | None, comparable: Sequence[Decimal | None]) -> Verdict:
     """Whether `value` is an outlier among `comparable` ones, of which None are left out.
 
-    The modified z-score of Iglewicz and Hoaglin, 0.6745 * (x - median) / MAD, is flagged beyond 3.5. Where more than
-    half of the days are the same, MAD is 0 and (x - median) / (1.253314 * mean absolute deviation) takes its place;
-    where all are the same, any other value is flagged.
+    The modified z-score of Iglewicz and Hoaglin, 0.6745 * (x - median) / MAD, is flagged beyond the limit for so many
+    days. Where more than half of the days are the same, MAD is 0 and (x - median) / (1.253314 * mean absolute
+    deviation) takes its place; where all are the same, any other value is flagged.
     """
     unjudged = compare(value, comparable)
     known = [other for other in comparable if other is not None]
@@ -62,7 +64,12 @@ def judge(value: Decimal | None, comparable: Sequence[Decimal | None]) -> Verdic
     if spread == 0:
         return replace(unjudged, is_flagged=value != middle)
     score = WIDE.divide(value - middle, spread)
-    return replace(unjudged, score=rounded(score, SCORE_UNIT), is_flagged=abs(score) > THRESHOLD)
+    return replace(unjudged, score=rounded(score, SCORE_UNIT), is_flagged=abs(score) > limit_of(len(known)))
+
+
+def limit_of(days: int) -> Decimal:
+    """The score beyond which a figure is flagged that is compared with so many days, at least `MIN_COMPARABLE_DAYS`."""
+    return LIMITS[min(days, max(LIMITS))]
 
 
 def compare(value: Decimal | None, comparable: Sequence[Decimal | None]) -> Verdict:

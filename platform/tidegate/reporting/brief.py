@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.reporting.anomalies import MIN_COMPARABLE_DAYS, THRESHOLD
+from tidegate.reporting.anomalies import LIMITS, MIN_COMPARABLE_DAYS
 from tidegate.reporting.charts import Column, Series, draw_columns
 from tidegate.reporting.daily import WEEKS_COMPARED, ComparedFigure, DailyFacts, Part, read_days
 from tidegate.reporting.drawing import to_data_uri
@@ -51,13 +51,15 @@ LABELS = {
 }
 HEADLINES = ("net_revenue", "total_orders", "average_order_value", "unique_customers")
 
+_LIMITS = ", ".join(f"{limit} with {days} days" for days, limit in sorted(LIMITS.items(), reverse=True))
 TIMES = "\N{MULTIPLICATION SIGN}"
 RULE = (
     f"A figure is unusual when its score, 0.6745 {TIMES} (figure {MINUS} median) ÷ MAD over the same weekday of the "
-    f"{WEEKS_COMPARED} weeks before, is beyond ±{THRESHOLD}: the modified z-score of Iglewicz and Hoaglin, 1993. MAD "
-    f"is the median distance from the median; where it is zero, 1.2533 {TIMES} the mean distance takes the place of "
-    "MAD ÷ 0.6745, and where all those days are the same, any other figure is unusual. With fewer than "
-    f"{MIN_COMPARABLE_DAYS} published days to compare with, nothing is. Figures with a dash for a score are not judged."
+    f"{WEEKS_COMPARED} weeks before, is further from zero than those of 99 in 100 ordinary figures ({_LIMITS}). It is "
+    "the modified z-score of Iglewicz and Hoaglin, 1993. MAD is the median distance from the median; where it is zero, "
+    f"1.2533 {TIMES} the mean distance takes the place of MAD ÷ 0.6745, and where all those days are the same, any "
+    f"other figure is unusual. With fewer than {MIN_COMPARABLE_DAYS} published days to compare with, nothing is. "
+    "Figures with a dash for a score are not judged."
 )
 
 
