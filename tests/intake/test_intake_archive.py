@@ -15,7 +15,8 @@ from tests.intake.intake_shop import DAY, Shop, csv, row
 from tidegate.errors import TidegateError
 from tidegate.intake import archive as archive_module
 from tidegate.intake.archive import Captured, CapturedFile, FolderArchive, fingerprint_of
-from tidegate.intake.origin import Origin, Outside, archive_of, origin_of
+from tidegate.intake.origin import Origin, Outside
+from tidegate.intake.places import archive_of, origin_of
 
 
 def capture(shop: Shop) -> Captured:

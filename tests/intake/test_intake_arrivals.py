@@ -12,7 +12,8 @@ from tests.intake.intake_shop import DAY, SALES, Shop, csv, row
 
 from tidegate.contract.model import Readiness
 from tidegate.intake.folder_source import FolderOrigin
-from tidegate.intake.origin import Arrival, Landing, origin_of
+from tidegate.intake.origin import Arrival, Landing
+from tidegate.intake.places import origin_of
 from tidegate.window import ONE_DAY
 
 

@@ -22,7 +22,8 @@ from tidegate.contract.odcs import load_contract
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.archive import Captured, FolderArchive
 from tidegate.intake.load import DeliveryReport, load_deliveries
-from tidegate.intake.origin import Outside, origin_of
+from tidegate.intake.origin import Outside
+from tidegate.intake.places import origin_of
 from tidegate.intake.postgres_source import PostgresOrigin
 from tidegate.lake.connect import CONNECTION_CONFIG, Lake, LakeConfig, load_extension
 from tidegate.lake.sql import literal

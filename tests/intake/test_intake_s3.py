@@ -20,7 +20,7 @@ from tests.s3_server import SECRET_KEY, Bucket
 
 from tidegate import s3
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
-from tidegate.intake.origin import archive_of
+from tidegate.intake.places import archive_of
 from tidegate.s3_client import new_s3_client
 from tidegate.window import ONE_DAY
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.orchestration.watched import Place, Watched, days_ago
 
 from tidegate.home import Home
-from tidegate.intake.origin import listing_of, origin_of
+from tidegate.intake.origin import listing_of
+from tidegate.intake.places import origin_of
 from tidegate.lake.known import known_deliveries
 from tidegate.lake.sql import qualified
 

@@ -12,7 +12,8 @@ from tests.s3_server import Bucket
 
 from tidegate.contract.model import Contract, HttpServer, PostgresServer, Region
 from tidegate.home import Home
-from tidegate.intake.origin import listing_of, origin_of
+from tidegate.intake.origin import listing_of
+from tidegate.intake.places import origin_of
 from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
 from tidegate.lake.sql import literal
 from tidegate.orchestration.contacts import contact

@@ -21,7 +21,8 @@ from tests.e2e.e2e_landing import Landing, sound_lines
 
 from tidegate.contract.model import Contract, Readiness
 from tidegate.home import Home, raw_asset
-from tidegate.intake.origin import listing_of, origin_of
+from tidegate.intake.origin import listing_of
+from tidegate.intake.places import origin_of
 from tidegate.lake.ledger import (
     CheckRecord,
     DeliveryRecord,

@@ -20,7 +20,8 @@ from tidegate.contract.model import Contract, FileFormat, HttpServer, Region, St
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.archive import Captured
 from tidegate.intake.http_pages import PageError, read_page
-from tidegate.intake.origin import Landing, Origin, Outside, archive_of, listing_of, origin_of
+from tidegate.intake.origin import Landing, Origin, Outside, listing_of
+from tidegate.intake.places import archive_of, origin_of
 from tidegate.intake.relations import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import good_deliveries, newest_deliveries

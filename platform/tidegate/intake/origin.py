@@ -2,7 +2,7 @@
 
 An origin finds a day's delivery and captures its bytes in the archive, unchanged. Reading, judging and committing
 them is the same for all kinds and belongs to `load`. How each kind is found is in `folder_source`, `s3_source`,
-`http_source` and `postgres_source`.
+`http_source` and `postgres_source`, and which kind a contract calls for in `places`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server
-from tidegate.errors import ArchiveDownError, SourceDownError, TidegateError
-from tidegate.intake.archive import Archive, Captured, FolderArchive
+from tidegate.errors import TidegateError
+from tidegate.intake.archive import Archive, Captured
 
 if TYPE_CHECKING:
     from tidegate.s3 import S3Client
@@ -121,51 +119,3 @@ class Outside:
             f"The environment variable {name}, {used_for}, is not set. Nothing was changed. "
             "Set it where Tidegate runs, and run again."
         )
-
-
-def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
-    """Where the deliveries of a contract's region come from. Raises TidegateError for a place that cannot be."""
-    # Each kind is imported when it is met: a home without S3 or HTTP does not pay for their clients.
-    match region.server:
-        case FolderServer(path):
-            return _landing_at(outside.landing, path, "TIDEGATE_LANDING", contract, region, outside)
-        case S3Server(location):
-            bucket, _, path = location.removeprefix("s3://").partition("/")
-            return _landing_at(f"s3://{bucket}", path, f"the location in {contract.label}", contract, region, outside)
-        case HttpServer() as server:
-            from tidegate.intake.http_source import HttpOrigin
-
-            return HttpOrigin(region.name, server, outside)
-        case PostgresServer() as server:
-            from tidegate.intake.postgres_source import PostgresOrigin
-
-            return PostgresOrigin(region.name, server, outside)
-
-
-def _landing_at(root: str, path: str, setting: str, contract: Contract, region: Region, outside: Outside) -> Landing:
-    if root.startswith("s3://"):
-        from tidegate.intake.s3_source import S3Origin
-        from tidegate.s3 import S3Folder
-
-        folder = S3Folder.at(root, outside.s3_client(), setting, SourceDownError)
-        return S3Origin(folder, region.name, path, contract.readiness)
-    from tidegate.intake.folder_source import FolderOrigin
-
-    return FolderOrigin(_folder(root, setting), region.name, path, contract.readiness)
-
-
-def archive_of(outside: Outside, scratch: Path) -> Archive:
-    """The archive of a home. `scratch` is the caller's to remove when done. Raises TidegateError."""
-    if outside.archive.startswith("s3://"):
-        from tidegate.intake.s3_archive import S3Archive
-        from tidegate.s3 import S3Folder
-
-        folder = S3Folder.at(outside.archive, outside.s3_client(), "TIDEGATE_ARCHIVE", ArchiveDownError)
-        return S3Archive(folder, scratch)
-    return FolderArchive(_folder(outside.archive, "TIDEGATE_ARCHIVE"))
-
-
-def _folder(place: str, setting: str) -> Path:
-    if "://" in place:
-        raise TidegateError(f"{setting} is {place}; it must be a folder or s3://bucket/prefix.")
-    return Path(place).absolute()

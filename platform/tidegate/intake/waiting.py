@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from tidegate.background import read_in_batches
 from tidegate.contract.model import Contract
-from tidegate.intake.origin import Announcing, Arrival, Landing, Origin, Outside, origin_of
+from tidegate.intake.origin import Announcing, Arrival, Landing, Origin, Outside
+from tidegate.intake.places import origin_of
 from tidegate.lake.connect import Lake
 from tidegate.lake.known import Known, known_deliveries
 from tidegate.window import Window
