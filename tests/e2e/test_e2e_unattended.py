@@ -167,7 +167,7 @@ def contracts_of(bucket: Bucket, folder: Path) -> Path:
 def unattended(
     new_home: NewHome, bucket: Bucket, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Unattended]:
-    home = new_home(contracts=contracts_of(bucket, tmp_path / "contracts"), start_date=DAYS[0], tick_seconds=2)
+    home = new_home(contracts=contracts_of(bucket, tmp_path / "contracts"), start_date=DAYS[0], tick_seconds=4)
     shop = Shop(DAYS[0], ORDERS_PER_DAY, SEED)
     write_shop(
         tmp_path / "shop",

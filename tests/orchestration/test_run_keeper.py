@@ -8,10 +8,11 @@ import sys
 
 import pytest
 from dagster import DagsterRunStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.storage.tags import GRPC_INFO_TAG, PARTITION_NAME_TAG
 from tests.orchestration.watched import DAY, Watched, said
 
-from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, HOST_TAG, REASON_TAG, RESTATEMENT
+from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, HOST_TAG, REASON_TAG, RESTATEMENT, WEEKLY_JOB
+from tidegate.orchestration.recent_runs import runs_under_way
 from tidegate.orchestration.run_keeper import keep_runs, lost_runs
 from tidegate.window import Window
 
@@ -56,3 +57,17 @@ def test_a_run_that_lives_or_is_of_another_machine_goes_on(watched: Watched, dea
     watched.run(BUILD_JOB, ONE, tags={GRPC_INFO_TAG: '{"host": "code", "port": 4000}'}, pid=dead_process)
     here = watched.run(BUILD_JOB, ONE, tags={GRPC_INFO_TAG: '{"host": "localhost", "socket": "x"}'}, pid=dead_process)
     assert [run.run_id for run in lost_runs(watched.instance)] == [here.run_id]
+
+
+@pytest.mark.parametrize("typed", ["2024-01-16", "DAY", "9999-12-31"])
+def test_a_run_for_what_is_no_partition_is_entered_like_any_other(watched: Watched, typed: str) -> None:
+    """Regression: the ledger could not be brought up to date, and so nothing worked, once a Tuesday was run weekly."""
+    tags = {PARTITION_NAME_TAG: typed}
+    watched.run(WEEKLY_JOB, ONE, DagsterRunStatus.FAILURE, tags=tags)
+    under_way = watched.run(WEEKLY_JOB, ONE, tags=tags)
+    watched.temporary.home.close()
+
+    keep_runs(watched.home, watched.instance, None)
+
+    assert entries(watched) == [(WEEKLY_JOB, None, "failure", None, None)]
+    assert [(run.run_id, run.days.days) for run in runs_under_way(watched.instance)] == [(under_way.run_id, [])]

@@ -74,7 +74,15 @@ def window_of(context: dg.AssetExecutionContext, cadence: Cadence = Cadence.dail
             "This run is for no day. Choose days under Materialize and launch it there.", allow_retries=False
         )
     keys = context.partition_key_range
-    return Window.of_keys(keys.start, keys.end, cadence)
+    window = _window_between(keys.start, keys.end, cadence)
+    if window is None:
+        kind = "Mondays" if cadence is Cadence.weekly else "days, written as 2024-01-31"
+        raise dg.Failure(
+            f"This run is for {keys.start} to {keys.end}, and its partitions are {kind}. Nothing was changed. "
+            "Launch it again for one of these.",
+            allow_retries=False,
+        )
+    return window
 
 
 def partition_tags(window: Window) -> dict[str, str]:
@@ -86,11 +94,22 @@ def partition_tags(window: Window) -> dict[str, str]:
 
 
 def window_of_tags(tags: Mapping[str, str], cadence: Cadence = Cadence.daily) -> Window:
-    """The days, or Mondays, that a run with these tags is for; none when it is for no partition."""
+    """The days, or Mondays, that a run with these tags is for; none when it is for no partition.
+
+    Anybody may have launched it, with any tags: what names no partition is for none.
+    """
     single = tags.get(PARTITION_NAME_TAG)
     first = tags.get(ASSET_PARTITION_RANGE_START_TAG, single)
     last = tags.get(ASSET_PARTITION_RANGE_END_TAG, single)
-    return Window.of_keys(first, last, cadence) if first and last else NO_DAYS
+    return (first and last and _window_between(first, last, cadence)) or NO_DAYS
+
+
+def _window_between(first: str, last: str, cadence: Cadence) -> Window | None:
+    """The window of these partition keys; None where they are none."""
+    try:
+        return Window.of_keys(first, last, cadence)
+    except (ValueError, OverflowError):
+        return None
 
 
 def named_by_days(named: Iterable[tuple[str, dt.date]]) -> str:
