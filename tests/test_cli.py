@@ -81,6 +81,9 @@ def test_query_prints_a_table_with_values_as_they_are() -> None:
         "copy serving.daily_sales to 'stolen.csv'",
         "attach 'other.db' as other",
         "explain analyze delete from serving.daily_sales",
+        "explain analyze copy (select 1) to 'stolen.csv'",
+        "/* explain */ EXPLAIN -- analyze\n (analyze, format json) copy (select 1) to 'stolen.csv'",
+        "explain /* select */ analyze /* select */ copy (select 1) to 'stolen.csv'",
         "set threads = 1",
         "select 1; drop table serving.daily_sales",
         "",
@@ -149,6 +152,8 @@ def test_a_query_before_the_first_run_says_what_to_do() -> None:
 def test_days_that_are_none_are_refused() -> None:
     assert "'yesterday' is not a day" in refused("run", "--partition", "yesterday")
     assert "cannot end" in refused("backfill", "--from", "2024-01-05", "--to", "2024-01-01")
+    assert "cannot end" in refused("quarantine", "list", "--from", "2024-01-05", "--to", "2024-01-01")
+    assert "has not ended yet" in refused("backfill", "--from", "2024-01-05", "--to", "9999-12-31")
     assert "before the first partition" in refused("run", "--partition", "2019-01-01")
     assert "has not ended yet" in refused("run", "--partition", "2999-01-01")
 
@@ -184,5 +189,14 @@ def test_the_demo_shop_says_what_is_wrong_with_it(home: Path) -> None:
     assert (home / "landing" / "orders" / "us-east" / "2024-01-01" / "_SUCCESS").exists()
 
 
+@pytest.mark.usefixtures("figures")
 def test_quarantine_of_an_unknown_source_is_refused() -> None:
-    assert "There is no source" in refused("quarantine", "replay", "--source", "x", "--partition", "2024-01-01")
+    for asked in ("replay", "show"):
+        assert "There is no source" in refused("quarantine", asked, "--source", "x", "--partition", "2024-01-01")
+    assert "There is no source" in refused("quarantine", "list", "--source", "x")
+
+
+@pytest.mark.usefixtures("figures")
+def test_quarantine_of_a_source_without_any_is_empty() -> None:
+    listed = tidegate("quarantine", "list", "--source", "orders", "--to", "9999-12-31")
+    assert "Nothing is in quarantine" in listed.output

@@ -31,6 +31,27 @@
     )
 {%- endmacro %}
 
+{#- Of each Monday of the window, the newest published day before it with a customer snapshot, as a relation with the columns
+    `as_of_date` and `snapshot_date`. -#}
+{% macro snapshots_of_mondays() -%}
+    (
+        select
+            mondays.as_of_date,
+            max(snapshot_days.snapshot_date) as snapshot_date
+        from {{ mondays_of_window() }} as mondays
+        inner join
+            (
+                select distinct snapshot_date
+                from {{ ref("stg_customers") }}
+                where {{ in_reach_of_window("snapshot_date") }}
+            ) as snapshot_days
+            on {{ in_reach_of("mondays.as_of_date", "snapshot_days.snapshot_date") }}
+        inner join {{ published_days() }} as published_days
+            on snapshot_days.snapshot_date = published_days.published_day
+        group by mondays.as_of_date
+    )
+{%- endmacro %}
+
 {#- The published days that Mondays of the window may reach, as a relation with the column `published_day`. -#}
 {% macro published_days() -%}
     (

@@ -100,7 +100,7 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
     if reasons:
         err.print(
             f"Consumers keep the last good version of these {NOUNS[cadence]}. Mend what is named, then run again: "
-            f"{AGAIN[cadence].format(min(reasons))}"
+            f"{', '.join(AGAIN[cadence].format(day) for day in list(reasons)[:DAYS_NAMED])}"
         )
 
 
@@ -139,6 +139,8 @@ def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], lis
     return alike
 
 
+# After so many it is plain how the next is run.
+DAYS_NAMED = 3
 NOUNS = {Cadence.daily: "days", Cadence.weekly: "Mondays"}
 AGAIN = {Cadence.daily: "tidegate run --partition {0}", Cadence.weekly: "tidegate run --cadence weekly --partition {0}"}
 
@@ -154,7 +156,7 @@ def _days(count: int) -> str:
 def print_result(result: QueryResult, how: str) -> None:
     """A query's rows as a table, as CSV, or as JSON lines' elder: one array of objects."""
     if how == "csv":
-        writer = csv.writer(sys.stdout)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(result.columns)
         writer.writerows(result.rows)
     elif how == "json":

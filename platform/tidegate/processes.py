@@ -1,7 +1,8 @@
-"""Which processes of this machine are still there."""
+"""Which processes of this machine are still there, and whose this one is."""
 
 from __future__ import annotations
 
+import getpass
 import os
 
 
@@ -15,3 +16,11 @@ def is_alive(process: int) -> bool:
         # It is there, and another user's.
         return True
     return True
+
+
+def person() -> str:
+    """Who runs this process; in a container that may be a number without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

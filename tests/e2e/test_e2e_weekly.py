@@ -57,6 +57,30 @@ def test_a_monday_without_one_of_its_days_says_so_and_is_restated_when_it_comes(
     assert [outcome.window for outcome in home.run(SATURDAY)] == [Window.of_day(SATURDAY)]
 
 
+def test_customers_of_a_held_day_reach_no_monday(temporary_home: TemporaryHome) -> None:
+    """Regression: they are read where they are staged, which a held day's are too."""
+    home = temporary_home
+    deliver(home, FRIDAY, SATURDAY)
+    assert all(outcome.succeeded for day in (FRIDAY, SATURDAY) for outcome in home.run(day))
+    assert home.runner.run(MONDAY, job=WEEKLY_JOB).succeeded
+    customers = "select count(*) from serving.customer_rfm"
+    assert home.query(customers) == [(2,)]
+
+    home.landing.customers(SATURDAY, ["c1"])
+    home.landing.spoil(SATURDAY, REGIONS[0])
+    assert all(set(outcome.held) == {SATURDAY} for outcome in home.run(SATURDAY))
+    home.landing.orders(FRIDAY, REGIONS[0], sound_lines(FRIDAY, REGIONS[0], "20.0000"))
+    _, of_monday = home.run(FRIDAY)
+    assert "customer_rfm_customers_were_let_in" in of_monday.held[MONDAY.start][0]
+    assert home.query(customers) == [(2,)]
+
+    # Once the day is let in, so is its Monday.
+    home.landing.orders(SATURDAY, REGIONS[0], sound_lines(SATURDAY, REGIONS[0]))
+    of_day, of_monday = home.run(SATURDAY)
+    assert (of_day.published, of_monday.published) == ((SATURDAY,), (MONDAY.start,))
+    assert home.query(customers) == [(1,)]
+
+
 def test_the_command_line_builds_mondays_and_says_what_there_is_to_choose(temporary_home: TemporaryHome) -> None:
     def tidegate(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["tidegate", *arguments]

@@ -156,6 +156,32 @@ def test_what_no_mart_shows_counts_on_the_newest_day_only(shop: Shop) -> None:
     assert list(due(shop, orders)) == [MONDAY]
 
 
+def test_what_no_mart_shows_counts_on_the_newest_day_that_has_it(shop: Shop) -> None:
+    """Regression: a day that went on without customers hid a correction of the snapshot before it."""
+    customers = behind(sources=frozenset({"customers"}))
+    for day in (SATURDAY, SATURDAY - ONE_DAY):
+        shop.deliver(Window.of_day(day), source="customers")
+    for day in (SATURDAY - ONE_DAY, SATURDAY, SUNDAY):
+        publish(shop, day)
+    build_and_publish(shop, MONDAY)
+
+    for day, expected in ((SATURDAY - ONE_DAY, []), (SATURDAY, [MONDAY])):
+        shop.deliver(Window.of_day(day), source="customers")
+        publish(shop, day)
+        assert list(due(shop, customers)) == expected
+
+
+def test_a_held_monday_is_tried_again_when_a_day_is_let_in(shop: Shop) -> None:
+    """It may be held for customers of a held day; once that is mended, its marts may be what they were."""
+    unsound = dataclasses.replace(WEEKLY, blocking_checks=frozenset({("marts/weekly", "is_sound")}))
+    publish(shop, SUNDAY)
+    for _ in range(2):
+        build(shop, Window.of_day(MONDAY, Cadence.weekly))
+        assert due_weeks(shop.lake.con, unsound, behind()) == []
+        publish(shop, SUNDAY)
+        assert [week.day for week in due_weeks(shop.lake.con, unsound, behind())] == [MONDAY]
+
+
 def test_a_weekly_build_is_no_build_of_its_monday_as_a_day(shop: Shop) -> None:
     """Regression in the making: both have the Monday as their partition."""
     publish(shop, MONDAY)

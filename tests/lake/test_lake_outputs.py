@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
@@ -179,10 +180,55 @@ def test_the_ledger_tells_what_stands_and_since_when_the_rest_does_not(shop: Sho
         make_due(shop, SALES, run_id=run_id)
     (first,), (second,) = outputs_made_by(shop.lake.con, "run-1"), outputs_made_by(shop.lake.con, "run-2")
     assert standing_outputs(shop.lake.con, [SALES.name]) == [second]
-    assert times_of_outputs(shop.lake.con) == {
+    assert times_of_outputs(shop.lake.con, PLACE) == {
         first.location: (first.made_at, second.made_at),
         second.location: (second.made_at, None),
     }
+    assert times_of_outputs(shop.lake.con, "/elsewhere") == {}
+
+
+def test_outputs_in_a_folder_of_the_place_are_not_at_it(shop: Shop) -> None:
+    shop.publish(ONE)
+    make_due(shop, SALES)
+    above = PLACE.rpartition("/")[0]
+    assert due(shop, SALES, place=above) == due(shop, SALES, place="/elsewhere") == [(SALES.name, DAY)]
+    assert times_of_outputs(shop.lake.con, above) == {}
+
+
+def test_what_tells_of_deliveries_follows_them_whether_or_not_they_were_published(shop: Shop) -> None:
+    page = dataclasses.replace(SALES, name="reports/page", tells_of=(0, 1))
+    shop.publish(ONE)
+    make_due(shop, page, SALES)
+    shop.deliver(ONE)
+    assert due(shop, page, SALES) == []
+    shop.deliver(ONE, verdict="rejected", fingerprint="broken", rows_loaded=0)
+    assert make_due(shop, page, SALES) == [(page.name, DAY)]
+    shop.deliver(ONE)
+    assert make_due(shop, page, SALES) == [(page.name, DAY)]
+    shop.deliver(Window.of_day(DAY - ONE_DAY))
+    assert make_due(shop, page, SALES) == [(page.name, DAY)]
+    shop.deliver(Window.of_day(DAY - 2 * ONE_DAY))
+    assert due(shop, page, SALES) == []
+
+
+def test_what_tells_of_changes_follows_those_of_marts_that_it_is_not_made_of(shop: Shop) -> None:
+    page = dataclasses.replace(SALES, name="reports/page", tells_of=(0,))
+    shop.publish(ONE)
+    make_due(shop, page, SALES)
+    shop.build(ONE)
+    shop.lake.con.execute("update marts.daily_sales_by_region set net_revenue = 77")
+    shop.promote(ONE)
+    assert make_due(shop, page, SALES) == [(page.name, DAY)]
+    # And back again: what is published is what it was, and yet it changed.
+    shop.publish(ONE)
+    assert make_due(shop, page, SALES) == [(page.name, DAY)]
+
+
+def test_nothing_is_made_of_a_mart_that_was_never_published(shop: Shop) -> None:
+    publish_week(shop, DAY)
+    assert due(shop, REPORT) == []
+    shop.publish(Window.of_day(DAY + 30 * ONE_DAY))
+    assert due(shop, REPORT) == [(REPORT.name, DAY)]
 
 
 HOSTILE = '\'; drop table ops.outputs; -- "größe" \n'

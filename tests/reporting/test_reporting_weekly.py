@@ -265,6 +265,8 @@ def test_quality_is_of_the_week_only(shop: Shop) -> None:
         delivery(BEFORE - ONE_DAY, rows_read=1000),
         delivery(BEFORE, region="eu-west", touched=late),
         delivery(BEFORE, region="us-east", verdict="rejected", reason="broke the contract", rows_loaded=0, touched=()),
+        delivery(BEFORE, region="us-west", rows_read=100),
+        delivery(BEFORE, region="us-west", verdict="rejected", reason="was empty", rows_read=0, rows_loaded=0),
         delivery(BEFORE + ONE_DAY, "customers", "crm", stands_in_for=BEFORE - ONE_DAY),
         delivery(MONDAY, "customers", "crm", stands_in_for=BEFORE),
     )
@@ -277,8 +279,11 @@ def test_quality_is_of_the_week_only(shop: Shop) -> None:
         Quarantined("orders", "missing_quantity", 2),
         Quarantined("payments", "missing_amount", 1),
     ]
-    assert quality.rows == [SourceRows("customers", 1, 10, 9, 1), SourceRows("orders", 2, 20, 9, 2)]
-    assert quality.rejected == [Rejected("orders", "us-east", BEFORE, "broke the contract")]
+    assert quality.rows == [SourceRows("customers", 1, 10, 9, 1), SourceRows("orders", 2, 110, 18, 2)]
+    assert quality.rejected == [
+        Rejected("orders", "us-east", BEFORE, "broke the contract", stands=False),
+        Rejected("orders", "us-west", BEFORE, "was empty", stands=True),
+    ]
     assert quality.stand_ins == [StandIn("customers", "crm", BEFORE + ONE_DAY, BEFORE - ONE_DAY)]
     assert quality.waived == [Waived("payments", "all", BEFORE)]
     assert quality.earlier_days_changed == [BEFORE - 3 * ONE_DAY]

@@ -2,32 +2,12 @@
 
 with
 
-mondays as (
-
-    select as_of_date from {{ mondays_of_window() }} as mondays_of_window
-
-),
-
-snapshot_days as (
-
-    select distinct snapshot_date
-    from {{ ref("stg_customers") }}
-    where {{ in_reach_of_window("snapshot_date") }}
-
-),
-
 snapshots as (
 
-    -- the newest published day with a customer snapshot before each Monday
     select
-        mondays.as_of_date,
-        max(snapshot_days.snapshot_date) as snapshot_date
-    from mondays
-    inner join snapshot_days
-        on {{ in_reach_of("mondays.as_of_date", "snapshot_days.snapshot_date") }}
-    inner join {{ published_days() }} as published_days
-        on snapshot_days.snapshot_date = published_days.published_day
-    group by mondays.as_of_date
+        as_of_date,
+        snapshot_date
+    from {{ snapshots_of_mondays() }} as snapshots_of_mondays
 
 ),
 

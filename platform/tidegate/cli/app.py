@@ -18,7 +18,7 @@ from tidegate import console
 from tidegate.cli.demo import demo_app
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import leave_with, run_and_leave, run_monday_and_leave
-from tidegate.cli.words import AsOf, day_of, moment_of, refuse_unknown_source, told_plainly
+from tidegate.cli.words import AsOf, day_of, moment_of, refuse_unknown_source, told_plainly, window_between
 from tidegate.errors import TidegateError
 from tidegate.garbage import collect_seldom
 from tidegate.settings import load_settings
@@ -91,10 +91,7 @@ def backfill(
     from_landing: FromLanding = False,
 ) -> None:
     """Run many days, in chunks of TIDEGATE_CHUNK_DAYS per run, then restate the days that they touched."""
-    first, last = day_of(from_), day_of(to)
-    if last < first:
-        raise TidegateError(f"A backfill cannot end ({last}) before it starts ({first}). Swap --from and --to.")
-    window = Window(first, last + dt.timedelta(days=1))
+    window = window_between(day_of(from_), day_of(to))
     run_and_leave(window, backfill=True, resume=resume, from_landing=from_landing)
 
 
@@ -133,16 +130,15 @@ def rollback(
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; goes into the ledger.")] = None,
 ) -> None:
     """Show again what an earlier publication of a day showed, until the day's data changes."""
-    from getpass import getuser
-
     from tidegate.home import Home
     from tidegate.lake.due_weeks import due_weeks
     from tidegate.lake.rollback import Decision
     from tidegate.orchestration.instance import open_instance
     from tidegate.orchestration.rollbacks import roll_back_and_tell
+    from tidegate.processes import person
 
     home = Home(load_settings())
-    decision = Decision(day_of(partition), to, getuser(), reason)
+    decision = Decision(day_of(partition), to, person(), reason)
     with open_instance(home.settings) as instance:
         done = roll_back_and_tell(home, instance, decision)
     with home.lake() as lake:

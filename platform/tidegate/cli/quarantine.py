@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate import console
 from tidegate.cli.running import run_and_leave
 from tidegate.cli.words import day_of, refuse_unknown_source, told_plainly, window_of
-from tidegate.settings import load_settings
+from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 quarantine_app = typer.Typer(help="Rows that were kept out, and letting them in once mended.", no_args_is_help=True)
 
@@ -26,8 +29,10 @@ def quarantine_list(
     from tidegate.intake.quarantine import list_quarantine
     from tidegate.lake.connect import Lake, LakeConfig
 
-    with Lake.open(LakeConfig.of(load_settings()), read_only=True) as lake:
-        console.print_quarantine(list_quarantine(lake.con, source, window=window_of(from_, to)))
+    settings, window = load_settings(), window_of(from_, to)
+    with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
+        _refuse_unknown_source(lake.con, settings, source)
+        console.print_quarantine(list_quarantine(lake.con, source, window=window))
 
 
 @quarantine_app.command("show")
@@ -43,8 +48,9 @@ def quarantine_show(
     from tidegate.intake.quarantine import show
     from tidegate.lake.connect import Lake, LakeConfig
 
-    day = Window.of_day(day_of(partition))
-    with Lake.open(LakeConfig.of(load_settings()), read_only=True) as lake:
+    settings, day = load_settings(), Window.of_day(day_of(partition))
+    with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
+        _refuse_unknown_source(lake.con, settings, source)
         console.print_quarantined_rows(show(lake.con, source, region, day, reason, limit))
 
 
@@ -57,3 +63,11 @@ def quarantine_replay(
     """Judge a day's newest deliveries again, after the contract or the file was mended, and load what passes."""
     refuse_unknown_source(load_settings(), source)
     run_and_leave(Window.of_day(day_of(partition)))
+
+
+def _refuse_unknown_source(con: DuckDBPyConnection, settings: Settings, source: str | None) -> None:
+    """Raise TidegateError for a source without a contract, unless it had one when rows of it were kept out."""
+    from tidegate.intake.quarantine import quarantined_sources
+
+    if source is not None and source not in quarantined_sources(con):
+        refuse_unknown_source(settings, source)

@@ -42,9 +42,10 @@ def run_monday_and_leave(monday: dt.date) -> NoReturn:
 
     settings = load_settings()
     first, today = first_monday(settings), dt.datetime.now(dt.UTC).date()
+    newest = today - dt.timedelta(days=today.weekday())
     if monday.weekday() or not first <= monday <= today:
         raise TidegateError(
-            f"There is no weekly partition {monday}: they are the Mondays from {first} to {today}. Choose one of these."
+            f"There is no weekly partition {monday}: they are the Mondays from {first} to {newest}. Choose one of them."
         )
     leave_with([Runner.open(Home(settings)).run(Window.of_day(monday, Cadence.weekly), job=WEEKLY_JOB)])
 

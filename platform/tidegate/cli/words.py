@@ -13,10 +13,12 @@ from pydantic import ValidationError
 from tidegate import console
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings
-from tidegate.window import Window
+from tidegate.window import ONE_DAY, Window
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+LAST_DAY = dt.date.max - ONE_DAY
 
 AsOf = Annotated[
     str | None,
@@ -78,6 +80,11 @@ def window_of(first: str | None, last: str | None) -> Window | None:
     """The days from `--from` to `--to`, both included; without one of them, all before or after; None without both."""
     if first is None and last is None:
         return None
-    start = day_of(first) if first else dt.date.min
-    end = day_of(last) + dt.timedelta(days=1) if last else dt.date.max
-    return Window(start, end)
+    return window_between(day_of(first) if first else dt.date.min, day_of(last) if last else LAST_DAY)
+
+
+def window_between(first: dt.date, last: dt.date) -> Window:
+    """The days from `first` to `last`, both included. Raises TidegateError where there are none."""
+    if last < first:
+        raise TidegateError(f"Days cannot end ({last}) before they start ({first}). Swap --from and --to.")
+    return Window(first, min(last, LAST_DAY) + ONE_DAY)

@@ -41,7 +41,7 @@ def list_quarantine(
     con: DuckDBPyConnection, source: str | None = None, region: str | None = None, window: Window | None = None
 ) -> list[QuarantineCount]:
     """The quarantined rows by delivery and reason, of one source or of all."""
-    sources = _sources(con) if source is None else [source]
+    sources = quarantined_sources(con) if source is None else [source]
     return [count for name in sources for count in _counts(con, name, _condition(region, window, None))]
 
 
@@ -54,7 +54,7 @@ def show(
     limit: int = 20,
 ) -> list[QuarantinedRow]:
     """The quarantined rows themselves, by day, region and place in the file; at most `limit`."""
-    if source not in _sources(con):
+    if source not in quarantined_sources(con):
         return []
     rows = con.execute(
         f"select _region, _delivered_on, _file, _line, reasons, raw from {qualified('quarantine', source)} "
@@ -65,7 +65,7 @@ def show(
 
 
 def _counts(con: DuckDBPyConnection, source: str, condition: str) -> list[QuarantineCount]:
-    if source not in _sources(con):
+    if source not in quarantined_sources(con):
         return []
     rows = con.execute(
         "select _region, _delivered_on, reason, count(*) "
@@ -86,7 +86,7 @@ def _condition(region: str | None, window: Window | None, reason: str | None) ->
     return " and ".join(conditions)
 
 
-def _sources(con: DuckDBPyConnection) -> list[str]:
+def quarantined_sources(con: DuckDBPyConnection) -> list[str]:
     rows = con.execute(
         f"select table_name from duckdb_tables() where database_name = {literal(CATALOG)} "
         "and schema_name = 'quarantine' order by table_name"

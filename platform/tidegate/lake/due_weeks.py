@@ -37,14 +37,18 @@ def due_weeks(con: DuckDBPyConnection, requirements: GateRequirements, behind: D
     rows = con.execute(
         f"""
         with builds as (
-            select partition_day as week, status, publications_seen as seen, rowid as entry
+            select partition_day as week, build_id, status, publications_seen as seen, rowid as entry
             from ops.builds where cadence = {literal(Cadence.weekly)}
         ),
         weeks as (
-            select week, max_by(status, entry) as status, max(entry) as entry,
+            select week, max_by(status, entry) as status, max(entry) as entry, max_by(build_id, entry) as build_id,
                 -- What a build saw that ended of itself was answered, well or not.
                 max_by(seen, entry) filter (status in ('built', 'failed')) as seen
             from builds group by week
+        ),
+        standing as (
+            select partition_day as week, build_id from ops.publications
+            where cadence = {literal(Cadence.weekly)} and superseded_by is null
         ),
         {_changed_days(behind)},
         changes as (
@@ -52,12 +56,19 @@ def due_weeks(con: DuckDBPyConnection, requirements: GateRequirements, behind: D
             from weeks as w join changed_days as c
             on c.day < w.week and c.day >= w.week - {behind.reach} and c.entry > coalesce(w.seen, -1)
             union
-            -- Only of the newest published day before it does a Monday read what no mart shows.
+            -- Only of the newest published day with such a delivery before it does a Monday read what no mart shows.
             select w.week, c.day, c.entry, c.published_at
-            from weeks as w join changed_sources as c on c.entry > coalesce(w.seen, -1)
-            where c.day = (
-                select max(s.day) from served_days as s where s.day < w.week and s.day >= w.week - {behind.reach}
-            )
+            from weeks as w join changed_sources as c
+            on c.day < w.week and c.day >= w.week - {behind.reach} and c.entry > coalesce(w.seen, -1)
+            where c.day >= coalesce((
+                select max(s.day) from sourced_days as s where s.day < w.week and s.day >= w.week - {behind.reach}
+            ), c.day)
+            union
+            -- One that is held may be so for a day that is held: it is tried again whenever a day is let in.
+            select w.week, v.day, v.entry, v.published_at
+            from weeks as w anti join standing as s on s.week = w.week and s.build_id = w.build_id
+            join versions as v
+            on v.day < w.week and v.day >= w.week - {behind.reach} and v.entry > coalesce(w.seen, -1)
         ),
         causes as (
             select week, max(entry) as entry, max_by(published_at, entry) as published_at,
@@ -94,7 +105,11 @@ def _changed_days(behind: DaysBehind) -> str:
             where cadence = {literal(Cadence.daily)} and mart in (select unnest({marts}::varchar[]))
             window one_mart as (partition by partition_day, mart order by rowid)
         ),
-        served_days as (select distinct day from versions),
+        sourced_days as (
+            select partition_day as day from ops.deliveries semi join versions on day = partition_day
+            where source in (select unnest({sources}::varchar[])) and verdict = 'accepted'
+            group by source, region, partition_day having max_by(rows_loaded, rowid) > 0
+        ),
         changed_days as (
             select day, max(entry) as entry, max_by(published_at, entry) as published_at
             from versions where differs group by day

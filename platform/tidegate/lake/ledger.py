@@ -177,6 +177,12 @@ def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Windo
     return read_entries(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
 
 
+def standing_deliveries(con: DuckDBPyConnection, window: Window) -> list[DeliveryRecord]:
+    """The entry that the loaded rows of every (source, region, day) in the window are of: the newest accepted one."""
+    condition = f"{of_window(window)} and verdict = 'accepted'"
+    return read_entries(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
+
+
 def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
     """Rows that the window's deliveries loaded; of a day delivered several times, those of all of them."""
     row = con.execute(f"select sum(rows_loaded)::bigint from ops.deliveries where {of_window(window)}").fetchone()

@@ -1,6 +1,7 @@
 """Outputs that follow from publications: what each was made of, and which are due to be made.
 
-Told by the ledger alone, never by a run: an output is due while what is published differs from what it was made of.
+Told by the ledger alone, never by a run: an output is due while what is published differs from what it was made of, or
+what the ledger has of the days whose story it tells.
 So publishing the same content again makes nothing due, a restatement or a rollback exactly what it must, and what a
 killed run left undone stays due. Making outputs, and where they go, belong to the callers.
 """
@@ -28,15 +29,18 @@ class Ingredient:
 
 @dataclass(frozen=True)
 class OutputKind:
-    """A kind of output with one for each partition of its cadence that an ingredient is published on.
+    """A kind of output with one for each partition of its cadence that an ingredient is published on, from when each
+    of its marts was published for the first time.
 
-    `name` is the asset's: `exports/daily_sales`. `revision` is raised when other things are made of the same
+    `name` is the asset's: `exports/daily_sales`. `tells_of`: the days, as so many before the output's own, of which it
+    tells what was delivered and how often they changed. `revision` is raised when other things are made of the same
     ingredients, which then makes all of them due.
     """
 
     name: str
     cadence: str
     ingredients: tuple[Ingredient, ...]
+    tells_of: tuple[int, ...] = ()
     revision: int = 1
 
     @property
@@ -46,7 +50,7 @@ class OutputKind:
 
 @dataclass(frozen=True)
 class OutputRecord:
-    """One row of `ops.outputs`: an output that was made, and a hash over the content of the publications it shows.
+    """One row of `ops.outputs`: an output that was made, and a hash over all that it shows.
 
     `publication_id` is its own partition's, `location` where the output is: a file, or a folder of files. `summary` is
     what lists of outputs show of it, as JSON.
@@ -67,8 +71,8 @@ class OutputRecord:
 class Output:
     """An output that there can be, as it would be made now, and whether that `is_due`.
 
-    `since` is when the newest of its publications was published (UTC, naive), `entry` the ledger's number of when it
-    was made last, -1 when it never was.
+    `since` is when the newest of what it shows came (UTC, naive), `entry` the ledger's number of when it was made last,
+    -1 when it never was.
     """
 
     kind: str
@@ -99,27 +103,37 @@ def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] 
     of_days = "true" if days is None else f"partition_day in (select unnest({literal(sorted(days))}::date[]))"
     return f"""
 with ingredients as ({_ingredients(kinds)}),
+told as ({_days_told(kinds)}),
 published as (
     select mart, cadence, partition_day, publication_id, content_hash, published_at
     from ops.publications where superseded_by is null
 ),
+unmet as (select kind from ingredients where mart not in (select mart from published)),
 own as (
     select i.kind, i.revision, p.partition_day as day, max(p.publication_id) as publication_id
-    from ingredients as i join published as p using (mart, cadence)
+    from (from ingredients anti join unmet using (kind)) as i join published as p using (mart, cadence)
     where i.days_before = 0 and i.cadence = i.own_cadence and {of_days}
     group by all
 ),
-made_of as (
-    select o.kind, o.day, o.publication_id, max(p.published_at) as since,
-        md5(
-            concat_ws(':', o.revision, bit_xor(md5_number_upper(input)), bit_xor(md5_number_lower(input)))
-        ) as inputs_hash
+stories as ({_STORIES}),
+inputs as (
+    select o.kind, o.day, p.published_at as since,
+        concat_ws(':', p.cadence, p.mart, i.days_before, p.content_hash) as input
     from own as o
     join ingredients as i using (kind)
     join published as p
-        on p.mart = i.mart and p.cadence = i.cadence and p.partition_day = o.day - i.days_before,
-    -- Each is there once, so that none cancels another out. Sorting them instead takes twice as long.
-    lateral (select concat_ws(':', p.cadence, p.mart, i.days_before, p.content_hash) as input)
+        on p.mart = i.mart and p.cadence = i.cadence and p.partition_day = o.day - i.days_before
+    union all
+    select o.kind, o.day, s.since, concat_ws(':', t.days_before, s.story)
+    from own as o join told as t using (kind) join stories as s on s.day = o.day - t.days_before
+),
+made_of as (
+    select o.kind, o.day, o.publication_id, max(i.since) as since,
+        -- Each is there once, so that none cancels another out. Sorting them instead takes twice as long.
+        md5(
+            concat_ws(':', o.revision, bit_xor(md5_number_upper(i.input)), bit_xor(md5_number_lower(i.input)))
+        ) as inputs_hash
+    from own as o join inputs as i using (kind, day)
     group by o.kind, o.day, o.publication_id, o.revision
 ),
 newest as (
@@ -128,9 +142,29 @@ newest as (
     from ops.outputs group by all
 )
 select m.kind, m.day, m.inputs_hash, m.publication_id, m.since, coalesce(n.entry, -1),
-    n.inputs_hash is distinct from m.inputs_hash or not starts_with(n.location, {literal(place + "/")})
+    n.inputs_hash is distinct from m.inputs_hash or not {_lies_in(place, "n")}
 from made_of as m left join newest as n using (kind, day)
 order by m.day, m.kind"""
+
+
+# What was delivered for a day, and how often a published mart of it changed.
+_STORIES = """
+    select partition_day as day, max(finished_at) as since,
+        concat_ws(
+            ':', 'delivered', source, region, max_by(verdict, rowid), max_by(fingerprint, rowid),
+            max_by(coalesce(stands_in_for::varchar, ''), rowid), max_by(rows_loaded, rowid),
+            max_by(rows_quarantined, rowid)
+        ) as story
+    from ops.deliveries group by partition_day, source, region
+    union all
+    select partition_day, max(published_at), concat_ws(':', 'changed', mart, count(*))
+    from (
+        select partition_day, mart, published_at, content_hash,
+            lag(content_hash) over (partition by mart, partition_day order by rowid) as content_before
+        from ops.publications where cadence = 'daily'
+    )
+    where content_hash <> content_before group by partition_day, mart
+"""
 
 
 def _ingredients(kinds: Sequence[OutputKind]) -> str:
@@ -152,6 +186,16 @@ def _ingredients(kinds: Sequence[OutputKind]) -> str:
     return rows_relation(columns, rows)
 
 
+def _lies_in(place: str, output: str) -> str:
+    """Whether an output is at `place`, and not in a folder below it: its own begins with the first part of its kind."""
+    return f"starts_with({output}.location, {literal(place + '/')} || split_part({output}.kind, '/', 1) || '/')"
+
+
+def _days_told(kinds: Sequence[OutputKind]) -> str:
+    rows = [(kind.name, days_before) for kind in kinds for days_before in kind.tells_of]
+    return rows_relation({"kind": "varchar", "days_before": "integer"}, rows)
+
+
 def record_outputs(con: DuckDBPyConnection, rows: Sequence[OutputRecord]) -> None:
     """Enter outputs that are made and in their place."""
     insert_entries(con, "outputs", rows)
@@ -168,13 +212,14 @@ def outputs_made_by(con: DuckDBPyConnection, run_id: str) -> list[OutputRecord]:
     return read_entries(con, OutputRecord, "outputs", f"run_id = {literal(run_id)}")
 
 
-def times_of_outputs(con: DuckDBPyConnection) -> dict[str, tuple[dt.datetime, dt.datetime | None]]:
-    """Of every output by its location: when it was made, and when the next one took its place, None while none did.
+def times_of_outputs(con: DuckDBPyConnection, place: str) -> dict[str, tuple[dt.datetime, dt.datetime | None]]:
+    """Of every output at `place`, by its location: when it was made, and when the next one there took over, None while
+    none did.
 
     Times are UTC, naive.
     """
     rows = con.execute(
         "select location, made_at, lead(made_at) over (partition by kind, partition_day order by rowid) "
-        "from ops.outputs order by rowid"
+        f"from ops.outputs as o where {_lies_in(place, 'o')} order by rowid"
     ).fetchall()
     return {location: (made_at, replaced_at) for location, made_at, replaced_at in rows}

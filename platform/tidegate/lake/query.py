@@ -1,6 +1,7 @@
-"""Reading the lake as a consumer does: one statement, read-only, and nothing outside the lake.
+"""Reading the lake as a consumer does: one statement that reads.
 
-Writing the lake and printing results do not belong here.
+What the person at the keyboard may read, files beside the lake included, a query may read. Writing the lake and
+printing results do not belong here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake, LakeConfig
@@ -26,7 +28,11 @@ REFUSED = {
     r"ducklake_(?:add|cleanup|delete|expire|flush|merge|rewrite|set)\w+": "changes the lake",
 }
 
-READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+# The words before what is explained: EXPLAIN ANALYZE runs it.
+_SPACE = r"(?:\s|/\*.*?\*/|--[^\n]*\n)*"
+EXPLAINING = re.compile(
+    rf"{_SPACE}explain\b{_SPACE}(?:analyze\b|\({_SPACE}(?:analyze|format)\b[^)]*\))?", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
     snapshot = snapshot_at(config, as_of) if as_of else None
     with Lake.open(config, read_only=True, snapshot=snapshot) as lake:
         try:
-            _refuse_all_but_reading(lake.con.extract_statements(sql))
+            _refuse_all_but_reading(lake.con, lake.con.extract_statements(sql))
             cursor = lake.con.execute(sql)
             columns = tuple(column[0] for column in cursor.description or [])
             return QueryResult(columns, cursor.fetchall())
@@ -54,14 +60,17 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
             raise TidegateError(f"The query does not work: {error}{then}") from error
 
 
-def _refuse_all_but_reading(statements: Sequence[duckdb.Statement]) -> None:
+def _refuse_all_but_reading(con: DuckDBPyConnection, statements: Sequence[duckdb.Statement]) -> None:
     if len(statements) != 1:
         raise TidegateError(f"One statement at a time, please; this is {len(statements)}.")
     for pattern, why in REFUSED.items():
         if found := re.search(pattern, statements[0].query, re.IGNORECASE | re.DOTALL):
             raise TidegateError(f"`{found[0]}` {why}, so no query may call it.")
-    if statements[0].type not in READING:
+    (statement,) = statements
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        (statement,) = con.extract_statements(EXPLAINING.sub("", statement.query, count=1))
+    if statement.type != duckdb.StatementType.SELECT:
         raise TidegateError(
-            f"`tidegate query` only reads, and this is {statements[0].type.name}. Nothing was changed. "
+            f"`tidegate query` only reads, and this is {statement.type.name}. Nothing was changed. "
             "Data changes by deliveries and runs: drop a file into landing and run its day."
         )

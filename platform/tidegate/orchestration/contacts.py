@@ -8,7 +8,6 @@ Nothing else is kept, so a breaker outlives whatever process looked at it. Its a
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from dagster import DagsterInstance, DagsterRunStatus, EventLogRecord, RunRecord
 from tidegate.orchestration.breaker import Breaker, Contact, Outcome, Pace, breaker_after
 from tidegate.orchestration.names import load_job, source_key
 from tidegate.orchestration.recent_runs import end_of
+from tidegate.processes import person
 
 # Beyond these a breaker's pauses are at their longest anyway.
 CONTACTS_LOOKED_AT = 60
@@ -67,7 +67,7 @@ def breaker_told(source: str, breaker: Breaker, now: dt.datetime) -> dg.AssetObs
 
 def close_breaker(instance: DagsterInstance, source: str) -> None:
     """Enter that a person closed the source's breaker."""
-    who = f"Closed by {getpass.getuser()}."
+    who = f"Closed by {person()}."
     instance.report_runless_asset_event(
         dg.AssetObservation(
             source_key(source), metadata={OUTCOME: "closed", "breaker": "closed", OPEN_UNTIL: ""}, description=who

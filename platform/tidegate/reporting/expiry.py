@@ -42,7 +42,7 @@ class _Times:
 
     def __init__(self, lake: Lake, store: Store) -> None:
         self._store = store
-        self._times = times_of_outputs(lake.con)
+        self._times = times_of_outputs(lake.con, store.place)
         self._newest = {
             location.rpartition("/")[0]: made_at
             for location, (made_at, replaced_at) in self._times.items()

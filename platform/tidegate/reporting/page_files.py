@@ -91,20 +91,21 @@ def briefs() -> Pages:
     sales, *parts = daily.MARTS
     compared = tuple(ago * ONE_WEEK.days for ago in range(daily.WEEKS_COMPARED + 1))
     ingredients = (Ingredient((sales,), Cadence.daily, compared), Ingredient(tuple(parts), Cadence.daily))
-    return Pages(OutputKind(BRIEFS, Cadence.daily, ingredients, REVISION), _draw_briefs)
+    return Pages(OutputKind(BRIEFS, Cadence.daily, ingredients, (0,), REVISION), _draw_briefs)
 
 
 def reports() -> Pages:
-    """The segmentation reports of Mondays: each of a Monday, the one before, and the days of its trend."""
+    """The segmentation reports of Mondays: each of a Monday, the one before, and the days that are counted in it."""
     sales, customer_days, *segmentation = weekly.MARTS
-    trend = tuple(range(1, weekly.TREND_WEEKS * ONE_WEEK.days + 1))
+    days = tuple(range(1, weekly.RFM_WINDOW.days + 1))
+    week = days[: ONE_WEEK.days]
     ingredients = (
         Ingredient(tuple(segmentation), Cadence.weekly, (0, ONE_WEEK.days)),
-        Ingredient((sales,), Cadence.daily, trend),
+        Ingredient((sales,), Cadence.daily, days),
         # Of the week and the one before.
-        Ingredient((customer_days,), Cadence.daily, trend[: 2 * ONE_WEEK.days]),
+        Ingredient((customer_days,), Cadence.daily, days[: 2 * ONE_WEEK.days]),
     )
-    return Pages(OutputKind(REPORTS, Cadence.weekly, ingredients, REVISION), _draw_reports)
+    return Pages(OutputKind(REPORTS, Cadence.weekly, ingredients, week, REVISION), _draw_reports)
 
 
 def _draw_briefs(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Page]:
@@ -132,10 +133,15 @@ def files_of(kind: str, day: dt.date) -> dict[str, str]:
 
 
 def _renew_index(con: DuckDBPyConnection, store: Store, kind: str, made: Sequence[Made]) -> None:
-    """Write the index of all pages that the ledger knows and of those just made."""
+    """Write the index of all pages that the ledger knows here and of those just made."""
     from tidegate.reporting.index import DayEntry, WeekEntry, make_index
 
-    summaries = {(row.kind, row.partition_day): row.summary for row in standing_outputs(con, FILES)}
+    here = address(store, f"{FOLDER}/")
+    summaries = {
+        (row.kind, row.partition_day): row.summary
+        for row in standing_outputs(con, FILES)
+        if row.location.startswith(here)
+    }
     summaries |= {(kind, page.day): page.summary for page in made}
     weeks = [
         WeekEntry.of_summary(day, summary, files_of(REPORTS, day))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.intake.quarantine import QuarantineCount, list_quarantine
-from tidegate.lake.ledger import DeliveryRecord, newest_deliveries, stand_ins
+from tidegate.lake.ledger import DeliveryRecord, newest_deliveries, stand_ins, standing_deliveries
 from tidegate.lake.sql import day_in
 from tidegate.lake.waivers import standing_waivers
 from tidegate.window import Window
@@ -21,7 +21,7 @@ from tidegate.window import Window
 
 @dataclass(frozen=True)
 class SourceRows:
-    """What the newest deliveries of one source held: rows read = rows loaded + rows quarantined."""
+    """What the loaded deliveries of one source held: rows read = rows loaded + rows quarantined."""
 
     source: str
     deliveries: int
@@ -41,12 +41,13 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A delivery of which nothing was loaded."""
+    """A newest delivery of which nothing was loaded; `stands`: what was loaded before it stays."""
 
     source: str
     region: str
     day: dt.date
     reason: str
+    stands: bool
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,10 @@ class Quality:
 
 @dataclass(frozen=True)
 class QualityRecords:
-    """What the ledger and quarantine say of every day of a window."""
+    """What the ledger and quarantine say of every day of a window. `newest` deliveries may be rejected ones."""
 
-    deliveries: Sequence[DeliveryRecord]
+    loaded: Sequence[DeliveryRecord]
+    newest: Sequence[DeliveryRecord]
     quarantine: Sequence[QuarantineCount]
     restated: Sequence[Restated]
     stand_ins: Sequence[StandIn]
@@ -103,15 +105,22 @@ class QualityRecords:
     published: frozenset[dt.date]
 
     def of(self, window: Window) -> Quality:
-        deliveries = [record for record in self.deliveries if record.partition_day in window]
-        touched = {day for record in deliveries for day in record.touched}
+        loaded = [record for record in self.loaded if record.partition_day in window]
+        places = {(record.source, record.region, record.partition_day) for record in loaded}
+        touched = {day for record in loaded for day in record.touched}
         return Quality(
-            rows=_rows_by_source(deliveries),
+            rows=_rows_by_source(loaded),
             quarantined=_rows_by_reason([count for count in self.quarantine if count.day in window]),
             rejected=[
-                Rejected(d.source, d.region, d.partition_day, d.reason or "no reason was recorded")
-                for d in deliveries
-                if d.verdict == "rejected"
+                Rejected(
+                    d.source,
+                    d.region,
+                    d.partition_day,
+                    d.reason or "no reason was recorded",
+                    (d.source, d.region, d.partition_day) in places,
+                )
+                for d in self.newest
+                if d.partition_day in window and d.verdict == "rejected"
             ],
             restated=[restated for restated in self.restated if restated.day in window],
             earlier_days_changed=sorted(day for day in touched if day < window.start),
@@ -124,7 +133,8 @@ class QualityRecords:
 def read_quality(con: DuckDBPyConnection, window: Window) -> QualityRecords:
     """Everything that is known of the days of `window`. At least one day must have been published before."""
     return QualityRecords(
-        deliveries=newest_deliveries(con, None, window),
+        loaded=standing_deliveries(con, window),
+        newest=newest_deliveries(con, None, window),
         quarantine=list_quarantine(con, window=window),
         restated=_restated(con, window),
         stand_ins=[StandIn(*entry) for entry in stand_ins(con) if entry[2] in window],

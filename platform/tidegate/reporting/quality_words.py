@@ -74,13 +74,13 @@ def _reasons(quality: Quality) -> Table:
 
 def _rows(quality: Quality) -> Table:
     return Table(
-        "Rows delivered: read = loaded + in quarantine",
+        "Rows of what is loaded: read = loaded + in quarantine",
         ("Source", "Read", "Loaded", "In quarantine"),
         [
             (row.source, whole(row.rows_read), whole(row.rows_loaded), whole(row.rows_quarantined))
             for row in quality.rows
         ],
-        "Nothing was delivered for these days.",
+        "Nothing is loaded for these days.",
     )
 
 
@@ -108,7 +108,21 @@ def _exceptions(quality: Quality) -> Iterator[Table]:
     if quality.rejected:
         yield Table(
             "Rejected deliveries",
-            ("Source", "Day", "Why"),
-            [(f"{r.source}/{r.region}", str(r.day), r.reason) for r in quality.rejected],
-            texts=3,
+            ("Source", "Day", "Instead", "Why"),
+            [
+                (
+                    f"{r.source}/{r.region}",
+                    str(r.day),
+                    "the delivery before it stays" if r.stands else "nothing",
+                    _in_short(r.reason),
+                )
+                for r in quality.rejected
+            ],
+            texts=4,
         )
+
+
+def _in_short(reason: str) -> str:
+    """Why a delivery was rejected, without what the row says already and what is for the engineer to do."""
+    what = reason.partition(" rejected: ")[2] or reason
+    return what.partition(" Nothing was loaded")[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -36,6 +36,7 @@ from tidegate.reporting.weekly import (
     RFM_WINDOW,
     SCORES,
     Customer,
+    CustomerGroup,
     Headline,
     Move,
     Week,
@@ -45,7 +46,7 @@ from tidegate.reporting.weekly import (
 
 NOT_A_CUSTOMER = "Not a customer yet"
 NO_CUSTOMER_ANY_MORE = "No customer any more"
-# Of 81 ways from one segment to another, those worth a line.
+# Of all ways from one segment to another, those worth a line.
 LARGEST_MOVES = 12
 
 HEADLINES = {
@@ -69,7 +70,7 @@ GLOSSARY = (
 @dataclass(frozen=True)
 class Report:
     """The report of a Monday: `html` is one file that loads nothing, `json` has all its figures (decimals as strings),
-    `csv` the same one a line: `as_of_date, section, item, measure, value`."""
+    `csv` the same one a line: `as_of_date, section, item, measure, value`. What is of no single thing is of `all`."""
 
     monday: dt.date
     html: str
@@ -432,32 +433,43 @@ def _of_all(what: str, shown: Sequence[Customer], count: int) -> str:
 
 CSV_COLUMNS = ("as_of_date", "section", "item", "measure", "value")
 CsvRow = tuple[object, ...]
+CsvRecord = tuple[str, str, Mapping[str, object]]
+
+OF_THE_REPORT = ("weeks_compare", "customers", "customers_without_purchases", "window_days_published")
 
 
 def _csv_rows(facts: WeeklyFacts) -> Iterator[CsvRow]:
-    for section, item, record in _csv_records(facts):
-        for measure, value in vars(record).items():
+    for section, item, figures in _csv_records(facts):
+        for measure, value in figures.items():
             yield facts.monday, section, item, measure, value
 
 
-def _csv_records(facts: WeeklyFacts) -> Iterator[tuple[str, str, object]]:
+def _csv_records(facts: WeeklyFacts) -> Iterator[CsvRecord]:
     """Every record of the report, with the section it is in and what it is of."""
-    yield from (("headlines", headline.measure, headline) for headline in facts.headlines)
-    yield from (("weeks", str(week.first_day), week) for week in facts.weeks)
-    yield from (("segments", segment.segment, segment) for segment in facts.segments)
-    yield from (("moves", " → ".join(_ends(move)), move) for move in facts.moves or ())
-    yield from (("heat_map", f"R{cell.recency_score} F{cell.frequency_score}", cell) for cell in facts.heat_map)
-    at_risk = facts.became_at_risk.most_revenue if facts.became_at_risk else ()
-    yield from (("became_at_risk", customer.customer_id, customer) for customer in at_risk)
-    lapsing = facts.lapsing_high_value.most_revenue
-    yield from (("lapsing_high_value", customer.customer_id, customer) for customer in lapsing)
+    yield "report", "all", {measure: getattr(facts, measure) for measure in OF_THE_REPORT}
+    yield from (("headlines", headline.measure, vars(headline)) for headline in facts.headlines)
+    yield from (("weeks", str(week.first_day), vars(week)) for week in facts.weeks)
+    yield from (("segments", segment.segment, vars(segment)) for segment in facts.segments)
+    yield from (("moves", " → ".join(_ends(move)), vars(move)) for move in facts.moves or ())
+    yield from (("heat_map", f"R{cell.recency_score} F{cell.frequency_score}", vars(cell)) for cell in facts.heat_map)
+    if facts.became_at_risk:
+        yield from _csv_group("became_at_risk", facts.became_at_risk)
+    yield from _csv_group("lapsing_high_value", facts.lapsing_high_value)
     yield from _csv_quality(facts.quality)
 
 
-def _csv_quality(quality: Quality) -> Iterator[tuple[str, str, object]]:
-    yield from (("rows_delivered", row.source, row) for row in quality.rows)
-    yield from (("quarantined", f"{entry.source}: {entry.reason}", entry) for entry in quality.quarantined)
-    yield from (("restated", str(entry.day), entry) for entry in quality.restated)
-    yield from (("stand_ins", f"{entry.source}/{entry.region} {entry.day}", entry) for entry in quality.stand_ins)
-    yield from (("waived", f"{entry.source}/{entry.region} {entry.day}", entry) for entry in quality.waived)
-    yield from (("rejected", f"{entry.source}/{entry.region} {entry.day}", entry) for entry in quality.rejected)
+def _csv_group(section: str, group: CustomerGroup) -> Iterator[CsvRecord]:
+    """How many they are, and those with the most revenue one by one."""
+    yield section, "all", {"customers": group.customers, "total_monetary": group.total_monetary}
+    yield from ((f"{section}_most_revenue", customer.customer_id, vars(customer)) for customer in group.most_revenue)
+
+
+def _csv_quality(quality: Quality) -> Iterator[CsvRecord]:
+    yield from (("unpublished_days", str(day), {"day": day}) for day in quality.unpublished_days)
+    yield from (("earlier_days_changed", str(day), {"day": day}) for day in quality.earlier_days_changed)
+    yield from (("rows_loaded", row.source, vars(row)) for row in quality.rows)
+    yield from (("quarantined", f"{entry.source}: {entry.reason}", vars(entry)) for entry in quality.quarantined)
+    yield from (("restated", str(entry.day), vars(entry)) for entry in quality.restated)
+    places = (("stand_ins", quality.stand_ins), ("waived", quality.waived), ("rejected", quality.rejected))
+    for section, entries in places:
+        yield from ((section, f"{entry.source}/{entry.region} {entry.day}", vars(entry)) for entry in entries)

@@ -200,9 +200,9 @@ def _refuse_what_is_not_published(con: DuckDBPyConnection, monday: dt.date) -> N
         raise TidegateError(f"{monday} is no Monday, and a segmentation report is of a Monday. Nothing was made.")
     if not are_served(con, MARTS) or not _is_published(con, monday):
         raise TidegateError(
-            f"The segmentation of Monday {monday} is not published, so there is nothing to report. "
-            f"Nothing was made. Run it with `tidegate run --partition {monday} --cadence weekly`; `tidegate status` "
-            "tells what holds it."
+            f"The segmentation of Monday {monday} is not published, or no day was yet, so there is nothing to report. "
+            f"Nothing was made. Run days with `tidegate run --partition DAY`, then the Monday with "
+            f"`tidegate run --partition {monday} --cadence weekly`; `tidegate status` tells what holds them."
         )
 
 
