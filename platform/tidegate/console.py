@@ -92,6 +92,8 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
     for day, outcome in sorted(newest.items()):
         if day in outcome.rolled_back:
             say(f"{day} goes on to show an earlier publication until its data changes. {outcome.rolled_back[day]}")
+        if day in outcome.rollbacks_ended:
+            say(f"{day} shows its newest data, which changed since it was rolled back. {outcome.rollbacks_ended[day]}")
     reasons = {day: outcome.held[day] for day, outcome in sorted(newest.items()) if day in outcome.held}
     for why, days in _alike(reasons).items():
         err.print(f"[bold]{', '.join(map(str, windows_of(days, cadence)))} held[/bold]")

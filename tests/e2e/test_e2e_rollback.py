@@ -145,7 +145,10 @@ def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(temporary
 
     # The day's data changes, and that is the end of it.
     home.landing.day(SATURDAY, unit_price="30.0000")
-    assert [dict(outcome.rolled_back) for outcome in home.run(SATURDAY)] == [{}, {}]
+    of_day, of_monday = home.run(SATURDAY)
+    assert (of_day.rolled_back, of_monday.rolled_back) == ({}, {})
+    assert set(of_day.rollbacks_ended) == {SATURDAY}
+    assert REASON.rstrip(".") in of_day.rollbacks_ended[SATURDAY]
     assert all(content not in (sound[place], doubled[place]) for place, content in served(home, SATURDAY).items())
     assert "rolled_back_to" not in told_in_the_ui(home, SATURDAY)
     assert REASON not in tidegate(home, "status")

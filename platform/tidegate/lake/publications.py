@@ -228,6 +228,19 @@ def standing_rollbacks(con: DuckDBPyConnection, window: Window | None = None) ->
     )
 
 
+def rollbacks_ended_by(con: DuckDBPyConnection, run_id: str, window: Window) -> list[Rollback]:
+    """The rollbacks, one per partition and mart of the window, that a run ended by publishing other data."""
+    return read_entries(
+        con,
+        Rollback,
+        "rollbacks",
+        "(rollback_id, mart) in (select (before.rollback_id, before.mart) from ops.publications as before "
+        "join ops.publications as after on after.publication_id = before.superseded_by and after.mart = before.mart "
+        f"where after.rollback_id is null and after.run_id = {literal(run_id)}) "
+        f"and cadence = {literal(window.cadence)} and {of_window(window)}",
+    )
+
+
 def with_snapshots(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list[Publication]:
     """`rows` with the snapshot of those whose promote was killed before it could enter it.
 

@@ -24,7 +24,7 @@ from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.outputs import OutputRecord, outputs_made_by
 from tidegate.lake.promote import days_to_restate
-from tidegate.lake.publications import days_published_by, standing_rollbacks
+from tidegate.lake.publications import days_published_by, rollbacks_ended_by, standing_rollbacks
 from tidegate.orchestration.build_requests import cause_of
 from tidegate.orchestration.definitions import build_definitions
 from tidegate.orchestration.due_outputs import due_outputs_of, windows_over
@@ -55,7 +55,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @dataclass(frozen=True)
 class RunOutcome:
     """What one run did. `held` says in sentences why each unpublished day was not published, `rolled_back` why a
-    published one goes on to show an earlier publication."""
+    published one goes on to show an earlier publication, and `rollbacks_ended` what one showed until now."""
 
     run_id: str
     window: Window
@@ -63,6 +63,7 @@ class RunOutcome:
     held: Mapping[dt.date, tuple[str, ...]] = field(default_factory=dict)
     restates: bool = False
     rolled_back: Mapping[dt.date, str] = field(default_factory=dict)
+    rollbacks_ended: Mapping[dt.date, str] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -191,6 +192,7 @@ class Runner:
             enter_finished_runs(self.instance, lake)
             published = days_published_by(lake.con, [result.run_id], window)
             rollbacks = standing_rollbacks(lake.con, window)
+            ended = rollbacks_ended_by(lake.con, result.run_id, window)
             unpublished = [day for day in window.days if day not in published]
             closed = closed_gates(lake.con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
         told, crashes = _failures(result)
@@ -198,7 +200,8 @@ class Runner:
         held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
         rolled_back = {each.partition_day: each.sentence for each in rollbacks if each.partition_day in published}
-        return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates, rolled_back)
+        until_now = {each.partition_day: each.sentence for each in ended}
+        return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates, rolled_back, until_now)
 
 
 def _insisting(from_landing: bool) -> dict[str, str]:

@@ -54,7 +54,6 @@ class Series:
     columns: Sequence[Column]
     note: str
     level: Number | None = None
-    level_name: str = ""
 
 
 def draw_columns(series: Sequence[Series], label: str) -> str:

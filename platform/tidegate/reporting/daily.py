@@ -19,12 +19,11 @@ from tidegate.reporting.anomalies import Verdict, compare, judge
 from tidegate.reporting.numbers import change
 from tidegate.reporting.quality import Quality, QualityRecords, read_quality
 from tidegate.reporting.served import are_served
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, ONE_WEEK, Window
 
 MARTS = ("daily_sales", "daily_sales_by_region", "daily_sales_by_category")
 
 WEEKS_COMPARED = 8
-ONE_WEEK = 7 * ONE_DAY
 MOST_PARTS = 5
 
 # The figures of a brief, in the order they are shown. Those of payments only where there are any.

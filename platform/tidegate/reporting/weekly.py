@@ -18,11 +18,10 @@ from tidegate.lake.sql import day_in, literal
 from tidegate.reporting.numbers import change, ratio
 from tidegate.reporting.quality import Quality, read_quality
 from tidegate.reporting.served import are_served
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, ONE_WEEK, Window
 
 MARTS = ("daily_sales", "orders_daily_summary", "customer_rfm", "segment_summary")
 
-ONE_WEEK = 7 * ONE_DAY
 TREND_WEEKS = 13
 RFM_WINDOW = 365 * ONE_DAY
 SCORES = range(1, 6)
