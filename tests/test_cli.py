@@ -200,3 +200,10 @@ def test_quarantine_of_an_unknown_source_is_refused() -> None:
 def test_quarantine_of_a_source_without_any_is_empty() -> None:
     listed = tidegate("quarantine", "list", "--source", "orders", "--to", "9999-12-31")
     assert "Nothing is in quarantine" in listed.output
+
+
+def test_a_query_before_anything_is_published_says_so(home: Path) -> None:
+    with Lake.open(LakeConfig.of(load_settings())):
+        pass
+    assert "Nothing was published" in refused("query", "from serving.daily_sales")
+    assert "Nothing was published" not in refused("query", "selec 1")

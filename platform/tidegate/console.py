@@ -332,7 +332,7 @@ def print_next_steps() -> None:
         "  make dev                                        the same in the Dagster UI, on http://127.0.0.1:3000\n"
         '                                                  (Materialize → "Show all partitions" for the demo\'s days)\n'
         "  .venv/bin/tidegate status                       how things stand\n"
-        '  .venv/bin/tidegate query "from serving.daily_sales_by_region"\n'
+        '  .venv/bin/tidegate query "select order_date, region, net_revenue from serving.daily_sales_by_region"\n'
         "  .venv/bin/tidegate quarantine list              every row that was kept out, and why\n"
         "  docs/tour.md                                    bring a source of your own, break it, and see the gate hold"
     )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import CATALOG, in_window, literal, qualified
+from tidegate.lake.schema import tables_in
+from tidegate.lake.sql import in_window, literal, qualified
 from tidegate.window import Window
 
 
@@ -87,8 +88,5 @@ def _condition(region: str | None, window: Window | None, reason: str | None) ->
 
 
 def quarantined_sources(con: DuckDBPyConnection) -> list[str]:
-    rows = con.execute(
-        f"select table_name from duckdb_tables() where database_name = {literal(CATALOG)} "
-        "and schema_name = 'quarantine' order by table_name"
-    ).fetchall()
-    return [name for (name,) in rows]
+    """The sources of which rows were ever kept out."""
+    return tables_in(con, "quarantine")

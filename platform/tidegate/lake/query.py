@@ -17,6 +17,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.schema import tables_in
 from tidegate.lake.travel import shown, snapshot_at
 
 # What a select may call all the same and must not, with the reason.
@@ -56,8 +57,15 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
             columns = tuple(column[0] for column in cursor.description or [])
             return QueryResult(columns, cursor.fetchall())
         except duckdb.Error as error:
-            then = f" The lake was read as of {shown(as_of)}; what was made later is not there." if as_of else ""
-            raise TidegateError(f"The query does not work: {error}{then}") from error
+            raise TidegateError(f"The query does not work: {error}{_hint(lake, error, as_of)}") from error
+
+
+def _hint(lake: Lake, error: duckdb.Error, as_of: dt.datetime | None) -> str:
+    if as_of:
+        return f" The lake was read as of {shown(as_of)}; what was made later is not there."
+    if isinstance(error, duckdb.CatalogException) and not tables_in(lake.con, "serving"):
+        return " Nothing was published into `serving` yet; `tidegate status` tells how things stand."
+    return ""
 
 
 def _refuse_all_but_reading(con: DuckDBPyConnection, statements: Sequence[duckdb.Statement]) -> None:

@@ -120,6 +120,15 @@ LEDGER: dict[str, dict[str, str]] = {
 }
 
 
+def tables_in(con: DuckDBPyConnection, schema: str) -> list[str]:
+    """The tables of a schema of the lake, by name. Those of `serving` and `quarantine` are there when something is."""
+    rows = con.execute(
+        f"select table_name from duckdb_tables() where database_name = {literal(CATALOG)} "
+        f"and schema_name = {literal(schema)} order by table_name"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
 def lacks_tables(con: DuckDBPyConnection) -> bool:
     """Whether any schema, ledger table or column of one is not there yet."""
     return bool(_missing(con))

@@ -6,12 +6,9 @@ from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import CATALOG, literal
+from tidegate.lake.schema import tables_in
 
 
 def are_served(con: DuckDBPyConnection, marts: Iterable[str]) -> bool:
     """Whether all of `marts` were ever published."""
-    rows = con.execute(
-        f"select table_name from duckdb_tables() where database_name = {literal(CATALOG)} and schema_name = 'serving'"
-    ).fetchall()
-    return set(marts) <= {name for (name,) in rows}
+    return set(marts) <= set(tables_in(con, "serving"))
