@@ -12,8 +12,6 @@ export TIDEGATE_HOME
 unexport PYTHONDONTWRITEBYTECODE
 
 SITE ?= build/site
-# Of the tests, which wait for servers and daemons a third of their time: one more than the cores that they are made for.
-WORKERS ?= 3
 
 INSTALLED := $(VENV)/.installed
 SYSTEM_PACKAGES := chromium
@@ -41,7 +39,7 @@ dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 		$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 
 test: setup ## Run the tests that need no system package.
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not system"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not system"
 
 test-all: setup test-system test ## Run all tests; those of the UI need Debian packages.
 

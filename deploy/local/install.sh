@@ -11,6 +11,7 @@ awk '/^uv==/ { found = 1 } found { print } found && !/\\$/ { exit }' requirement
 $pip install --no-deps --require-hashes -r "$1/../uv.lock.part"
 if ! "$python" -m uv pip install --quiet --python "$python" --require-hashes --compile-bytecode -r requirements.lock; then
     echo "uv could not install the lock; pip does the same, more slowly." >&2
-    $pip install --require-hashes -r requirements.lock
+    # The lock is all there is to install; asked to resolve it again, pip stumbles over extras (`gql[requests]`).
+    $pip install --no-deps --require-hashes -r requirements.lock
 fi
 $pip install --no-deps --no-build-isolation --editable .

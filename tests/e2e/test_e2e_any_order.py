@@ -28,7 +28,7 @@ MONDAY = Window.of_day(DAYS[-1] + ONE_DAY, Cadence.weekly)
 
 # An example is about ten runs of a second each. HYPOTHESIS_PROFILE=thorough tries new ones for an hour or so.
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-EXAMPLES = 200 if THOROUGH else 4
+EXAMPLES = 200 if THOROUGH else 3
 
 Delivery = tuple[dt.date, str]
 Files = dict[Delivery, list[Line]]
