@@ -21,7 +21,7 @@ from tests.e2e.e2e_landing import Landing
 from tidegate.home import Home
 from tidegate.lake.content import Content, content_by_day, content_by_day_select
 from tidegate.lake.overwrite import table_columns
-from tidegate.orchestration.partitions import daily_partitions
+from tidegate.orchestration.partitions import partitions_of
 from tidegate.orchestration.runs import Runner, RunOutcome
 from tidegate.orchestration.serving_assets import serving_key
 from tidegate.settings import Settings, load_settings
@@ -106,7 +106,7 @@ class TemporaryHome:
         return {mart.name: self._partitions_of(serving_key(mart.name)) for mart in self.home.gate_requirements.marts}
 
     def _partitions_of(self, asset: dg.AssetKey) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
-        partitions = daily_partitions(self.settings)
+        partitions = partitions_of(self.settings, Cadence.daily)
         status = get_and_update_asset_status_cache_value(self.runner.instance, asset, partitions)
         assert status is not None
         failed = status.deserialize_failed_partition_subsets(partitions)

@@ -23,8 +23,6 @@ from tidegate.lake.connect import Lake
 from tidegate.orchestration.definitions import build_definitions
 from tidegate.window import ONE_DAY, Cadence, Window
 
-# What is undisturbed is the same for all tests, so one worker has them.
-
 DAY_BEFORE, DAY = FIRST_DAY, FIRST_DAY + ONE_DAY
 SEED = 5
 

@@ -51,25 +51,7 @@ def due_weeks(con: DuckDBPyConnection, requirements: GateRequirements, behind: D
             where cadence = {literal(Cadence.weekly)} and superseded_by is null
         ),
         {_changed_days(behind)},
-        changes as (
-            select w.week, c.day, c.entry, c.published_at
-            from weeks as w join changed_days as c
-            on c.day < w.week and c.day >= w.week - {behind.reach} and c.entry > coalesce(w.seen, -1)
-            union
-            -- Only of the newest published day with such a delivery before it does a Monday read what no mart shows.
-            select w.week, c.day, c.entry, c.published_at
-            from weeks as w join changed_sources as c
-            on c.day < w.week and c.day >= w.week - {behind.reach} and c.entry > coalesce(w.seen, -1)
-            where c.day >= coalesce((
-                select max(s.day) from sourced_days as s where s.day < w.week and s.day >= w.week - {behind.reach}
-            ), c.day)
-            union
-            -- One that is held may be so for a day that is held: it is tried again whenever a day is let in.
-            select w.week, v.day, v.entry, v.published_at
-            from weeks as w anti join standing as s on s.week = w.week and s.build_id = w.build_id
-            join versions as v
-            on v.day < w.week and v.day >= w.week - {behind.reach} and v.entry > coalesce(w.seen, -1)
-        ),
+        {_changes(behind)},
         causes as (
             select week, max(entry) as entry, max_by(published_at, entry) as published_at,
                 list(distinct day order by day desc)[:{CAUSES_TOLD + 1}] as days
@@ -91,6 +73,30 @@ def due_weeks(con: DuckDBPyConnection, requirements: GateRequirements, behind: D
         DueDay(week, restates, tuple(map(str, days or ())), entry, published_at, build)
         for week, restates, days, entry, published_at, build in rows
     ]
+
+
+def _changes(behind: DaysBehind) -> str:
+    """What changed for a Monday since what its newest build saw."""
+    return f"""
+        changes as (
+            select w.week, c.day, c.entry, c.published_at
+            from weeks as w join changed_days as c
+            on c.day < w.week and c.day >= w.week - {behind.reach} and c.entry > coalesce(w.seen, -1)
+            union
+            -- Only of the newest published day with such a delivery before it does a Monday read what no mart shows.
+            select w.week, c.day, c.entry, c.published_at
+            from weeks as w join changed_sources as c
+            on c.day < w.week and c.day >= w.week - {behind.reach} and c.entry > coalesce(w.seen, -1)
+            where c.day >= coalesce((
+                select max(s.day) from sourced_days as s where s.day < w.week and s.day >= w.week - {behind.reach}
+            ), c.day)
+            union
+            -- One that is held may be so for a day that is held: it is tried again whenever a day is let in.
+            select w.week, v.day, v.entry, v.published_at
+            from weeks as w anti join standing as s on s.week = w.week and s.build_id = w.build_id
+            join versions as v
+            on v.day < w.week and v.day >= w.week - {behind.reach} and v.entry > coalesce(w.seen, -1)
+        )"""
 
 
 def _changed_days(behind: DaysBehind) -> str:

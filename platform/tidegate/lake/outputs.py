@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.entries import insert_entries, read_entries
+from tidegate.lake.publications import CHANGES_OF_DAYS
 from tidegate.lake.sql import literal, rows_relation
 
 
@@ -148,7 +149,7 @@ order by m.day, m.kind"""
 
 
 # What was delivered for a day, and how often a published mart of it changed.
-_STORIES = """
+_STORIES = f"""
     select partition_day as day, max(finished_at) as since,
         concat_ws(
             ':', 'delivered', source, region, max_by(verdict, rowid), max_by(fingerprint, rowid),
@@ -158,12 +159,7 @@ _STORIES = """
     from ops.deliveries group by partition_day, source, region
     union all
     select partition_day, max(published_at), concat_ws(':', 'changed', mart, count(*))
-    from (
-        select partition_day, mart, published_at, content_hash,
-            lag(content_hash) over (partition by mart, partition_day order by rowid) as content_before
-        from ops.publications where cadence = 'daily'
-    )
-    where content_hash <> content_before group by partition_day, mart
+    from ({CHANGES_OF_DAYS}) group by partition_day, mart
 """
 
 

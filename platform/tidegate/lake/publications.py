@@ -17,6 +17,16 @@ from tidegate.lake.entries import insert_entries, of_days, of_window, read_entri
 from tidegate.lake.sql import literal
 from tidegate.window import Cadence, Window
 
+# Publications that changed what a day shows; publishing the same content again is no change.
+CHANGES_OF_DAYS = """
+    select * from (
+        select partition_day, mart, publication_id, published_at, content_hash,
+            lag(content_hash) over (partition by mart, partition_day order by rowid) as content_before
+        from ops.publications where cadence = 'daily'
+    )
+    where content_hash <> content_before
+"""
+
 
 @dataclass(frozen=True)
 class Publication:

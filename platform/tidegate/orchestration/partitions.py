@@ -33,11 +33,6 @@ def partitions_of(settings: Settings, cadence: Cadence) -> dg.TimeWindowPartitio
     )
 
 
-def daily_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
-    """Every UTC day that has ended, from the configured start."""
-    return partitions_of(settings, Cadence.daily)
-
-
 def first_monday(settings: Settings) -> dt.date:
     """The first Monday that has a day of a partition before it."""
     return Cadence.weekly.among(Window(settings.start_date + ONE_DAY, settings.start_date + ONE_DAY + ONE_WEEK)).start
@@ -101,7 +96,8 @@ def window_of_tags(tags: Mapping[str, str], cadence: Cadence = Cadence.daily) ->
     single = tags.get(PARTITION_NAME_TAG)
     first = tags.get(ASSET_PARTITION_RANGE_START_TAG, single)
     last = tags.get(ASSET_PARTITION_RANGE_END_TAG, single)
-    return (first and last and _window_between(first, last, cadence)) or NO_DAYS
+    window = _window_between(first, last, cadence) if first and last else None
+    return window or NO_DAYS
 
 
 def _window_between(first: str, last: str, cadence: Cadence) -> Window | None:

@@ -20,8 +20,9 @@ from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import FROM_LANDING_TAG, LAKE_POOL, raw_key, source_key
 from tidegate.orchestration.owners import owners_of
-from tidegate.orchestration.partitions import chunked_backfills, daily_partitions, window_of
+from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
+from tidegate.window import Cadence
 
 SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 
@@ -101,7 +102,7 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
             "dagster/table_name": f"lake.raw.{contract.source}",
             "contract": contract.label,
         },
-        partitions_def=daily_partitions(home.settings),
+        partitions_def=partitions_of(home.settings, Cadence.daily),
         skippable=True,
     )
 
@@ -160,7 +161,7 @@ def _check_specs(home: Home, contract: Contract, region: Region) -> Iterator[dg.
             asset=raw_key(contract.source, region.name),
             description=group.description,
             blocking=group.blocking,
-            partitions_def=daily_partitions(home.settings),
+            partitions_def=partitions_of(home.settings, Cadence.daily),
             metadata={"dimension": group.dimension},
         )
 

@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.intake.quarantine import QuarantineCount, list_quarantine
 from tidegate.lake.ledger import DeliveryRecord, newest_deliveries, stand_ins, standing_deliveries
+from tidegate.lake.publications import CHANGES_OF_DAYS
 from tidegate.lake.sql import day_in
 from tidegate.lake.waivers import standing_waivers
 from tidegate.window import Window
@@ -152,19 +153,10 @@ def _published(con: DuckDBPyConnection, window: Window) -> frozenset[dt.date]:
 
 
 def _restated(con: DuckDBPyConnection, window: Window) -> list[Restated]:
-    """Publishing the same content again is no restatement: content hashes tell."""
     rows = con.execute(
-        f"""
-        with publications as (
-            select partition_day, publication_id, published_at, content_hash,
-                lag(content_hash) over (partition by mart, partition_day order by rowid) as content_before
-            from ops.publications
-            where cadence = 'daily' and {day_in("partition_day", window.start, window.end)}
-        )
-        select partition_day, count(distinct publication_id), max(published_at)
-        from publications where content_hash <> content_before
-        group by partition_day order by partition_day
-        """
+        "select partition_day, count(distinct publication_id), max(published_at) "
+        f"from ({CHANGES_OF_DAYS}) where {day_in('partition_day', window.start, window.end)} "
+        "group by partition_day order by partition_day"
     ).fetchall()
     return [Restated(*row) for row in rows]
 
