@@ -100,8 +100,8 @@ class Page:
 
 
 def pages() -> list[Page]:
-    """Every page that a reader has: README.md, then docs/ by name."""
-    return [Page(CHECKOUT / "README.md"), *(Page(path) for path in sorted((CHECKOUT / "docs").glob("*.md")))]
+    """Every page that a reader has: those beside README.md, then docs/ by name."""
+    return [Page(path) for path in (*sorted(CHECKOUT.glob("*.md")), *sorted((CHECKOUT / "docs").rglob("*.md")))]
 
 
 def _block(token: Token, section: str, before: str) -> Block:

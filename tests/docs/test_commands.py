@@ -35,6 +35,8 @@ DAY = FIRST + dt.timedelta(days=1)
 RUN_ELSEWHERE = {
     "make run": ("docs/tour.md", "make run"),
     "make test": (".ci/run", "make test"),
+    "make lint": (".ci/run", "make lint"),
+    "make types": (".ci/run", "make types"),
     "make dev": ("tests/e2e/ui_server.py", '"make", "dev"'),
     'DAGSTER_HOME="$PWD/.tidegate/dagster" .venv/bin/dagster job execute -m tidegate.definitions -j daily '
     '--tags \'{"dagster/partition": "DAY"}\'': ("tests/e2e/test_e2e_gate.py", '"dagster", "job", "execute"'),

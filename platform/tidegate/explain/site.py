@@ -2,7 +2,8 @@
 
     python -m tidegate.explain FOLDER
 
-The guides are copied as they are, README.md becomes the front page, and beside them come the generated pages.
+The guides are copied as they are, README.md becomes the front page, what stands beside it (the licence, how to
+contribute) follows the guides, and beside them come the generated pages.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ READING_ORDER = (
     "benchmarks",
 )
 
+# Beside README.md, for people who take part.
+FOR_CONTRIBUTORS = ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "CHANGELOG.md")
+
 # What Sphinx takes over into the site without reading it (`html_extra_path`).
 AS_IT_IS = "as-it-is"
 
@@ -45,9 +49,11 @@ def write_site(folder: Path) -> None:
     """
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(CHECKOUT / "docs", folder)
+    shutil.copy(CHECKOUT / "LICENSE", folder)
     with tempfile.TemporaryDirectory() as home:
         settings = load_settings(home=Path(home))
-        generated = {**_generated_pages(settings), "index.md": _front_page(folder)}
+        beside = {name: _from_within_docs(name) for name in FOR_CONTRIBUTORS}
+        generated = {**_generated_pages(settings), **beside, "index.md": _front_page(folder)}
         _write_dbt_pages(settings, folder / AS_IT_IS / "dbt")
     for name, content in generated.items():
         path = folder / name
@@ -69,12 +75,25 @@ def _generated_pages(settings: Settings) -> dict[str, str]:
 
 
 def _front_page(folder: Path) -> str:
-    """README.md as it looks from within docs/, with the site's table of contents."""
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    """README.md with the site's table of contents."""
+    readme = _from_within_docs("README.md")
     there = sorted(path.stem for path in folder.glob("*.md"))
     guides = [name for name in READING_ORDER if name in there]
     guides += [name for name in there if name not in READING_ORDER]
-    return readme + _contents("Guides", guides) + _contents("Reference", ["sources/index", "marts/index"])
+    decisions = sorted(f"decisions/{path.stem}" for path in (folder / "decisions").glob("*.md"))
+    return "".join(
+        [
+            readme,
+            _contents("Guides", guides),
+            _contents("Reference", ["sources/index", "marts/index"]),
+            _contents("Contributing", [*(Path(name).stem for name in FOR_CONTRIBUTORS), *decisions]),
+        ]
+    )
+
+
+def _from_within_docs(name: str) -> str:
+    """A page of the checkout as it looks from within docs/."""
+    return (CHECKOUT / name).read_text(encoding="utf-8").replace("](docs/", "](")
 
 
 def _contents(caption: str, pages: list[str]) -> str:
