@@ -133,14 +133,14 @@ class Shop:
         )
 
 
-def open_shop_in(home: Path, contract: str) -> Shop:
-    """A shop by the text of its contract. Close its lake when done."""
+def open_shop_in(home: Path, contract: str, catalog: str | None = None) -> Shop:
+    """A shop by the text of its contract, on a catalog of its own unless one is named. Close its lake when done."""
     source = re.findall(r"^id: (\w+)$", contract, re.MULTILINE)[0]
     path = home / "contracts" / f"{source}.odcs.yaml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(contract)
     config = LakeConfig(
-        catalog=f"sqlite:{home / 'lake' / 'catalog.sqlite'}",
+        catalog=catalog or f"sqlite:{home / 'lake' / 'catalog.sqlite'}",
         data=str(home / "lake" / "data"),
         threads=2,
         memory_limit="1GB",

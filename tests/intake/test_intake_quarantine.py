@@ -10,6 +10,7 @@ from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow, list_quarantine, show
+from tidegate.lake.ledger import good_deliveries, newest_deliveries, standing_deliveries
 from tidegate.window import ONE_DAY, Window
 
 BOTH_DAYS = Window(DAY, DAY + ONE_DAY * 2)
@@ -90,3 +91,28 @@ def test_replay_loads_a_rejected_delivery_once_the_contract_allows_it(shop: Shop
     assert (report.status, report.day) == ("accepted", dt.date(2024, 3, 1))
     assert shop.raw() == ["s1"]
     assert shop.quarantined("reasons") == [["price_below_minimum"]] * 7
+
+
+def test_rejecting_the_very_bytes_that_raw_holds_leaves_their_accepted_entry_and_rows(shop: Shop) -> None:
+    first = shop.load_one("north", csv(row(1), row(2), row(3, price="-1")))
+    shop.contract.path.write_text(SALES.replace("value: 74", "value: 0"))
+    [second] = again(shop, load_contract(shop.contract.path), Window.of_day(DAY), ["north"])
+
+    assert (first.status, second.status, second.fingerprint) == ("accepted", "rejected", first.fingerprint)
+    [standing] = standing_deliveries(shop.lake.con, Window.of_day(DAY))
+    [newest] = newest_deliveries(shop.lake.con, "sales", Window.of_day(DAY))
+    assert (standing.rows_read, standing.rows_loaded, newest.verdict, newest.rows_loaded) == (3, 2, "rejected", 0)
+    assert good_deliveries(shop.lake.con, "sales", DAY + ONE_DAY) == {("north", DAY): standing.archive}
+    # Each of the two accounts for its rows.
+    for entry in (standing, newest):
+        kept_out = shop.quarantined(where=f"_verdict = '{entry.verdict}'")
+        assert len(kept_out) == entry.rows_quarantined == entry.rows_read - entry.rows_loaded
+    assert len(shop.raw()) == standing.rows_loaded
+    # Shown is what the newest says: each row once.
+    assert sorted((count.reason, count.rows) for count in list_quarantine(shop.lake.con)) == [
+        ("delivery_rejected", 2),
+        ("price_below_minimum", 1),
+    ]
+    again(shop, shop.contract, Window.of_day(DAY), ["north"])
+    [newest] = newest_deliveries(shop.lake.con, "sales", Window.of_day(DAY))
+    assert (newest.verdict, len(shop.quarantined())) == ("accepted", 1)

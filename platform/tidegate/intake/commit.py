@@ -36,6 +36,8 @@ QUARANTINE = {
     "_fingerprint": "varchar",
     "reasons": "varchar[]",
     "raw": "varchar",
+    # On the delivery that the row is of. An accepted one's broken rows stay beside a later one that was rejected.
+    "_verdict": "varchar",
 }
 
 Partition = tuple[str, dt.date]
@@ -80,9 +82,8 @@ def commit(
     if accepted:
         held = _held(con, raw, accepted)
         touched = _touched_dates(con, contract, held)
-        _overwrite(con, raw, accepted, held, _loaded_rows(contract))
-    held = _held(con, quarantine, verdicts)
-    _overwrite(con, quarantine, verdicts, held, _quarantined_rows(contract, verdicts))
+        _overwrite(con, raw, held, _loaded_rows(contract))
+    _overwrite_quarantine(con, quarantine, verdicts, _quarantined_rows(contract, verdicts))
     _refuse_miscounts(con, contract, verdicts)
     records = [_record(contract, v, touched.get(v.partition, ()), run_id) for v in verdicts]
     record_deliveries(con, records)
@@ -149,7 +150,8 @@ found as (
   union all
   select _delivery, _file, null, [{literal(UNREADABLE_FILE)}], raw from ({_unreadable_files(verdicts)})
 )
-select v._region, v._delivered_on, f._file, f._line, v._fingerprint, f.reasons, f.raw
+select v._region, v._delivered_on, f._file, f._line, v._fingerprint, f.reasons, f.raw,
+  if(v.accepted, 'accepted', 'rejected') as _verdict
 from found as f join {VERDICTS} as v using (_delivery)"""
 
 
@@ -164,12 +166,19 @@ def _unreadable_files(verdicts: Sequence[Verdict]) -> str:
     return rows_relation({"_delivery": "integer", "_file": "varchar", "raw": "varchar"}, rows)
 
 
-def _overwrite(
-    con: DuckDBPyConnection, name: str, verdicts: Sequence[Verdict], held: Sequence[Partition], select_sql: str
-) -> None:
+def _overwrite(con: DuckDBPyConnection, name: str, held: Sequence[Partition], select_sql: str) -> None:
     if held:
         con.execute(f"delete from {name} where {_in_partitions(held)}")
     con.execute(f"insert into {name} by name {select_sql}")
+
+
+def _overwrite_quarantine(con: DuckDBPyConnection, name: str, verdicts: Sequence[Verdict], select_sql: str) -> None:
+    """Replace what the partitions have in quarantine; beside a rejected delivery the accepted one's rows stay."""
+    accepted = {verdict.partition for verdict in verdicts if verdict.accepted}
+    held = _held(con, name, verdicts)
+    if rejected := [partition for partition in held if partition not in accepted]:
+        con.execute(f"delete from {name} where {_in_partitions(rejected)} and _verdict is distinct from 'accepted'")
+    _overwrite(con, name, [partition for partition in held if partition in accepted], select_sql)
 
 
 def _held(con: DuckDBPyConnection, name: str, verdicts: Sequence[Verdict]) -> list[Partition]:
@@ -178,11 +187,13 @@ def _held(con: DuckDBPyConnection, name: str, verdicts: Sequence[Verdict]) -> li
     return [partition for partition in _count_by_partition(con, name, verdicts) if partition in wanted]
 
 
-def _count_by_partition(con: DuckDBPyConnection, name: str, verdicts: Sequence[Verdict]) -> dict[Partition, int]:
+def _count_by_partition(
+    con: DuckDBPyConnection, name: str, verdicts: Sequence[Verdict], condition: str = "true"
+) -> dict[Partition, int]:
     days = [verdict.captured.day for verdict in verdicts]
     rows = con.execute(
-        f"select _region, _delivered_on, count(*) from {name} "
-        f"where {day_in('_delivered_on', min(days), max(days) + ONE_DAY)} group by _region, _delivered_on"
+        f"select _region, _delivered_on, count(*) from {name} where {condition} "
+        f"and {day_in('_delivered_on', min(days), max(days) + ONE_DAY)} group by _region, _delivered_on"
     ).fetchall()
     return {(region, day): count for region, day, count in rows}
 
@@ -316,12 +327,16 @@ def _check_records(contract: Contract, verdict: Verdict, run_id: str) -> list[Ch
 
 def _refuse_miscounts(con: DuckDBPyConnection, contract: Contract, verdicts: Sequence[Verdict]) -> None:
     """Hold what the lake now has against what the readers counted: the last guard of conservation."""
+    quarantine = qualified("quarantine", contract.source)
     loaded = _count_by_partition(con, qualified("raw", contract.source), verdicts)
-    quarantined = _count_by_partition(con, qualified("quarantine", contract.source), verdicts)
+    quarantined = {
+        accepted: _count_by_partition(con, quarantine, verdicts, f"(_verdict = 'accepted') = {literal(accepted)}")
+        for accepted in (True, False)
+    }
     for verdict in verdicts:
         region, day = verdict.partition
         in_raw = loaded.get((region, day), 0) if verdict.accepted else 0
-        in_quarantine = quarantined.get((region, day), 0)
+        in_quarantine = quarantined[verdict.accepted].get((region, day), 0)
         if in_raw != verdict.rows_loaded or in_raw + in_quarantine != verdict.rows_read:
             raise TidegateError(
                 f"{contract.source}/{region} {day}: {verdict.rows_read:,} rows were read, but "

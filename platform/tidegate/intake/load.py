@@ -36,7 +36,7 @@ from tidegate.intake.origin import Outside
 from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
 from tidegate.intake.sniff import first_line
 from tidegate.lake.connect import Lake
-from tidegate.lake.lease import lease
+from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.ledger import DeliveryRecord, utc_now
 from tidegate.window import Window
 
@@ -110,6 +110,14 @@ def load_deliveries(
 
 
 @contextmanager
+def committing(lake: Lake, source: str, run_id: str) -> Iterator[None]:
+    """One commit of a source at a time. Which days one touches depends on the rows of all others' days: two that did
+    not see each other would leave a line that moved on both of its days."""
+    with lease(lake.config, f"raw.{source} commit", [EVERY_DAY], run_id):
+        yield
+
+
+@contextmanager
 def _scratch(lake: Lake) -> Iterator[Path]:
     """A folder for one batch, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="intake-", dir=lake.config.spill) as folder:
@@ -148,7 +156,8 @@ def _judge_and_commit(
         stage_verdicts(lake.con, verdicts)
         # Rows go in by day, not in the order of lines; keeping that order costs memory.
         lake.con.execute("set preserve_insertion_order = false")
-        records = lake.unit_of_work(lambda con: commit(con, contract, verdicts, run_id))
+        with committing(lake, contract.source, run_id):
+            records = lake.unit_of_work(lambda con: commit(con, contract, verdicts, run_id))
     finally:
         lake.con.execute("set preserve_insertion_order = true")
         for table in (JUDGED, UNPARSABLE, PLACES, VERDICTS):

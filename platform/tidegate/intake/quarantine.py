@@ -1,6 +1,7 @@
 """What is in quarantine and why.
 
 Rows get there in `commit`, and leave it when their delivery is loaded again by a mended contract or from a mended file.
+Of a region's day the newest delivery is shown: the table also keeps the broken rows of the accepted one before it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.lake.overwrite import table_columns
 from tidegate.lake.schema import tables_in
 from tidegate.lake.sql import in_window, literal, qualified
 from tidegate.window import Window
@@ -58,7 +60,7 @@ def show(
     if source not in quarantined_sources(con):
         return []
     rows = con.execute(
-        f"select _region, _delivered_on, _file, _line, reasons, raw from {qualified('quarantine', source)} "
+        f"select _region, _delivered_on, _file, _line, reasons, raw from ({_of_newest_deliveries(con, source)}) "
         f"where {_condition(region, window, reason)} "
         f"order by _delivered_on, _region, _file, _line nulls last, raw limit {literal(limit)}"
     ).fetchall()
@@ -70,10 +72,20 @@ def _counts(con: DuckDBPyConnection, source: str, condition: str) -> list[Quaran
         return []
     rows = con.execute(
         "select _region, _delivered_on, reason, count(*) "
-        f"from (select *, unnest(reasons) as reason from {qualified('quarantine', source)} where {condition}) "
+        f"from (select *, unnest(reasons) as reason from ({_of_newest_deliveries(con, source)}) where {condition}) "
         "group by all order by _delivered_on, _region, count(*) desc, reason"
     ).fetchall()
     return [QuarantineCount(source, region, day, reason, n) for region, day, reason, n in rows]
+
+
+def _of_newest_deliveries(con: DuckDBPyConnection, source: str) -> str:
+    """Where a delivery was rejected after one that was accepted, only the rejected one's rows."""
+    table = qualified("quarantine", source)
+    if "_verdict" not in table_columns(con, [("quarantine", source)])["quarantine", source]:
+        # Nothing was loaded since the table has had the column.
+        return f"select * from {table}"
+    rejected = f"select _region, _delivered_on from {table} where _verdict = 'rejected'"
+    return f"select * from {table} where _verdict = 'rejected' or (_region, _delivered_on) not in ({rejected})"
 
 
 def _condition(region: str | None, window: Window | None, reason: str | None) -> str:

@@ -33,6 +33,9 @@ from tidegate.window import Cadence
 # Short enough to go unnoticed in a run, long enough that a waiter costs no CPU worth naming.
 POLL_SECONDS = 0.05
 
+# Leased in place of days by work that may not overlap whatever its days are.
+EVERY_DAY = dt.date.min
+
 
 def candidates(cadence: Cadence) -> str:
     """The tables of all models of a cadence: a build holds their days from its first write to its last check."""
@@ -162,8 +165,9 @@ def _advisory_key(resource: str, day: dt.date) -> int:
 
 
 def _busy(resource: str, day: dt.date, patience: float, holder: str) -> LakeBusyError:
+    leased = resource if day == EVERY_DAY else f"{resource} {day}"
     return LakeBusyError(
-        f"{resource} {day}: {holder or 'another writer'} still had it after {patience:g} s of waiting. "
+        f"{leased}: {holder or 'another writer'} still had it after {patience:g} s of waiting. "
         "Nothing was changed. Let that run end, or stop it, and run this again; "
         "TIDEGATE_LAKE_PATIENCE sets how long to wait."
     )

@@ -115,8 +115,9 @@ def utc_now() -> dt.datetime:
 def record_deliveries(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
     """Write deliveries; one of the same source, region, day and fingerprint is replaced.
 
-    A rejected delivery loaded nothing, so it touches nothing. Days that the replaced entry touched and that
-    were not built since stay touched: loading the same bytes again changes no rows and must not hide that
+    A rejection replaces only another rejection: what was accepted of the same bytes stands in raw, and its entry
+    says so. A rejected delivery loaded nothing, so it touches nothing. Days that the replaced entry touched and
+    that were not built since stay touched: loading the same bytes again changes no rows and must not hide that
     they changed once.
     """
     if not rows:
@@ -124,7 +125,7 @@ def record_deliveries(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -
     rows = storable(rows)
     owed = _days_still_owed(con, rows)
     if owed:
-        _delete_deliveries(con, owed)
+        _delete_replaced(con, rows)
     insert_entries(con, "deliveries", [_with_touched(row, owed.get(_key(row), [])) for row in rows])
 
 
@@ -143,32 +144,39 @@ def _days_still_owed(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) ->
         f"""
         with replaced as (
             select d.rowid as entry, d.source, d.region, d.partition_day, d.fingerprint, d.touched
-            from ops.deliveries as d semi join ({_keys_relation(map(_key, rows))}) as k
-            using (source, region, partition_day, fingerprint)
+            from ops.deliveries as d join ({_keys_relation(rows)}) as k
+            using (source, region, partition_day, fingerprint) where {_REPLACES}
         ),
         owed as (
             select t.entry, t.day
             from (select entry, unnest(touched) as day from replaced) as t
-            join ({_NEWEST_ENDED_BUILD_OF_DAY}) as b on b.partition_day = t.day and b.deliveries_seen < t.entry
+            left join ({_NEWEST_ENDED_BUILD_OF_DAY}) as b on b.partition_day = t.day
+            where coalesce(b.deliveries_seen, -1) < t.entry
         )
         select r.source, r.region, r.partition_day, r.fingerprint,
-               list(o.day) filter (where o.day is not null)
+               list(distinct o.day) filter (where o.day is not null)
         from replaced as r left join owed as o using (entry) group by all
         """
     ).fetchall()
     return {(source, region, day, fingerprint): days or [] for source, region, day, fingerprint, days in found}
 
 
-def _delete_deliveries(con: DuckDBPyConnection, keys: Iterable[DeliveryKey]) -> None:
+def _delete_replaced(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
     con.execute(
-        "delete from ops.deliveries where (source, region, partition_day, fingerprint) in "
-        f"(select (source, region, partition_day, fingerprint) from ({_keys_relation(keys)}))"
+        f"delete from ops.deliveries as d where exists (select 1 from ({_keys_relation(rows)}) as k "
+        "where (k.source, k.region, k.partition_day, k.fingerprint) "
+        f"= (d.source, d.region, d.partition_day, d.fingerprint) and {_REPLACES})"
     )
 
 
-def _keys_relation(keys: Iterable[DeliveryKey]) -> str:
-    types = {name: LEDGER["deliveries"][name] for name in ("source", "region", "partition_day", "fingerprint")}
-    return rows_relation(types, keys)
+def _keys_relation(rows: Sequence[DeliveryRecord]) -> str:
+    names = ("source", "region", "partition_day", "fingerprint", "verdict")
+    types = {name: LEDGER["deliveries"][name] for name in names}
+    return rows_relation(types, [(*_key(row), row.verdict) for row in rows])
+
+
+# Whether an entry `k` takes the place of the entry `d` of the same bytes.
+_REPLACES = "(k.verdict = 'accepted' or d.verdict <> 'accepted')"
 
 
 def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Window) -> list[DeliveryRecord]:
