@@ -207,7 +207,7 @@ def print_status(status: Status) -> None:
         say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
     _print_mondays(status)
     if status.rolled_back:
-        back = sorted({(each.partition_day, each.cadence, each.sentence) for each in status.rolled_back})
+        back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]
         out.print(_table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
     _print_outputs_of(status)
     if status.recent_runs:

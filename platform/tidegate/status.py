@@ -20,7 +20,6 @@ from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates, held_days
 from tidegate.lake.outputs import due_outputs, standing_outputs
 from tidegate.lake.promote import days_to_restate
-from tidegate.lake.publications import Rollback
 from tidegate.lake.waivers import standing_waivers
 from tidegate.reporting.page_files import FILES, INDEX
 from tidegate.reporting.store import address
@@ -35,8 +34,8 @@ class Status:
     `held_mondays` Mondays that were built and are not.
 
     `stand_ins`: source, region, day, and the day whose delivery stands in for its own. `waived`: day, source and
-    region of what a day goes on without. `rolled_back`: what shows an earlier publication, for each mart. `index` is
-    where that of reports and briefs is, None before there are any.
+    region of what a day goes on without. `rolled_back`: why a partition shows an earlier publication, by day and
+    cadence. `index` is where that of reports and briefs is, None before there are any.
     """
 
     published_days: int
@@ -51,7 +50,7 @@ class Status:
     stale_mondays: Sequence[dt.date]
     stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
     waived: Sequence[tuple[dt.date, str, str]]
-    rolled_back: Sequence[Rollback]
+    rolled_back: Mapping[tuple[dt.date, str], str]
     outputs_due: int
     index: str | None
     recent_runs: Sequence[tuple[Any, ...]]
@@ -76,7 +75,7 @@ def read_status(home: Home) -> Status:
             ],
             stand_ins=ledger.stand_ins(con),
             waived=standing_waivers(con),
-            rolled_back=publications.standing_rollbacks(con),
+            rolled_back=publications.sentences_of_rollbacks(con),
             outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),
             index=address(home.outputs, INDEX) if standing_outputs(con, FILES) else None,
             recent_runs=_recent_runs(con),

@@ -17,6 +17,7 @@ from tidegate.lake import ledger, publications
 from tidegate.lake.gate import GateRequirements, Mart
 from tidegate.lake.lease import lease
 from tidegate.lake.maintenance import maintain, maintain_until
+from tidegate.lake.outputs import Ingredient, OutputKind, due_outputs
 from tidegate.lake.overwrite import ensure_table
 from tidegate.lake.promote import Promotion, days_to_restate, promote
 from tidegate.lake.publications import Version, publication_history, standing_rollbacks, versions_of
@@ -204,25 +205,64 @@ def test_columns_that_came_later_are_null_and_wider_ones_hold_what_was(shop: Sho
     assert shop.promote(ONE).rolled_back
 
 
-def test_a_mart_that_came_later_is_told(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
-    later = dataclasses.replace(shop.requirements, marts=(*shop.requirements.marts, Mart("marketing", "order_date")))
-    with pytest.raises(TidegateError, match=f"Publication {first} has no marketing, which came later"):
-        roll_back(shop.lake, lambda cadence: later, Decision(DAY, first, "kim", None))
-    assert factor_of(shop) == 2
+def with_marketing(shop: Shop) -> GateRequirements:
+    """What the shop's days need once a mart was added to them and built."""
+    shop.lake.con.execute(
+        "create or replace table marts.marketing as select order_date, 7 as spend from marts.daily_sales"
+    )
+    return dataclasses.replace(shop.requirements, marts=(*shop.requirements.marts, Mart("marketing", "order_date")))
 
 
-def test_a_mart_that_came_after_the_rollback_is_published_beside_it(shop: Shop) -> None:
+def test_all_marts_of_a_rolled_back_day_are_of_one_moment_also_those_that_came_after_the_rollback(shop: Shop) -> None:
     first = publish(shop, 1)
     publish(shop, 2)
     back(shop, first)
-    shop.lake.con.execute("create table marts.marketing as select order_date, 7 as spend from marts.daily_sales")
-    later = dataclasses.replace(shop.requirements, marts=(*shop.requirements.marts, Mart("marketing", "order_date")))
-    promotion = promote(shop.lake, ONE, later, "run-2")
-    assert factor_of(shop) == 1
+    later = with_marketing(shop)
+    for _ in range(2):
+        promotion = promote(shop.lake, ONE, later, "run-2")
+        assert factor_of(shop) == 1
+        assert shop.served("marketing") == []
+        assert {row.rollback_id for row in promotion.published[DAY]} == {promotion.rolled_back[DAY].rollback_id}
+        assert days_to_restate(shop.lake.con, later) == []
+    (sentence,) = publications.sentences_of_rollbacks(shop.lake.con).values()
+    assert sentence.endswith(" Nothing is shown of marketing, which came later.")
+    exports = OutputKind("exports/marketing", "daily", (Ingredient(("marketing",), "daily"),))
+    assert due_outputs(shop.lake.con, [exports], "somewhere") == []
+
+    shop.build(ONE, 3, 2)
+    assert promote(shop.lake, ONE, later, "run-3").rolled_back == {}
+    assert (factor_of(shop), shop.served("marketing")) == (3, [(DAY, 7)])
+    assert due_outputs(shop.lake.con, [exports], "somewhere") != []
+
+
+def test_a_day_can_go_back_to_before_a_mart_was_added_and_shows_nothing_of_it(shop: Shop) -> None:
+    first = publish(shop, 1)
+    publish(shop, 2)
+    later = with_marketing(shop)
+    beside = promote(shop.lake, ONE, later, "run-2").published[DAY][0].publication_id
     assert shop.served("marketing") == [(DAY, 7)]
-    assert [row.rollback_id is None for row in promotion.published[DAY]] == [False, False, True]
+
+    roll_back(shop.lake, lambda cadence: later, Decision(DAY, first, "kim", None))
+    assert (factor_of(shop), shop.served("marketing")) == (1, [])
+    with pytest.raises(TidegateError, match=r"shows what .* showed already"):
+        roll_back(shop.lake, lambda cadence: later, Decision(DAY, first, "kim", None))
+    assert promote(shop.lake, ONE, later, "run-3").rolled_back.keys() == {DAY}
+    assert (factor_of(shop), shop.served("marketing")) == (1, [])
+
+    roll_back(shop.lake, lambda cadence: later, Decision(DAY, beside, "kim", None))
+    assert (factor_of(shop), shop.served("marketing")) == (2, [(DAY, 7)])
+
+
+def test_a_rollback_whose_marts_are_all_gone_ends_and_cannot_be_chosen_again(shop: Shop) -> None:
+    first = publish(shop, 1)
+    publish(shop, 2)
+    back(shop, first)
+    with_marketing(shop)
+    renamed = dataclasses.replace(shop.requirements, marts=(Mart("marketing", "order_date"),))
+    assert promote(shop.lake, ONE, renamed, "run-2").rolled_back == {}
+    assert {each.restores for each in publications.rollbacks_ended_by(shop.lake.con, "run-2", ONE)} == {first}
+    with pytest.raises(TidegateError, match="has none of these marts any more"):
+        roll_back(shop.lake, lambda cadence: renamed, Decision(DAY, first, "kim", None))
 
 
 def test_a_column_that_went_is_told(shop: Shop) -> None:

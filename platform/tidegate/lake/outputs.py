@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.entries import insert_entries, read_entries
-from tidegate.lake.publications import CHANGES_OF_DAYS
+from tidegate.lake.publications import CHANGES_OF_DAYS, WITHHELD
 from tidegate.lake.sql import literal, rows_relation
 
 
@@ -107,7 +107,7 @@ with ingredients as ({_ingredients(kinds)}),
 told as ({_days_told(kinds)}),
 published as (
     select mart, cadence, partition_day, publication_id, content_hash, published_at
-    from ops.publications where superseded_by is null
+    from ops.publications where superseded_by is null and not {WITHHELD}
 ),
 unmet as (select kind from ingredients where mart not in (select mart from published)),
 own as (

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake import ledger
 from tidegate.lake.connect import Lake
-from tidegate.lake.content import NOTHING
+from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.gate import GateRequirements, Mart, closed_gates, read_gates
 from tidegate.lake.publications import Rollback, standing_rollbacks
 from tidegate.lake.sql import literal, qualified
@@ -48,7 +49,7 @@ def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: 
     """Switch the window's open days to their candidates, all marts in one transaction; hold the others.
 
     A day that was rolled back goes on to show what it was rolled back to while its candidates are those that were
-    rejected.
+    rejected; of a mart that came later it shows nothing until then.
     """
     switch = Switch.of_run(run_id, window.cadence)
     with held_for_switching(lake, window, run_id):
@@ -100,37 +101,56 @@ def _promote(con: DuckDBPyConnection, window: Window, requirements: GateRequirem
     if not days:
         return Promotion({}, gates.closed)
     contents = read_contents(con, window, requirements.marts)
-    names = {mart.name for mart in requirements.marts}
-    kept = _kept([each for each in standing_rollbacks(con, window) if each.mart in names], contents)
+    kept = _kept(con, window, requirements, contents)
     for mart in requirements.marts:
-        _switch_mart(con, mart, [day for day in days if (mart.name, day) not in kept], contents)
+        _switch_mart(con, mart, [day for day in days if day not in kept], contents)
+        delete_days(con, mart, [day for day in days if _came_later(mart.name, kept.get(day))])
     published: Published = {day: [] for day in days}
     for day in days:
+        rollbacks = kept.get(day, {})
+        rollback_id = next((each.rollback_id for each in rollbacks.values()), None)
         for mart in requirements.marts:
-            rollback = kept.get((mart.name, day))
-            content = contents.served(mart.name, day) if rollback else contents.candidate(mart.name, day)
+            content = _shown(mart.name, day, rollbacks, contents)
             build_id = gates.builds.get((day, mart.name), "")
-            published[day].append(
-                switch.publication(day, mart.name, build_id, content, rollback.rollback_id if rollback else None)
-            )
+            published[day].append(switch.publication(day, mart.name, build_id, content, rollback_id))
     switch.enter(con, published, f"promote {window}")
-    rolled_back = {day: rollback for (_, day), rollback in kept.items() if day in published}
+    rolled_back = {day: next(iter(kept[day].values())) for day in days if day in kept}
     return Promotion(published, gates.closed, rolled_back)
 
 
-def _kept(rollbacks: list[Rollback], contents: Contents) -> dict[tuple[str, dt.date], Rollback]:
-    """The marts and days, of those that were rolled back, whose candidates are still what was rejected then."""
-    of_day: dict[dt.date, list[Rollback]] = {}
-    for rollback in rollbacks:
-        of_day.setdefault(rollback.partition_day, []).append(rollback)
+# The rollbacks of one partition, by mart.
+Rollbacks = Mapping[str, Rollback]
+
+
+def _kept(
+    con: DuckDBPyConnection, window: Window, requirements: GateRequirements, contents: Contents
+) -> dict[dt.date, Rollbacks]:
+    """The rolled-back days whose candidates are still what was rejected then."""
+    names = {mart.name for mart in requirements.marts}
+    of_day: dict[dt.date, dict[str, Rollback]] = {}
+    for rollback in standing_rollbacks(con, window):
+        if rollback.mart in names:
+            of_day.setdefault(rollback.partition_day, {})[rollback.mart] = rollback
     return {
-        (rollback.mart, day): rollback
-        for day, marts in of_day.items()
+        day: rollbacks
+        for day, rollbacks in of_day.items()
         # All marts are of one moment: what mixes two of them was never looked at.
-        if all(contents.candidate(each.mart, day).hash == each.candidate_hash for each in marts)
-        or all(contents.candidate(each.mart, day).hash == each.served_hash for each in marts)
-        for rollback in marts
+        if all(contents.candidate(mart, day).hash == each.candidate_hash for mart, each in rollbacks.items())
+        or all(contents.candidate(mart, day).hash == each.served_hash for mart, each in rollbacks.items())
     }
+
+
+def _came_later(mart: str, rollbacks: Rollbacks | None) -> bool:
+    """Whether the partition shows a moment at which there was no such mart. It shows nothing of the mart then: its
+    rows would be of what was rejected."""
+    return rollbacks is not None and mart not in rollbacks
+
+
+def _shown(mart: str, day: dt.date, rollbacks: Rollbacks, contents: Contents) -> Content:
+    """What the partition shows of a mart from now on."""
+    if not rollbacks:
+        return contents.candidate(mart, day)
+    return NOTHING if _came_later(mart, rollbacks) else contents.served(mart, day)
 
 
 def _switch_mart(con: DuckDBPyConnection, mart: Mart, days: list[dt.date], contents: Contents) -> None:

@@ -27,6 +27,9 @@ CHANGES_OF_DAYS = """
     where content_hash <> content_before
 """
 
+# Publications of a mart that came after what its partition was rolled back to: nothing is shown of it.
+WITHHELD = "(rollback_id is not null and (rollback_id, mart) not in (select (rollback_id, mart) from ops.rollbacks))"
+
 
 @dataclass(frozen=True)
 class Publication:
@@ -238,14 +241,37 @@ def standing_rollbacks(con: DuckDBPyConnection, window: Window | None = None) ->
     )
 
 
+def marts_withheld(con: DuckDBPyConnection) -> dict[str, list[str]]:
+    """Of each rollback that stands, by its id, the marts that came later, of which its partition shows nothing."""
+    rows = con.execute(
+        "select rollback_id, list(mart order by mart) from ops.publications "
+        f"where superseded_by is null and {WITHHELD} group by rollback_id"
+    ).fetchall()
+    return dict(rows)
+
+
+def sentences_of_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> dict[tuple[dt.date, str], str]:
+    """What happened to each rolled-back partition, by day and cadence, and of which marts it shows nothing."""
+    withheld = marts_withheld(con)
+    return {
+        (each.partition_day, each.cadence): each.sentence + _shows_nothing_of(withheld.get(each.rollback_id, []))
+        for each in standing_rollbacks(con, window)
+    }
+
+
+def _shows_nothing_of(marts: Sequence[str]) -> str:
+    return f" Nothing is shown of {', '.join(marts)}, which came later." if marts else ""
+
+
 def rollbacks_ended_by(con: DuckDBPyConnection, run_id: str, window: Window) -> list[Rollback]:
     """The rollbacks, one per partition and mart of the window, that a run ended by publishing other data."""
     return read_entries(
         con,
         Rollback,
         "rollbacks",
-        "(rollback_id, mart) in (select (before.rollback_id, before.mart) from ops.publications as before "
-        "join ops.publications as after on after.publication_id = before.superseded_by and after.mart = before.mart "
+        "rollback_id in (select before.rollback_id from ops.publications as before "
+        # Whichever marts there are now: a rollback is of its partition.
+        "join ops.publications as after on after.publication_id = before.superseded_by "
         f"where after.rollback_id is null and after.run_id = {literal(run_id)}) "
         f"and cadence = {literal(window.cadence)} and {of_window(window)}",
     )

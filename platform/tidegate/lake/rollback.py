@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake import ledger, publications
 from tidegate.lake.connect import Lake
-from tidegate.lake.content import Content, content_hash
+from tidegate.lake.content import NOTHING, Content, content_hash
 from tidegate.lake.gate import GateRequirements, Mart, read_gates
 from tidegate.lake.overwrite import table_columns
 from tidegate.lake.promote import Promotion
@@ -40,7 +40,7 @@ class Decision:
 
 
 def roll_back(lake: Lake, requirements_of: Callable[[Cadence], GateRequirements], decision: Decision) -> Promotion:
-    """Put back all marts of the partition, in one transaction.
+    """Put back all marts of the partition, in one transaction. A mart that came later shows nothing from then on.
 
     The rows stay until a promote finds candidates that are neither those of now nor what is served now. Raises
     TidegateError for a publication that cannot be put back, with nothing changed.
@@ -83,14 +83,17 @@ def _roll_back(
     switch: Switch,
 ) -> Promotion:
     day = decision.day
-    _refuse_a_part(decision, requirements, target)
+    # A mart that came after the target had nothing then, and shows nothing now: all marts are of one moment.
+    known = _known(decision, requirements, target)
     before = read_contents(con, window, requirements.marts)
     _refuse_what_is_shown(con, decision, requirements, before, target)
     for mart in requirements.marts:
-        if before.served(mart.name, day).hash != target[mart.name].content_hash:
+        if mart not in known:
+            delete_days(con, mart, window.days)
+        elif before.served(mart.name, day).hash != target[mart.name].content_hash:
             _put_back(con, mart, window, target[mart.name])
     after = {mart.name: _content(con, mart, window) for mart in requirements.marts}
-    rollbacks = [_rollback(mart, before, decision, switch) for mart in requirements.marts]
+    rollbacks = [_rollback(mart, before, decision, switch) for mart in known]
     # What is the newest candidate as well withholds nothing: from here on the partition goes on as usual.
     withholds = any(after[mart.name] != before.candidate(mart.name, day) for mart in requirements.marts)
     builds = read_gates(con, window, requirements).builds
@@ -155,13 +158,15 @@ def _put_back(con: DuckDBPyConnection, mart: Mart, window: Window, target: Publi
     insert_days(con, mart, window.days, then)
 
 
-def _refuse_a_part(decision: Decision, requirements: GateRequirements, target: Mapping[str, Publication]) -> None:
-    missing = sorted(mart.name for mart in requirements.marts if mart.name not in target)
-    if missing:
+def _known(decision: Decision, requirements: GateRequirements, target: Mapping[str, Publication]) -> list[Mart]:
+    """The marts that the target is of and that there still are."""
+    known = [mart for mart in requirements.marts if mart.name in target]
+    if not known:
         raise TidegateError(
-            f"Publication {decision.to} has no {', '.join(missing)}, which came later, and the marts of a day are "
-            "published together. Nothing was changed. Choose a later publication."
+            f"Publication {decision.to} is of {', '.join(sorted(target))}, and the project has none of these marts any "
+            "more. Nothing was changed. Choose a later publication."
         )
+    return known
 
 
 def _refuse_what_is_shown(
@@ -172,7 +177,8 @@ def _refuse_what_is_shown(
     target: Mapping[str, Publication],
 ) -> None:
     day = decision.day
-    if any(contents.served(mart.name, day).hash != target[mart.name].content_hash for mart in requirements.marts):
+    hashes = {name: row.content_hash for name, row in target.items()}
+    if any(contents.served(mart.name, day).hash != hashes.get(mart.name, NOTHING.hash) for mart in requirements.marts):
         return
     standing = next(
         version

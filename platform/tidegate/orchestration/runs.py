@@ -24,7 +24,7 @@ from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.outputs import OutputRecord, outputs_made_by
 from tidegate.lake.promote import days_to_restate
-from tidegate.lake.publications import days_published_by, rollbacks_ended_by, standing_rollbacks
+from tidegate.lake.publications import days_published_by, rollbacks_ended_by, sentences_of_rollbacks
 from tidegate.orchestration.build_requests import cause_of
 from tidegate.orchestration.definitions import build_definitions
 from tidegate.orchestration.due_outputs import due_outputs_of, windows_over
@@ -191,7 +191,7 @@ class Runner:
         with self.home.lake() as lake:
             enter_finished_runs(self.instance, lake)
             published = days_published_by(lake.con, [result.run_id], window)
-            rollbacks = standing_rollbacks(lake.con, window)
+            rollbacks = sentences_of_rollbacks(lake.con, window)
             ended = rollbacks_ended_by(lake.con, result.run_id, window)
             unpublished = [day for day in window.days if day not in published]
             closed = closed_gates(lake.con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
@@ -199,7 +199,7 @@ class Runner:
         reasons = {day: _with_causes(day, why, told) for day, why in closed.items() if why}
         held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
-        rolled_back = {each.partition_day: each.sentence for each in rollbacks if each.partition_day in published}
+        rolled_back = {day: sentence for (day, _), sentence in rollbacks.items() if day in published}
         until_now = {each.partition_day: each.sentence for each in ended}
         return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates, rolled_back, until_now)
 
