@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import os
 import time
 from collections.abc import Iterable
@@ -14,7 +15,8 @@ from tests.intake.intake_shop import DAY, Shop, csv, row
 
 from tidegate.errors import TidegateError
 from tidegate.intake import archive as archive_module
-from tidegate.intake.archive import Captured, CapturedFile, FolderArchive, fingerprint_of
+from tidegate.intake.archive import FolderArchive
+from tidegate.intake.manifest import Captured, CapturedFile, fingerprint_of
 from tidegate.intake.origin import Origin, Outside
 from tidegate.intake.places import archive_of, origin_of
 
@@ -116,17 +118,55 @@ def test_a_file_that_changes_meanwhile_is_not_loaded_and_its_neighbour_is(
     assert shop.raw() == ["s2"]
 
 
-def test_a_damaged_object_is_told_and_never_overwritten(shop: Shop) -> None:
+@pytest.mark.parametrize("damage", [b"rotten", csv(row(7))], ids=["another size", "the same size"])
+def test_a_damaged_object_is_never_loaded_and_is_replaced_when_the_right_bytes_come_again(
+    shop: Shop, damage: bytes
+) -> None:
     shop.deliver("north", csv(row(1)))
     captured = capture(shop)
     path = FolderArchive(shop.archive).object_path(captured.files[0].sha256)
-    path.write_bytes(b"rotten")
+    path.write_bytes(damage)
 
     with pytest.raises(TidegateError, match="is not what was archived"):
-        capture(shop)
-    with pytest.raises(TidegateError, match="is not what was archived"):
         FolderArchive(shop.archive).recall(captured.manifest)
-    assert path.read_bytes() == b"rotten"
+    assert shop.load(regions=["north"])["north"].status == "accepted"
+    assert shop.raw() == ["s1"]
+    assert path.read_bytes() == csv(row(1))
+    assert [kept.read_bytes() for kept in (shop.archive / "damaged").iterdir()] == [damage]
+
+
+def damaged_manifests(sound: str) -> dict[str, str]:
+    content = json.loads(sound)
+    file = content["files"][0]
+    return {
+        "no JSON": sound[:-20],
+        "nested too deeply": "[" * 100_000,
+        "a list": "[]",
+        "no files": json.dumps({**content, "files": []}),
+        "a field is missing": json.dumps({key: value for key, value in content.items() if key != "region"}),
+        "a wrong type": json.dumps({**content, "files": [{**file, "bytes": "5"}]}),
+        "a file that is none": json.dumps({**content, "files": ["a.csv"]}),
+        "a day that is none": json.dumps({**content, "day": "yesterday"}),
+        "a path in place of a hash": json.dumps({**content, "files": [{**file, "sha256": "../../secret"}]}),
+        "another hash": json.dumps({**content, "files": [{**file, "sha256": "0" * 64}]}),
+        "another delivery": json.dumps({**content, "region": "south"}),
+        "a name that no file can have": json.dumps({**content, "files": [{**file, "name": "\ud800"}]}),
+    }
+
+
+def test_a_damaged_manifest_is_reported_and_is_replaced_when_the_delivery_comes_again(shop: Shop) -> None:
+    shop.deliver("north", csv(row(1)))
+    captured = capture(shop)
+    manifest = shop.archive / captured.manifest
+    sound = manifest.read_text()
+
+    for kind, damaged in damaged_manifests(sound).items():
+        manifest.write_text(damaged)
+        with pytest.raises(TidegateError, match=r"json cannot be read .* Nothing was changed"):
+            FolderArchive(shop.archive).recall(captured.manifest)
+        assert capture(shop) == captured, kind
+        assert manifest.read_text() == sound, kind
+    assert len(list((shop.archive / "damaged").iterdir())) == len(damaged_manifests(sound))
 
 
 def test_a_damaged_archive_costs_only_its_own_delivery(shop: Shop) -> None:

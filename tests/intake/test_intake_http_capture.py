@@ -17,9 +17,10 @@ from tests.intake.http_shop import DAY, Answer, api, customer, page
 from tidegate.contract.model import HttpServer
 from tidegate.errors import SourceDownError, TidegateError
 from tidegate.intake import http_client
-from tidegate.intake.archive import Captured, FolderArchive
+from tidegate.intake.archive import FolderArchive
 from tidegate.intake.http_client import ATTEMPTS
 from tidegate.intake.http_source import HttpOrigin
+from tidegate.intake.manifest import Captured
 from tidegate.intake.origin import Outside
 
 ONE = page(1, 1, 1, customer(1))

@@ -20,8 +20,9 @@ from tests.servers import PostgresAddress, postgres_database
 from tidegate.contract.model import Contract, PostgresServer
 from tidegate.contract.odcs import load_contract
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
-from tidegate.intake.archive import Captured, FolderArchive
+from tidegate.intake.archive import FolderArchive
 from tidegate.intake.load import DeliveryReport, load_deliveries
+from tidegate.intake.manifest import Captured
 from tidegate.intake.origin import Outside
 from tidegate.intake.places import origin_of
 from tidegate.intake.postgres_source import PostgresOrigin

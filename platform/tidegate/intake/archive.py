@@ -1,28 +1,39 @@
 """The archive: every delivery's bytes, kept under their own hash before anything reads them.
 
-    objects/ab/<sha256>                                     the bytes of a file, never written again
-    deliveries/<source>/<region>/<day>/<fingerprint>.json   the files of a delivery, in the order of reading
+    objects/ab/<sha256>                                     the bytes of a file
+    deliveries/<source>/<region>/<day>/<fingerprint>.json   the files of a delivery, as read (`manifest`)
+    deliveries/<source>/<region>/<day>/journal/...          in which order deliveries came, and their fate (`journal`)
+    damaged/...                                             what was found damaged when the right bytes came again
 
-In a folder or, by the same names, in S3 (`s3_archive`). Where bytes come from is an `origin`'s knowledge, what they
-mean is `readers`'.
+In a folder or, by the same names, in S3 (`s3_archive`). Nothing is ever deleted, and bytes are held against their hash
+before they are read. Where bytes come from is an `origin`'s knowledge, what they mean is `readers`'.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 import os
 import secrets
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate.errors import TidegateError
+from tidegate.intake.journal import Event, History, Stored
+from tidegate.intake.manifest import (
+    Captured,
+    CapturedFile,
+    delivery_folder,
+    fingerprint_of,
+    manifest_name,
+    read_manifest,
+    write_manifest,
+)
 
 if TYPE_CHECKING:
     from tidegate.s3 import S3Object
@@ -32,49 +43,6 @@ BLOCK = 1 << 20
 
 # No copy takes this many seconds; another process may still be at a younger file.
 A_DAY = 86_400
-
-
-@dataclass(frozen=True)
-class CapturedFile:
-    """A data file of a delivery. `sha256` names its bytes, or stands for the refusal when there are none."""
-
-    name: str
-    sha256: str
-    bytes: int = 0
-    refused: str | None = None
-
-    @property
-    def shown_name(self) -> str:
-        """The name as text; bytes of it that are no UTF-8 show as `\\xff`."""
-        return self.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-@dataclass(frozen=True)
-class Captured:
-    """A delivery in the archive. `manifest` is relative to the archive's root.
-
-    `listing` is what its origin told of it before it was captured, None when it was not captured just now.
-    """
-
-    source: str
-    region: str
-    day: dt.date
-    fingerprint: str
-    files: tuple[CapturedFile, ...]
-    manifest: str
-    listing: str | None = None
-
-    @property
-    def bytes(self) -> int:
-        return sum(file.bytes for file in self.files)
-
-
-def fingerprint_of(files: Iterable[CapturedFile]) -> str:
-    """One hash of a delivery's file names and bytes: equal exactly when those are."""
-    digest = hashlib.sha256()
-    for name, sha256 in sorted((os.fsencode(file.name), file.sha256) for file in files):
-        digest.update(name + b"\0" + sha256.encode() + b"\n")
-    return digest.hexdigest()
 
 
 class Archive(ABC):
@@ -106,30 +74,50 @@ class Archive(ABC):
     def enter(self, source: str, region: str, day: dt.date, files: Sequence[CapturedFile]) -> Captured:
         """Write the manifest that makes files, in the order of reading, a delivery."""
         fingerprint = fingerprint_of(files)
-        manifest = f"{_delivery_folder(source, region, day)}/{fingerprint}.json"
+        manifest = manifest_name(source, region, day, fingerprint)
         captured = Captured(source, region, day, fingerprint, tuple(files), manifest)
-        self._write_once(manifest, _manifest_text(captured))
+        # First: once the manifest is there, so is its place in the order.
+        self.note("captured", captured)
+        self._write_manifest(captured)
         return captured
+
+    def note(self, event: Event, captured: Captured) -> None:
+        """Write down in the journal what happened to a delivery, unless that is what it says already."""
+        entry = self.history(captured.source, captured.region, captured.day).next_entry(event, captured.fingerprint)
+        if entry:
+            self._touch(f"{delivery_folder(captured.source, captured.region, captured.day)}/{entry.name}")
+
+    def history(self, source: str, region: str, day: dt.date) -> History:
+        """The deliveries of that day, in order, and what became of them."""
+        return History.of(self._stored(delivery_folder(source, region, day)))
 
     def recall(self, manifest: str) -> Captured:
         """The delivery of a manifest. Raises TidegateError when something of it is gone or damaged."""
         try:
-            content = json.loads(self._read(manifest))
+            captured = read_manifest(manifest, self._read(manifest))
         except (OSError, ValueError) as error:
             raise TidegateError(
                 f"The archive's {manifest} cannot be read ({error}). Nothing was changed. "
                 f"Restore it from a backup of {self.place}, or deliver the files again."
             ) from error
-        files = tuple(CapturedFile(**file) for file in content.pop("files"))
-        for file in files:
+        for file in captured.files:
             if not file.refused:
                 self._verify(file)
-        day = dt.date.fromisoformat(content.pop("day"))
-        return Captured(**content, day=day, files=files, manifest=manifest)
+        return captured
 
-    def newest_manifest(self, source: str, region: str, day: dt.date) -> str | None:
-        """The delivery of that day captured last, for when the ledger knows of none."""
-        return self._newest_in(_delivery_folder(source, region, day))
+    def _write_manifest(self, captured: Captured) -> None:
+        """Unless it is there and sound; one that is damaged is set aside, because now its content is known."""
+        try:
+            read_manifest(captured.manifest, self._read(captured.manifest))
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            self._set_aside(captured.manifest)
+        else:
+            return
+        with self._temporary() as temporary:
+            temporary.write_text(write_manifest(captured), encoding="ascii")
+            self._put_file(temporary, captured.manifest)
 
     @abstractmethod
     def local(self, file: CapturedFile, scratch: Path) -> Path:
@@ -146,28 +134,36 @@ class Archive(ABC):
 
     @abstractmethod
     def _keep(self, temporary: Path, sha256: str, size: int, stands_at: S3Object | None) -> None:
-        """Put a file among the objects. One of other bytes that stands in its place stays, and is told."""
+        """Put a file among the objects. One of other bytes that stands in its place is set aside."""
 
     @abstractmethod
-    def _write_once(self, name: str, text: str) -> None:
-        """Write a manifest that is not there yet; what one says follows from its name."""
+    def _put_file(self, temporary: Path, name: str) -> None:
+        """Write a file of this machine, which may be moved, to a name of the archive."""
+
+    @abstractmethod
+    def _touch(self, name: str) -> None:
+        """Write a file without content."""
+
+    @abstractmethod
+    def _set_aside(self, name: str) -> None:
+        """Keep a damaged file in `damaged`, before what it should be takes its place."""
 
     @abstractmethod
     def _read(self, name: str) -> bytes:
-        """A manifest's bytes. Raises OSError when it is gone."""
+        """A manifest's bytes. Raises FileNotFoundError when it is gone."""
 
     @abstractmethod
     def _verify(self, file: CapturedFile) -> None:
         """Raises TidegateError unless the object has the bytes that its name says."""
 
     @abstractmethod
-    def _newest_in(self, folder: str) -> str | None:
-        """The manifest of `folder` written last."""
+    def _stored(self, folder: str) -> list[Stored]:
+        """The files below `folder`."""
 
     def _damaged(self, place: str) -> TidegateError:
         return TidegateError(
             f"The archived file {place} is gone or is not what was archived. Nothing was changed. "
-            "Restore it from a backup, or move it away and deliver the files again."
+            "Restore it from a backup, or deliver the files again, which puts the damaged one aside."
         )
 
 
@@ -206,49 +202,57 @@ class FolderArchive(Archive):
             yield path
 
     def _keep(self, temporary: Path, sha256: str, size: int, stands_at: S3Object | None) -> None:
-        final = self.object_path(sha256)
-        with suppress(FileNotFoundError):
-            if final.stat().st_size != size:
-                raise self._damaged(str(final))
-            return
-        self._move(temporary, final)
+        name = object_name(sha256)
+        if (self.root / name).exists():
+            if self._is_intact(self.root / name, sha256, size):
+                return
+            self._set_aside(name)
+        self._put_file(temporary, name)
 
-    def _write_once(self, name: str, text: str) -> None:
-        if not (self.root / name).exists():
-            with self._temporary() as temporary:
-                temporary.write_text(text, encoding="ascii")
-                self._move(temporary, self.root / name)
-
-    def _move(self, temporary: Path, final: Path) -> None:
+    def _put_file(self, temporary: Path, name: str) -> None:
         _sync(temporary)
-        # A folder made anew must be synced in its parent too, up to the archive's root.
-        missing = [folder for folder in final.parents if not folder.is_dir()]
-        final.parent.mkdir(parents=True, exist_ok=True)
-        self._unsynced.update({final.parent, *(folder.parent for folder in missing)})
-        temporary.rename(final)
+        self._make_folder((self.root / name).parent)
+        temporary.rename(self.root / name)
+
+    def _touch(self, name: str) -> None:
+        self._make_folder((self.root / name).parent)
+        (self.root / name).touch()
+
+    def _set_aside(self, name: str) -> None:
+        # A copy: whoever reads meanwhile finds either what was there or what takes its place.
+        aside = self.root / aside_name(name)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.root / name, aside)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder in which something is written, and have it synced."""
+        # A new folder must be synced in its parent too, up to the archive's root.
+        missing = [new for new in (folder, *folder.parents) if not new.is_dir()]
+        folder.mkdir(parents=True, exist_ok=True)
+        self._unsynced.update({folder, *(new.parent for new in missing)})
 
     def _read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
 
     def _verify(self, file: CapturedFile) -> None:
         path = self.object_path(file.sha256)
-        try:
-            intact = path.stat().st_size == file.bytes and sha256_of(path) == file.sha256
-        except FileNotFoundError:
-            intact = False
-        if not intact:
+        if not self._is_intact(path, file.sha256, file.bytes):
             raise self._damaged(str(path))
 
-    def _newest_in(self, folder: str) -> str | None:
-        manifests = list((self.root / folder).glob("*.json"))
-        if not manifests:
-            return None
-        newest = max(manifests, key=lambda path: path.stat().st_mtime_ns)
-        return str(newest.relative_to(self.root))
+    def _is_intact(self, path: Path, sha256: str, size: int) -> bool:
+        try:
+            return path.stat().st_size == size and sha256_of(path) == sha256
+        except FileNotFoundError:
+            return False
+
+    def _stored(self, folder: str) -> list[Stored]:
+        path = self.root / folder
+        files = [*path.glob("*.json"), *path.glob("journal/*")]
+        return [Stored(str(file.relative_to(path)), file.stat().st_mtime) for file in files]
 
 
 def refused_file(name: str, why: str) -> CapturedFile:
-    """A file that must not be opened, or cannot be. The refusal takes the place of its bytes, so that a mended
+    """A file that must not be opened, or cannot be. The refusal takes the place of its bytes, so that a fixed
     file is another delivery."""
     return CapturedFile(name, hashlib.sha256(b"refused: " + why.encode()).hexdigest(), refused=why)
 
@@ -263,6 +267,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def aside_name(name: str) -> str:
+    """Where a damaged file is kept: no two get the same name."""
+    return f"damaged/{name.replace('/', '.')}.{secrets.token_hex(4)}"
+
+
 @contextmanager
 def temporary_in(folder: Path) -> Iterator[Path]:
     """The path of a new file in `folder`, gone afterwards unless it was moved away."""
@@ -272,22 +281,6 @@ def temporary_in(folder: Path) -> Iterator[Path]:
         yield path
     finally:
         path.unlink(missing_ok=True)
-
-
-def _delivery_folder(source: str, region: str, day: dt.date) -> str:
-    # The contract allows neither of the names to hold anything that means something in a path.
-    return f"deliveries/{source}/{region}/{day.isoformat()}"
-
-
-def _manifest_text(captured: Captured) -> str:
-    content = {
-        "source": captured.source,
-        "region": captured.region,
-        "day": captured.day.isoformat(),
-        "fingerprint": captured.fingerprint,
-        "files": [vars(file) for file in captured.files],
-    }
-    return json.dumps(content, indent=1) + "\n"
 
 
 def _write(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:

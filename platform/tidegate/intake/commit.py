@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
 from tidegate.contract.model import CheckOutcome, Contract
 from tidegate.errors import TidegateError
-from tidegate.intake.archive import Captured
+from tidegate.intake.manifest import Captured
 from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE
 from tidegate.lake.ledger import CheckRecord, DeliveryRecord, record_checks, record_deliveries, utc_now
 from tidegate.lake.overwrite import ensure_table

@@ -9,17 +9,17 @@ import datetime as dt
 import itertools
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from tidegate.contract.model import Contract, FileFormat, HttpServer, Region, StandIn
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
-from tidegate.intake.archive import Captured
 from tidegate.intake.http_pages import PageError, read_page
+from tidegate.intake.manifest import Captured, manifest_name
 from tidegate.intake.origin import Landing, Origin, Outside, listing_of
 from tidegate.intake.places import archive_of, origin_of
 from tidegate.intake.relations import DataFile
@@ -31,7 +31,7 @@ from tidegate.window import Window
 # whole time limit. Not after the first, because one day alone may be what the source fails over.
 DOWN_AFTER_DAYS = 2
 
-# Deliveries captured at once when landing or the archive is in S3: each takes eight questions one after the other, and
+# Deliveries captured at once when landing or the archive is in S3: each takes ten questions one after the other, and
 # the client keeps ten connections.
 AT_ONCE = 10
 
@@ -85,7 +85,7 @@ class Finding:
         self._days_down: Counter[str] = Counter()
         self._down: dict[str, SourceDownError] = {}
         self._known = {
-            (delivery.region, delivery.partition_day): delivery.archive
+            (delivery.region, delivery.partition_day): delivery.fingerprint
             for delivery in newest_deliveries(lake.con, contract.source, window)
             # The archive of one that stood in is another day's.
             if delivery.stands_in_for is None
@@ -158,11 +158,19 @@ class Finding:
         return manifest
 
     def _archived(self, region: Region, day: dt.date) -> str | None:
-        known = self._known.get((region.name, day))
-        return known or self.archive.newest_manifest(self.contract.source, region.name, day)
+        history = self.archive.history(self.contract.source, region.name, day)
+        fingerprint = history.to_load(self._known.get((region.name, day)))
+        return fingerprint and manifest_name(self.contract.source, region.name, day, fingerprint)
+
+    def _unjudged(self, region: Region, day: dt.date) -> str | None:
+        """What was captured of the day last, where a run died before it was committed."""
+        fingerprint = self.archive.history(self.contract.source, region.name, day).unjudged
+        return fingerprint and manifest_name(self.contract.source, region.name, day, fingerprint)
 
     def _make_do(self, region: Region, day: dt.date, down: SourceDownError) -> Captured:
         """Without the source: the day's own delivery as captured before, or what the contract lets stand in for it."""
+        if unjudged := self._unjudged(region, day):
+            return self.archive.recall(unjudged)
         good = max((good for name, good in self._good if name == region.name and good <= day), default=None)
         if good == day:
             return self.archive.recall(self._good[region.name, day])
@@ -174,6 +182,26 @@ class Finding:
             return self.archive.recall(manifest)
         kept = "What was loaded before stays; run again when the source is back."
         raise SourceDownError(f"{down} {kept}") from down
+
+    def note_fates(self, accepted: Iterable[bool]) -> None:
+        """Write down in the archive what became of each of `captured`, in their order; the ledger has it already.
+
+        One that cannot be written down is judged again when it is met again, so nothing is lost by going on.
+        """
+        fates = [
+            (captured, accepted)
+            for captured, accepted in zip(self.captured, accepted, strict=True)
+            # The archive of a stand-in is another day's.
+            if (captured.region, captured.day) not in self.stand_ins
+        ]
+        with ThreadPoolExecutor(AT_ONCE if self.archive.is_far else 1) as pool:
+            for _ in pool.map(self._note_fate, fates):
+                pass
+
+    def _note_fate(self, fate: tuple[Captured, bool]) -> None:
+        captured, accepted = fate
+        with suppress(TidegateError, OSError):
+            self.archive.note("accepted" if accepted else "rejected", captured)
 
     @property
     def _good(self) -> dict[tuple[str, dt.date], str]:
@@ -221,5 +249,5 @@ def _telling_what_could_not_be_kept() -> Iterator[None]:
     except OSError as error:
         raise TidegateError(
             f"it could not be copied into the archive: {error.strerror} ({error.filename}). Nothing was loaded. "
-            "Make room or mend the permissions, and run again."
+            "Make room or correct the permissions, and run again."
         ) from error

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from tidegate.contract.model import Readiness
 from tidegate.errors import IncompleteError
-from tidegate.intake.archive import BLOCK, Archive, Captured, CapturedFile, refused_file
+from tidegate.intake.archive import BLOCK, Archive, refused_file
 from tidegate.intake.landing import LEADS_OUT, LandedFile, LandingFolder, changed_at, entries_of, note
 from tidegate.intake.listing import DayPath, Listing
+from tidegate.intake.manifest import Captured, CapturedFile
 from tidegate.intake.origin import Arrival
 
 # O_NONBLOCK: a file that turned into a pipe since it was listed must not hang us. O_NOFOLLOW: nor lead

@@ -15,9 +15,10 @@ import httpx
 
 from tidegate.contract.model import HttpServer
 from tidegate.errors import TidegateError
-from tidegate.intake.archive import Archive, Captured, CapturedFile
+from tidegate.intake.archive import Archive
 from tidegate.intake.http_client import PassingError, TimedClient
 from tidegate.intake.http_pages import Page, PageError, read_page
+from tidegate.intake.manifest import Captured, CapturedFile
 from tidegate.intake.origin import Outside
 
 # A hundred million customers at a thousand a page. An API that announces more has lost count.

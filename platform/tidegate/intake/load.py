@@ -22,7 +22,6 @@ from tidegate.contract.measure import measure, nothing_read
 from tidegate.contract.model import Assessment, CheckOutcome, Contract, Drift, Measures, Region, StandIn
 from tidegate.contract.verdicts import duplicate_updates
 from tidegate.errors import TidegateError
-from tidegate.intake.archive import Captured
 from tidegate.intake.commit import (
     DELIVERY_REJECTED,
     UNREADABLE_FILE,
@@ -32,6 +31,7 @@ from tidegate.intake.commit import (
     stage_verdicts,
 )
 from tidegate.intake.finding import Finding, Missing
+from tidegate.intake.manifest import Captured
 from tidegate.intake.origin import Outside
 from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
 from tidegate.intake.sniff import first_line
@@ -158,6 +158,7 @@ def _judge_and_commit(
         lake.con.execute("set preserve_insertion_order = false")
         with committing(lake, contract.source, run_id):
             records = lake.unit_of_work(lambda con: commit(con, contract, verdicts, run_id))
+        finding.note_fates(verdict.accepted for verdict in verdicts)
     finally:
         lake.con.execute("set preserve_insertion_order = true")
         for table in (JUDGED, UNPARSABLE, PLACES, VERDICTS):

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tidegate.errors import TidegateError
-from tidegate.intake.archive import Archive, Captured
+from tidegate.intake.archive import Archive
+from tidegate.intake.manifest import Captured
 
 if TYPE_CHECKING:
     from tidegate.s3 import S3Client

@@ -24,7 +24,8 @@ from duckdb import DuckDBPyConnection
 from tidegate.background import started
 from tidegate.contract.model import PostgresServer
 from tidegate.errors import IncompleteError, TidegateError
-from tidegate.intake.archive import Archive, Captured
+from tidegate.intake.archive import Archive
+from tidegate.intake.manifest import Captured
 from tidegate.intake.origin import Outside
 from tidegate.intake.postgres_settings import with_defaults
 from tidegate.intake.postgres_trouble import cannot_answer, cannot_connect, took_too_long

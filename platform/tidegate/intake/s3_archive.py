@@ -6,11 +6,14 @@ S3 is held against what was hashed here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tidegate.intake.archive import Archive, CapturedFile, object_name, sha256_of, temporary_in
+from tidegate.intake.archive import Archive, aside_name, object_name, sha256_of, temporary_in
+from tidegate.intake.journal import Stored
+from tidegate.intake.manifest import CapturedFile
 from tidegate.s3 import S3Folder, S3Object
 
 
@@ -43,9 +46,26 @@ class S3Archive(Archive):
         found = self.folder.head(name)
         if found is None:
             self._put(temporary, name, size, stands_at)
-        elif found.size != size:
-            raise self._damaged(found.address)
+        elif not self._has_bytes_of(found, temporary, sha256, size):
+            self._set_aside(name)
+            self.folder.upload(temporary, name)
         temporary.rename(self._copy_of(sha256))
+
+    def _has_bytes_of(self, found: S3Object, path: Path, sha256: str, size: int) -> bool:
+        """Whether an object has the bytes of a file, whose hash and size are known.
+
+        The ETag of an object that was written in one piece is the MD5 of its bytes, which saves fetching it; of others
+        it says nothing.
+        """
+        if found.size != size:
+            return False
+        return found.etag == _md5_of(path) or self._hash_of(found) == sha256
+
+    def _hash_of(self, found: S3Object) -> str:
+        digest = hashlib.sha256()
+        for chunk in self.folder.chunks(found):
+            digest.update(chunk)
+        return digest.hexdigest()
 
     def _put(self, path: Path, name: str, size: int, stands_at: S3Object | None) -> None:
         if stands_at is None or not self._copied(stands_at, name, size):
@@ -62,11 +82,22 @@ class S3Archive(Archive):
         copy, original = self.folder.head(name), self.folder.look(listed.bucket, listed.key)
         return copy is not None and copy.size == size and original is not None and original.etag == listed.etag
 
-    def _write_once(self, name: str, text: str) -> None:
-        if self.folder.head(name) is None:
-            with self._temporary() as temporary:
-                temporary.write_text(text, encoding="ascii")
-                self.folder.upload(temporary, name)
+    def _put_file(self, temporary: Path, name: str) -> None:
+        self.folder.upload(temporary, name)
+
+    def _touch(self, name: str) -> None:
+        with self._temporary() as temporary:
+            temporary.touch()
+            self.folder.upload(temporary, name)
+
+    def _set_aside(self, name: str) -> None:
+        found = self.folder.head(name)
+        if found is None:
+            return
+        with self._temporary() as temporary:
+            with temporary.open("xb") as stream:
+                stream.writelines(self.folder.chunks(found))
+            self.folder.upload(temporary, aside_name(name))
 
     def _read(self, name: str) -> bytes:
         found = self.folder.head(name)
@@ -89,12 +120,14 @@ class S3Archive(Archive):
                 raise self._damaged(found.address)
             temporary.rename(path)
 
-    def _newest_in(self, folder: str) -> str | None:
-        manifests = [found for found in self.folder.objects(f"{folder}/") if found.key.endswith(".json")]
-        if not manifests:
-            return None
-        newest = max(manifests, key=lambda found: found.changed_at)
-        return newest.key.removeprefix(self.folder.prefix)
+    def _stored(self, folder: str) -> list[Stored]:
+        start = len(f"{self.folder.prefix}{folder}/")
+        return [Stored(found.key[start:], found.changed_at.timestamp()) for found in self.folder.objects(f"{folder}/")]
 
     def _copy_of(self, sha256: str) -> Path:
         return self._scratch / sha256
+
+
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

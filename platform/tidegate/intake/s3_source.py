@@ -12,8 +12,9 @@ from itertools import groupby
 
 from tidegate.contract.model import Readiness
 from tidegate.errors import IncompleteError
-from tidegate.intake.archive import Archive, Captured, CapturedFile, refused_file
+from tidegate.intake.archive import Archive, refused_file
 from tidegate.intake.listing import MARKER, ONLY_THE_MARKER, DayPath, Listing, is_data
+from tidegate.intake.manifest import Captured, CapturedFile
 from tidegate.intake.origin import Arrival
 from tidegate.s3 import S3Folder, S3Object, changed
 
