@@ -11,6 +11,7 @@ from tests.s3_server import ACCESS_KEY, REGION, SECRET_KEY, Bucket
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.query import confine, run_query
 from tidegate.settings import load_settings
 
 
@@ -46,6 +47,7 @@ def test_what_is_written_is_read_again(
         lake.con.execute("create table raw.numbers as select range as n from range(100000)")
     with Lake.open(config, read_only=True) as lake:
         assert lake.con.execute("select sum(n) from raw.numbers").fetchone() == (4999950000,)
+    assert run_query(config, "select sum(n) from raw.numbers").rows == [(4999950000,)]
     assert bucket.keys("lake/raw/numbers/")
 
 
@@ -54,6 +56,17 @@ def test_no_secret_is_shown(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.
     with Lake.open(config_of(tmp_path, bucket)) as lake:
         assert SECRET_KEY not in str(lake.con.execute("from duckdb_secrets()").fetchall())
         assert SECRET_KEY not in str(lake.con.execute("from duckdb_settings()").fetchall())
+
+
+def test_a_query_finds_no_key_among_the_settings(tmp_path: Path, bucket: Bucket) -> None:
+    with Lake.open(config_of(tmp_path, bucket)) as lake:
+        assert SECRET_KEY in str(lake.con.execute("from duckdb_settings()").fetchall())
+        confine(lake)
+        shown = str(
+            lake.con.execute("from duckdb_settings()").fetchall() + lake.con.execute("from duckdb_secrets()").fetchall()
+        )
+        assert SECRET_KEY not in shown
+        assert ACCESS_KEY not in str(lake.con.execute("from duckdb_settings()").fetchall())
 
 
 def test_no_credentials_anywhere_are_told(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,33 @@ def _s3_endpoint(config: LakeConfig) -> dict[str, str | bool]:
     return {"endpoint": host, "use_ssl": scheme != "http", "url_style": "path"}
 
 
+# What httpfs puts among DuckDB's settings, from the environment or `attach_statements`, by the name in a secret.
+_S3_SETTINGS = {
+    "key_id": "s3_access_key_id",
+    "secret": "s3_secret_access_key",
+    "session_token": "s3_session_token",
+    "region": "s3_region",
+    "endpoint": "s3_endpoint",
+    "use_ssl": "s3_use_ssl",
+    "url_style": "s3_url_style",
+}
+
+
+def keys_into_a_secret(con: DuckDBPyConnection, config: LakeConfig) -> None:
+    """Move S3's keys out of DuckDB's settings, which every statement can show, into a secret, which none can."""
+    if "httpfs" not in config.extensions or "aws" in config.extensions:
+        return
+    settings = dict(con.execute("select name, value from duckdb_settings()").fetchall())
+    options = ", ".join(
+        f"{name} {literal(settings[setting])}" for name, setting in _S3_SETTINGS.items() if settings.get(setting)
+    )
+    con.execute(
+        f"create temporary secret tidegate_s3 (type s3, provider config, scope {literal(config.data)}, {options})"
+    )
+    for name in ("s3_access_key_id", "s3_secret_access_key", "s3_session_token"):
+        con.execute(f"set global {name} = ''")
+
+
 class Lake:
     """The attached lake: `con` has it as `lake`, in use, on UTC. One thread at a time."""
 

@@ -1,39 +1,27 @@
-"""Reading the lake as a consumer does: one statement that reads.
+"""Reading the lake as a consumer does: one statement that reads the lake, on a DuckDB that can do nothing else.
 
-What the person at the keyboard may read, files beside the lake included, a query may read. Writing the lake and
-printing results do not belong here.
+Two locks, each enough where the other fails: DuckDB's own (no file but the lake's, no setting changes, no keys among
+the settings), and a statement of which every part is known to read (`statements`). Printing does not belong here.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.connect import Lake, LakeConfig, keys_into_a_secret
 from tidegate.lake.schema import tables_in
+from tidegate.lake.sql import literal
+from tidegate.lake.statements import reading_statement
 from tidegate.lake.travel import shown, snapshot_at
 
-# What a select may call all the same and must not, with the reason.
-REFUSED = {
-    # httpfs keeps the S3 credentials that it found in the environment among DuckDB's settings; getenv reads it all.
-    r"duckdb_settings|duckdb_secrets|current_setting|getenv": "can show credentials of this process",
-    r"\bquery\b(?=\"?(?:\s|/\*.*?\*/|--[^\n]*\n)*\()": "runs a text as SQL, which nobody can look at before",
-    # They delete files before they find that the catalog may not be written.
-    r"ducklake_(?:add|cleanup|delete|expire|flush|merge|rewrite|set)\w+": "changes the lake",
-}
-
-# The words before what is explained: EXPLAIN ANALYZE runs it.
-_SPACE = r"(?:\s|/\*.*?\*/|--[^\n]*\n)*"
-EXPLAINING = re.compile(
-    rf"{_SPACE}explain\b{_SPACE}(?:analyze\b|\({_SPACE}(?:analyze|format)\b[^)]*\))?", re.IGNORECASE | re.DOTALL
-)
+# A row of twenty columns takes about a kilobyte in Python: a gigabyte at most. More is for exports, or for the shell.
+MAX_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -51,34 +39,41 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
     """
     snapshot = snapshot_at(config, as_of) if as_of else None
     with Lake.open(config, read_only=True, snapshot=snapshot) as lake:
+        confine(lake)
         try:
-            _refuse_all_but_reading(lake.con, lake.con.extract_statements(sql))
-            cursor = lake.con.execute(sql)
+            cursor = lake.con.execute(reading_statement(lake.con, sql))
             columns = tuple(column[0] for column in cursor.description or [])
-            return QueryResult(columns, cursor.fetchall())
+            rows = cursor.fetchmany(MAX_ROWS + 1)
         except duckdb.Error as error:
             raise TidegateError(f"The query does not work: {error}{_hint(lake, error, as_of)}") from error
+    if len(rows) > MAX_ROWS:
+        raise TidegateError(
+            f"The query gives more than {MAX_ROWS:,} rows, so nothing was printed. Ask for fewer, read the exports, "
+            "or write them to a file in `tidegate shell`: copy (from serving.daily_sales) to 'rows.parquet';"
+        )
+    return QueryResult(columns, rows)
+
+
+def confine(lake: Lake) -> None:
+    """Let this connection read the lake's data and catalog, and nothing else, until it is closed.
+
+    What it needs besides, DuckDB allows on its own: the attached catalog and the folder to spill into.
+    """
+    keys_into_a_secret(lake.con, lake.config)
+    for statement in (
+        f"set allowed_directories = {literal([lake.config.data.rstrip('/') + '/'])}",
+        "set python_enable_replacements = false",
+        "set enable_external_access = false",
+        "set lock_configuration = true",
+    ):
+        lake.con.execute(statement)
 
 
 def _hint(lake: Lake, error: duckdb.Error, as_of: dt.datetime | None) -> str:
+    if isinstance(error, duckdb.PermissionException):
+        return " `tidegate query` reads the lake and no other files; `tidegate shell` reads what you may read."
     if as_of:
         return f" The lake was read as of {shown(as_of)}; what was made later is not there."
     if isinstance(error, duckdb.CatalogException) and not tables_in(lake.con, "serving"):
         return " Nothing was published into `serving` yet; `tidegate status` tells how things stand."
     return ""
-
-
-def _refuse_all_but_reading(con: DuckDBPyConnection, statements: Sequence[duckdb.Statement]) -> None:
-    if len(statements) != 1:
-        raise TidegateError(f"One statement at a time, please; this is {len(statements)}.")
-    for pattern, why in REFUSED.items():
-        if found := re.search(pattern, statements[0].query, re.IGNORECASE | re.DOTALL):
-            raise TidegateError(f"`{found[0]}` {why}, so no query may call it.")
-    (statement,) = statements
-    if statement.type == duckdb.StatementType.EXPLAIN:
-        (statement,) = con.extract_statements(EXPLAINING.sub("", statement.query, count=1))
-    if statement.type != duckdb.StatementType.SELECT:
-        raise TidegateError(
-            f"`tidegate query` only reads, and this is {statement.type.name}. Nothing was changed. "
-            "Data changes by deliveries and runs: drop a file into landing and run its day."
-        )
