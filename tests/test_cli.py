@@ -26,7 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def figures(home: Path) -> None:
     """A lake with one published table, as promote leaves it."""
-    with Lake.open(LakeConfig.of(load_settings())) as lake:
+    with Lake.make(LakeConfig.of(load_settings())) as lake:
         lake.con.execute("create table serving.daily_sales (order_date date, net_revenue decimal(38, 4), note varchar)")
         lake.con.execute(
             "insert into serving.daily_sales values ('2024-01-01', 10.5, '[red]'), ('2024-01-02', null, 'a,\"b')"
@@ -145,8 +145,37 @@ def test_a_query_may_read_what_ducklake_tells() -> None:
     assert tidegate("query", sql, "--format", "csv").stdout.split() == ["query", "True"]
 
 
-def test_a_query_before_the_first_run_says_what_to_do() -> None:
-    assert "tidegate" in refused("query", "from serving.daily_sales").lower()
+READING = [
+    "status",
+    "query values(1)",
+    "shell",
+    "publications --partition 2024-01-01",
+    "quarantine list",
+    "quarantine show --source orders --partition 2024-01-01",
+]
+WRITING = [
+    "run --partition 2024-01-01",
+    "run --partition 2024-01-08 --cadence weekly",
+    "backfill --from 2024-01-01 --to 2024-01-02",
+    "restate",
+    "outputs",
+    "maintain",
+    "rollback --partition 2024-01-01 --to 20240101-0",
+    "quarantine replay --source orders --partition 2024-01-01",
+    "breaker close orders",
+]
+
+
+@pytest.mark.parametrize("command", [*READING, *WRITING])
+def test_only_init_makes_a_home(command: str, tmp_path: Path) -> None:
+    assert "tidegate init" in refused(*command.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_makes_no_home(tmp_path: Path) -> None:
+    for command in ([], ["run"], ["maintain"], ["demo", "shop"]):
+        assert tidegate(*command, "--help").exit_code == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_days_that_are_none_are_refused() -> None:
@@ -158,6 +187,7 @@ def test_days_that_are_none_are_refused() -> None:
     assert "has not ended yet" in refused("run", "--partition", "2999-01-01")
 
 
+@pytest.mark.usefixtures("figures")
 def test_a_day_without_publications_says_so() -> None:
     assert "2024-01-01 was never published" in refused("publications", "--partition", "2024-01-01")
     assert "'x' is not a day" in refused("publications", "--partition", "x")
@@ -203,7 +233,7 @@ def test_quarantine_of_a_source_without_any_is_empty() -> None:
 
 
 def test_a_query_before_anything_is_published_says_so(home: Path) -> None:
-    with Lake.open(LakeConfig.of(load_settings())):
+    with Lake.make(LakeConfig.of(load_settings())):
         pass
     assert "Nothing was published" in refused("query", "from serving.daily_sales")
     assert "Nothing was published" not in refused("query", "selec 1")

@@ -36,5 +36,9 @@ class GateClosedError(TidegateError):
     """A partition was kept out of `serving` because a blocking check did not pass."""
 
 
+class LakeMissingError(TidegateError):
+    """There is no lake where the settings say. Only `tidegate init` makes one."""
+
+
 class LakeBusyError(TidegateError):
     """Another writer held the lake or a lease for longer than the set patience. Running again can heal it."""

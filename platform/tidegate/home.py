@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 from tidegate.contract.assess import rule_groups
 from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contracts
+from tidegate.errors import TidegateError
 from tidegate.intake.origin import Outside
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.due_weeks import DaysBehind
 from tidegate.lake.gate import GateRequirements
+from tidegate.lake.schema import lacks_tables
 from tidegate.reporting.exports import Exports
 from tidegate.reporting.making import Maker
 from tidegate.reporting.page_files import briefs, reports
@@ -37,6 +39,8 @@ class Home:
     """One home. Parts are made when first asked for, then kept: a start pays for what it uses."""
 
     settings: Settings
+    # Whether it is only looked at, so that its lake may not be written.
+    read_only: bool = False
     _lake: Lake | None = None
     _lake_in_use: threading.RLock = field(default_factory=threading.RLock)
     _s3_client: S3Client | None = None
@@ -94,8 +98,18 @@ class Home:
         """This process's connection to the lake, for one user at a time. Opening one takes 0.1 s, so it is kept."""
         with self._lake_in_use:
             if self._lake is None:
-                self._lake = Lake.open(self.lake_config)
+                self._lake = self._opened_lake()
             yield self._lake
+
+    def _opened_lake(self) -> Lake:
+        lake = Lake.open(self.lake_config, self.read_only)
+        if self.read_only and lacks_tables(lake.con):
+            lake.close()
+            raise TidegateError(
+                f"The ledger of the lake at {self.settings.lake_catalog} was made by an older version and lacks what "
+                "this one reads. Nothing was changed. Add it with `tidegate init`, which keeps everything else."
+            )
+        return lake
 
     def close(self) -> None:
         """Give up the connection; the next `lake()` opens another."""

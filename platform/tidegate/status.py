@@ -18,6 +18,7 @@ from tidegate.intake.quarantine import list_quarantine
 from tidegate.lake import ledger, publications
 from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates, held_days
+from tidegate.lake.ledger import PipelineRun, newest_runs
 from tidegate.lake.outputs import due_outputs, standing_outputs
 from tidegate.lake.promote import days_to_restate
 from tidegate.lake.waivers import standing_waivers
@@ -56,8 +57,8 @@ class Status:
     recent_runs: Sequence[tuple[Any, ...]]
 
 
-def read_status(home: Home) -> Status:
-    """One look at the home's ledger."""
+def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
+    """One look at the home's ledger, and at finished runs that are not in it yet."""
     with home.lake() as lake:
         con = lake.con
         return Status(
@@ -78,7 +79,7 @@ def read_status(home: Home) -> Status:
             rolled_back=publications.sentences_of_rollbacks(con),
             outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),
             index=address(home.outputs, INDEX) if standing_outputs(con, FILES) else None,
-            recent_runs=_recent_runs(con),
+            recent_runs=_recent_runs(con, not_entered),
         )
 
 
@@ -104,8 +105,18 @@ def _quarantined(con: DuckDBPyConnection) -> list[tuple[str, str, int]]:
     return [(source, reason, total) for (source, reason), total in sorted(rows.items())]
 
 
-def _recent_runs(con: DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    return con.execute(
-        "select left(run_id, 8), job, partition_from, partition_to, status, round(seconds, 1), rows_loaded "
-        f"from ops.pipeline_runs order by started_at desc limit {RECENT_RUNS}"
-    ).fetchall()
+def _recent_runs(con: DuckDBPyConnection, not_entered: Sequence[PipelineRun]) -> list[tuple[Any, ...]]:
+    runs = {run.run_id: run for run in (*newest_runs(con, RECENT_RUNS), *not_entered)}
+    newest = sorted(runs.values(), key=lambda run: run.started_at, reverse=True)[:RECENT_RUNS]
+    return [
+        (
+            run.run_id[:8],
+            run.job,
+            run.partition_from,
+            run.partition_to,
+            run.status,
+            None if run.seconds is None else round(run.seconds, 1),
+            run.rows_loaded,
+        )
+        for run in newest
+    ]

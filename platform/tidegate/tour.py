@@ -11,6 +11,7 @@ from tidegate.demo.shop import write_shop
 from tidegate.home import Home
 from tidegate.lake.publications import newest_published_day
 from tidegate.lake.query import run_query
+from tidegate.orchestration.initialise import initialise
 from tidegate.orchestration.runs import Runner
 from tidegate.settings import Settings
 from tidegate.status import read_status
@@ -28,7 +29,7 @@ from serving.daily_sales order by order_date desc limit 7
 
 def show_tour(settings: Settings) -> bool:
     """Run the demo shop and print its figures. True when exactly the day with the spoiled delivery is held."""
-    home = Home(settings)
+    home = initialise(settings)
     first = settings.start_date
     shop = write_shop(Path(settings.landing), first_day=first, days=DAYS, orders_per_day=ORDERS_PER_DAY, seed=SEED)
     console.heading(f"A shop in four regions delivered {shop.lines:,} order lines for {DAYS} days")

@@ -76,7 +76,7 @@ def test_payments_from_files_and_from_the_database_are_the_same_in_the_end(datab
     loaded = []
     for contract in (FILES, DATABASE):
         settings = load_settings(home=tmp_path / contract.parent.parent.name)
-        with Lake.open(LakeConfig.of(settings)) as lake:
+        with Lake.make(LakeConfig.of(settings)) as lake:
             reports = load_deliveries(lake, load_contract(contract), window, outside=outside, run_id="run")
             assert [report.rejection for report in reports] == [None] * DAYS
             assert sum(report.reasons.get("missing_amount", 0) for report in reports) == 1

@@ -76,6 +76,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     landing = clone / ".tidegate" / "landing"
     write_shop(landing, first_day=FIRST, days=DAYS, orders_per_day=60, seed=7, dirt=False)
     with terminal(clone, environment_of(clone)) as shell:
+        shell.run("tidegate init")
         shell.run(f"tidegate backfill --from {FIRST} --to {LAST}")
     return clone
 

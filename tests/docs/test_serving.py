@@ -56,7 +56,7 @@ def cluster(
     path = os.pathsep.join([str(Path(sys.executable).parent), str(postgres_programs()), os.environ["PATH"]])
     folder, port = str(postgres_address.socket_folder), str(postgres_address.port)
     owner = {"PATH": path, "PGHOST": folder, "PGPORT": port, "PGUSER": "postgres", "PGDATABASE": name}
-    with Lake.open(LakeConfig.of(settings)) as lake, s3_server(bucket.server.root, "--read-only", *allowed) as store:
+    with Lake.make(LakeConfig.of(settings)) as lake, s3_server(bucket.server.root, "--read-only", *allowed) as store:
         # What the page has a reader install is there already: these tests reach no network.
         load_extension(lake.con, "aws")
         reader = {

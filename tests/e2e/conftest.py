@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.e2e_home import NewHome, TemporaryHome, settings_of
 
+from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.settings import load_settings
 from tidegate.transform.project import DbtProject
 
@@ -48,6 +49,7 @@ def _maker(folder: Path, parsed: Path, stack: ExitStack) -> NewHome:
         home = TemporaryHome(settings_of(folder / f"home-{next(numbers)}", **overrides))
         home.settings.scratch.mkdir(parents=True)
         (home.settings.scratch / "dbt").symlink_to(parsed)
+        Lake.make(LakeConfig.of(home.settings)).close()
         stack.callback(home.close)
         return home
 

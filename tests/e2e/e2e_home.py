@@ -21,6 +21,7 @@ from tests.e2e.e2e_landing import Landing
 from tidegate.home import Home
 from tidegate.lake.content import Content, content_by_day, content_by_day_select
 from tidegate.lake.overwrite import table_columns
+from tidegate.orchestration.instance import make_instance
 from tidegate.orchestration.partitions import partitions_of
 from tidegate.orchestration.runs import Runner, RunOutcome
 from tidegate.orchestration.serving_assets import serving_key
@@ -42,7 +43,8 @@ NewHome = Callable[..., "TemporaryHome"]
 
 @dataclass
 class TemporaryHome:
-    """One home. Its runner is made when first asked for; other processes work on it with `environment`."""
+    """One home with a lake. Its Dagster instance is made when first asked for; other processes work on it with
+    `environment`."""
 
     settings: Settings
 
@@ -56,11 +58,14 @@ class TemporaryHome:
 
     @cached_property
     def runner(self) -> Runner:
+        make_instance(self.settings)
         return Runner.open(self.home)
 
     @property
     def environment(self) -> dict[str, str]:
         """By which a process of its own finds this home, and nothing else."""
+        if not self.settings.dagster_home.exists():
+            make_instance(self.settings)
         values = self.settings.model_dump(mode="json")
         return {
             **os.environ,

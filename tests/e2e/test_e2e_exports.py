@@ -102,7 +102,7 @@ class Exporter:
 @pytest.fixture
 def exporter(tmp_path: Path) -> Iterator[Exporter]:
     with ExitStack() as stack:
-        lake = stack.enter_context(Lake.open(config_in(tmp_path)))
+        lake = stack.enter_context(Lake.make(config_in(tmp_path)))
         yield Exporter(Shop(lake, Home(lake.config, stack)), tmp_path / "outputs", tmp_path)
 
 

@@ -147,4 +147,4 @@ def open_shop_in(home: Path, contract: str, catalog: str | None = None) -> Shop:
         spill=home / "spill",
         patience=20,
     )
-    return Shop(home, Lake.open(config), load_contract(path))
+    return Shop(home, Lake.make(config), load_contract(path))

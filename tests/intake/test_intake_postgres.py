@@ -84,7 +84,7 @@ def archive(tmp_path: Path) -> FolderArchive:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
-    with Lake.open(LakeConfig.of(load_settings(home=tmp_path / "home", threads=1))) as lake:
+    with Lake.make(LakeConfig.of(load_settings(home=tmp_path / "home", threads=1))) as lake:
         yield lake
 
 

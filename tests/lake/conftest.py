@@ -105,15 +105,22 @@ def config_in(folder: Path) -> LakeConfig:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def bare_home(tmp_path: Path) -> Iterator[Home]:
     """A home without a lake yet."""
     with ExitStack() as stack:
         yield Home(config_in(tmp_path), stack)
 
 
+@pytest.fixture
+def home(bare_home: Home) -> Home:
+    """A home with a lake of its own."""
+    Lake.make(bare_home.config).close()
+    return bare_home
+
+
 @pytest.fixture(scope="module")
 def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with Lake.open(config_in(tmp_path_factory.mktemp("home"))) as lake:
+    with Lake.make(config_in(tmp_path_factory.mktemp("home"))) as lake:
         yield lake
 
 

@@ -31,11 +31,11 @@ def told() -> None:
     sys.stdin.readline()
 
 
-def open_at_once(config: LakeConfig) -> None:
-    """Open the lake, new perhaps, when told to."""
+def make_at_once(config: LakeConfig) -> None:
+    """Make the lake, or open it, when told to."""
     say("ready")
     told()
-    with Lake.open(config) as lake:
+    with Lake.make(config) as lake:
         say(len(lake.con.execute("select * from duckdb_tables() where schema_name = 'ops'").fetchall()))
 
 
@@ -162,7 +162,7 @@ def commit_often(config: LakeConfig, times: str) -> None:
 COMMANDS = {
     command.__name__: command
     for command in (
-        open_at_once, overwrite_at_once, stop_before_commit, hold_lease, hold_turn, hold_many_leases,
+        make_at_once, overwrite_at_once, stop_before_commit, hold_lease, hold_turn, hold_many_leases,
         poll_serving, promote_when_told, commit_often,
     )
 }  # fmt: skip

@@ -10,13 +10,12 @@ import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 
-from tidegate.errors import LakeBusyError, TidegateError
+from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
+from tidegate.lake.conflicts import ATTEMPTS_AT_A_FAILING_COMMIT, is_conflict
 from tidegate.lake.connect import (
-    ATTEMPTS_AT_A_FAILING_COMMIT,
     Lake,
     LakeConfig,
     attach_statements,
-    is_conflict,
 )
 from tidegate.lake.schema import LEDGER
 from tidegate.lake.sql import SCHEMAS
@@ -39,7 +38,7 @@ RUNS = "ops.pipeline_runs"
             False,
             [
                 "attach if not exists 'ducklake:sqlite:/h/c.sqlite' as \"lake\" "
-                "(data_path '/h/data', meta_busy_timeout 10000, meta_journal_mode 'WAL')"
+                "(data_path '/h/data', create_if_not_exists false, meta_busy_timeout 10000, meta_journal_mode 'WAL')"
             ],
         ),
         (
@@ -47,20 +46,23 @@ RUNS = "ops.pipeline_runs"
             True,
             [
                 "attach if not exists 'ducklake:sqlite:/it''s/c' as \"lake\" "
-                "(data_path '/it''s', meta_busy_timeout 10000, read_only)"
+                "(data_path '/it''s', create_if_not_exists false, meta_busy_timeout 10000, read_only)"
             ],
         ),
         (
             POSTGRES,
             False,
-            ["attach if not exists 'ducklake:postgres:dbname=lake host=db' as \"lake\" (data_path '/h/data')"],
+            [
+                "attach if not exists 'ducklake:postgres:dbname=lake host=db' as \"lake\" "
+                "(data_path '/h/data', create_if_not_exists false)"
+            ],
         ),
         (
             S3,
             True,
             [
                 "attach if not exists 'ducklake:postgres:dbname=lake host=db' as \"lake\" "
-                "(data_path 's3://bucket/lake', read_only)"
+                "(data_path 's3://bucket/lake', create_if_not_exists false, read_only)"
             ],
         ),
         (
@@ -71,7 +73,7 @@ RUNS = "ops.pipeline_runs"
                 "set global s3_use_ssl = false",
                 "set global s3_url_style = 'path'",
                 "attach if not exists 'ducklake:postgres:dbname=lake host=db' as \"lake\" "
-                "(data_path 's3://bucket/lake')",
+                "(data_path 's3://bucket/lake', create_if_not_exists false)",
             ],
         ),
     ],
@@ -138,9 +140,28 @@ def test_the_session_is_utc_and_never_asks_a_network(lake: Lake) -> None:
     }
 
 
-def test_there_is_no_lake_to_read_yet(home: Home) -> None:
-    with pytest.raises(TidegateError, match="There is no lake at"):
-        home.open(read_only=True)
+def test_there_is_no_lake_yet(bare_home: Home) -> None:
+    for read_only in (True, False):
+        with pytest.raises(LakeMissingError, match=r"There is no lake at .* tidegate init$"):
+            bare_home.open(read_only)
+    assert list(bare_home.config.spill.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("catalog", ["mistyped", "emptied"])
+def test_a_lake_is_never_made_over_data_that_it_does_not_know(home: Home, catalog: str) -> None:
+    """Regression: a mistyped catalog was taken for a new lake, and maintenance then deleted all files as nobody's."""
+    home.open().con.execute("create table raw.orders as from range(1000)")
+    before = set(Path(home.config.data).rglob("*.parquet"))
+    if catalog == "mistyped":
+        config = dataclasses.replace(home.config, catalog=home.config.catalog.replace("catalog", "catalogue"))
+    else:
+        config = home.config
+        assert config.catalog_file
+        config.catalog_file.write_bytes(b"")
+    for attempt in (Lake.open, lambda config: Lake.open(config, read_only=True), Lake.make):
+        with pytest.raises(TidegateError, match=r"(There is no lake|holds no lake, and the data folder)"):
+            attempt(config)
+    assert set(Path(home.config.data).rglob("*.parquet")) == before
 
 
 def test_a_lake_that_was_moved_or_is_none_is_told_in_a_sentence(home: Home) -> None:
@@ -162,20 +183,20 @@ def test_a_reader_cannot_write(home: Home) -> None:
         reader.con.execute(f"insert into {RUNS} (run_id) values ('x')")
 
 
-def test_processes_that_open_a_new_lake_at_once_all_get_it(home: Home) -> None:
-    processes = [home.start("open_at_once") for _ in range(4)]
+def test_processes_that_make_a_lake_at_once_all_get_it(bare_home: Home) -> None:
+    processes = [bare_home.start("make_at_once") for _ in range(4)]
     for process in processes:
         process.wait_for("ready")
     for process in processes:
         process.tell("go")
     assert [process.result() for process in processes] == [str(len(LEDGER))] * 4
-    with home.open() as lake:
+    with bare_home.open() as lake:
         tables = lake.con.execute("select table_name from duckdb_tables() where schema_name = 'ops'").fetchall()
         assert sorted(tables) == sorted((name,) for name in LEDGER)
 
 
 def test_processes_install_missing_extensions_at_once(home: Home, tmp_path: Path) -> None:
-    processes = [home.start("open_at_once", env={"HOME": str(tmp_path)}) for _ in range(3)]
+    processes = [home.start("make_at_once", env={"HOME": str(tmp_path)}) for _ in range(3)]
     for process in processes:
         process.wait_for("ready")
     for process in processes:

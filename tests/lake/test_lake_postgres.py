@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from duckdb import DuckDBPyConnection
 
-from tidegate.errors import LakeBusyError
+from tidegate.errors import LakeBusyError, LakeMissingError
 from tidegate.lake import ledger, publications
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
@@ -31,9 +31,9 @@ THREE = Window(DAY, DAY + 3 * ONE_DAY)
 
 
 @pytest.fixture
-def home(database: str, home: Home) -> Home:
-    home.config = dataclasses.replace(home.config, catalog=f"postgres:{database}")
-    return home
+def bare_home(database: str, bare_home: Home) -> Home:
+    bare_home.config = dataclasses.replace(bare_home.config, catalog=f"postgres:{database}")
+    return bare_home
 
 
 def all_told(home: Home, command: str, *arguments: list[object]) -> list[str]:
@@ -46,9 +46,15 @@ def all_told(home: Home, command: str, *arguments: list[object]) -> list[str]:
     return [process.result() for process in processes]
 
 
-def test_processes_that_open_a_new_lake_at_once_all_get_it(home: Home) -> None:
-    assert all_told(home, "open_at_once", [], [], [], []) == [str(len(LEDGER))] * 4
-    tables = home.open().con.execute("select table_name from duckdb_tables() where schema_name = 'ops'").fetchall()
+def test_there_is_no_lake_yet(bare_home: Home) -> None:
+    for read_only in (True, False):
+        with pytest.raises(LakeMissingError, match=r"There is no lake at postgres:.* tidegate init$"):
+            bare_home.open(read_only)
+
+
+def test_processes_that_make_a_lake_at_once_all_get_it(bare_home: Home) -> None:
+    assert all_told(bare_home, "make_at_once", [], [], [], []) == [str(len(LEDGER))] * 4
+    tables = bare_home.open().con.execute("select table_name from duckdb_tables() where schema_name = 'ops'").fetchall()
     assert sorted(tables) == sorted((name,) for name in LEDGER)
 
 

@@ -43,7 +43,7 @@ def test_what_is_written_is_read_again(
     if credentials == "profile":
         use_profile(tmp_path, monkeypatch)
     config = config_of(tmp_path, bucket)
-    with Lake.open(config) as lake:
+    with Lake.make(config) as lake:
         lake.con.execute("create table raw.numbers as select range as n from range(100000)")
     with Lake.open(config, read_only=True) as lake:
         assert lake.con.execute("select sum(n) from raw.numbers").fetchone() == (4999950000,)
@@ -53,7 +53,7 @@ def test_what_is_written_is_read_again(
 
 def test_no_secret_is_shown(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     use_profile(tmp_path, monkeypatch)
-    with Lake.open(config_of(tmp_path, bucket)) as lake:
+    with Lake.make(config_of(tmp_path, bucket)) as lake:
         assert SECRET_KEY not in str(lake.con.execute("from duckdb_secrets()").fetchall())
         assert SECRET_KEY not in str(lake.con.execute("from duckdb_settings()").fetchall())
 
@@ -74,4 +74,4 @@ def test_no_credentials_anywhere_are_told(tmp_path: Path, bucket: Bucket, monkey
     (tmp_path / "credentials").write_text("")
 
     with pytest.raises(TidegateError, match="cannot be opened"):
-        Lake.open(config_of(tmp_path, bucket))
+        Lake.make(config_of(tmp_path, bucket))

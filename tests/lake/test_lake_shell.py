@@ -127,7 +127,7 @@ def test_hostile_places_are_places(tmp_path: Path, shop: Shop) -> None:
     config = dataclasses.replace(
         shop.lake.config, catalog=f"sqlite:{folder}/c.sqlite", data=str(folder / "data"), spill=folder / "spill"
     )
-    with Lake.open(config) as lake:
+    with Lake.make(config) as lake:
         lake.con.execute("create table serving.daily_sales as select 5 as total_orders")
     assert run_in_shell(config, FACTOR) == (0, "5\n", "")
 

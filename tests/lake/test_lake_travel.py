@@ -120,6 +120,6 @@ def test_a_snapshot_that_is_gone_is_told(home: Home) -> None:
         home.open(snapshot=99)
 
 
-def test_there_is_no_lake_to_go_back_in(home: Home) -> None:
+def test_there_is_no_lake_to_go_back_in(bare_home: Home) -> None:
     with pytest.raises(TidegateError, match="There is no lake at"):
-        snapshot_at(home.config, moment_of("2024-01-31"))
+        snapshot_at(bare_home.config, moment_of("2024-01-31"))

@@ -23,7 +23,7 @@ from tidegate.window import ONE_DAY, Window
 
 def open_lake(folder: Path) -> Lake:
     catalog, data = folder / "catalog.sqlite", str(folder / "data")
-    return Lake.open(LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0))
+    return Lake.make(LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0))
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ SALES, REGIONS = MAKERS
 
 @pytest.fixture(scope="module")
 def shop_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with Lake.open(config_in(tmp_path_factory.mktemp("home"))) as lake:
+    with Lake.make(config_in(tmp_path_factory.mktemp("home"))) as lake:
         yield lake
 
 

@@ -30,5 +30,5 @@ def settings(tmp_path: Path, parsed: Path) -> Settings:
 
 @pytest.fixture
 def lake(settings: Settings) -> Iterator[Lake]:
-    with Lake.open(LakeConfig.of(settings)) as lake:
+    with Lake.make(LakeConfig.of(settings)) as lake:
         yield lake

@@ -47,15 +47,10 @@ class Format(StrEnum):
 @told_plainly
 def init() -> None:
     """Make the home: the lake with its ledger, the parsed dbt project and Dagster's instance."""
-    from tidegate.home import Home
-    from tidegate.orchestration.instance import prepare_instance
+    from tidegate.orchestration.initialise import initialise
 
-    settings = load_settings()
-    prepare_instance(settings)
-    home = Home(settings)
-    _ = home.gate_requirements
-    with home.lake():
-        console.say(f"{settings.home} is ready.")
+    home = initialise(load_settings())
+    console.say(f"{home.settings.home} is ready.")
 
 
 FromLanding = Annotated[
@@ -115,7 +110,7 @@ def publications(
     from tidegate.lake.publications import versions_of
 
     day = day_of(partition)
-    with Home(load_settings()).lake() as lake:
+    with Home(load_settings(), read_only=True).lake() as lake:
         versions = versions_of(lake.con, day)
     if not versions:
         raise TidegateError(f"{day} was never published. How it stands: tidegate status")
@@ -192,14 +187,14 @@ def status() -> None:
     from tidegate.orchestration.breaker import Pace
     from tidegate.orchestration.contacts import troubled_sources
     from tidegate.orchestration.instance import open_instance
-    from tidegate.orchestration.run_ledger import enter_finished_runs
+    from tidegate.orchestration.run_ledger import finished_runs
     from tidegate.status import read_status
 
-    home = Home(load_settings())
-    with open_instance(home.settings) as instance, home.lake() as lake:
-        enter_finished_runs(instance, lake)
+    home = Home(load_settings(), read_only=True)
+    with home.lake() as lake, open_instance(home.settings) as instance:
+        not_entered = finished_runs(instance, lake.con)
         breakers = troubled_sources(instance, list(home.contracts), Pace.of(home.settings))
-    console.print_status(read_status(home))
+    console.print_status(read_status(home, not_entered))
     console.print_breakers(breakers)
 
 

@@ -105,7 +105,7 @@ def _write_dbt_pages(settings: Settings, folder: Path) -> None:
     """dbt's own documentation, one file that needs no server, over a lake in which every table is there and empty."""
     project, lake = DbtProject(settings), LakeConfig.of(settings)
     graph = Graph(project.manifest())
-    with Lake.open(lake) as opened:
+    with Lake.make(lake) as opened:
         create_missing_tables(opened, graph, tuple(graph.models.values()))
     folder.mkdir(parents=True)
     shutil.copyfile(write_docs(project, lake, settings.scratch / "docs"), folder / "index.html")

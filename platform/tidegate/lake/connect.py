@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import duckdb
 from duckdb import DuckDBPyConnection
 from duckdb_extensions import import_extension
-from tenacity import RetryCallState, Retrying, stop_after_delay, wait_random_exponential
+from tenacity import Retrying, stop_after_delay, wait_random_exponential
 
-from tidegate.errors import LakeBusyError, TidegateError
+from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
+from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
+from tidegate.lake.identity import refuse_unknown_data
 from tidegate.lake.locks import HeldElsewhereError, file_lock
 from tidegate.lake.schema import create_tables, lacks_tables
 from tidegate.lake.spill import remove_orphans, spill_folder
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from tidegate.settings import Settings
 
 T = TypeVar("T")
+
+# What DuckLake says of a catalog that holds no lake, when it is not to make one.
+NO_LAKE = "creating a new DuckLake is explicitly disabled"
 
 # SQLite waits this long by itself where waiting can help, before it says "database is locked".
 BUSY_MILLISECONDS = 10_000
@@ -128,12 +133,14 @@ class LakeConfig:
 
 
 def attach_statements(config: LakeConfig, read_only: bool = False, snapshot: int | None = None) -> list[str]:
-    """What attaches the lake to a connection that has `config.extensions` loaded. Never holds a secret."""
-    return [*_s3_statements(config), _attach_statement(config, read_only, snapshot)]
+    """What attaches the lake that is there to a connection that has `config.extensions` loaded. Holds no secret."""
+    return [*s3_statements(config), _attach_statement(config, read_only, snapshot)]
 
 
-def _attach_statement(config: LakeConfig, read_only: bool, snapshot: int | None) -> str:
-    options = [f"data_path {literal(config.data)}"]
+def _attach_statement(
+    config: LakeConfig, read_only: bool = False, snapshot: int | None = None, create: bool = False
+) -> str:
+    options = [f"data_path {literal(config.data)}", f"create_if_not_exists {literal(create)}"]
     if config.catalog_file:
         options.append(f"meta_busy_timeout {BUSY_MILLISECONDS}")
         # The file remembers it, and a reader may not be allowed to set it.
@@ -146,7 +153,7 @@ def _attach_statement(config: LakeConfig, read_only: bool, snapshot: int | None)
     return f"attach if not exists {source} as {quoted(CATALOG)} ({', '.join(options)})"
 
 
-def _s3_statements(config: LakeConfig) -> list[str]:
+def s3_statements(config: LakeConfig) -> list[str]:
     if "aws" in config.extensions:
         options = ", ".join(f"{name} {literal(value)}" for name, value in _s3_options(config).items())
         # DuckDB looks for them itself, and again before a role's credentials expire.
@@ -206,33 +213,45 @@ class Lake:
 
     @classmethod
     def open(cls, config: LakeConfig, read_only: bool = False, snapshot: int | None = None) -> Self:
-        """Attach the lake, creating it when it is new; with `snapshot`, as it was then, to be read only.
+        """Attach the lake that is there; with `snapshot`, as it was then, to be read only.
 
-        Raises TidegateError when there is none to read.
+        Raises TidegateError when there is none, with nothing made.
         """
         read_only = read_only or snapshot is not None
-        if read_only:
-            _refuse_to_read_nothing(config)
-        else:
-            _make_folders(config)
-        con = duckdb.connect(config=CONNECTION_CONFIG)
-        try:
-            _prepare(con, config)
+        refuse_missing_catalog(config)
+        with _connected(config) as con:
             lake = cls(config, con)
-            lake._attach(read_only, snapshot)
-        except BaseException:
-            con.close()
-            raise
+            statements = attach_statements(config, read_only, snapshot)
+            lake._patiently("attach the lake", lambda: lake._run_attach(statements))
+            lake._begin_session(read_only)
         return lake
 
-    def _attach(self, read_only: bool, snapshot: int | None) -> None:
-        statements = attach_statements(self.config, read_only, snapshot)
-        if read_only or (self.config.catalog_file and self.config.catalog_file.exists()):
-            self._patiently("attach the lake", lambda: self._run_attach(statements))
-        else:
+    @classmethod
+    def make(cls, config: LakeConfig) -> Self:
+        """Attach the lake, made first where there is none. Raises TidegateError where data of another lies already."""
+        if config.catalog_file:
+            config.catalog_file.parent.mkdir(parents=True, exist_ok=True)
+        with _connected(config) as con:
+            lake = cls(config, con)
             # A new catalog is written by whoever attaches it first.
-            with self.turn():
-                self._patiently("create the lake", lambda: self._run_attach(statements))
+            with lake.turn():
+                lake._patiently("make the lake", lake._attach_or_create)
+            lake._begin_session(read_only=False)
+        return lake
+
+    def _attach_or_create(self) -> None:
+        try:
+            self._run_attach(attach_statements(self.config))
+        except LakeMissingError:
+            refuse_unknown_data(self.con, self.config.data, self.config.catalog)
+            self._run_attach([_attach_statement(self.config, create=True)])
+
+    def _begin_session(self, read_only: bool) -> None:
+        if not read_only:
+            self.config.spill.mkdir(parents=True, exist_ok=True)
+            remove_orphans(self.config.spill)
+        for statement in session_statements(self.config):
+            self.con.execute(statement)
         if not read_only and lacks_tables(self.con):
             self.unit_of_work(create_tables)
 
@@ -243,6 +262,8 @@ class Lake:
         except duckdb.Error as error:
             if is_conflict(error):
                 raise
+            if NO_LAKE in str(error):
+                raise no_lake(self.config) from error
             raise _cannot_attach(self.config, error) from error
         self.con.execute(f"use {quoted(CATALOG)}")
 
@@ -310,7 +331,7 @@ class Lake:
 
     def _patiently(self, purpose: str, attempt: Callable[[], T]) -> T:
         retrying = Retrying(
-            retry=_worth_repeating,
+            retry=worth_repeating,
             # Full jitter: writers that collided once must not meet again.
             wait=wait_random_exponential(multiplier=0.02, max=2),
             stop=stop_after_delay(self.config.patience),
@@ -321,7 +342,7 @@ class Lake:
         except duckdb.Error as error:
             if not is_conflict(error):
                 raise
-            raise self._busy(purpose, f"other writers ({_conflict_line(error)})") from error
+            raise self._busy(purpose, f"other writers ({conflict_line(error)})") from error
 
     def _busy(self, purpose: str, who: str) -> LakeBusyError:
         return LakeBusyError(
@@ -341,48 +362,6 @@ class Lake:
         self.close()
 
 
-# What SQLite, Postgres and DuckLake say when another writer was first. Constraint names stay when a Postgres
-# server speaks another language than English.
-CONFLICTS = (
-    "database is locked",
-    "transaction conflict",
-    "could not serialize access",
-    "deadlock detected",
-    "duplicate key",
-    "unique constraint failed",
-    "ducklake_snapshot_pkey",
-)
-
-# What DuckDB says when not the work is wrong but the world around it: a full disk, a storage out of reach.
-OUTAGES = ("IO Error", "HTTP Error", "Connection Error")
-
-# A commit that fails for a reason not listed above is another writer's doing or a full disk: few attempts tell.
-ATTEMPTS_AT_A_FAILING_COMMIT = 5
-
-
-def is_conflict(error: BaseException | None) -> bool:
-    """Whether another writer was first, so that the same work can succeed when run again."""
-    return isinstance(error, duckdb.Error) and bool(_conflict_line(error))
-
-
-def may_heal(message: str) -> bool:
-    """Whether what DuckDB says of a failure may pass by itself: running the same again, later, can succeed."""
-    return any(sign in message for sign in OUTAGES) or any(sign in message.lower() for sign in CONFLICTS)
-
-
-def _conflict_line(error: duckdb.Error) -> str:
-    lines = str(error).splitlines()
-    return next((line for line in lines if any(sign in line.lower() for sign in CONFLICTS)), "")
-
-
-def _worth_repeating(attempt: RetryCallState) -> bool:
-    error = attempt.outcome.exception() if attempt.outcome else None
-    if is_conflict(error):
-        return True
-    failed_commit = isinstance(error, duckdb.Error) and "Failed to commit DuckLake transaction" in str(error)
-    return failed_commit and attempt.attempt_number < ATTEMPTS_AT_A_FAILING_COMMIT
-
-
 def _cannot_attach(config: LakeConfig, error: duckdb.Error) -> TidegateError:
     return TidegateError(
         f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {str(error).strip()} "
@@ -390,30 +369,34 @@ def _cannot_attach(config: LakeConfig, error: duckdb.Error) -> TidegateError:
     )
 
 
-def _refuse_to_read_nothing(config: LakeConfig) -> None:
+def refuse_missing_catalog(config: LakeConfig) -> None:
+    """Raise LakeMissingError for a SQLite catalog that is not there: attaching it, even to read, would make a file."""
     if config.catalog_file and not config.catalog_file.exists():
-        raise TidegateError(
-            f"There is no lake at {config.catalog_file} yet. "
-            "Load a day first (`tidegate run --partition DAY`), or set TIDEGATE_HOME to a home that has one."
-        )
+        raise no_lake(config)
 
 
-def _make_folders(config: LakeConfig) -> None:
-    config.spill.mkdir(parents=True, exist_ok=True)
-    remove_orphans(config.spill)
-    if config.catalog_file:
-        config.catalog_file.parent.mkdir(parents=True, exist_ok=True)
+def no_lake(config: LakeConfig) -> LakeMissingError:
+    return LakeMissingError(
+        f"There is no lake at {config.catalog_file or config.catalog}. Nothing was made or changed. "
+        "Set TIDEGATE_HOME or TIDEGATE_LAKE_CATALOG to the lake that you mean, or make a new one: tidegate init"
+    )
 
 
-def _prepare(con: DuckDBPyConnection, config: LakeConfig) -> None:
-    for extension in config.extensions:
-        load_extension(con, extension)
-    for statement in session_statements(config):
-        con.execute(statement)
+@contextmanager
+def _connected(config: LakeConfig) -> Iterator[DuckDBPyConnection]:
+    """A connection with the lake's extensions, which stays open when the work on it succeeds."""
+    con = duckdb.connect(config=CONNECTION_CONFIG)
+    try:
+        for extension in config.extensions:
+            load_extension(con, extension)
+        yield con
+    except BaseException:
+        con.close()
+        raise
 
 
 def session_statements(config: LakeConfig) -> list[str]:
-    """What a session on the lake begins with, its extensions loaded and before it attaches it."""
+    """What a session on the lake begins with, its extensions loaded."""
     return [*resource_statements(config), "set TimeZone = 'UTC'"]
 
 

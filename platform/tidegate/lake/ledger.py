@@ -303,6 +303,12 @@ def record_pipeline_runs(con: DuckDBPyConnection, rows: Sequence[PipelineRun]) -
     insert_entries(con, "pipeline_runs", rows)
 
 
+def newest_runs(con: DuckDBPyConnection, limit: int) -> list[PipelineRun]:
+    """The runs that started last."""
+    newest = f"select run_id from ops.pipeline_runs order by started_at desc limit {limit}"
+    return read_entries(con, PipelineRun, "pipeline_runs", f"run_id in ({newest})")
+
+
 def newest_run_end(con: DuckDBPyConnection) -> dt.datetime | None:
     """When the newest run in the ledger ended."""
     row = con.execute("select max(finished_at) from ops.pipeline_runs").fetchone()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 import yaml
 from dagster import DagsterInstance
@@ -64,21 +63,18 @@ def instance_config(settings: Settings) -> dict[str, object]:
     }
 
 
-def prepare_instance(settings: Settings) -> Path:
-    """Write the home's dagster.yaml and point this process at it. Returns the instance's folder.
+def make_instance(settings: Settings) -> None:
+    """Make the home's instance: its dagster.yaml, and what Dagster keeps its record in.
 
     A dagster.yaml that is already there is left alone: who deploys to more machines owns theirs.
     """
-    home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
+    config = settings.dagster_home / "dagster.yaml"
+    config.parent.mkdir(parents=True, exist_ok=True)
     if not config.exists():
         draft = config.with_suffix(f".{os.getpid()}")
         draft.write_text(yaml.safe_dump(instance_config(settings), sort_keys=False))
         draft.replace(config)
-    os.environ["DAGSTER_HOME"] = str(home)
-    batch_events()
-    return home
+    open_instance(settings).dispose()
 
 
 def batch_events() -> None:
@@ -87,8 +83,17 @@ def batch_events() -> None:
 
 
 def open_instance(settings: Settings) -> DagsterInstance:
-    """The home's instance, made on first use. Raises TidegateError when another process is making it for too long."""
-    prepare_instance(settings)
+    """The home's instance, which this process is pointed at.
+
+    Raises TidegateError when there is none, or another process is making it for too long.
+    """
+    if not (settings.dagster_home / "dagster.yaml").exists():
+        raise TidegateError(
+            f"There is no Dagster instance in {settings.dagster_home}. Nothing was made or changed. "
+            "Set TIDEGATE_HOME to the home that you mean, or make what it lacks: tidegate init"
+        )
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    batch_events()
     settings.scratch.mkdir(parents=True, exist_ok=True)
     lock = settings.scratch / "dagster-instance.lock"
     deadline = time.monotonic() + settings.lake_patience

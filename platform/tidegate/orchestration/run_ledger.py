@@ -10,6 +10,7 @@ import datetime as dt
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import PipelineRun, newest_run_end, record_pipeline_runs, rows_loaded_by
@@ -22,13 +23,17 @@ OVERLAP = dt.timedelta(minutes=10)
 
 def enter_finished_runs(instance: DagsterInstance, lake: Lake) -> None:
     """Enter the runs that finished since the ledger was last brought up to date."""
-    newest = newest_run_end(lake.con)
+    if runs := finished_runs(instance, lake.con):
+        lake.unit_of_work(lambda con: record_pipeline_runs(con, runs))
+
+
+def finished_runs(instance: DagsterInstance, con: DuckDBPyConnection) -> list[PipelineRun]:
+    """The runs that finished since the ledger was last brought up to date, and some that it has."""
+    newest = newest_run_end(con)
     since = newest.replace(tzinfo=dt.UTC) - OVERLAP if newest else None
     records = instance.get_run_records(RunsFilter(statuses=list(FINISHED_STATUSES), updated_after=since))
-    loaded = rows_loaded_by(lake.con, [record.dagster_run.run_id for record in records])
-    runs = [_entry(record, loaded.get(record.dagster_run.run_id)) for record in records if record.start_time]
-    if runs:
-        lake.unit_of_work(lambda con: record_pipeline_runs(con, runs))
+    loaded = rows_loaded_by(con, [record.dagster_run.run_id for record in records])
+    return [_entry(record, loaded.get(record.dagster_run.run_id)) for record in records if record.start_time]
 
 
 def _entry(record: RunRecord, rows_loaded: int | None) -> PipelineRun:

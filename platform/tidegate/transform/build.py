@@ -18,7 +18,8 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake import ledger, publications
-from tidegate.lake.connect import Lake, LakeConfig, is_conflict, may_heal
+from tidegate.lake.conflicts import is_conflict, may_heal
+from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.lease import candidates, lease
 from tidegate.lake.ledger import CheckRecord
 from tidegate.settings import Settings

@@ -15,7 +15,14 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import CONNECTION_CONFIG, LakeConfig, attach_statements, load_extension, resource_statements
+from tidegate.lake.connect import (
+    CONNECTION_CONFIG,
+    LakeConfig,
+    attach_statements,
+    load_extension,
+    refuse_missing_catalog,
+    resource_statements,
+)
 from tidegate.settings import load_settings
 
 
@@ -46,6 +53,7 @@ class Plugin(BasePlugin):
         config.update(CONNECTION_CONFIG)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        refuse_missing_catalog(self.lake)
         for extension in self.lake.extensions:
             load_extension(conn, extension)
         for statement in (*resource_statements(self.lake), UNORDERED, *attach_statements(self.lake)):
