@@ -76,7 +76,12 @@ class RegionsBehindSources(DagsterDbtTranslator):
 )
 def models(context: dg.AssetExecutionContext, dbt: DbtCliResource) -> Iterator[Any]:
     window = context.partition_time_window
-    variables = {"window_start": f"{window.start:%Y-%m-%d}", "window_end": f"{window.end:%Y-%m-%d}"}
+    variables = {
+        "window_start": f"{window.start:%Y-%m-%d}",
+        "window_end": f"{window.end:%Y-%m-%d}",
+        # Late as the contracts of the cases allow.
+        "allowed_lateness_days": {"orders": 7, "payments": 7},
+    }
     arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
     yield from dbt.cli(arguments, context=context).stream()
 

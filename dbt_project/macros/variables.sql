@@ -12,8 +12,10 @@
     date '{{ modules.datetime.date.fromisoformat(var("first_day") | string) }}'
 {%- endmacro %}
 
-{% macro allowed_lateness() -%}
-    {{ var("allowed_lateness_days") | int }}
+{#- Days after its own day that a row of the source may still be delivered, by its contract; none where there is no limit. -#}
+{% macro allowed_lateness(source_name) -%}
+    {%- set days = var("allowed_lateness_days") -%}
+    {{ return(days.get(source_name) if days is mapping else days) }}
 {%- endmacro %}
 
 {#- Days before a Monday that its rows are made of: `[as_of - 365, as_of)`. -#}

@@ -15,7 +15,7 @@
 
             select {{ key_hash(key) }} as repeated_key
             from {{ delivered }}
-            where {{ delivered_within_reach() }}
+            where {{ delivered_within_reach(delivered.identifier) }}
             group by {{ key_hash(key) }}
             having count(*) > 1
 
@@ -28,7 +28,7 @@
                 cast(null as date) as _next_delivered_on
             from {{ delivered }}
             where
-                {{ delivered_within_reach() }}
+                {{ delivered_within_reach(delivered.identifier) }}
                 and {{ in_window(happened_at) }}
                 and {{ key_hash(key) }} not in (select repeated_keys.repeated_key from repeated_keys)
 
@@ -44,7 +44,7 @@
                 ) as _next_delivered_on
             from {{ delivered }}
             where
-                {{ delivered_within_reach() }}
+                {{ delivered_within_reach(delivered.identifier) }}
                 and {{ key_hash(key) }} in (select repeated_keys.repeated_key from repeated_keys)
 
         ),
@@ -60,8 +60,8 @@
         select * from versions
         where
             {{ in_window(happened_at) }}
-            and {{ arrived_in_time("_delivered_on", day_of(happened_at)) }}
-            and (_next_delivered_on is null or not {{ arrived_in_time("_next_delivered_on", day_of(happened_at)) }})
+            and {{ arrived_in_time(delivered.identifier, "_delivered_on", day_of(happened_at)) }}
+            and (_next_delivered_on is null or not {{ arrived_in_time(delivered.identifier, "_next_delivered_on", day_of(happened_at)) }})
     )
 {%- endmacro %}
 
@@ -83,9 +83,9 @@ delivered as (
         count(*) as row_count
     from {{ delivered }}
     where
-        {{ delivered_within_reach() }}
+        {{ delivered_within_reach(delivered.identifier) }}
         and {{ in_window(happened_at) }}
-        and {{ arrived_in_time("_delivered_on", day_of(happened_at)) }}
+        and {{ arrived_in_time(delivered.identifier, "_delivered_on", day_of(happened_at)) }}
     group by {{ day_of(happened_at) }}
 
 ),
@@ -122,7 +122,7 @@ keys_of_differing_days as (
         {{ key_hash(key) }} as row_key
     from {{ delivered }}
     where
-        {{ delivered_within_reach() }}
+        {{ delivered_within_reach(delivered.identifier) }}
         and {{ day_of(happened_at) }} in (select differing.event_date from differing)
 
 ),
@@ -132,7 +132,7 @@ repeated_keys as (
     select {{ key_hash(key) }} as row_key
     from {{ delivered }}
     where
-        {{ delivered_within_reach() }}
+        {{ delivered_within_reach(delivered.identifier) }}
         and {{ key_hash(key) }} in (select keys_of_differing_days.row_key from keys_of_differing_days)
     group by {{ key_hash(key) }}
     having count(*) > 1

@@ -8,5 +8,5 @@ where
     {{ in_window("order_date") }}
     and (
         order_date <> cast(ordered_at as date)
-        or not {{ arrived_in_time("delivered_on", "order_date") }}
+        or not {{ arrived_in_time("orders", "delivered_on", "order_date") }}
     )

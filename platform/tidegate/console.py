@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -205,6 +206,7 @@ def print_status(status: Status) -> None:
     if status.stale_days:
         days = ", ".join(map(str, status.stale_days))
         say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
+    _print_awaiting(status)
     _print_mondays(status)
     if status.rolled_back:
         back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]
@@ -213,6 +215,21 @@ def print_status(status: Status) -> None:
     if status.recent_runs:
         columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
         out.print(_table(columns, status.recent_runs, "Newest runs"))
+
+
+def _print_awaiting(status: Status) -> None:
+    """Loaded rows that no mart shows, by source and why not."""
+    for source, of_source in groupby(status.awaiting, key=lambda each: each.source):
+        waiting = list(of_source)
+        for has_partition in (True, False):
+            rows = {each.day: each.rows for each in waiting if (each.day >= status.first_day) is has_partition}
+            if not rows:
+                continue
+            days, count = ", ".join(map(str, windows_of(rows))), f"{sum(rows.values()):,} rows of {source}"
+            if has_partition:
+                say(f"{count} wait for {days}, which had no delivery of its own. Published once it has.")
+            else:
+                say(f"{count} are of {days}, before the first day ({status.first_day}); no mart shows them.")
 
 
 def _print_outputs_of(status: Status) -> None:

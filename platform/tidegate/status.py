@@ -14,6 +14,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from tidegate.home import Home
+from tidegate.intake.awaiting import AwaitingRows, awaiting_rows
 from tidegate.intake.quarantine import list_quarantine
 from tidegate.lake import ledger, publications
 from tidegate.lake.due_weeks import due_weeks
@@ -55,6 +56,9 @@ class Status:
     outputs_due: int
     index: str | None
     recent_runs: Sequence[tuple[Any, ...]]
+    # Loaded rows of days that nothing was delivered on, and the first day that has a partition.
+    awaiting: Sequence[AwaitingRows]
+    first_day: dt.date
 
 
 def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
@@ -80,6 +84,8 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
             outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),
             index=address(home.outputs, INDEX) if standing_outputs(con, FILES) else None,
             recent_runs=_recent_runs(con, not_entered),
+            awaiting=awaiting_rows(con, home.contracts),
+            first_day=home.settings.start_date,
         )
 
 

@@ -661,7 +661,7 @@ def test_what_cannot_work_is_refused_with_its_line(case: str, write: Callable[[s
 def test_the_contract_the_refusals_start_from_loads(write: Callable[[str], Path]) -> None:
     contract = load_contract(write(GOOD))
     assert contract.key == ("thing_id",)
-    assert contract.required == ("thing_id", "weight")
+    assert contract.required == ("thing_id", "weight", "made_at")
     assert [region.server for region in contract.regions] == [
         FolderServer("things/here/{day}"),
         S3Server("s3://bucket/things/{day}"),

@@ -199,7 +199,8 @@ def test_event_time_is_held_against_the_day_of_the_delivery(contract_of: Contrac
         "2024-01-11T10:00:00+13:00": None,
         "2024-01-03 00:00:00": None,
         "2024-01-02 23:59:59": ["too_late"],
-        None: None,
+        # Of no day.
+        None: ["missing_at"],
     }
     judge(con, contract, [{"at": moment} for moment in moments])
     assert [row[0] for row in con.execute("select _reasons from judged").fetchall()] == list(moments.values())

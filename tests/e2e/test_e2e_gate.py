@@ -32,16 +32,16 @@ def break_the_contract(landing: Landing, day: dt.date) -> None:
 
 
 def break_a_dbt_test(landing: Landing, day: dt.date) -> None:
-    """A line ten days late: the contract of these tests allows thirty, dbt's blocking test seven."""
-    late = Line("too late", day - ONE_DAY * 10)
-    landing.orders(day, "north", [*sound_lines(day, "north", unit_price="99.0000"), late])
+    """A line of nothing: the contract of these tests allows it, dbt's blocking test does not."""
+    nothing = Line("nothing", day, quantity=0)
+    landing.orders(day, "north", [*sound_lines(day, "north", unit_price="99.0000"), nothing])
 
 
 SPOILINGS = [
     pytest.param(break_the_contract, "orders/north {day} rejected: ", id="raw rule"),
     pytest.param(
         break_a_dbt_test,
-        "staging/stg_orders {day}: the check stg_orders_every_delivered_line_is_within_reach failed",
+        "staging/stg_orders {day}: the check stg_orders_amounts_are_plausible failed",
         id="dbt test",
     ),
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +45,28 @@ def ledger_builds(lake: Lake, result: BuildResult) -> list[tuple[Any, ...]]:
         "select partition_day, status, len(models), run_id from ops.builds "
         f"where build_id = '{result.build_id}' order by partition_day"
     ).fetchall()
+
+
+def test_staging_takes_what_came_as_late_as_its_contract_allows_and_a_line_without_its_time_fails_a_check(
+    settings: Settings, lake: Lake, tmp_path: Path
+) -> None:
+    """Regression: dbt had a lateness of its own, and rows that came later than that were on no day."""
+    contracts = tmp_path / "contracts"
+    shutil.copytree(settings.contracts, contracts)
+    orders = contracts / "orders.odcs.yaml"
+    lateness = "property: allowedLatenessDays\n    value: "
+    orders.write_text(orders.read_text().replace(f"{lateness}7", f"{lateness}10"))
+    settings = settings.model_copy(update={"contracts": contracts})
+    write_orders(lake, [line("late", day(1), delivered_on=day(10))])
+    lake.con.execute("insert into raw.orders (order_id, _delivered_on) values ('timeless', '2024-01-10')")
+
+    check = named("stg_orders_every_delivered_line_is_within_reach", settings)
+    result = build_window(
+        settings, lake, Window(day(1), day(11)), run_id="test", nodes={"model.tidegate.stg_orders", check}
+    )
+    staged = lake.con.execute("select order_id, order_date from staging.stg_orders").fetchall()
+    assert staged == [("late", day(1))]
+    assert result.tests[0].failures == {day(10): 1}
 
 
 def test_a_sound_window_is_built_checked_and_entered(

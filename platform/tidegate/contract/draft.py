@@ -64,11 +64,13 @@ class Draft:
             self.add_unique_rule(DUPLICATE_KEY, key, f"{', '.join(key)} must be unique", ())
 
     def add_event_time(self, name: object, lateness: int | None, at: At) -> None:
-        """The rules that an event has happened by the end of the delivery's day, and not long before it."""
+        """The rules that an event has happened by the end of the delivery's day, and not long before it. It is
+        required: a row that does not say when it happened belongs to no day."""
         column = self.column(name, at)
         if column.logical_type not in ("date", "timestamp"):
             what = f"the eventTime '{name}' is of type {column.logical_type}"
             raise self.doc.refused(at, what, "write a column of type date or timestamp")
+        self.require(column)
         event = quoted(column.name)
         after = f"{name} must not be after the day of the delivery"
         self.add_row_rule(IN_THE_FUTURE, "timeliness", f"{event} >= _day + 1", after, at)

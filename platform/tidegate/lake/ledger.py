@@ -359,6 +359,20 @@ def built_mondays(con: DuckDBPyConnection) -> list[dt.date]:
     return [monday for (monday,) in rows]
 
 
+def awaited_days(con: DuckDBPyConnection) -> dict[str, list[dt.date]]:
+    """By source, the days that its rows were delivered for and that nothing was delivered on, nor ever published."""
+    rows = con.execute(
+        """
+        select source, list(day order by day)
+        from (select distinct source, unnest(touched) as day from ops.deliveries where verdict = 'accepted')
+        where day not in (select partition_day from ops.deliveries)
+          and day not in (select partition_day from ops.publications where cadence = 'daily')
+        group by source order by source
+        """
+    ).fetchall()
+    return dict(rows)
+
+
 def delivered_days(con: DuckDBPyConnection, window: Window | None = None) -> list[dt.date]:
     """The days that any delivery was entered for, accepted or not."""
     rows = con.execute(

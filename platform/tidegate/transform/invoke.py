@@ -71,7 +71,7 @@ def compile_nodes(
     return {result.node.unique_id: result.node.compiled_code or _node_result(result) for result in results}
 
 
-def variables(project: DbtProject, window: Window, lake: LakeConfig) -> dict[str, str]:
+def variables(project: DbtProject, window: Window, lake: LakeConfig) -> dict[str, Any]:
     """The dbt variables of a run."""
     from tidegate.transform.lake_plugin import lake_as_text
 
@@ -79,6 +79,7 @@ def variables(project: DbtProject, window: Window, lake: LakeConfig) -> dict[str
         "window_start": str(window.start),
         "window_end": str(window.end),
         "first_day": str(project.first_day),
+        "allowed_lateness_days": project.allowed_lateness,
         "lake": lake_as_text(lake),
     }
 
@@ -87,7 +88,7 @@ def _call(
     project: DbtProject,
     command: str,
     fqns: Iterable[Sequence[str]],
-    variables: dict[str, str],
+    variables: dict[str, Any],
     on_event: OnEvent | None,
 ) -> Any:
     """dbt's results of exactly these nodes; of none, none, where dbt would take the whole project."""
@@ -111,7 +112,7 @@ def write_docs(project: DbtProject, lake: LakeConfig, target: Path) -> Path:
 
 
 def _invoke(
-    project: DbtProject, target: Path, arguments: Sequence[str], variables: dict[str, str], on_event: OnEvent | None
+    project: DbtProject, target: Path, arguments: Sequence[str], variables: dict[str, Any], on_event: OnEvent | None
 ) -> Any:
     # dbt takes a second to import.
     from dbt.cli.main import dbtRunner

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tidegate.contract.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings
 
@@ -39,7 +40,14 @@ class DbtProject:
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.dbt_project
         self.first_day = settings.start_date
+        self._contracts = settings.contracts
         self._parsed = settings.scratch / "dbt"
+
+    @cached_property
+    def allowed_lateness(self) -> Mapping[str, int | None]:
+        """By source, how many days late its contract lets a row come: what judges deliveries also says what staging
+        reads. None: any."""
+        return {name: contract.allowed_lateness_days for name, contract in load_contracts(self._contracts).items()}
 
     @cached_property
     def target(self) -> Path:
