@@ -82,6 +82,8 @@ ELSE = [
     "explain analyze delete from serving.t",
     "explain (analyze) copy (select 1) to '{folder}/written'",
     "explain/**/analyze--\rdelete from serving.t",
+    "/* explain */ EXPLAIN -- analyze\n (analyze, format json) copy (select 1) to '{folder}/written'",
+    "explain /* select */ analyze /* select */ copy (select 1) to '{folder}/written'",
     "explain execute p",
     # files
     "from read_text('/etc/passwd')",
@@ -136,6 +138,7 @@ ELSE = [
     # the lake's upkeep, and the catalog beneath it
     "from ducklake_cleanup_old_files('lake', cleanup_all => true)",
     "from ducklake_expire_snapshots('lake', older_than => now())",
+    "from lake.ducklake_Delete_Orphaned_Files('lake', cleanup_all => true)",
     "from lake.merge_adjacent_files()",
     "from lake.set_option('parquet_compression', 'zstd')",
     "from checkpoint('lake')",
