@@ -211,6 +211,7 @@ def print_status(status: Status) -> None:
     if status.rolled_back:
         back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]
         out.print(_table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
+    _print_marts_without_model(status)
     _print_outputs_of(status)
     if status.recent_runs:
         columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
@@ -230,6 +231,19 @@ def _print_awaiting(status: Status) -> None:
                 say(f"{count} wait for {days}, which had no delivery of its own. Published once it has.")
             else:
                 say(f"{count} are of {days}, before the first day ({status.first_day}); no mart shows them.")
+
+
+def _print_marts_without_model(status: Status) -> None:
+    for mart in status.unmade_marts:
+        say(
+            f"No model makes {mart.name} any more; it was published until {mart.days[-1]}. It leaves serving with the "
+            "next publication. To keep it, put its model back."
+        )
+    for retired in status.retired_marts:
+        say(
+            f"No model makes {retired.name} any more, so it left serving. What it showed: "
+            f"select * from serving.{retired.name} at (version => {retired.snapshot})"
+        )
 
 
 def _print_outputs_of(status: Status) -> None:

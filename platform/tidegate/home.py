@@ -123,6 +123,11 @@ class Home:
         return self.gate_requirements if cadence is Cadence.daily else self.weekly_requirements
 
     @cached_property
+    def published_marts(self) -> frozenset[tuple[str, Cadence]]:
+        """The marts, by name and cadence, that the project publishes."""
+        return frozenset((mart.name, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts)
+
+    @cached_property
     def weekly_requirements(self) -> GateRequirements:
         """What must hold before a Monday is published: every weekly model built, every blocking check of one passed."""
         weekly = self.graph.marts_of(Cadence.weekly)

@@ -22,6 +22,7 @@ from tidegate.lake.gate import closed_gates, held_days
 from tidegate.lake.ledger import PipelineRun, newest_runs
 from tidegate.lake.outputs import due_outputs, standing_outputs
 from tidegate.lake.promote import days_to_restate
+from tidegate.lake.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.lake.waivers import standing_waivers
 from tidegate.reporting.page_files import FILES, INDEX
 from tidegate.reporting.store import address
@@ -37,7 +38,8 @@ class Status:
 
     `stand_ins`: source, region, day, and the day whose delivery stands in for its own. `waived`: day, source and
     region of what a day goes on without. `rolled_back`: why a partition shows an earlier publication, by day and
-    cadence. `index` is where that of reports and briefs is, None before there are any.
+    cadence. No model makes `unmade_marts`, which are in serving still, and `retired_marts`, which left it. `index` is
+    where that of reports and briefs is, None before there are any.
     """
 
     published_days: int
@@ -53,6 +55,8 @@ class Status:
     stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
     waived: Sequence[tuple[dt.date, str, str]]
     rolled_back: Mapping[tuple[dt.date, str], str]
+    unmade_marts: Sequence[PublishedMart]
+    retired_marts: Sequence[RetiredMart]
     outputs_due: int
     index: str | None
     recent_runs: Sequence[tuple[Any, ...]]
@@ -81,6 +85,8 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
             stand_ins=ledger.stand_ins(con),
             waived=standing_waivers(con),
             rolled_back=publications.sentences_of_rollbacks(con),
+            unmade_marts=marts_without_model(con, home.published_marts),
+            retired_marts=retired_marts(con),
             outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),
             index=address(home.outputs, INDEX) if standing_outputs(con, FILES) else None,
             recent_runs=_recent_runs(con, not_entered),

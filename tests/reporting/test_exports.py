@@ -23,11 +23,14 @@ from tidegate.errors import TidegateError
 from tidegate.lake import outputs as ledger_outputs
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.gate import Mart
+from tidegate.lake.ledger import utc_now
 from tidegate.lake.outputs import due_outputs, outputs_made_by
+from tidegate.lake.retire import retire_marts
 from tidegate.reporting.expiry import expire_exports
 from tidegate.reporting.exports import Exports
 from tidegate.reporting.making import Making, make_outputs
 from tidegate.reporting.store import FolderStore, Store, store_at
+from tidegate.reporting.withdrawal import withdraw_exports
 from tidegate.window import ONE_DAY, Cadence, Window
 
 DAY = dt.date(2024, 6, 3)
@@ -435,3 +438,25 @@ def test_a_bucket_that_is_not_there_is_told_of(shop: Shop, bucket: Bucket) -> No
 def test_a_place_that_can_be_none_is_refused(place: str) -> None:
     with pytest.raises(TidegateError, match="TIDEGATE_OUTPUTS"):
         store_at(place, lambda: None)
+
+
+def test_no_pointer_leads_to_a_mart_that_was_retired(shop: Shop, store: FolderStore) -> None:
+    shop.publish(BOTH)
+    make(shop, store)
+    exports = store.root / "exports"
+    foreign = exports / "daily_sales" / str(NEXT) / "latest.json"
+    foreign.write_text('{"publication_id": "of another lake", "version": "theirs"}')
+    retire_marts(shop.lake, [("daily_sales_by_region", Cadence.daily)], utc_now(), "run-2")
+
+    assert withdraw_exports(shop.lake, store, "run-3") == 2
+    assert (seen(store), foreign.exists()) == (None, True)
+    assert seen(store, "daily_sales_by_region") is not None
+    assert (withdraw_exports(shop.lake, store, "run-4"), outputs_made_by(shop.lake.con, "run-3")) == (0, [])
+    # What a pointer led to goes when it would have gone after any other change.
+    assert expire_exports(shop.lake, store, 7, dt.datetime.now(dt.UTC)) == 0
+    assert expire_exports(shop.lake, store, 7, dt.datetime.now(dt.UTC) + 8 * ONE_DAY) == 2
+
+    # The model is back: its days are published again, and exported again.
+    shop.promote(BOTH)
+    make(shop, store)
+    assert seen(store) is not None

@@ -105,9 +105,49 @@ def test_a_changed_project_is_parsed_again_and_a_broken_one_named(tmp_path: Path
     model.write_text(model.read_text() + "\n-- changed\n")
     assert DbtProject(settings)._fingerprint() != before
 
+    since = DbtProject(settings).take_up()
+    written = model.read_text()
     model.write_text("select {{ ")
     with pytest.raises(TidegateError, match=r"daily_sales[\s\S]*Mend the file"):
         DbtProject(settings).prepare()
+
+    # Nothing was published with any other state meanwhile.
+    model.write_text(written)
+    assert DbtProject(settings).take_up() == since
+
+
+def test_whatever_dbt_reads_is_noticed_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, package = tmp_path / "project", tmp_path / "package"
+    files = {
+        folder / "dbt_project.yml": "name: x\nmodel-paths: [elsewhere]\npackages-install-path: installed\n",
+        folder / "profiles.yml": "x: {path: \"{{ env_var('WHERE', '') }}\"}",
+        folder / "packages.yml": "packages: [{local: ../package}]",
+        folder / "elsewhere" / "model.py": "def model(dbt, session): ...",
+        folder / "elsewhere" / "docs.md": "{% docs x %}{% enddocs %}",
+        folder / "seeds" / "seed.csv": "a",
+        folder / "analyses" / "analysis.sql": "select 1",
+        package / "dbt_project.yml": "name: y\nmacro-paths: [their_macros]\n",
+        package / "their_macros" / "macro.sql": "{% macro m() %}1{% endmacro %}",
+    }
+    for file, content in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    (folder / "installed").mkdir()
+    (folder / "installed" / "y").symlink_to(package)
+    settings = load_settings(home=tmp_path, dbt_project=folder)
+    prints = [DbtProject(settings)._fingerprint()]
+    for file, content in files.items():
+        file.write_text(content + "\n# changed\n")
+        prints.append(DbtProject(settings)._fingerprint())
+    for name in ("WHERE", "DBT_WARN_ERROR"):
+        monkeypatch.setenv(name, "other")
+        prints.append(DbtProject(settings)._fingerprint())
+    assert len(set(prints)) == len(prints)
+
+    # What dbt leaves there is not part of it.
+    (folder / "target").mkdir()
+    (folder / "target" / "manifest.json").write_text("{}")
+    assert DbtProject(settings)._fingerprint() == prints[-1]
 
 
 def test_there_must_be_a_project(tmp_path: Path) -> None:

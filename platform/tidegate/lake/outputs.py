@@ -54,7 +54,7 @@ class OutputRecord:
     """One row of `ops.outputs`: an output that was made, and a hash over all that it shows.
 
     `publication_id` is its own partition's, `location` where the output is: a file, or a folder of files. `summary` is
-    what lists of outputs show of it, as JSON.
+    what lists of outputs show of it, as JSON. One that is withdrawn is made of nothing: its hash is empty.
     """
 
     kind: str
@@ -66,6 +66,10 @@ class OutputRecord:
     run_id: str
     made_at: dt.datetime
     summary: str = "{}"
+
+    @property
+    def is_withdrawn(self) -> bool:
+        return not self.inputs_hash
 
 
 @dataclass(frozen=True)
@@ -203,9 +207,28 @@ def standing_outputs(con: DuckDBPyConnection, kinds: Collection[str]) -> list[Ou
     return read_entries(con, OutputRecord, "outputs", of_kinds, newest_of="kind, partition_day")
 
 
+def outputs_of_nothing(con: DuckDBPyConnection, folder: str, place: str) -> list[OutputRecord]:
+    """The newest outputs at `place` of kinds in `folder`, each of one mart, whose partition shows nothing of it any
+    more."""
+    gone = f"""(kind, partition_day) in (
+        select (n.kind, n.partition_day)
+        from (
+            select kind, cadence, partition_day,
+                max_by(inputs_hash, rowid) as inputs_hash, max_by(location, rowid) as location
+            from ops.outputs where starts_with(kind, {literal(folder + "/")}) group by all
+        ) as n
+        anti join (select * from ops.publications where superseded_by is null and not {WITHHELD}) as p
+            on n.kind = {literal(folder + "/")} || p.mart
+            and n.cadence = p.cadence and n.partition_day = p.partition_day
+        where n.inputs_hash <> '' and {_lies_in(place, "n")}
+    )"""
+    return read_entries(con, OutputRecord, "outputs", gone, newest_of="kind, partition_day")
+
+
 def outputs_made_by(con: DuckDBPyConnection, run_id: str) -> list[OutputRecord]:
     """What a run made, by kind and day."""
-    return read_entries(con, OutputRecord, "outputs", f"run_id = {literal(run_id)}")
+    made = read_entries(con, OutputRecord, "outputs", f"run_id = {literal(run_id)}")
+    return [row for row in made if not row.is_withdrawn]
 
 
 def times_of_outputs(con: DuckDBPyConnection, place: str) -> dict[str, tuple[dt.datetime, dt.datetime | None]]:

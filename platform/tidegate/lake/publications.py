@@ -123,6 +123,19 @@ def supersede_publications(con: DuckDBPyConnection, days: Collection[dt.date], c
     )
 
 
+def supersede_marts(con: DuckDBPyConnection, marts: Collection[str], switch_id: str) -> None:
+    """Enter that whatever was published of these marts has left `serving`."""
+    con.execute(
+        f"update ops.publications set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(switch_id)} "
+        f"where superseded_by is null and mart in (select unnest({literal(list(marts))}::varchar[]))"
+    )
+
+
+def name_commit(con: DuckDBPyConnection, message: str, switch_id: str) -> None:
+    """Name the switch in the commit of this transaction, by which its snapshot is found."""
+    con.execute(f"call lake.set_commit_message('tidegate', {literal(message)}, extra_info => {literal(switch_id)})")
+
+
 def enter_snapshot(con: DuckDBPyConnection, days: Collection[dt.date], promote_id: str, snapshot: int | None) -> None:
     """Enter the lake snapshot that a promote of `days` committed."""
     con.execute(

@@ -23,7 +23,7 @@ from tidegate.lake.gate import Mart
 from tidegate.lake.lease import candidates, lease, serving
 from tidegate.lake.overwrite import ensure_table, insert_sorted, table_columns
 from tidegate.lake.publications import Publication
-from tidegate.lake.sql import in_window, literal, qualified
+from tidegate.lake.sql import in_window, qualified
 from tidegate.window import Cadence, Window, windows_of
 
 Published = dict[dt.date, list[Publication]]
@@ -76,9 +76,7 @@ class Switch:
         """Enter the publications in place of what stood, and name this switch in the commit."""
         publications.supersede_publications(con, published.keys(), self.cadence, self.switch_id)
         publications.record_publications(con, [row for rows in published.values() for row in rows])
-        con.execute(
-            f"call lake.set_commit_message('tidegate', {literal(message)}, extra_info => {literal(self.switch_id)})"
-        )
+        publications.name_commit(con, message, self.switch_id)
 
     def with_its_snapshot(self, lake: Lake, published: Published) -> Published:
         """Enter the snapshot that the commit made, the last one; until then its commit message tells it."""

@@ -18,6 +18,7 @@ from tidegate.orchestration.partitions import chunked_backfills, days_behind, pa
 from tidegate.orchestration.serving_assets import serving_key
 from tidegate.reporting.making import AGAIN, Made, Making, make_outputs
 from tidegate.reporting.page_files import BRIEFS, REPORTS
+from tidegate.reporting.withdrawal import withdraw_exports
 from tidegate.window import Cadence, Window
 
 DESCRIPTIONS = {
@@ -48,6 +49,7 @@ def build_output_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.A
         selected = {key: maker for key, maker in makers.items() if key in context.selected_asset_keys}
         only_due = context.run.tags.get(ONLY_DUE_TAG) == "true"
         with told_to_people(context), home.lake() as lake:
+            withdraw_exports(lake, home.outputs, context.run.run_id)
             wanted = list(selected.values())
             making = make_outputs(lake, home.outputs, wanted, window.days, context.run.run_id, only_due)
         report_materializations(context, [_materialization(kind, made) for (kind, _), made in making.made.items()])

@@ -43,6 +43,7 @@ from tidegate.orchestration.names import (
 )
 from tidegate.orchestration.partitions import mondays_of, partition_tags
 from tidegate.orchestration.run_ledger import enter_finished_runs
+from tidegate.reporting.withdrawal import withdraw_exports
 from tidegate.window import Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"
@@ -130,7 +131,10 @@ class Runner:
         yield from self._restate_weeks(tags)
 
     def make_outputs(self, days: Collection[dt.date] | None = None) -> Iterator[OutputsOutcome]:
-        """Make the outputs that are due, or of these partitions those that are, the newest first."""
+        """Make the outputs that are due, or of these partitions those that are, the newest first; withdraw those of
+        what is published no more."""
+        with self.home.lake() as lake:
+            withdraw_exports(lake, self.home.outputs, "outputs")
         for cadence in Cadence:
             due = {output.day for output in due_outputs_of(self.home, cadence) if days is None or output.day in days}
             for window in windows_over(due, cadence, self.home.settings.chunk_days):

@@ -14,6 +14,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.gate import Mart
 from tidegate.lake.promote import Promotion, promote
 from tidegate.lake.publications import Publication, Rollback
+from tidegate.lake.retire import retire_marts
 from tidegate.orchestration.day_events import add_day_metadata, report_materializations
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import LAKE_POOL, group_of
@@ -47,6 +48,8 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
     def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context, cadence)
         with told_to_people(context), home.lake() as lake:
+            for name in retire_marts(lake, home.published_marts, home.dbt.take_up(), context.run.run_id):
+                context.log.info(f"{name} left serving: no model makes it any more.")
             promotion = promote(lake, window, requirements, context.run.run_id)
             figures = figures_by_mart(lake, marts, promotion)
             if promotion.held:

@@ -1,18 +1,19 @@
 """The dbt project as parsed: its manifest, kept as long as nothing that shaped it changed.
 
-Parsing takes seconds. Its result depends on the project's files and dbt's version, not on the days to build:
-dbt renders variables when it compiles. Running dbt belongs to `invoke`.
+Parsing takes seconds. Its result depends on the project's files and packages, environment variables and dbt's version,
+not on the days to build: dbt renders variables when it compiles. Running dbt belongs to `invoke`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import pickle
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -21,12 +22,10 @@ from typing import TYPE_CHECKING, Any
 from tidegate.contract.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings
+from tidegate.transform.project_files import project_files, variables_read
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
-
-# What dbt reads. Targets and logs that a person's own dbt leaves in the folder are not part of the project.
-PROJECT_FILES = ("*.yml", "models/**/*", "macros/**/*", "tests/**/*", "seeds/**/*", "snapshots/**/*")
 
 PICKLED = "manifest.pickle"
 
@@ -42,6 +41,7 @@ class DbtProject:
         self.first_day = settings.start_date
         self._contracts = settings.contracts
         self._parsed = settings.scratch / "dbt"
+        self._current = settings.scratch / "current_dbt_project"
 
     @cached_property
     def allowed_lateness(self) -> Mapping[str, int | None]:
@@ -56,6 +56,13 @@ class DbtProject:
         if not (target / PICKLED).exists():
             self._parse_into(target)
         return target
+
+    def take_up(self) -> dt.datetime:
+        """Keep in mind that this home publishes with this state of the project, and since when (UTC, naive): for the
+        first time, or again after another one."""
+        if not self._current.is_file() or self._current.read_text() != self.target.name:
+            self._current.write_text(self.target.name)
+        return dt.datetime.fromtimestamp(self._current.stat().st_mtime, dt.UTC).replace(tzinfo=None)
 
     def prepare(self) -> None:
         """Parse now what would be parsed on first use."""
@@ -78,9 +85,11 @@ class DbtProject:
         digest = hashlib.sha256(f"{self.folder}\0{sys.version}".encode())
         for package in PARSED_BY:
             digest.update(f"\0{package} {version(package)}".encode())
-        for path in _files(self.folder):
-            digest.update(f"\0{path.relative_to(self.folder)}\0".encode())
-            digest.update(path.read_bytes())
+        files = {path: path.read_bytes() for path in project_files(self.folder)}
+        for path, content in files.items():
+            digest.update(f"\0{path}\0{len(content)}\0".encode())
+            digest.update(content)
+        digest.update(repr(variables_read(list(files.values()))).encode())
         return digest.hexdigest()[:16]
 
     def _parse_into(self, target: Path) -> None:
@@ -103,16 +112,6 @@ class DbtProject:
         others = [path for path in self._parsed.iterdir() if path != newest and "-" not in path.name]
         for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    found = {path for pattern in PROJECT_FILES for path in folder.glob(pattern) if path.is_file()}
-    if folder / "dbt_project.yml" not in found:
-        raise TidegateError(
-            f"There is no dbt project in {folder}: dbt_project.yml is missing. "
-            "Set TIDEGATE_DBT_PROJECT to the project's folder."
-        )
-    yield from sorted(found)
 
 
 def quiet_arguments(folder: Path, target: Path) -> list[str]:
