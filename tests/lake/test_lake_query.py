@@ -171,7 +171,7 @@ LOCKED = [
 def config(tmp_path_factory: pytest.TempPathFactory) -> LakeConfig:
     """A lake with a table, a view of it and macros."""
     config = config_in(tmp_path_factory.mktemp("home"))
-    with Lake.open(config) as lake:
+    with Lake.make(config) as lake:
         lake.con.execute("create table serving.t as select range as i, range::varchar as s from range(20)")
         lake.con.execute("create view serving.v as from serving.t; create macro serving.plus1(x) as x + 1")
         lake.con.execute("create macro lake.main.latest() as table select max(i) from lake.serving.t")

@@ -59,7 +59,7 @@ def test_no_secret_is_shown(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.
 
 
 def test_a_query_finds_no_key_among_the_settings(tmp_path: Path, bucket: Bucket) -> None:
-    with Lake.open(config_of(tmp_path, bucket)) as lake:
+    with Lake.make(config_of(tmp_path, bucket)) as lake:
         assert SECRET_KEY in str(lake.con.execute("from duckdb_settings()").fetchall())
         confine(lake)
         shown = str(
