@@ -54,8 +54,11 @@ class Window:
 
     @classmethod
     def of_keys(cls, first: str, last: str, cadence: Cadence = Cadence.daily) -> Window:
-        """The window of the partition keys `first` to `last`, both included."""
-        return cls(dt.date.fromisoformat(first), dt.date.fromisoformat(last) + cadence.step, cadence)
+        """The window of the partition keys `first` to `last`, both included. Raises ValueError where there is none."""
+        start, newest = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+        if newest < start:
+            raise ValueError(f"a range of partitions cannot end ({last}) before it starts ({first})")
+        return cls(start, newest + cadence.step, cadence)
 
     @property
     def days(self) -> list[dt.date]:

@@ -38,7 +38,7 @@ SERVERS: dict[str, Server] = {
 
 
 def step(retry_number: int) -> dg.AssetExecutionContext:
-    return cast("dg.AssetExecutionContext", SimpleNamespace(retry_number=retry_number))
+    return cast("dg.AssetExecutionContext", SimpleNamespace(retry_number=retry_number, run=SimpleNamespace(tags={})))
 
 
 @pytest.mark.parametrize(("attempt", "wait"), [(0, 30), (1, 60), (2, 120)])

@@ -111,7 +111,7 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
         pool=LAKE_POOL,
     )
     def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context, cadence)
+        window = window_of(context, home.settings, cadence)
         events = _DbtEvents(context, home, translator)
         with told_to_people(context), home.lake() as lake:
             result = build_window(

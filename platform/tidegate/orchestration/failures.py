@@ -1,11 +1,16 @@
-"""How a step fails: what a person can act on reads as a sentence, what can heal by itself is tried again."""
+"""How a step fails: what a person can act on reads as a sentence, what can heal by itself is tried again.
+
+Every step does its work inside `told_to_people`, so what no step may do is refused there too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from tidegate.errors import LakeBusyError, TidegateError
 
@@ -14,6 +19,9 @@ from tidegate.errors import LakeBusyError, TidegateError
 BUSY_RETRIES = 3
 BUSY_WAIT_SECONDS = 30
 
+# By either, Dagster limits a run. It takes what is no number, and 0, for no limit at all.
+RUN_LIMIT_TAGS = (MAX_RUNTIME_SECONDS_TAG, "dagster/max_runtime_seconds")
+
 
 @contextmanager
 def told_to_people(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[None]:
@@ -21,6 +29,7 @@ def told_to_people(context: dg.AssetExecutionContext | dg.OpExecutionContext) ->
 
     A source that is down was given its time by whoever asked it, and its sensor asks again, at its breaker's pace.
     """
+    _refuse_unlimited_run(context.run)
     try:
         yield
     except LakeBusyError as busy:
@@ -28,3 +37,20 @@ def told_to_people(context: dg.AssetExecutionContext | dg.OpExecutionContext) ->
         raise dg.RetryRequested(max_retries=BUSY_RETRIES, seconds_to_wait=wait) from busy
     except TidegateError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _refuse_unlimited_run(run: dg.DagsterRun) -> None:
+    for tag in RUN_LIMIT_TAGS:
+        if tag in run.tags and not _is_a_limit(run.tags[tag]):
+            raise dg.Failure(
+                f"This run has the tag {tag}: {run.tags[tag]}, so nothing would ever end it, or everything at once. "
+                "Nothing was changed. Launch it again with a number of seconds above 0, or without the tag.",
+                allow_retries=False,
+            )
+
+
+def _is_a_limit(seconds: str) -> bool:
+    try:
+        return isfinite(float(seconds)) and float(seconds) > 0
+    except ValueError:
+        return False

@@ -45,7 +45,7 @@ def build_output_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.A
         pool=OUTPUTS_POOL,
     )
     def make_what_follows(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context, cadence)
+        window = window_of(context, home.settings, cadence)
         selected = {key: maker for key, maker in makers.items() if key in context.selected_asset_keys}
         only_due = context.run.tags.get(ONLY_DUE_TAG) == "true"
         with told_to_people(context), home.lake() as lake:

@@ -16,10 +16,13 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
+from tidegate.errors import TidegateError
 from tidegate.settings import Settings
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window, windows_of
 
 NO_DAYS = Window(dt.date.min, dt.date.min)
+
+NOUNS = {Cadence.daily: "days", Cadence.weekly: "Mondays"}
 
 
 def partitions_of(settings: Settings, cadence: Cadence) -> dg.TimeWindowPartitionsDefinition:
@@ -62,22 +65,51 @@ def mondays_of(settings: Settings, days: Window) -> Window:
     return Cadence.weekly.among(Window(first, max(first, days.end)))
 
 
-def window_of(context: dg.AssetExecutionContext, cadence: Cadence = Cadence.daily) -> Window:
-    """The days, or Mondays, this step is for, one or many. Fails for a run that was launched without any."""
-    if not (context.has_partition_key or context.has_partition_key_range):
-        raise dg.Failure(
-            "This run is for no day. Choose days under Materialize and launch it there.", allow_retries=False
+def window_of(context: dg.AssetExecutionContext, settings: Settings, cadence: Cadence = Cadence.daily) -> Window:
+    """The days, or Mondays, this step is for, one or many. Fails for a run of anything else, whoever launched it."""
+    try:
+        return accepted_window(settings, _keys_of(context.run.tags), cadence)
+    except TidegateError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def accepted_window(settings: Settings, keys: tuple[str, str] | None, cadence: Cadence) -> Window:
+    """The partitions from the first to the last of these keys. Raises TidegateError unless all of them exist now.
+
+    Dagster itself launches whatever a run's tags say: no partition, a range that runs backwards, a day to come.
+    """
+    if keys is None:
+        raise TidegateError(
+            f"This run has no partition. Nothing was changed. Select one or more {NOUNS[cadence]} under Materialize."
         )
-    keys = context.partition_key_range
-    window = _window_between(keys.start, keys.end, cadence)
-    if window is None:
-        kind = "Mondays" if cadence is Cadence.weekly else "days, written as 2024-01-31"
-        raise dg.Failure(
-            f"This run is for {keys.start} to {keys.end}, and its partitions are {kind}. Nothing was changed. "
-            "Launch it again for one of these.",
-            allow_retries=False,
-        )
+    window = _window_between(*keys, cadence)
+    today = dt.datetime.now(dt.UTC).date()
+    problem = (_missing_mondays if cadence is Cadence.weekly else _missing_days)(settings, window, today)
+    if window is None or problem:
+        raise TidegateError(f"There is no {cadence} partition {' to '.join(dict.fromkeys(keys))}: {problem}")
     return window
+
+
+def _missing_days(settings: Settings, window: Window | None, today: dt.date) -> str:
+    if window is None:
+        return "partitions are days, written as 2024-01-31, the first of a range first. Nothing was changed."
+    if window.start < settings.start_date:
+        return (
+            f"{window.start} is before the first partition, {settings.start_date}. Nothing was changed. "
+            "Choose a later day, or set TIDEGATE_START_DATE."
+        )
+    if window.end > today:
+        return f"{window.last} has not ended yet, today is {today} (UTC). Nothing was changed. Choose days before it."
+    return ""
+
+
+def _missing_mondays(settings: Settings, window: Window | None, today: dt.date) -> str:
+    first, newest = first_monday(settings), today - ONE_DAY * today.weekday()
+    if window and first <= window.start and window.last <= newest:
+        return ""
+    return (
+        f"they are the Mondays from {first} to {newest}. Nothing was changed. Choose among them, the first one first."
+    )
 
 
 def partition_tags(window: Window) -> dict[str, str]:
@@ -93,11 +125,16 @@ def window_of_tags(tags: Mapping[str, str], cadence: Cadence = Cadence.daily) ->
 
     Anybody may have launched it, with any tags: what names no partition is for none.
     """
-    single = tags.get(PARTITION_NAME_TAG)
-    first = tags.get(ASSET_PARTITION_RANGE_START_TAG, single)
-    last = tags.get(ASSET_PARTITION_RANGE_END_TAG, single)
-    window = _window_between(first, last, cadence) if first and last else None
-    return window or NO_DAYS
+    keys = _keys_of(tags)
+    return (_window_between(*keys, cadence) if keys else None) or NO_DAYS
+
+
+def _keys_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """The first and last partition key of a run with these tags, as its steps have them from Dagster."""
+    if single := tags.get(PARTITION_NAME_TAG):
+        return single, single
+    first, last = tags.get(ASSET_PARTITION_RANGE_START_TAG), tags.get(ASSET_PARTITION_RANGE_END_TAG)
+    return (first, last) if first and last else None
 
 
 def _window_between(first: str, last: str, cadence: Cadence) -> Window | None:

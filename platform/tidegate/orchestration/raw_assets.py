@@ -55,7 +55,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
         pool=_pool_of(contract, home.settings.landing),
     )
     def load_source(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context)
+        window = window_of(context, home.settings)
         regions = _selected_regions(context, contract)
         with told_to_people(context), home.lake() as lake:
             reports = load_deliveries(

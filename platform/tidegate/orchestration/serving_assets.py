@@ -18,7 +18,7 @@ from tidegate.lake.retire import retire_marts
 from tidegate.orchestration.day_events import add_day_metadata, report_materializations
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import LAKE_POOL, group_of
-from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
+from tidegate.orchestration.partitions import NOUNS, chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
 from tidegate.window import Cadence, Window
 
@@ -46,7 +46,7 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
         pool=LAKE_POOL,
     )
     def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context, cadence)
+        window = window_of(context, home.settings, cadence)
         with told_to_people(context), home.lake() as lake:
             for name in retire_marts(lake, home.published_marts, home.dbt.take_up(), context.run.run_id):
                 context.log.info(f"{name} left serving: no model makes it any more.")
@@ -148,9 +148,6 @@ def _materialize_good_days(
             for day, metadata in by_day.items()
         ],
     )
-
-
-NOUNS = {Cadence.daily: "days", Cadence.weekly: "Mondays"}
 
 
 def _why_held(window: Window, promotion: Promotion) -> str:
