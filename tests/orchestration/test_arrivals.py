@@ -182,6 +182,17 @@ def test_a_run_key_tells_what_is_there_and_what_came_of_asking_before(watched: W
     assert requests_of(watched.look())[0].run_key != before
 
 
+def test_a_failed_load_is_asked_for_again_whatever_ran_since(watched: Watched) -> None:
+    watched.land(DAY)
+    keys = [requests_of(watched.look())[0].run_key]
+    watched.run(load_job("orders"), Window(DAY, THIRD), DagsterRunStatus.FAILURE)
+    # Even runs of its own day, where they were for another region.
+    for _ in range(61):
+        watched.run(load_job("orders"), Window.of_day(DAY), DagsterRunStatus.SUCCESS, regions=["south"])
+    keys += [request.run_key for request in requests_of(watched.look(now=LATER))]
+    assert len(set(keys)) == len(keys) == 2
+
+
 def test_a_load_that_leaves_its_delivery_waiting_is_asked_for_after_growing_pauses(watched: Watched) -> None:
     """Runs that succeed and load nothing of it, as of a file that is being written to all the time."""
     watched.land(DAY, "north")

@@ -142,6 +142,16 @@ def test_a_build_that_dies_is_asked_for_again_after_growing_pauses(watched: Watc
     assert asked(watched, now) == [("first", str(DAY))]
 
 
+def test_a_failed_build_is_asked_for_again_whatever_ran_since(watched: Watched) -> None:
+    load(watched, DAY)
+    (first,) = requests_of(look(watched))
+    watched.run(BUILD_JOB, ONE, DagsterRunStatus.FAILURE)
+    for _ in range(61):
+        watched.run(BUILD_JOB, Window.of_day(THIRD), DagsterRunStatus.SUCCESS)
+    (again,) = requests_of(look(watched))
+    assert again.run_key != first.run_key
+
+
 # --- days that go on without
 
 

@@ -7,7 +7,6 @@ nothing, and what is loaded already is not asked for. All that it remembers is w
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.contacts import Health, breaker_told, contact, health_of
 from tidegate.orchestration.names import REQUEST_TAG, load_job, raw_key
 from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
-from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
+from tidegate.orchestration.recent_runs import Attempts, RunOfDays, digest, runs_under_way
 from tidegate.orchestration.ticks import LOOK_SECONDS, sensor_status, within
 from tidegate.window import ONE_DAY, Window, windows_of
 
@@ -172,6 +171,7 @@ def attempts_in_vain(attempts: Attempts, source: str, waiting: Waiting) -> list[
     """Earlier loads of a delivery, since its newest entry in the ledger: they left it waiting."""
     known = waiting.known
     return attempts.in_vain(
+        waiting.day,
         lambda run: run.loads(source, waiting.region, waiting.day),
         since=known.loaded_at if known else None,
         but=known.run_id if known else "",
@@ -211,13 +211,16 @@ def _load_request(
 
 
 def _fingerprint(source: str, found: Iterable[Waiting], attempts: Attempts) -> str:
-    """Of what is there, and of what came of asking for it before: Dagster answers to a run key once and never again."""
-    lines = []
+    """Of what is there, and of what ran for it before: Dagster answers to a run key once and never again."""
+    state = []
     for each in sorted(found, key=lambda each: (each.day, each.region)):
-        earlier = attempts_in_vain(attempts, source, each)
-        answered = f"{each.known.entry if each.known else ''} {earlier[0].run_id if earlier else ''}"
-        lines.append(f"{each.region} {each.day} {each.listing} {answered}")
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        entry = each.known.entry if each.known else None
+        state.append((each.region, str(each.day), each.listing, entry, _newest_load(source, each, attempts)))
+    return digest(state)
+
+
+def _newest_load(source: str, waiting: Waiting, attempts: Attempts) -> str:
+    return attempts.newest(waiting.day, lambda run: run.loads(source, waiting.region, waiting.day))
 
 
 def deadline_of(contract: Contract, day: dt.date) -> dt.datetime | None:

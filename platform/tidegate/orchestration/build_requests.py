@@ -11,7 +11,7 @@ import dagster as dg
 from tidegate.lake.due import CAUSES_TOLD, DueDay
 from tidegate.orchestration.names import CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.orchestration.recent_runs import Attempts, RunOfDays
+from tidegate.orchestration.recent_runs import Attempts, RunOfDays, digest
 from tidegate.window import Cadence, Window, windows_of
 
 # A restatement waits for what is under way, so that one run answers to it all, but no longer than this.
@@ -32,7 +32,12 @@ class Builds:
 
     def in_vain(self, due: DueDay) -> list[RunOfDays]:
         """Builds of the partition that failed since what it is due for came."""
-        return self.attempts.in_vain(lambda run: self.of(run, due.day) and not run.succeeded, since=due.caused_at)
+        return self.attempts.in_vain(
+            due.day, lambda run: self.of(run, due.day) and not run.succeeded, since=due.caused_at
+        )
+
+    def _newest(self, day: dt.date) -> str:
+        return self.attempts.newest(day, lambda run: self.of(run, day))
 
     def requests(self, due: Sequence[DueDay], without: Mapping[dt.date, list[str]]) -> Iterator[dg.RunRequest]:
         """New partitions before restatements. `without`: the deliveries that a day goes on without."""
@@ -45,10 +50,9 @@ class Builds:
 
     def _request(self, window: Window, due: Sequence[DueDay], without: list[str]) -> dg.RunRequest:
         reason = RESTATEMENT if due[0].restates else FIRST
-        # Dagster answers to a run key once and never again: it names what the run answers to, and the attempt.
-        earlier = [run.run_id for each in due for run in self.in_vain(each)[:1]]
-        state = f"{max(each.entry for each in due)}:{max(each.build for each in due)}"
-        key = ":".join([reason, str(window), state, *sorted(set(earlier))[-1:]])
+        # Dagster answers to a run key once and never again: it names what the run answers to, and what ran before.
+        state = [(each.entry, each.build, self._newest(each.day)) for each in due]
+        key = f"{reason}:{window}:{digest(state)}"
         tags = {REASON_TAG: reason, CAUSE_TAG: cause_of(due, without), REQUEST_TAG: key}
         return dg.RunRequest(run_key=key, tags={**partition_tags(window), **tags})
 

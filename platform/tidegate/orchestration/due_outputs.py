@@ -7,7 +7,6 @@ few runs, with days between them that need nothing.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from tidegate.lake.outputs import Output, due_outputs
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUT_JOBS, REQUEST_TAG
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
+from tidegate.orchestration.recent_runs import Attempts, RunOfDays, digest, runs_under_way
 from tidegate.orchestration.ticks import sensor_status
 from tidegate.window import Cadence, Window
 
@@ -88,13 +87,17 @@ class _Look:
     def _in_vain(self, output: Output) -> list[RunOfDays]:
         """Runs that failed to make it since what it is made of was published."""
         return self.attempts.in_vain(
-            lambda run: run.makes(output.kind, output.day) and not run.succeeded, since=output.since
+            output.day, lambda run: run.makes(output.kind, output.day) and not run.succeeded, since=output.since
         )
 
+    def _newest(self, output: Output) -> str:
+        return self.attempts.newest(output.day, lambda run: run.makes(output.kind, output.day))
+
     def request(self, window: Window, outputs: Sequence[Output]) -> dg.RunRequest:
-        # Dagster answers to a run key once and never again: it names what is to be made, what stood before, and the
-        # attempt.
-        earlier = {run.run_id for output in outputs for run in self._in_vain(output)[:1]}
-        state = [f"{output.kind} {output.day} {output.inputs_hash} {output.entry}" for output in outputs]
-        key = f"{window}:{hashlib.sha256(repr([state, sorted(earlier)]).encode()).hexdigest()[:16]}"
+        # Dagster answers to a run key once and never again: it names what is to be made, what stood before, and what
+        # ran before.
+        state = [
+            (output.kind, str(output.day), output.inputs_hash, output.entry, self._newest(output)) for output in outputs
+        ]
+        key = f"{window}:{digest(state)}"
         return dg.RunRequest(run_key=key, tags={**partition_tags(window), REQUEST_TAG: key, ONLY_DUE_TAG: "true"})

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Self
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
+from typing import Generic, Self, TypeVar
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG, PARTITION_NAME_TAG
 
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, OUTPUT_JOBS, WEEKLY_JOB, cadence_of, load_job, raw_key
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.window import Window
 
+T = TypeVar("T")
+
 # Attempts beyond these would only lengthen a pause that is long already.
-RUNS_LOOKED_AT = 60
+ATTEMPTS_COUNTED = 60
+
+# Mostly the newest attempts are enough.
+RUNS_PER_PAGE = 60
+
+# Partitions of a run at most, for finding the runs that hold a day by where they start. A chunk has 31.
+LONGEST_RANGE = 400
 
 BUILT_LAYERS = ("staging", "intermediate", "marts", "serving")
 
@@ -88,28 +99,65 @@ def runs_under_way(instance: DagsterInstance) -> list[RunOfDays]:
 
 
 class Attempts:
-    """The newest finished runs of a job, looked up when first asked for: a sensor with nothing to do does not."""
+    """The finished runs of a job, looked up by partition when first asked for.
+
+    By partition, because the newest runs of anything say nothing of one that failed long ago: Dagster answers to a run
+    key once, so an attempt that is not found again would be the last one.
+    """
 
     def __init__(self, instance: DagsterInstance, job: str, pace: Pace) -> None:
         self._instance = instance
         self._job = job
         self._pace = pace
-
-    @cached_property
-    def _finished(self) -> Sequence[RunOfDays]:
-        records = self._instance.get_run_records(RunsFilter(job_name=self._job), limit=RUNS_LOOKED_AT)
-        finished = [record for record in records if record.dagster_run.is_finished]
-        return [RunOfDays.of(record.dagster_run, end_of(record)) for record in finished]
+        self._found: dict[tuple[dt.date, dt.datetime | None], _Remembered[RunOfDays]] = {}
 
     def in_vain(
-        self, concerns: Callable[[RunOfDays], bool], since: dt.datetime | None, but: str = ""
+        self, day: dt.date, concerns: Callable[[RunOfDays], bool], since: dt.datetime | None, but: str = ""
     ) -> list[RunOfDays]:
-        """Those that `concerns`, newest first, that ended after `since` (UTC, naive) and are not the run `but`."""
-        return [
+        """Those of the partition that `concerns`, newest first, that ended after `since` (UTC, naive) and are not the
+        run `but`."""
+        wanted = (
             run
-            for run in self._finished
+            for run in self._finished(day, since)
             if concerns(run) and run.run_id != but and (since is None or _naive(run.ended_at) > since)
+        )
+        return list(islice(wanted, ATTEMPTS_COUNTED))
+
+    def newest(self, day: dt.date, concerns: Callable[[RunOfDays], bool]) -> str:
+        """The newest finished run of the partition that `concerns`, whatever came of it; "" for none.
+
+        What is asked for again has another one, so a run key that names it was never answered to.
+        """
+        return next((run.run_id for run in self._finished(day, None) if concerns(run)), "")
+
+    def _finished(self, day: dt.date, since: dt.datetime | None) -> Iterable[RunOfDays]:
+        if (day, since) not in self._found:
+            self._found[day, since] = _Remembered(self._newest_first(day, since))
+        return self._found[day, since]
+
+    def _newest_first(self, day: dt.date, since: dt.datetime | None) -> Iterator[RunOfDays]:
+        step = cadence_of(self._job).step
+        starts = [str(day - step * back) for back in range(LONGEST_RANGE)]
+        pages = [
+            self._pages(tags, since)
+            for tags in ({PARTITION_NAME_TAG: str(day)}, {ASSET_PARTITION_RANGE_START_TAG: starts})
         ]
+        for record in merge(*pages, key=lambda record: record.storage_id, reverse=True):
+            run = RunOfDays.of(record.dagster_run, end_of(record))
+            if day in run.days:
+                yield run
+
+    def _pages(self, tags: Mapping[str, str | list[str]], since: dt.datetime | None) -> Iterator[RunRecord]:
+        wanted = RunsFilter(
+            job_name=self._job,
+            statuses=list(FINISHED_STATUSES),
+            tags=tags,
+            updated_after=since.replace(tzinfo=dt.UTC) if since else None,
+        )
+        cursor = None
+        while records := self._instance.get_run_records(wanted, limit=RUNS_PER_PAGE, cursor=cursor):
+            yield from records
+            cursor = records[-1].dagster_run.run_id
 
     def may_go(self, attempts: Sequence[RunOfDays], now: dt.datetime) -> bool:
         """Whether it is time for another attempt. One that a person canceled is left alone for the longest pause."""
@@ -121,10 +169,29 @@ class Attempts:
         return not pause or now >= attempts[0].ended_at + pause
 
 
+@dataclass
+class _Remembered(Generic[T]):
+    """What an iterator gives, to be gone through more than once, and read no further than anybody went."""
+
+    unread: Iterator[T]
+    read: list[T] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[T]:
+        yield from self.read
+        for each in self.unread:
+            self.read.append(each)
+            yield each
+
+
 def end_of(record: RunRecord) -> dt.datetime:
     """When a finished run ended."""
     # One that was canceled in the queue never started, and may have no end either.
     return dt.datetime.fromtimestamp(record.end_time, dt.UTC) if record.end_time else record.update_timestamp
+
+
+def digest(state: object) -> str:
+    """A short hash of what a run key names."""
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
 def _naive(moment: dt.datetime | None) -> dt.datetime:
