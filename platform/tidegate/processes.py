@@ -1,9 +1,11 @@
-"""Which processes of this machine are still there, and whose this one is."""
+"""Which processes of this machine are still there, since when, and whose this one is."""
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
 import os
+from pathlib import Path
 
 
 def is_alive(process: int) -> bool:
@@ -16,6 +18,18 @@ def is_alive(process: int) -> bool:
         # It is there, and another user's.
         return True
     return True
+
+
+def started_at(process: int) -> dt.datetime | None:
+    """When the process of this id started (UTC, to about a second); None where the system does not tell."""
+    try:
+        # The name, in brackets, may hold blanks; what follows it does not. Field 22 counts from the machine's start.
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        lines = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+        booted_at = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+        return dt.datetime.fromtimestamp(booted_at + int(fields[19]) / os.sysconf("SC_CLK_TCK"), dt.UTC)
+    except (OSError, StopIteration, IndexError, ValueError):
+        return None
 
 
 def person() -> str:

@@ -21,6 +21,8 @@ from tests.e2e.e2e_processes import Process, start_tidegate
 
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.definitions import build_definitions
+from tidegate.orchestration.recent_runs import runs_under_way
+from tidegate.orchestration.run_keeper import keep_runs
 from tidegate.window import ONE_DAY, Cadence, Window
 
 DAY_BEFORE, DAY = FIRST_DAY, FIRST_DAY + ONE_DAY
@@ -222,6 +224,7 @@ def kill_check_and_heal(victim: Victim, state: Progress, next_state: Progress, u
     """Whether the run was killed; whole days and their healing are asserted either way."""
     victim.deliver(another_version(victim.new, correcting=next_state in (BUILT_AGAIN, DONE)))
     killed = victim.kill_a_run(state, next_state)
+    assert_nothing_is_under_way(victim.home)
     versions = [undisturbed[victim.old], undisturbed[victim.new]]
     for day in (DAY_BEFORE, DAY):
         served = of_day(victim.home.contents("serving"), day)
@@ -230,6 +233,12 @@ def kill_check_and_heal(victim: Victim, state: Progress, next_state: Progress, u
     run(victim.home)
     assert victim.home.contents() == undisturbed[victim.new], victim
     return killed
+
+
+def assert_nothing_is_under_way(home: TemporaryHome) -> None:
+    """Once the sensor looked, no day is kept from others by a run that was killed."""
+    keep_runs(home.home, home.runner.instance, None)
+    assert runs_under_way(home.runner.instance) == []
 
 
 def another_version(old: Version, correcting: bool) -> Version:
@@ -256,6 +265,7 @@ def test_a_first_run_that_is_killed_can_be_run_again(
         process.ended_within(chance.uniform(0, 0.5))
         process.kill()
 
+        assert_nothing_is_under_way(home)
         assert home.contents("serving") in ({}, published), sign
         for day in (DAY, DAY_BEFORE):
             assert all(outcome.succeeded for outcome in home.run(day)), sign

@@ -151,21 +151,24 @@ class Watched:
         regions: Sequence[str] | None = None,
         tags: dict[str, str] | None = None,
         pid: int | None = None,
+        at: dt.datetime | None = None,
     ) -> DagsterRun:
-        """A run as Dagster would have it on record."""
+        """A run as Dagster would have it on record, started `at` or now."""
         run: DagsterRun = create_run_for_test(
             self.instance,
             job_name=job,
             tags={**partition_tags(window), **(tags or {})},
             asset_selection=frozenset(raw_key("orders", region) for region in regions) if regions else None,
         )
-        self.report(run, DagsterEventType.RUN_START, pid)
+        self.report(run, DagsterEventType.RUN_START, pid, at)
         self.end(run, status)
         return run
 
-    def report(self, run: DagsterRun, kind: DagsterEventType, pid: int | None = None) -> None:
+    def report(
+        self, run: DagsterRun, kind: DagsterEventType, pid: int | None = None, at: dt.datetime | None = None
+    ) -> None:
         event = DagsterEvent(kind.value, run.job_name, pid=pid or os.getpid())
-        self.instance.report_dagster_event(event, run.run_id)
+        self.instance.report_dagster_event(event, run.run_id, timestamp=at.timestamp() if at else None)
 
     def end(self, run: DagsterRun, status: DagsterRunStatus) -> None:
         match status:

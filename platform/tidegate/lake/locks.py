@@ -39,15 +39,16 @@ def file_lock(path: Path, deadline: float, poll_seconds: float, run_id: str = ""
     try:
         lock.acquire(timeout=max(0.0, deadline - time.monotonic()), poll_interval=poll_seconds)
     except Timeout as error:
-        raise HeldElsewhereError(_read(_note_of(path))) from error
+        raise HeldElsewhereError(_read(note_of(path))) from error
     try:
-        _note_of(path).write_text(holder_text(run_id), encoding="utf-8")
+        note_of(path).write_text(holder_text(run_id), encoding="utf-8")
         yield
     finally:
         lock.release()
 
 
-def _note_of(path: Path) -> Path:
+def note_of(path: Path) -> Path:
+    """The file that says who holds the lock, or held it last."""
     # Beside the lock and not in it: some versions of filelock truncate a lock that they wait for.
     return path.with_suffix(".holder")
 

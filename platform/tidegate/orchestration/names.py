@@ -23,8 +23,8 @@ FROM_LANDING_TAG = "tidegate/from_landing"
 # "true": of a run's outputs only those that are due are made. Without it a person asks for all of them, anew.
 ONLY_DUE_TAG = "tidegate/only_due"
 
-# The machine of a run that no server launched.
-HOST_TAG = "tidegate/host"
+# The lock that the process of a run holds, where no server launched it.
+LOCK_TAG = "tidegate/lock"
 
 FIRST = "first"
 RESTATEMENT = "restatement"

@@ -6,21 +6,25 @@ command line is killed; such a run would stand as started for ever and keep its 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-import socket
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from dagster._core.events import DagsterEventType, JobFailureData, RunFailureReason
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from tidegate.errors import LakeBusyError
 from tidegate.home import Home
-from tidegate.orchestration.names import HOST_TAG
+from tidegate.orchestration.names import LOCK_TAG
 from tidegate.orchestration.run_ledger import enter_finished_runs
+from tidegate.orchestration.run_locks import lock_of_the_dead
 from tidegate.orchestration.ticks import hurried_lake, sensor_status
-from tidegate.processes import is_alive
+from tidegate.processes import is_alive, started_at
+
+# A machine's clock may be set between the start of a process and its run's; a process id comes round later than that.
+CLOCK_TOLERANCE = dt.timedelta(minutes=1)
 
 
 def build_run_keeper(home: Home) -> dg.SensorDefinition:
@@ -38,11 +42,7 @@ def build_run_keeper(home: Home) -> dg.SensorDefinition:
 
 def keep_runs(home: Home, instance: DagsterInstance, cursor: str | None) -> dg.SensorResult:
     """One tick. The cursor is when the newest finished run that is in the ledger changed last."""
-    for run in lost_runs(instance):
-        data = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
-        instance.report_run_failed(
-            run, "Its process is gone, so this run has ended. What it had committed stays.", data
-        )
+    end_lost_runs(home, instance)
     finished = RunsFilter(statuses=list(FINISHED_STATUSES))
     newest = instance.get_run_records(finished, limit=1, order_by="update_timestamp")
     state = newest[0].update_timestamp.isoformat() if newest else ""
@@ -58,21 +58,49 @@ def keep_runs(home: Home, instance: DagsterInstance, cursor: str | None) -> dg.S
     return dg.SensorResult(skip_reason="Finished runs are in the ledger.", cursor=state)
 
 
-def lost_runs(instance: DagsterInstance) -> list[DagsterRun]:
-    """Started runs of this machine whose process is gone."""
-    started = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
-    return [run for run in started if _is_of_this_machine(run) and _process_is_gone(instance, run)]
+def end_lost_runs(home: Home, instance: DagsterInstance) -> None:
+    """End the unfinished runs of this machine whose process is gone, however far each had come.
+
+    What cannot be seen from here, a run of another machine, ends by the limits of the instance's run monitoring.
+    """
+    for run in instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
+        if LOCK_TAG in run.tags:
+            with lock_of_the_dead(home.settings.scratch, run.tags) as is_lost:
+                if is_lost:
+                    _end(instance, run)
+        elif _launched_process_is_gone(instance, run):
+            _end(instance, run)
 
 
-def _is_of_this_machine(run: DagsterRun) -> bool:
-    """Whether its process would be seen here: the command line's by its tag, a launched one's by its server."""
-    if HOST_TAG in run.tags:
-        return run.tags[HOST_TAG] == socket.gethostname()
-    server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
-    return server.get("host") in ("localhost", "127.0.0.1")
+def _end(instance: DagsterInstance, run: DagsterRun) -> None:
+    now = instance.get_run_by_id(run.run_id)
+    if now is None or now.is_finished:
+        # It ended since the runs were listed.
+        return
+    why = "Interrupted: the run's process died. Committed data is kept."
+    if now.status is DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(now, why)
+        return
+    data = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
+    instance.report_run_failed(now, why, data)
 
 
-def _process_is_gone(instance: DagsterInstance, run: DagsterRun) -> bool:
+def _launched_process_is_gone(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Whether a server of this machine launched the run, and its process is there no more, or is another one."""
+    if json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("host") not in ("localhost", "127.0.0.1"):
+        return False
     records = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.RUN_START, limit=1).records
-    pid = records[0].event_log_entry.get_dagster_event().pid if records else None
-    return pid is not None and not is_alive(pid)
+    if not records:
+        # It waits for its turn, or for its process, which Dagster itself gives up after a while.
+        return False
+    entry = records[0].event_log_entry
+    pid = entry.get_dagster_event().pid
+    return pid is not None and not _is_the_process(pid, dt.datetime.fromtimestamp(entry.timestamp, dt.UTC))
+
+
+def _is_the_process(pid: int, seen_at: dt.datetime) -> bool:
+    """Whether the process of this id is still the one that had it at `seen_at`."""
+    if not is_alive(pid):
+        return False
+    started = started_at(pid)
+    return started is None or started <= seen_at + CLOCK_TOLERANCE

@@ -7,7 +7,6 @@ What a run published or made is read from the ledger, never guessed from its exi
 from __future__ import annotations
 
 import datetime as dt
-import socket
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +33,6 @@ from tidegate.orchestration.names import (
     CAUSE_TAG,
     DAILY_JOB,
     FROM_LANDING_TAG,
-    HOST_TAG,
     ONLY_DUE_TAG,
     OUTPUT_JOBS,
     REASON_TAG,
@@ -43,6 +41,7 @@ from tidegate.orchestration.names import (
 )
 from tidegate.orchestration.partitions import mondays_of, partition_tags
 from tidegate.orchestration.run_ledger import enter_finished_runs
+from tidegate.orchestration.run_locks import run_lock
 from tidegate.reporting.withdrawal import withdraw_exports
 from tidegate.window import Cadence, Window, windows_of
 
@@ -146,12 +145,13 @@ class Runner:
                 yield OutputsOutcome(result.run_id, window, made, (*told, *crashes))
 
     def _execute(self, window: Window, tags: Mapping[str, str] | None, job: str) -> ExecuteInProcessResult:
-        return self._definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance,
-            tags={**partition_tags(window), HOST_TAG: socket.gethostname(), **(tags or {})},
-            run_config=QUIET,
-            raise_on_error=False,
-        )
+        with run_lock(self.home.settings.scratch) as lock:
+            return self._definitions.resolve_job_def(job).execute_in_process(
+                instance=self.instance,
+                tags={**partition_tags(window), **lock, **(tags or {})},
+                run_config=QUIET,
+                raise_on_error=False,
+            )
 
     def _restate_days(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
         with self.home.lake() as lake:
