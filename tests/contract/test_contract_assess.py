@@ -158,7 +158,7 @@ def test_too_many_broken_rows_reject_with_words_a_person_can_act_on(orders: Cont
     assert verdict.rejection == (
         "412 of 5,000 rows (8.24 %) broke the contract, above its limit of 5 % (maxQuarantinedPercent). "
         "Nothing was loaded; the rows and reasons are in quarantine.orders, and what was loaded before "
-        "stays. Fix the source and deliver again, or change the rule in contracts/orders.odcs.yaml and run "
+        f"stays. Fix the source and deliver again, or change the rule in {orders.label} and run "
         "`tidegate quarantine replay`."
     )
     valid = outcome(verdict.checks, "values_are_valid")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -17,8 +18,8 @@ import yaml
 
 from tidegate.contract.assess import assess
 from tidegate.contract.measure import measure
-from tidegate.contract.model import Drift, FolderServer
-from tidegate.contract.odcs import load_contracts
+from tidegate.contract.model import Drift, FolderServer, Measures
+from tidegate.contract.odcs import load_contract, load_contracts
 from tidegate.contract.verdicts import duplicate_updates, judge_select
 
 CHECKOUT = Path(__file__).parents[2]
@@ -76,7 +77,6 @@ def test_the_contracts_of_the_shop() -> None:
         "#orders-data",
         dt.time(6),
     )
-    assert orders.label == "contracts/orders.odcs.yaml"
     assert customers.key == ("customer_id",)
     assert [region.server for region in customers.regions] == [FolderServer("customers/{day}")]
     assert {column.name: column.sql_type for column in payments.columns} == {
@@ -196,3 +196,16 @@ def test_judging_does_not_import_the_standard() -> None:
         env={"PYTHONPATH": str(CHECKOUT / "platform")},
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_messages_name_the_file_that_the_contract_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "shop" / "contracts"
+    shutil.copytree(SHOP, folder)
+    orders = load_contract(folder / "orders.odcs.yaml")
+
+    def rejection() -> str:
+        return assess(orders, Measures(10, 1, 9, {"missing_order_id": 9}, {}), Drift()).rejection or ""
+
+    assert f"change the rule in {folder}/orders.odcs.yaml and run" in rejection()
+    monkeypatch.chdir(tmp_path)
+    assert "change the rule in shop/contracts/orders.odcs.yaml and run" in rejection()

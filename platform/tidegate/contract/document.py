@@ -16,6 +16,7 @@ import pydantic
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
+from tidegate.contract.model import shown_path
 from tidegate.errors import ContractError
 
 # Where in the document: keys and positions from the root, `("schema", 0, "properties", 3, "name")`.
@@ -50,21 +51,21 @@ class Document:
         return line
 
     def _at_line(self, line: int, what: str, instead: str) -> ContractError:
-        return ContractError(f"{_shown(self.path)}:{line}: {what}; {instead}.")
+        return ContractError(f"{shown_path(self.path)}:{line}: {what}; {instead}.")
 
     def _composed(self) -> yaml.Node:
         try:
             loader = _Loader(self.path.read_text(encoding="utf-8"))
             root: yaml.Node | None = loader.get_single_node()
         except OSError as error:
-            raise ContractError(f"{_shown(self.path)} cannot be read: {error.strerror}.") from error
+            raise ContractError(f"{shown_path(self.path)} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise self._at_line(1, "the file is not UTF-8 text", "save it as UTF-8") from error
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise self._at_line(line, f"the file is not YAML: {error.problem}", "mend it there") from error
+            raise self._at_line(line, f"the file is not YAML: {error.problem}", "correct it there") from error
         except (yaml.YAMLError, RecursionError) as error:
-            raise self._at_line(1, f"the file is not YAML: {error}", "mend it") from error
+            raise self._at_line(1, f"the file is not YAML: {error}", "correct it") from error
         if not isinstance(root, yaml.MappingNode):
             raise self._at_line(1, "the file holds no contract", "begin it with 'apiVersion: v3.1.0'")
         return root
@@ -118,7 +119,7 @@ class Document:
             what = f"'{_last_key(first['loc'])}' is wrong: {first['msg'].lower()}"
             raise self.refused(first["loc"], what, "write it as the standard says (texts in quotes)") from error
         except (yaml.YAMLError, ValueError) as error:
-            raise self._at_line(1, f"the file cannot be read: {error}", "mend it") from error
+            raise self._at_line(1, f"the file cannot be read: {error}", "correct it") from error
 
     def _refused_node(self, node: yaml.Node, what: str, instead: str) -> ContractError:
         return self._at_line(node.start_mark.line + 1, what, instead)
@@ -163,9 +164,3 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node | None, yaml.Nod
 
 def _last_key(at: At) -> str:
     return str(next((step for step in reversed(at) if isinstance(step, str)), "contract"))
-
-
-def _shown(path: Path) -> str:
-    """The path as a person can click it: from where they stand, if the file is below."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

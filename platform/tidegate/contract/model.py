@@ -234,8 +234,8 @@ class Contract:
 
     @property
     def label(self) -> str:
-        """The file as a person names it, the same on every machine: `contracts/orders.odcs.yaml`."""
-        return f"{self.path.parent.name}/{self.path.name}"
+        """The file as a person can open it, for messages."""
+        return shown_path(self.path)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -243,6 +243,12 @@ class Contract:
 
     def region(self, name: str) -> Region:
         return next(region for region in self.regions if region.name == name)
+
+
+def shown_path(path: Path) -> str:
+    """The path as a person can click it: from where they stand, if the file is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 @dataclass(frozen=True)
