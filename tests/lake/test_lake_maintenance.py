@@ -6,15 +6,20 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tidegate.errors import TidegateError
 from tidegate.lake import ledger, publications
+from tidegate.lake.catalog_copies import COPIES_KEPT, keep_copy
 from tidegate.lake.content import content_hash
 from tidegate.lake.gate import closed_gates
+from tidegate.lake.leftovers import FEW_LEFTOVERS
 from tidegate.lake.maintenance import LONGEST_TRANSACTION, TO_THE_DAY, maintain, maintain_until
 from tidegate.lake.sql import qualified
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
-    from tests.lake.conftest import Shop
+    from tests.lake.conftest import Home, Shop
 
     from tidegate.lake.connect import Lake
 
@@ -111,6 +116,7 @@ def test_a_snapshot_is_entered_before_its_commit_message_goes(new_shop: Shop) ->
 
 
 def test_files_that_a_killed_writer_left_are_deleted(new_shop: Shop) -> None:
+    new_shop.lake.con.execute("create table raw.orders (day date, writer varchar, n bigint)")
     victim = new_shop.home.start("stop_before_commit", DAY, "new")
     victim.wait_for("written")
     victim.kill()
@@ -118,6 +124,84 @@ def test_files_that_a_killed_writer_left_are_deleted(new_shop: Shop) -> None:
     assert left > 0
     upkeep_now(new_shop.lake)
     assert list(Path(new_shop.home.config.data, "raw").rglob("*.parquet")) == []
+
+
+def write_files(lake: Lake, count: int) -> None:
+    """A table of so many partitions, and so of as many files."""
+    lake.con.execute("create table raw.many (day integer, n integer)")
+    lake.con.execute("alter table raw.many set partitioned by (day)")
+    lake.con.execute(f"insert into raw.many select i % {count}, i from range({12 * count}) as r(i)")
+
+
+def test_files_of_others_stay(new_shop: Shop) -> None:
+    """Regression: any Parquet in the data folder was deleted that the catalog did not name, whosever it was."""
+    lake = new_shop.lake
+    write_files(lake, 2)
+    data, ours = Path(lake.config.data), next(Path(lake.config.data).rglob("*.parquet"))
+    elsewhere = ["landing/orders.parquet", ours.name, f"raw/{ours.name}", f"raw/nobodys/{ours.name}"]
+    beside = [f"raw/many/{name}" for name in ("mine.parquet", "ducklake-1.parquet", f"sub/{ours.name}", "README.txt")]
+    for name in (*elsewhere, *beside):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_bytes(ours.read_bytes())
+    upkeep_now(lake)
+    assert all((data / name).exists() for name in (*elsewhere, *beside))
+
+
+def test_an_old_copy_of_the_catalog_deletes_nothing_unasked(home: Home) -> None:
+    """Its files of since then are named nowhere, like those of a killed writer."""
+    catalog = home.config.catalog_file
+    assert catalog
+    with home.open() as lake:
+        lake.con.execute("create table raw.many (day integer, n integer)")
+    old = catalog.read_bytes()
+    with home.open() as lake:
+        lake.con.execute("drop table raw.many")
+        write_files(lake, FEW_LEFTOVERS + 1)
+    catalog.write_bytes(old)
+    with home.open() as lake:
+        before = files(lake)
+        with pytest.raises(TidegateError, match=r"101 files in .* named nowhere.*tidegate maintain --delete-leftovers"):
+            upkeep_now(lake)
+        assert files(lake) == before
+        now = dt.datetime.now(dt.UTC)
+        assert maintain_until(lake, now, now, delete_leftovers=True).files_deleted == FEW_LEFTOVERS + 1
+
+
+def test_a_copy_of_the_catalog_is_kept_before_anything_is_deleted(new_shop: Shop) -> None:
+    catalog = new_shop.lake.config.catalog_file
+    assert catalog
+    busy_days(new_shop)
+    before = contents(new_shop.lake)
+    maintain(new_shop.lake, 0)
+    (copy,) = (catalog.parent / "copies").iterdir()
+    new_shop.lake.close()
+    for suffix in ("", "-wal", "-shm"):
+        catalog.with_name(catalog.name + suffix).unlink(missing_ok=True)
+    copy.rename(catalog)
+    assert contents(new_shop.home.open()) == before
+
+
+def test_copies_are_few_and_only_copies_go(home: Home) -> None:
+    catalog = home.config.catalog_file
+    assert catalog
+    mine = catalog.parent / "copies" / f"{catalog.name}.before-the-move"
+    copies = [keep_copy(catalog, dt.datetime(2024, 6, day, tzinfo=dt.UTC)) for day in range(1, 3)]
+    mine.write_text("a person's")
+    copies += [keep_copy(catalog, dt.datetime(2024, 6, day, tzinfo=dt.UTC)) for day in range(3, 8)]
+    assert sorted(mine.parent.iterdir()) == [*copies[-COPIES_KEPT:], mine]
+
+
+def test_a_damaged_catalog_is_not_maintained(home: Home) -> None:
+    with home.open() as lake:
+        write_files(lake, 200)
+    catalog = home.config.catalog_file
+    assert catalog
+    content = bytearray(catalog.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    with pytest.raises(TidegateError, match="is damaged"):
+        catalog.write_bytes(content)
+        keep_copy(catalog, dt.datetime.now(dt.UTC))
+    assert list((catalog.parent / "copies").iterdir()) == []
 
 
 def test_readers_and_a_writer_go_on_beside_it(new_shop: Shop) -> None:

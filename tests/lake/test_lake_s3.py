@@ -11,6 +11,7 @@ from tests.s3_server import ACCESS_KEY, REGION, SECRET_KEY, Bucket
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.maintenance import maintain
 from tidegate.lake.query import confine, run_query
 from tidegate.settings import load_settings
 
@@ -49,6 +50,19 @@ def test_what_is_written_is_read_again(
         assert lake.con.execute("select sum(n) from raw.numbers").fetchone() == (4999950000,)
     assert run_query(config, "select sum(n) from raw.numbers").rows == [(4999950000,)]
     assert bucket.keys("lake/raw/numbers/")
+
+
+def test_maintenance_deletes_what_killed_writers_left_and_nothing_of_others(tmp_path: Path, bucket: Bucket) -> None:
+    left = "raw/numbers/ducklake-01900000-0000-7000-8000-000000000000.parquet"
+    others = ["raw/numbers/mine.parquet", "elsewhere/ducklake-01900000-0000-7000-8000-000000000000.parquet"]
+    with Lake.make(config_of(tmp_path, bucket)) as lake:
+        lake.con.execute("create table raw.numbers as select range as n from range(1000)")
+        for name in (left, *others):
+            bucket.client.put_object(Bucket=bucket.name, Key=f"lake/{name}", Body=b"rows")
+        before = set(bucket.keys("lake/"))
+        assert maintain(lake, 0).files_deleted == 1
+        assert before - set(bucket.keys("lake/")) == {f"lake/{left}"}
+        assert lake.con.execute("select count(*) from raw.numbers").fetchone() == (1000,)
 
 
 def test_no_secret_is_shown(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

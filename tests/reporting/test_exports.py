@@ -336,7 +336,8 @@ def test_the_time_of_a_version_counts_from_when_it_gave_way(restated: Shop, stor
 
 
 def test_what_a_killed_process_left_goes_too(restated: Shop, store: FolderStore) -> None:
-    """Unknown to the ledger: half a version, and a whole one whose pointer stood until the next."""
+    """Known to the ledger is only its run: half a version, and a whole one whose pointer stood until the next."""
+    restated.lake.con.execute("insert into ops.pipeline_runs (run_id) values ('half')")
     half = store.root / "exports" / "daily_sales" / str(DAY) / "half" / "daily_sales.csv"
     half.parent.mkdir()
     half.write_text("order_da")
@@ -346,11 +347,23 @@ def test_what_a_killed_process_left_goes_too(restated: Shop, store: FolderStore)
     assert versions(store) == ["run-3"]
 
 
+def test_what_the_ledger_never_named_stays(restated: Shop, store: FolderStore) -> None:
+    """Regression: a README.txt that somebody put beside the exports was deleted after a week."""
+    exports = store.root / "exports"
+    others = ["README.txt", "daily_sales/notes.txt", f"daily_sales/{DAY}/mine/daily_sales.csv"]
+    others += [f"daily_sales/{DAY}/run-1/README.txt", f"elsewhere/{DAY}/run-1/elsewhere.csv"]
+    for name in others:
+        (exports / name).parent.mkdir(parents=True, exist_ok=True)
+        (exports / name).write_text("somebody's")
+    assert expire(restated, store, dt.timedelta(days=1000)) == 4
+    assert all((exports / name).exists() for name in others)
+
+
 def test_a_pointer_keeps_its_version_whatever_the_ledger_says(restated: Shop, store: FolderStore) -> None:
     for where in ("update ops.outputs set location = 'elsewhere'", "delete from ops.outputs"):
         restated.lake.con.execute(where)
         expire(restated, store, dt.timedelta(days=1000))
-        assert versions(store) == ["run-3"]
+        assert versions(store) == ["run-1", "run-2", "run-3"]
         assert seen(store) is not None
 
 

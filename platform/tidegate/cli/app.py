@@ -200,7 +200,11 @@ def status() -> None:
 
 @app.command()
 @told_plainly
-def maintain() -> None:
+def maintain(
+    delete_leftovers: Annotated[
+        bool, typer.Option("--delete-leftovers", help="Delete files that no catalog entry names, however many.")
+    ] = False,
+) -> None:
     """Merge the lake's small files, drop old snapshots (TIDEGATE_SNAPSHOT_DAYS) and exports (TIDEGATE_EXPORT_DAYS)."""
     from tidegate.home import Home
     from tidegate.lake.maintenance import maintain as maintain_lake
@@ -208,7 +212,7 @@ def maintain() -> None:
 
     home = Home(load_settings())
     with home.lake() as lake:
-        upkeep = maintain_lake(lake, home.settings.snapshot_days)
+        upkeep = maintain_lake(lake, home.settings.snapshot_days, delete_leftovers=delete_leftovers)
         expired = expire_exports(lake, home.outputs, home.settings.export_days, dt.datetime.now(dt.UTC))
     console.print_upkeep(upkeep, expired)
 

@@ -23,7 +23,7 @@ from tenacity import Retrying, stop_after_delay, wait_random_exponential
 
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
 from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
-from tidegate.lake.identity import refuse_unknown_data
+from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
 from tidegate.lake.locks import HeldElsewhereError, file_lock
 from tidegate.lake.schema import create_tables, lacks_tables
 from tidegate.lake.spill import remove_orphans, spill_folder
@@ -247,6 +247,7 @@ class Lake:
             self._run_attach([_attach_statement(self.config, create=True)])
 
     def _begin_session(self, read_only: bool) -> None:
+        refuse_data_of_another(self.con, self.config.data, self.config.catalog, read_only)
         if not read_only:
             self.config.spill.mkdir(parents=True, exist_ok=True)
             remove_orphans(self.config.spill)

@@ -309,6 +309,11 @@ def newest_runs(con: DuckDBPyConnection, limit: int) -> list[PipelineRun]:
     return read_entries(con, PipelineRun, "pipeline_runs", f"run_id in ({newest})")
 
 
+def run_ids(con: DuckDBPyConnection) -> set[str]:
+    """Every run that the ledger knows."""
+    return {run_id for (run_id,) in con.execute("select run_id from ops.pipeline_runs").fetchall()}
+
+
 def newest_run_end(con: DuckDBPyConnection) -> dt.datetime | None:
     """When the newest run in the ledger ended."""
     row = con.execute("select max(finished_at) from ops.pipeline_runs").fetchone()

@@ -17,8 +17,13 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.errors import TidegateError
 from tidegate.lake import publications
+from tidegate.lake.catalog_copies import keep_copy
 from tidegate.lake.connect import Lake
+from tidegate.lake.data_files import delete, path_of
+from tidegate.lake.identity import named_files
+from tidegate.lake.leftovers import leftovers, refuse_out_of_proportion
 from tidegate.lake.sql import CATALOG, literal
 
 # A query may still read a file that is needed no more, and a writer still be about to commit one that is not
@@ -46,27 +51,52 @@ class Upkeep:
     files_deleted: int
 
 
-def maintain(lake: Lake, snapshot_days: int) -> Upkeep:
-    """Merge small files, expire snapshots older than `snapshot_days`, or 2, and delete what nobody needs."""
+def maintain(lake: Lake, snapshot_days: int, *, delete_leftovers: bool = False) -> Upkeep:
+    """Merge small files, expire snapshots older than `snapshot_days`, or 2, and delete what nobody needs.
+
+    Raises TidegateError, with nothing deleted, where the catalog is damaged, and unless `delete_leftovers` where more
+    files than killed writers leave are named nowhere.
+    """
     now = dt.datetime.now(dt.UTC)
     unused_since = now - LONGEST_TRANSACTION
     snapshots_before = min(now - dt.timedelta(days=snapshot_days), unused_since)
-    return maintain_until(lake, snapshots_before, unused_since - TO_THE_DAY)
+    return maintain_until(lake, snapshots_before, unused_since - TO_THE_DAY, delete_leftovers=delete_leftovers)
 
 
-def maintain_until(lake: Lake, snapshots_before: dt.datetime, files_before: dt.datetime) -> Upkeep:
+def maintain_until(
+    lake: Lake, snapshots_before: dt.datetime, files_before: dt.datetime, *, delete_leftovers: bool = False
+) -> Upkeep:
     """`maintain` for given moments: snapshots made before `snapshots_before` go, and files that went out of use before
     `files_before` or later on its day."""
+    config = lake.config
+    left = leftovers(lake.con, config.data, files_before)
+    if not delete_leftovers:
+        refuse_out_of_proportion(lake.con, config.data, config.catalog, left)
+    if config.catalog_file:
+        with lake.turn():
+            keep_copy(config.catalog_file, dt.datetime.now(dt.UTC))
     # Before snapshots go, and with them the commit messages that say which publication each was.
     lake.unit_of_work(publications.enter_missing_snapshots)
     expired = _expire_snapshots(lake, snapshots_before)
     files_merged = sum(_merge_table(lake, schema, table) for schema, table in _tables(lake.con))
-    deleted = [
-        file
-        for function in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files")
-        for file in _call(lake, function, f"older_than => {_moment(files_before)}")
-    ]
-    return Upkeep(files_merged, expired, len(deleted))
+    unused = _delete_unused(lake, files_before)
+    delete(config.data, left)
+    return Upkeep(files_merged, expired, unused + len(left))
+
+
+def _delete_unused(lake: Lake, before: dt.datetime) -> int:
+    """Delete the files that the catalog named and needs no more; returns how many."""
+    older_than = f"older_than => {_moment(before)}"
+    named = {path_of(lake.config.data, name) for name in named_files(lake.con)}
+    needed = named.intersection(
+        file for (file,) in _call(lake, "ducklake_cleanup_old_files", f"{older_than}, dry_run => true")
+    )
+    if needed:
+        raise TidegateError(
+            f"The catalog {lake.config.catalog} lists {len(needed)} files for deletion that it still needs, like "
+            f"{min(needed)}. No file was deleted. It was changed by another program: put back a copy of it."
+        )
+    return len(_call(lake, "ducklake_cleanup_old_files", older_than))
 
 
 def _expire_snapshots(lake: Lake, before: dt.datetime) -> int:

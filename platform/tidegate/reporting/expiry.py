@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake
+from tidegate.lake.ledger import run_ids
 from tidegate.lake.outputs import times_of_outputs
-from tidegate.reporting.exports import FOLDER, POINTER
-from tidegate.reporting.store import Store, StoredFile, address
+from tidegate.reporting.exports import FOLDER, POINTER, exported_names
+from tidegate.reporting.store import Store, StoredFile, address, part
+
+# A run that is resumed writes beside what it wrote before: `<run id>-2`.
+_REPEATED = re.compile(r"-\d{1,4}$")
 
 
 @dataclass
@@ -30,7 +35,8 @@ def expire_exports(lake: Lake, store: Store, days: int, now: dt.datetime) -> int
     """Delete the versions that gave way more than `days` before `now` (UTC); returns how many."""
     gave_way = _Times(lake, store)
     before = now - dt.timedelta(days=days)
-    expired = [version for version in _versions(store.files(FOLDER)) if gave_way.of(version, now) < before]
+    ours = [version for version in _versions(store.files(FOLDER)) if gave_way.knows(version)]
+    expired = [version for version in ours if gave_way.of(version, now) < before]
     # Asked last, so that what a pointer has come to name since the listing stays as well.
     gone = [version for version in expired if version.name != _version_pointed_to(store, version.partition)]
     store.delete(file.name for version in gone for file in version.files)
@@ -43,17 +49,23 @@ class _Times:
     def __init__(self, lake: Lake, store: Store) -> None:
         self._store = store
         self._times = times_of_outputs(lake.con, store.place)
+        self._runs = {part(run_id) for run_id in run_ids(lake.con)}
         self._newest = {
             location.rpartition("/")[0]: made_at
             for location, (made_at, replaced_at) in self._times.items()
             if replaced_at is None
         }
 
+    def knows(self, version: _Version) -> bool:
+        """Whether the ledger names the version, or the run that its folder is called after: one that was killed."""
+        location = f"{address(self._store, version.partition)}/{version.name}"
+        return location in self._times or _REPEATED.sub("", version.name) in self._runs
+
     def of(self, version: _Version, now: dt.datetime) -> dt.datetime:
         """A version that stands gives way `now` at the earliest.
 
-        One that the ledger does not know is a killed process's. A pointer may have led there until the partition was
-        exported again.
+        Where only its run is known, the run was killed. A pointer may have led there until the partition was exported
+        again.
         """
         partition = address(self._store, version.partition)
         known = self._times.get(f"{partition}/{version.name}")
@@ -67,7 +79,8 @@ def _versions(files: Iterable[StoredFile]) -> list[_Version]:
     found: dict[str, _Version] = {}
     for file in files:
         folder, _, name = file.name.rpartition("/")
-        if name != POINTER:
+        # What has another name than an export's is somebody else's.
+        if folder.count("/") == 3 and name in exported_names(folder.split("/")[1]):
             partition, _, version = folder.rpartition("/")
             found.setdefault(folder, _Version(partition, version, [])).files.append(file)
     return list(found.values())

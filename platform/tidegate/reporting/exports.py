@@ -140,6 +140,11 @@ def _folder(mart: str, partition: dt.date) -> str:
     return f"{FOLDER}/{part(mart)}/{partition.isoformat()}"
 
 
+def exported_names(mart: str) -> set[str]:
+    """The names of a version's files, by the name of the mart's folder."""
+    return {f"{mart}.{ending}" for ending in FORMATS}
+
+
 def _publications(con: DuckDBPyConnection, exports: Exports, days: set[dt.date]) -> list[Publication]:
     standing = newest_publications(con, exports.window(days)) if days else []
     return [row for row in standing if row.mart == exports.mart.name and row.partition_day in days]

@@ -1,0 +1,84 @@
+"""The files of a lake's data folder as a folder or S3 has them. Names are relative to the data folder.
+
+S3 is reached by the connection, whose credentials the lake has already; only deleting takes a client.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from tidegate.errors import TidegateError
+from tidegate.lake.sql import literal
+
+
+def is_remote(data: str) -> bool:
+    return data.startswith("s3://")
+
+
+def path_of(data: str, name: str) -> str:
+    return f"{data.rstrip('/')}/{name}"
+
+
+def names_in(con: DuckDBPyConnection, data: str) -> Iterator[str]:
+    """Every file below the data folder."""
+    if is_remote(data):
+        rows = con.execute(f"select file from glob({literal(path_of(data, '**'))})").fetchall()
+        yield from (str(file).removeprefix(path_of(data, "")) for (file,) in rows)
+    else:
+        yield from (path.relative_to(data).as_posix() for path in Path(data).rglob("*") if path.is_file())
+
+
+def exists(con: DuckDBPyConnection, data: str, name: str) -> bool:
+    if not is_remote(data):
+        return Path(data, name).is_file()
+    try:
+        con.execute(f"select size from read_blob({literal(path_of(data, name))})").fetchall()
+    except (duckdb.HTTPException, duckdb.IOException):
+        return False
+    return True
+
+
+def read(con: DuckDBPyConnection, data: str, name: str) -> str | None:
+    """The text of a small file; None where there is none to be seen."""
+    if not is_remote(data):
+        try:
+            return Path(data, name).read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    try:
+        row = con.execute(f"select content from read_text({literal(path_of(data, name))})").fetchone()
+    except (duckdb.HTTPException, duckdb.IOException):
+        return None
+    return str(row[0]) if row else None
+
+
+def write(con: DuckDBPyConnection, data: str, name: str, line: str) -> None:
+    """Make a file of one line. A reader sees all of it or none."""
+    if is_remote(data):
+        con.execute(f"copy (select {literal(line)}) to {literal(path_of(data, name))} (format csv, header false)")
+        return
+    folder = Path(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{name}.{os.getpid()}"
+    draft.write_text(f"{line}\n", encoding="utf-8")
+    draft.replace(folder / name)
+
+
+def delete(data: str, names: Collection[str]) -> None:
+    """Remove files. Those that are gone already are no trouble."""
+    if not is_remote(data):
+        for name in names:
+            Path(data, name).unlink(missing_ok=True)
+    elif names:
+        # Importing the client takes two seconds.
+        from tidegate.s3 import S3Folder
+        from tidegate.s3_client import new_s3_client
+
+        folder = S3Folder.at(data, new_s3_client(), "TIDEGATE_LAKE_DATA", TidegateError)
+        for name in names:
+            folder.delete(name)
