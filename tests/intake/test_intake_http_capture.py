@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.intake.http_shop import DAY, Answer, api, customer, page
+from tests.intake.http_shop import DAY, WITH_TOKEN, Answer, api, customer, page
 
 from tidegate.contract.model import HttpServer
-from tidegate.errors import SourceDownError, TidegateError
+from tidegate.contract.odcs import load_contract
+from tidegate.errors import ContractError, SourceDownError, TidegateError
 from tidegate.intake import http_client
 from tidegate.intake.archive import FolderArchive
 from tidegate.intake.http_client import ATTEMPTS
@@ -33,9 +34,15 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def capture(self, url: str, token: str | None = None, seconds: int = 60) -> Captured:
+    def capture(
+        self,
+        url: str,
+        token: str | None = None,
+        seconds: int = 60,
+        location: str = "{base}/customers?as_of={day}",
+    ) -> Captured:
         server = HttpServer(
-            "{base}/customers?as_of={day}",
+            location,
             base_url_variable="CRM_URL",
             token_variable=None if token is None else "CRM_TOKEN",
             records="customers",
@@ -51,10 +58,10 @@ class Home:
         assert not (self.folder / "deliveries").exists()
         return str(error.value)
 
-    def refusal(self, url: str, token: str | None = None) -> str:
+    def refusal(self, url: str, token: str | None = None, **other: str) -> str:
         """What capturing raises as not passing."""
         with pytest.raises(TidegateError) as error:
-            self.capture(url, token)
+            self.capture(url, token, **other)  # type: ignore[arg-type]
         assert not isinstance(error.value, SourceDownError)
         return str(error.value)
 
@@ -120,8 +127,11 @@ def test_what_may_pass_is_asked_for_again(home: Home) -> None:
         (page(2, 2, 2, customer(1)), "it sent page 2 in place of page 1."),
         (page(1, 100_000, 1), "it announced 100,000 pages, above the 99,999 that are read."),
         (Answer({}, status=302, headers={"Location": "/customers"}), "it redirected more than 5 times."),
-        (Answer({}, status=302, headers={"Location": "http://["}), "it redirected to http://%5B, and other hosts"),
-        (Answer({}, status=302, headers={"Location": "gopher://x"}), "it redirected to gopher://x, and other hosts"),
+        (Answer({}, status=302, headers={"Location": "http://["}), "it redirected to http://%5B, and nothing outside"),
+        (
+            Answer({}, status=302, headers={"Location": "gopher://x"}),
+            "it redirected to gopher://x, and nothing outside",
+        ),
     ],
 )
 def test_what_does_not_pass_ends_in_a_clear_failure(home: Home, answer: Answer, told: str) -> None:
@@ -223,13 +233,50 @@ def test_a_page_is_bounded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- what is never told
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        "{base}.evil.example/{day}",
+        "{base}@{day}.evil.example/",
+        "{base}:8080/{day}",
+        "{base}0/{day}",
+        "{base}\\@evil.example/{day}",
+        "{base}/../admin?{day}",
+        "{base}/customers/..%2F..%2fadmin/{day}",
+        "{base}/%252e%252e/admin/{day}",
+        "{base}/..;/admin/{day}",
+        "//evil.example/{base}/{day}",
+    ],
+)
+def test_a_source_outside_of_its_base_is_not_asked(home: Home, location: str) -> None:
+    """Refused when the contract is read; and before a request, where a contract came another way."""
+    contract = home.folder / "customers.odcs.yaml"
+    contract.write_text(WITH_TOKEN.replace('"{base}/customers?as_of={day}"', f"'{location}'"))
+    with pytest.raises(ContractError, match=r"yaml:11: .* (where a day's pages are|leads out of its base)"):
+        load_contract(contract)
+    with api(ONE) as crm:
+        bases = [f"{crm.url}/api", f"{crm.url}/api/"]
+        # Nothing is above the root of a host.
+        for base in bases if "/.." in location else [crm.url, *bases]:
+            assert "leads out of its base" in home.refusal(base, TOKEN, location=location)
+    assert crm.asked == []
+
+
+def test_a_redirect_out_of_the_path_of_the_base_is_not_followed(home: Home) -> None:
+    with api(Answer({}, status=307, headers={"Location": "/other/customers?token=s3cret"})) as crm:
+        failure = home.failure(f"{crm.url}/api", TOKEN)
+    assert "and nothing outside of" in failure
+    assert "s3cret" not in failure
+    assert {path for path, _ in crm.asked} == {"/api/customers?as_of=2024-01-05&page=1"}
+
+
 @pytest.mark.parametrize("place", ["http://localhost:{port}/elsewhere", "https://127.0.0.1:{port}/", "//127.0.0.1:9/"])
 def test_no_other_host_is_asked_and_none_gets_the_token(home: Home, place: str) -> None:
     with api(ONE) as other:
         port = other.url.rpartition(":")[2]
         with api(Answer({}, status=307, headers={"Location": place.format(port=port)})) as crm:
             failure = home.failure(crm.url, TOKEN)
-    assert "and other hosts are not asked" in failure
+    assert "and nothing outside of http://127.0.0.1" in failure
     assert TOKEN not in failure
     assert other.asked == []
 

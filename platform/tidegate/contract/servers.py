@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from open_data_contract_standard.model import Server as OdcsServer
 
+from tidegate.addresses import climbs, names_a_secret
 from tidegate.contract.custom import Written, read_written, whole_number
 from tidegate.contract.document import At, Document
 from tidegate.contract.model import (
@@ -50,7 +51,8 @@ _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _SEGMENT = re.compile(r"[^\\*?\[\]{}\x00-\x1f\x7f]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_API_LOCATION = re.compile(r"\{base\}[^\s{}#]*\{day\}[^\s{}#]*")
+# Right after its base begins a path or a query: anything else would go on with the base's host.
+_API_LOCATION = re.compile(r"\{base\}[/?][^\s{}#\\]*\{day\}[^\s{}#\\]*")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
@@ -164,7 +166,15 @@ def _read_http(doc: Document, server: OdcsServer, custom: Written, at: At) -> Ht
     location = server.location or ""
     if not _API_LOCATION.fullmatch(location):
         what = f"'{location}' does not say where a day's pages are"
-        raise doc.refused((*at, "location"), what, "write it as '{base}/customers?as_of={day}', with both once")
+        instead = "write it as '{base}/customers?as_of={day}': both once, and '/' or '?' after the base"
+        raise doc.refused((*at, "location"), what, instead)
+    path, _, query = location.removeprefix("{base}").partition("?")
+    if climbs(path):
+        raise doc.refused((*at, "location"), f"'{location}' leads out of its base", "write it without '..' and '.'")
+    if names_a_secret(query):
+        # Not shown: it may hold the secret.
+        what = "the address has a parameter that is named like a secret"
+        raise doc.refused((*at, "location"), what, "remove it, and write the custom property 'tokenVariable'")
     limit = whole_number(doc, custom, "timeLimitSeconds", 1, MAX_TIME_LIMIT_SECONDS, "seconds")
     return HttpServer(
         location=location,

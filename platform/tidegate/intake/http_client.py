@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import tenacity
 
+from tidegate.addresses import climbs, without_secrets
 from tidegate.errors import SourceDownError, TidegateError
 
 T = TypeVar("T")
@@ -43,8 +44,9 @@ PAUSE_SHARE = 1 / 600
 MAX_BODY = 32 << 20
 MAX_REDIRECTS = 5
 
-# Its debug log tells all headers of an answer, and a server may repeat the token there.
+# Their logs tell all headers of an answer, where a server may repeat the token, and every address that is asked.
 logging.getLogger("httpcore").setLevel(logging.INFO)
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class PassingError(Exception):
@@ -59,7 +61,7 @@ class TimedClient:
     """The requests of one capture. `base` is where the token may go, `seconds` is the time limit over all of them."""
 
     def __init__(self, base: httpx.URL, token: str | None, seconds: float) -> None:
-        self._origin = _origin(base)
+        self._base = base
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "tidegate"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -78,8 +80,11 @@ class TimedClient:
     def get_json(self, url: httpx.URL, check: Callable[[bytes], T]) -> tuple[bytes, T]:
         """The body at `url` and what `check` makes of it; asked again after whatever raises PassingError.
 
-        Raises SourceDownError when attempts or time are used up, TidegateError when asking again cannot help.
+        Raises SourceDownError when attempts or time are used up, TidegateError when asking again cannot help, and
+        before anything is asked for a `url` outside of the base.
         """
+        if not _is_below(self._base, url):
+            raise outside_of(self._base)
 
         def ask() -> tuple[bytes, T]:
             body = self._ask(url)
@@ -118,7 +123,7 @@ class TimedClient:
                 if response.next_request is None:
                     _refuse_by_status(response)
                     return self._body(response)
-                request = self._refuse_other_hosts(response.next_request)
+                request = self._refuse_elsewhere(response.next_request)
         raise PassingError(f"it redirected more than {MAX_REDIRECTS} times")
 
     def _limits(self) -> dict[str, Any]:
@@ -155,12 +160,12 @@ class TimedClient:
         except (httpx.DecodingError, httpx.InvalidURL) as error:
             raise PassingError("it sent what HTTP does not allow") from error
 
-    def _refuse_other_hosts(self, request: httpx.Request) -> httpx.Request:
-        """The token is for the host that the base URL names, and for no other that an answer names."""
-        if _origin(request.url) != self._origin:
-            raise PassingError(
-                f"it redirected to {request.url.scheme}://{request.url.host}, and other hosts are not asked"
-            )
+    def _refuse_elsewhere(self, request: httpx.Request) -> httpx.Request:
+        """The token is for what the base URL names, and for nothing else that an answer names."""
+        if not _is_below(self._base, request.url):
+            # Its path and query are not shown: whoever redirects may write a token of theirs there.
+            where = f"{request.url.scheme}://{request.url.host}"
+            raise PassingError(f"it redirected to {where}, and nothing outside of {self._base} is asked")
         return request
 
 
@@ -206,20 +211,32 @@ class _TimeLimit:
                 self._connection.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
+def outside_of(base: httpx.URL) -> TidegateError:
+    """The error for an address that is not below the base."""
+    return TidegateError(
+        f"The contract's location leads out of its base {base}, so nothing was asked and nothing was changed. "
+        "Write it as '{base}/...', below the base, and run again."
+    )
+
+
+def _is_below(base: httpx.URL, url: httpx.URL) -> bool:
+    """Whether a URL has the base's scheme, host and port, and a path at or below the base's."""
+    same_origin = (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
+    path, top = (of.raw_path.partition(b"?")[0].decode("ascii").rstrip("/") for of in (url, base))
+    return same_origin and f"{path}/".startswith(f"{top}/") and not url.userinfo and not climbs(path)
 
 
 def _refuse_by_status(response: httpx.Response) -> None:
     """Raises PassingError for what may pass, TidegateError for what is ours to mend."""
     status = response.status_code
     told = _named(status)
+    place = without_secrets(str(response.url))
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise PassingError(f"it answered {told}", retry_after=_retry_after(response.headers.get("Retry-After")))
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise TidegateError(f"{response.url} was refused: it answered {told}, so the token is missing, wrong or spent.")
+        raise TidegateError(f"{place} was refused: it answered {told}, so the token is missing, wrong or spent.")
     if status >= HTTPStatus.BAD_REQUEST:
-        raise TidegateError(f"{response.url} was refused: it answered {told}, and asking again cannot change that.")
+        raise TidegateError(f"{place} was refused: it answered {told}, and asking again cannot change that.")
     if status != HTTPStatus.OK:
         raise PassingError(f"it answered {told} where 200 (OK) is expected")
     media_type = response.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()

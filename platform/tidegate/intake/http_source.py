@@ -16,7 +16,7 @@ import httpx
 from tidegate.contract.model import HttpServer
 from tidegate.errors import TidegateError
 from tidegate.intake.archive import Archive
-from tidegate.intake.http_client import PassingError, TimedClient
+from tidegate.intake.http_client import PassingError, TimedClient, outside_of
 from tidegate.intake.http_pages import Page, PageError, read_page
 from tidegate.intake.manifest import Captured, CapturedFile
 from tidegate.intake.origin import Outside
@@ -94,7 +94,10 @@ class HttpOrigin:
 
     def _url(self, base: httpx.URL, day: dt.date) -> httpx.URL:
         address = self.server.location.replace("{day}", day.isoformat())
-        return httpx.URL(address.replace("{base}", str(base).rstrip("/")))
+        try:
+            return httpx.URL(address.replace("{base}", str(base).rstrip("/")))
+        except httpx.InvalidURL as error:
+            raise outside_of(base) from error
 
     def _token(self) -> str | None:
         name = self.server.token_variable
