@@ -207,6 +207,8 @@ def print_status(status: Status) -> None:
         days = ", ".join(map(str, status.stale_days))
         say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
     _print_awaiting(status)
+    for source, region in status.leaving:
+        say(f"{source}/{region} left its contract. Its rows leave the figures at the next load, or: tidegate restate")
     _print_mondays(status)
     if status.rolled_back:
         back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]

@@ -156,6 +156,9 @@ class Home:
             models=daily.models,
             blocking_checks=daily.blocking_checks | frozenset(_blocking_raw_checks(sources)),
             marts=daily.marts,
+            first_days={
+                (c.source, region.name): region.first_day for c in sources for region in c.regions if region.first_day
+            },
         )
 
 

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.home import Home
 from tidegate.intake.awaiting import AwaitingRows, awaiting_rows
 from tidegate.intake.quarantine import list_quarantine
+from tidegate.intake.withdrawing import regions_that_left
 from tidegate.lake import ledger, publications
 from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates, held_days
@@ -63,6 +64,8 @@ class Status:
     # Loaded rows of days that nothing was delivered on, and the first day that has a partition.
     awaiting: Sequence[AwaitingRows]
     first_day: dt.date
+    # Source and region of what raw holds and the contract does not have.
+    leaving: Sequence[tuple[str, str]]
 
 
 def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
@@ -92,6 +95,9 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
             recent_runs=_recent_runs(con, not_entered),
             awaiting=awaiting_rows(con, home.contracts),
             first_day=home.settings.start_date,
+            leaving=[
+                (name, left) for name, contract in home.contracts.items() for left in regions_that_left(con, contract)
+            ],
         )
 
 

@@ -483,7 +483,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "format: auto",
         "format: auto\n    customProperties: [{property: records, value: x}]",
         "records",
-        "no custom property that Tidegate knows here; remove it",
+        "no custom property that Tidegate knows here; write one of firstDay",
     ),
     # custom properties and promises
     "unknown custom property": (

@@ -36,10 +36,6 @@ def check(shop: Shop, asset: str, name: str, subject: str, passed: bool) -> None
     shop.lake.unit_of_work(lambda con: ledger.record_checks(con, [row]))
 
 
-def a_delivery_is_missing(shop: Shop) -> None:
-    change(shop, f"delete from ops.deliveries where region = 'eu-west' and partition_day = '{DAY}'")
-
-
 def the_newest_delivery_was_rejected(shop: Shop) -> None:
     redeliver(shop, "rejected", "412 of 5,000 rows broke the contract")
 
@@ -107,10 +103,6 @@ def a_check_names_a_build_of_another_day(shop: Shop) -> None:
 
 
 CLOSED: list[tuple[Callable[[Shop], None], list[str]]] = [
-    (
-        a_delivery_is_missing,
-        ["orders/eu-west 2024-06-02: no delivery was loaded. Once it has landed, run the day."],
-    ),
     (
         the_newest_delivery_was_rejected,
         ["412 of 5,000 rows broke the contract."],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -85,6 +86,15 @@ def read_written(
             raise doc.refused((*here, "property"), f"'{name}' is there twice", "keep one of them")
         written[name] = (custom.value, (*here, "value"))
     return written
+
+
+def calendar_day(doc: Document, value: Any, at: At) -> dt.date:
+    """`2024-01-31`, or a moment, of which the UTC day counts."""
+    try:
+        moment = dt.datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise doc.refused(at, f"{value!r} is no day", 'write it as "2024-01-31"') from error
+    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).date()
 
 
 def whole_number(doc: Document, written: Written, name: str, smallest: int, largest: int, of: str) -> int | None:

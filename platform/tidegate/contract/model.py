@@ -136,6 +136,11 @@ class Region:
     name: str
     server: Server
     format: FileFormat | None = None
+    # The first day that it delivers; None where the contract does not say.
+    first_day: dt.date | None = None
+
+    def is_expected_on(self, day: dt.date) -> bool:
+        return self.first_day is None or day >= self.first_day
 
 
 @dataclass(frozen=True)

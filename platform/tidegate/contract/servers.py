@@ -5,6 +5,7 @@ Fetching is intake's. What the standard has no field for stands in the server's 
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from typing import Any, get_args
 from open_data_contract_standard.model import Server as OdcsServer
 
 from tidegate.addresses import climbs, names_a_secret
-from tidegate.contract.custom import Written, read_written, whole_number
+from tidegate.contract.custom import Written, calendar_day, read_written, whole_number
 from tidegate.contract.document import At, Document
 from tidegate.contract.model import (
     Contract,
@@ -40,10 +41,10 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "postgres": frozenset({"host", "port", "database", "schema_"}),
 }
 _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
-    "local": (),
-    "s3": (),
-    "api": ("baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
-    "postgres": ("connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
+    "local": ("firstDay",),
+    "s3": ("firstDay",),
+    "api": ("firstDay", "baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
+    "postgres": ("firstDay", "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
 }
 
 # Becomes a part of table names, asset names and paths.
@@ -102,7 +103,16 @@ def _read_region(doc: Document, server: OdcsServer, at: At) -> Region:
         raise doc.refused((*at, other), f"'{other}' of a server of type {server.type} has no effect", "remove it")
     custom = read_written(doc, server.customProperties, (*at, "customProperties"), _CUSTOM_KEYS[server.type])
     fetched_from, file_format = _read_server(doc, server, custom, at)
-    return Region(name, fetched_from, file_format)
+    first_day = calendar_day(doc, *custom["firstDay"]) if "firstDay" in custom else general_availability(doc)
+    return Region(name, fetched_from, file_format, first_day)
+
+
+def general_availability(doc: Document) -> dt.date | None:
+    """The first day of the whole source, where the contract's service levels name it."""
+    for i, level in enumerate(doc.odcs.slaProperties or []):
+        if level.property == "generalAvailability" and level.value is not None:
+            return calendar_day(doc, level.value, ("slaProperties", i, "value"))
+    return None
 
 
 def _read_server(doc: Document, server: OdcsServer, custom: Written, at: At) -> tuple[Server, FileFormat | None]:

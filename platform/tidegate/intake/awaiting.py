@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
-from tidegate.lake.ledger import awaited_days
+from tidegate.lake.known import awaited_days
 from tidegate.lake.sql import literal, qualified, quoted
 
 

@@ -74,7 +74,7 @@ def commit(
 
     Raises TidegateError when what stands in the lake then is not what was read.
     """
-    ensure_table(con, "raw", contract.source, _raw_columns(contract), "_delivered_on")
+    ensure_table(con, "raw", contract.source, raw_columns(contract), "_delivered_on")
     ensure_table(con, "quarantine", contract.source, QUARANTINE, "_delivered_on")
     raw, quarantine = qualified("raw", contract.source), qualified("quarantine", contract.source)
     accepted = [verdict for verdict in verdicts if verdict.accepted]
@@ -91,6 +91,12 @@ def commit(
     return records
 
 
+def commit_lease(source: str) -> str:
+    """What a commit holds: one of a source at a time. Which days one touches depends on the rows of all others' days,
+    and two that did not see each other would leave a line that moved on both of its days."""
+    return f"raw.{source} commit"
+
+
 def stage_verdicts(con: DuckDBPyConnection, verdicts: Sequence[Verdict]) -> None:
     """Make the verdicts known to SQL. Before the transaction: a temporary table is not the lake's."""
     columns = {
@@ -104,7 +110,7 @@ def stage_verdicts(con: DuckDBPyConnection, verdicts: Sequence[Verdict]) -> None
     con.execute(f"create or replace temp table {VERDICTS} as {rows_relation(columns, rows)}")
 
 
-def _raw_columns(contract: Contract) -> dict[str, str]:
+def raw_columns(contract: Contract) -> dict[str, str]:
     return {column.name: column.sql_type for column in contract.columns} | RAW_EXTRAS
 
 
@@ -124,7 +130,7 @@ def _quarantined_rows(contract: Contract, verdicts: Sequence[Verdict]) -> str:
     return f"""
 with refused as (
   select _delivery, j._file, j.rowid as _row,
-    coalesce(j._reasons, [{literal(DELIVERY_REJECTED)}]) as reasons, coalesce(j._raw, {_as_json(contract)}) as raw
+    coalesce(j._reasons, [{literal(DELIVERY_REJECTED)}]) as reasons, coalesce(j._raw, {as_json(contract)}) as raw
   from {JUDGED} as j join {VERDICTS} as v using (_delivery)
   where j._reasons is not null or not v.accepted
 ),
@@ -155,7 +161,7 @@ select v._region, v._delivered_on, f._file, f._line, v._fingerprint, f.reasons, 
 from found as f join {VERDICTS} as v using (_delivery)"""
 
 
-def _as_json(contract: Contract) -> str:
+def as_json(contract: Contract) -> str:
     # A sound row of a rejected delivery: its values as text, as judging gives the broken ones'.
     fields = ", ".join(f"{quoted(c.name)} := j.{quoted(c.name)}::varchar" for c in contract.columns)
     return f"to_json(struct_pack({fields}))::varchar"
@@ -177,7 +183,10 @@ def _overwrite_quarantine(con: DuckDBPyConnection, name: str, verdicts: Sequence
     accepted = {verdict.partition for verdict in verdicts if verdict.accepted}
     held = _held(con, name, verdicts)
     if rejected := [partition for partition in held if partition not in accepted]:
-        con.execute(f"delete from {name} where {_in_partitions(rejected)} and _verdict is distinct from 'accepted'")
+        # Rows from before there was the column are of the newest delivery, whatever became of it.
+        con.execute(
+            f"delete from {name} where {_in_partitions(rejected)} and coalesce(_verdict, 'rejected') = 'rejected'"
+        )
     _overwrite(con, name, [partition for partition in held if partition in accepted], select_sql)
 
 
@@ -229,7 +238,7 @@ def _touched_dates(
 
 def _changed_dates(contract: Contract, old: str | None) -> str:
     if old is None:
-        return f"select distinct _region, _delivered_on, {_event_date(contract)} from ({_loaded_rows(contract)})"
+        return f"select distinct _region, _delivered_on, {event_date(contract)} from ({_loaded_rows(contract)})"
     return f"""
 select _region, _delivered_on, event_date
 from ({_dated(contract, _loaded_rows(contract))}) as new
@@ -240,7 +249,7 @@ where new.content is distinct from old.content"""
 def _dated(contract: Contract, rows: str) -> str:
     columns = ", ".join(quoted(column.name) for column in contract.columns)
     return f"""
-select _region, _delivered_on, {_event_date(contract)} as event_date,
+select _region, _delivered_on, {event_date(contract)} as event_date,
   (count(*), sum(hash({columns}))) as content
 from ({rows}) group by all"""
 
@@ -263,14 +272,14 @@ def _dates_of_other_versions(contract: Contract, changed: Sequence[Partition], o
 select distinct gained._region, gained._delivered_on, other.event_date
 from ({keys}) as gained
 join (
-  select _region, _delivered_on, {_event_date(contract)} as event_date, {key}
+  select _region, _delivered_on, {event_date(contract)} as event_date, {key}
   from {qualified("raw", contract.source)} where {in_reach}
 ) as other using (key)
 where other._delivered_on <= gained._delivered_on
   and (other._region, other._delivered_on) <> (gained._region, gained._delivered_on)"""
 
 
-def _event_date(contract: Contract) -> str:
+def event_date(contract: Contract) -> str:
     if contract.event_time is None:
         return "_delivered_on"
     return f"coalesce({quoted(contract.event_time)}::date, _delivered_on)"
@@ -330,8 +339,8 @@ def _refuse_miscounts(con: DuckDBPyConnection, contract: Contract, verdicts: Seq
     quarantine = qualified("quarantine", contract.source)
     loaded = _count_by_partition(con, qualified("raw", contract.source), verdicts)
     quarantined = {
-        accepted: _count_by_partition(con, quarantine, verdicts, f"(_verdict = 'accepted') = {literal(accepted)}")
-        for accepted in (True, False)
+        accepted: _count_by_partition(con, quarantine, verdicts, f"_verdict = {literal(verdict)}")
+        for accepted, verdict in ((True, "accepted"), (False, "rejected"))
     }
     for verdict in verdicts:
         region, day = verdict.partition

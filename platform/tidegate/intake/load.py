@@ -21,13 +21,14 @@ from tidegate.contract.assess import assess, drift_of
 from tidegate.contract.measure import measure, nothing_read
 from tidegate.contract.model import Assessment, CheckOutcome, Contract, Drift, Measures, Region, StandIn
 from tidegate.contract.verdicts import duplicate_updates
-from tidegate.errors import TidegateError
+from tidegate.errors import IncompleteError, TidegateError
 from tidegate.intake.commit import (
     DELIVERY_REJECTED,
     UNREADABLE_FILE,
     VERDICTS,
     Verdict,
     commit,
+    commit_lease,
     stage_verdicts,
 )
 from tidegate.intake.finding import Finding, Missing
@@ -35,12 +36,15 @@ from tidegate.intake.manifest import Captured
 from tidegate.intake.origin import Outside
 from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
 from tidegate.intake.sniff import first_line
+from tidegate.intake.withdrawing import withdraw_regions_that_left
 from tidegate.lake.connect import Lake
+from tidegate.lake.known import known_deliveries
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.ledger import DeliveryRecord, utc_now
+from tidegate.lake.required import settled_days
 from tidegate.window import Window
 
-Status = Literal["accepted", "rejected", "missing"]
+Status = Literal["accepted", "rejected", "missing", "not expected"]
 
 
 # Of the lines of a shop's orders; good enough to tell a day from a year.
@@ -52,7 +56,8 @@ class DeliveryReport:
     """What became of one region's delivery of a day.
 
     `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing, and
-    `can_heal` whether that is because the source or the archive is down, so that running again may find it.
+    `can_heal` whether that is because the source or the archive is down, so that running again may find it. What is
+    'not expected' is not there either, but its day does not wait for it.
     `trouble` says why the source could not be asked, whatever was loaded in its stead, or None if it answered, be it
     that there is nothing yet.
     `reasons` counts quarantined rows by reason (a row may have several), `touched` are the event dates that
@@ -97,24 +102,17 @@ def load_deliveries(
     again leaves the same rows. Raises LakeBusyError when another writer holds one of the days.
     """
     wanted = _regions(contract, regions)
+    withdraw_regions_that_left(lake, contract, run_id)
     with lease(lake.config, f"raw.{contract.source}", window.days, run_id), _scratch(lake) as scratch:
         started_at = utc_now()
         finding = Finding(lake, contract, window, outside, scratch, from_landing)
         finding.find(wanted, window.days)
         finding.archive.settle()
-        reports = [_report_missing(contract, missing) for missing in finding.missing]
+        reports = _report_missing(lake, contract, finding.missing)
         if finding.captured:
             reports += _judge_and_commit(lake, contract, finding, run_id, started_at)
     reports = [replace(report, trouble=finding.troubles.get((report.region, report.day))) for report in reports]
     return sorted(reports, key=lambda report: (report.day, report.region))
-
-
-@contextmanager
-def committing(lake: Lake, source: str, run_id: str) -> Iterator[None]:
-    """One commit of a source at a time. Which days one touches depends on the rows of all others' days: two that did
-    not see each other would leave a line that moved on both of its days."""
-    with lease(lake.config, f"raw.{source} commit", [EVERY_DAY], run_id):
-        yield
 
 
 @contextmanager
@@ -156,7 +154,7 @@ def _judge_and_commit(
         stage_verdicts(lake.con, verdicts)
         # Rows go in by day, not in the order of lines; keeping that order costs memory.
         lake.con.execute("set preserve_insertion_order = false")
-        with committing(lake, contract.source, run_id):
+        with lease(lake.config, commit_lease(contract.source), [EVERY_DAY], run_id):
             records = lake.unit_of_work(lambda con: commit(con, contract, verdicts, run_id))
         finding.note_fates(verdict.accepted for verdict in verdicts)
     finally:
@@ -266,7 +264,24 @@ def _figures(judged: _Judged) -> dict[str, object]:
     }
 
 
-def _report_missing(contract: Contract, missing: Missing) -> DeliveryReport:
+def _report_missing(lake: Lake, contract: Contract, missing: Sequence[Missing]) -> list[DeliveryReport]:
+    settled = settled_days(lake.con, contract.source, [each.day for each in missing])
+    known = known_deliveries(lake.con, contract.source, [(each.region, each.day) for each in missing])
+    return [
+        _report_absent(contract, each)
+        if isinstance(each.error, IncompleteError)
+        and (each.region, each.day) not in known
+        and (each.day in settled or not contract.region(each.region).is_expected_on(each.day))
+        else _report_lacking(contract, each)
+        for each in missing
+    ]
+
+
+def _report_absent(contract: Contract, missing: Missing) -> DeliveryReport:
+    return DeliveryReport(contract.source, missing.region, missing.day, "not expected")
+
+
+def _report_lacking(contract: Contract, missing: Missing) -> DeliveryReport:
     text = f"{contract.source}/{missing.region} {missing.day} is missing: {missing.error}"
     return DeliveryReport(contract.source, missing.region, missing.day, "missing", text, can_heal=missing.can_heal)
 

@@ -14,7 +14,8 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.gate import GateRequirements
 from tidegate.lake.promote import open_days_left_unpublished
-from tidegate.lake.sql import literal, rows_relation
+from tidegate.lake.required import lacking_relation, required_relation
+from tidegate.lake.sql import literal
 from tidegate.lake.waivers import STANDING_WAIVERS
 
 # Enough to tell a person why; a restatement of a year may have hundreds.
@@ -48,21 +49,20 @@ def due_days(con: DuckDBPyConnection, requirements: GateRequirements) -> list[Du
 
 
 def _due_days(requirements: GateRequirements, unpublished: Collection[dt.date]) -> str:
-    required = rows_relation({"source": "varchar", "region": "varchar"}, sorted(requirements.deliveries))
+    lacking = lacking_relation(requirements.deliveries, requirements.first_days)
     return f"""
-with required as ({required}),
+with required as ({required_relation(requirements.deliveries, requirements.first_days)}),
 newest as (
     select source, region, partition_day as day, verdict, rowid as entry, finished_at from ops.deliveries
     semi join required using (source, region)
     qualify row_number() over (partition by source, region, partition_day order by rowid desc) = 1
 ),
 complete as (
-    select day from (
-        select source, region, day from newest where verdict = 'accepted'
-        union all
-        select source, region, partition_day from ({STANDING_WAIVERS}) semi join required using (source, region)
-    )
-    group by day having count(*) = {len(requirements.deliveries)}
+    select day from newest
+    union
+    select partition_day from ({STANDING_WAIVERS}) semi join required using (source, region)
+    except
+    select day from ({lacking}) where not is_waived
 ),
 builds as (
     select partition_day as day, models, status, run_id, deliveries_seen, rowid as entry

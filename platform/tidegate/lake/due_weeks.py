@@ -113,7 +113,7 @@ def _changed_days(behind: DaysBehind) -> str:
         ),
         sourced_days as (
             select partition_day as day from ops.deliveries semi join versions on day = partition_day
-            where source in (select unnest({sources}::varchar[])) and verdict = 'accepted'
+            where source in (select unnest({sources}::varchar[])) and verdict <> 'rejected'
             group by source, region, partition_day having max_by(rows_loaded, rowid) > 0
         ),
         changed_days as (

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.ledger import delivered_days
+from tidegate.lake.publications import published_days
+from tidegate.lake.required import WITHDRAWN, FirstDays, Place
 from tidegate.lake.sql import in_window
 from tidegate.lake.waivers import standing_waivers
 from tidegate.window import Cadence, Window
@@ -38,6 +40,11 @@ class GateRequirements:
     blocking_checks: frozenset[tuple[str, str]]
     marts: tuple[Mart, ...]
     cadence: Cadence = Cadence.daily
+    # From which day on a delivery is required; one that is not named, from the beginning.
+    first_days: FirstDays = field(default_factory=dict, hash=False)
+
+    def are_required_on(self, day: dt.date) -> frozenset[Place]:
+        return frozenset(place for place in self.deliveries if self.first_days.get(place, day) <= day)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,21 @@ class _Day:
     checks: dict[tuple[str, str], _Check]
     # Deliveries, all missing, that the day may be published without.
     waived: set[tuple[str, str]]
+    was_published: bool = False
+
+    def waits_for(self, source: str, region: str) -> bool:
+        """Whether a delivery that is not there is waited for, as `required` describes it."""
+        if (source, region) in self.waived:
+            return False
+        return not self.was_published or bool(self.withdrawn(source))
+
+    def withdrawn(self, source: str) -> list[str]:
+        """The regions of the source whose deliveries of the day left raw."""
+        return [
+            region
+            for (name, region), delivery in sorted(self.deliveries.items())
+            if name == source and delivery.verdict == WITHDRAWN
+        ]
 
 
 def closed_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> dict[dt.date, list[str]]:
@@ -110,6 +132,8 @@ def _ledger_of(con: DuckDBPyConnection, window: Window) -> dict[dt.date, _Day]:
     _add_deliveries(con, window, days)
     for day, source, region in standing_waivers(con, window):
         days[day].waived.add((source, region))
+    for day in published_days(con, window) if window.cadence is Cadence.daily else ():
+        days[day].was_published = True
     _add_builds(con, window, days)
     _add_checks(con, window, days)
     return days
@@ -159,12 +183,26 @@ def _reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
 
 
 def _delivery_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
+    expected = required.are_required_on(day.day)
+    if required.deliveries and not expected:
+        yield f"{day.day}: it is before the first day of every source. Choose a later day."
     for source, region in sorted(required.deliveries):
         delivery = day.deliveries.get((source, region))
-        if delivery is None and (source, region) not in day.waived:
-            yield f"{source}/{region} {day.day}: no delivery was loaded. Once it has landed, run the day."
-        elif delivery is not None and delivery.verdict != "accepted":
+        if delivery is None or delivery.verdict == WITHDRAWN:
+            if (source, region) in expected and day.waits_for(source, region):
+                yield _missing(day, source, region)
+        elif delivery.verdict != "accepted":
             yield _sentence(delivery.reason or f"{source}/{region} {day.day} was rejected; no reason was recorded")
+
+
+def _missing(day: _Day, source: str, region: str) -> str:
+    why = f"{source}/{region} {day.day}: no delivery was loaded. Once it has landed, run the day."
+    if others := [name for name in day.withdrawn(source) if name != region]:
+        why += (
+            f" The day was published with {source}/{', '.join(others)}, which the contract no longer has. "
+            f"If {region} came later and replaces nothing, write its `firstDay` in the contract."
+        )
+    return why
 
 
 def _build_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:

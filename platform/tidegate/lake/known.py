@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.lake.required import NEWEST_DELIVERIES, FirstDays, lacking_relation
 from tidegate.lake.sql import literal, rows_relation
 
 Place = tuple[str, dt.date]
@@ -41,51 +42,70 @@ def known_deliveries(con: DuckDBPyConnection, source: str, places: Iterable[Plac
 
 
 def days_lacking(
-    con: DuckDBPyConnection,
-    source: str,
-    regions: int,
-    required: Collection[tuple[str, str]],
-    limit: int,
+    con: DuckDBPyConnection, source: str, required: Collection[tuple[str, str]], first_days: FirstDays, limit: int
 ) -> list[dt.date]:
-    """The oldest days for which anything required was delivered, but not each of the source's `regions` genuinely."""
+    """The oldest days for which anything required was delivered, and that lack a genuine delivery of the source."""
     rows = con.execute(
         f"""
-        with newest as (
-            select source, region, partition_day as day, max_by(stands_in_for is null, rowid) as is_genuine
-            from ops.deliveries
-            semi join ({rows_relation({"source": "varchar", "region": "varchar"}, sorted(required))})
-            using (source, region)
-            group by all
+        with stand_ins as (
+            select region, day from ({NEWEST_DELIVERIES})
+            where source = {literal(source)} and verdict = 'accepted' and not is_genuine
         )
-        select day from newest group by day
-        having count(*) filter (source = {literal(source)} and is_genuine) < {regions}
+        select day from ({lacking_relation(required, first_days)})
+        where source = {literal(source)} and verdict is distinct from 'rejected'
+        union
+        select day from stand_ins where region in (select unnest({literal(_regions_of(source, required))}::varchar[]))
         order by day limit {limit}
         """
     ).fetchall()
     return [day for (day,) in rows]
 
 
+def _regions_of(source: str, required: Collection[tuple[str, str]]) -> list[str]:
+    return sorted(region for name, region in required if name == source)
+
+
 def incomplete_days(
-    con: DuckDBPyConnection, required: Collection[tuple[str, str]]
+    con: DuckDBPyConnection, required: Collection[tuple[str, str]], first_days: FirstDays
 ) -> dict[dt.date, list[tuple[str, str]]]:
     """Days for which some of what is required was delivered, and what was neither delivered nor waived.
 
     Days of which a delivery stands rejected are left out: they lack more than can be waived.
     """
-    wanted = rows_relation({"source": "varchar", "region": "varchar"}, sorted(required))
     rows = con.execute(
         f"""
-        with required as ({wanted}),
-        newest as (
-            select source, region, partition_day as day, max_by(verdict, rowid) as verdict
-            from ops.deliveries semi join required using (source, region) group by all
-        ),
-        begun as (select day from newest group by day having bool_and(verdict = 'accepted'))
-        select b.day, list((r.source, r.region) order by r.source, r.region)
-        from begun as b cross join required as r
-        anti join newest as n on n.day = b.day and n.source = r.source and n.region = r.region
-        anti join ops.waivers as w on w.partition_day = b.day and w.source = r.source and w.region = r.region
-        group by b.day order by b.day
+        select day, list((source, region) order by source, region) filter (not is_waived)
+        from ({lacking_relation(required, first_days)})
+        group by day having not bool_or(coalesce(verdict = 'rejected', false)) and not bool_and(is_waived)
+        order by day
         """
     ).fetchall()
     return {day: [tuple(place) for place in missing] for day, missing in rows}
+
+
+def standing_regions(con: DuckDBPyConnection, source: str) -> list[str]:
+    """The regions of a source that raw holds a delivery of."""
+    rows = con.execute(
+        f"""
+        select distinct region from (
+            select region, max_by(verdict, rowid) as verdict from ops.deliveries
+            where source = {literal(source)} and verdict <> 'rejected' group by region, partition_day
+        )
+        where verdict = 'accepted' order by region
+        """
+    ).fetchall()
+    return [region for (region,) in rows]
+
+
+def awaited_days(con: DuckDBPyConnection) -> dict[str, list[dt.date]]:
+    """By source, the days that its rows were delivered for and that nothing was delivered on, nor ever published."""
+    rows = con.execute(
+        """
+        select source, list(day order by day)
+        from (select distinct source, unnest(touched) as day from ops.deliveries where verdict = 'accepted')
+        where day not in (select partition_day from ops.deliveries)
+          and day not in (select partition_day from ops.publications where cadence = 'daily')
+        group by source order by source
+        """
+    ).fetchall()
+    return dict(rows)

@@ -134,7 +134,7 @@ def _key(row: DeliveryRecord) -> DeliveryKey:
 
 
 def _with_touched(row: DeliveryRecord, owed: Iterable[dt.date]) -> DeliveryRecord:
-    own = row.touched if row.verdict == "accepted" else ()
+    own = row.touched if row.verdict != "rejected" else ()
     return dataclasses.replace(row, touched=tuple(sorted({*own, *owed})))
 
 
@@ -181,14 +181,23 @@ _REPLACES = "(k.verdict = 'accepted' or d.verdict <> 'accepted')"
 
 def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Window) -> list[DeliveryRecord]:
     """The newest entry of every (source, region, day) in the window, of one source or of all."""
-    condition = of_window(window) + (f" and source = {literal(source)}" if source is not None else "")
-    return read_entries(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
+    return read_entries(
+        con, DeliveryRecord, "deliveries", _of(source, window), newest_of="source, region, partition_day"
+    )
 
 
-def standing_deliveries(con: DuckDBPyConnection, window: Window) -> list[DeliveryRecord]:
-    """The entry that the loaded rows of every (source, region, day) in the window are of: the newest accepted one."""
-    condition = f"{of_window(window)} and verdict = 'accepted'"
-    return read_entries(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
+def _of(source: str | None, window: Window | None) -> str:
+    return of_window(window) + (f" and source = {literal(source)}" if source is not None else "")
+
+
+def standing_deliveries(
+    con: DuckDBPyConnection, window: Window | None, source: str | None = None
+) -> list[DeliveryRecord]:
+    """The entry that the loaded rows of every (source, region, day) in the window are of: the newest accepted one,
+    unless it was withdrawn. Of one source or of all."""
+    condition = f"{_of(source, window)} and verdict <> 'rejected'"
+    newest = read_entries(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
+    return [delivery for delivery in newest if delivery.verdict == "accepted"]
 
 
 def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
@@ -213,7 +222,7 @@ def stand_ins(con: DuckDBPyConnection) -> list[tuple[str, str, dt.date, dt.date]
     newest = "max_by(struct_pack(day := stands_in_for), rowid).day"
     return con.execute(
         f"select source, region, partition_day, {newest} as stands_in_for from ops.deliveries "
-        "where verdict = 'accepted' group by source, region, partition_day "
+        "where verdict <> 'rejected' group by source, region, partition_day "
         "having stands_in_for is not null order by all"
     ).fetchall()
 
@@ -362,20 +371,6 @@ def built_mondays(con: DuckDBPyConnection) -> list[dt.date]:
         f"where cadence = {literal(Cadence.weekly)} order by partition_day"
     ).fetchall()
     return [monday for (monday,) in rows]
-
-
-def awaited_days(con: DuckDBPyConnection) -> dict[str, list[dt.date]]:
-    """By source, the days that its rows were delivered for and that nothing was delivered on, nor ever published."""
-    rows = con.execute(
-        """
-        select source, list(day order by day)
-        from (select distinct source, unnest(touched) as day from ops.deliveries where verdict = 'accepted')
-        where day not in (select partition_day from ops.deliveries)
-          and day not in (select partition_day from ops.publications where cadence = 'daily')
-        group by source order by source
-        """
-    ).fetchall()
-    return dict(rows)
 
 
 def delivered_days(con: DuckDBPyConnection, window: Window | None = None) -> list[dt.date]:

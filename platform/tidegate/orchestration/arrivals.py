@@ -19,6 +19,7 @@ from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.waiting import Waiting, Watch
 from tidegate.lake.known import days_lacking, known_deliveries
+from tidegate.lake.required import settled_days
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.contacts import Health, breaker_told, contact, health_of
 from tidegate.orchestration.names import REQUEST_TAG, load_job, raw_key
@@ -130,9 +131,14 @@ class _Tick:
         required = self.home.gate_requirements.deliveries | own
         limit = self.home.settings.chunk_days
         with self.home.lake() as lake:
-            lacking = days_lacking(lake.con, self.source, len(self.contract.regions), required, limit)
+            lacking = days_lacking(lake.con, self.source, required, self._first_days(), limit)
         newest = Window(min(first_open, self.ended.end), self.ended.end).days
-        return sorted({*newest, *(day for day in lacking if day in self.ended)})
+        expected = {*newest, *(day for day in lacking if day in self.ended)}
+        return sorted(day for day in expected if any(region.is_expected_on(day) for region in self.contract.regions))
+
+    def _first_days(self) -> dict[tuple[str, str], dt.date]:
+        own = {(self.source, region.name): region.first_day for region in self.contract.regions}
+        return {**self.home.gate_requirements.first_days, **{place: day for place, day in own.items() if day}}
 
     def _may_be_asked_for(self, waiting: Waiting) -> bool:
         if not self._is_not_under_way(waiting):
@@ -148,10 +154,12 @@ class _Tick:
     def _missing(self, expected: Iterable[dt.date]) -> list[Overdue]:
         """What should have been loaded by now and never was."""
         due = [day for day in expected if (deadline := deadline_of(self.contract, day)) and self.now >= deadline]
-        places = [(region.name, day) for day in due for region in self.contract.regions]
+        regions = self.contract.regions
+        places = [(region.name, day) for day in due for region in regions if region.is_expected_on(day)]
         with self.home.lake() as lake:
             known = known_deliveries(lake.con, self.source, places)
-        return [Overdue(*place) for place in places if place not in known]
+            settled = settled_days(lake.con, self.source, due)
+        return [Overdue(*place) for place in places if place not in known and place[1] not in settled]
 
     def _is_overdue(self, missing: Overdue, can_look: bool) -> bool:
         """Whether the source is to blame: nothing is under way and, as far as one can look, nothing waits."""

@@ -17,6 +17,7 @@ from tidegate.contract.model import Contract
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.waiting import Watch
+from tidegate.intake.withdrawing import regions_that_left, withdraw_regions_that_left
 from tidegate.lake.connect import Lake
 from tidegate.lake.due import DueDay, due_days
 from tidegate.lake.known import incomplete_days
@@ -52,7 +53,7 @@ def build_due_sensor(home: Home) -> dg.SensorDefinition:
 def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> dg.SensorResult:
     """One tick at `now` (UTC): the builds to launch, or why there are none."""
     under_way = runs_under_way(instance)
-    told = _let_days_go_on(home, instance, under_way, now)
+    told = " ".join(filter(None, [_withdraw_regions(home), _let_days_go_on(home, instance, under_way, now)]))
     builds = Builds(
         Cadence.daily,
         RunOfDays.builds,
@@ -88,6 +89,21 @@ def _names_by_day(lake: Lake) -> dict[dt.date, list[str]]:
     return found
 
 
+def _withdraw_regions(home: Home) -> str:
+    """Take what regions delivered that left their contract out of raw; returns the sentence that tells of them."""
+    with home.lake() as lake:
+        left = [contract for contract in home.contracts.values() if regions_that_left(lake.con, contract)]
+    if not left:
+        return ""
+    try:
+        with hurried_lake(home) as lake:
+            for contract in left:
+                withdraw_regions_that_left(lake, contract, "days_due")
+    except LakeBusyError:
+        return "The lake is busy, so regions that left their contract are withdrawn at the next tick."
+    return f"Withdrew regions that {', '.join(contract.label for contract in left)} no longer has."
+
+
 # --- waivers
 
 
@@ -98,7 +114,8 @@ def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[R
         return ""
     ended = ended_days(home.settings, now)
     with home.lake() as lake:
-        lacking = incomplete_days(lake.con, home.gate_requirements.deliveries)
+        required = home.gate_requirements
+        lacking = incomplete_days(lake.con, required.deliveries, required.first_days)
     waivers = [
         Waiver(source, region, day, WHY_WAIVED, utc_now())
         for day, missing in lacking.items()

@@ -18,6 +18,7 @@ from dagster import DagsterInstance, ExecuteInProcessResult, RunsFilter
 from dagster_shared.error import SerializableErrorInfo
 
 from tidegate.home import Home
+from tidegate.intake.withdrawing import withdraw_regions_that_left
 from tidegate.lake.due import due_days
 from tidegate.lake.due_weeks import due_weeks
 from tidegate.lake.gate import closed_gates
@@ -155,6 +156,8 @@ class Runner:
 
     def _restate_days(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
         with self.home.lake() as lake:
+            for contract in self.home.contracts.values():
+                withdraw_regions_that_left(lake, contract, RESTATEMENT)
             days = days_to_restate(lake.con, self.home.gate_requirements)
             # Why is asked only when there is something to restate: most runs end without.
             due = {each.day: each for each in due_days(lake.con, self.home.gate_requirements)} if days else {}

@@ -105,16 +105,19 @@ class _Look:
 
     def awaited(self, day: dt.date) -> Iterator[str]:
         """What of the day is neither loaded nor there to be loaded."""
-        for contract in self._contracts:
-            for region in contract.regions:
-                if not self._is_in(contract, region.name, day) and not self._is_there(contract, region.name, day):
-                    yield f"{contract.source}/{region.name}"
+        for contract, region in self._expected(day):
+            if not self._is_in(contract, region, day) and not self._is_there(contract, region, day):
+                yield f"{contract.source}/{region}"
 
     def has_something_to_do(self, day: dt.date) -> bool:
         """Whether anything of the day is still to be loaded, or it is due; else its checks hold it, and still would."""
         return day in self._due or not all(
-            self._is_in(contract, region.name, day) for contract in self._contracts for region in contract.regions
+            self._is_in(contract, region, day) for contract, region in self._expected(day)
         )
+
+    def _expected(self, day: dt.date) -> Iterator[tuple[Contract, str]]:
+        for contract in self._contracts:
+            yield from ((contract, region.name) for region in contract.regions if region.is_expected_on(day))
 
     def _is_under_way(self, day: dt.date) -> bool:
         return any(day in run.days for run in self._under_way)
