@@ -16,6 +16,7 @@ from tidegate.contract.assess import rule_groups
 from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contracts
 from tidegate.errors import TidegateError
+from tidegate.intake.commit import RAW_EXTRAS
 from tidegate.intake.origin import Outside
 from tidegate.lake.connect import Lake, LakeConfig
 from tidegate.lake.due_weeks import DaysBehind
@@ -26,6 +27,7 @@ from tidegate.reporting.making import Maker
 from tidegate.reporting.page_files import briefs, reports
 from tidegate.reporting.store import Store, store_at
 from tidegate.settings import Settings
+from tidegate.transform.delivered import refuse_what_nobody_fills
 from tidegate.transform.marts import SERVING, Graph
 from tidegate.transform.project import DbtProject
 from tidegate.window import Cadence
@@ -58,7 +60,13 @@ class Home:
 
     @cached_property
     def graph(self) -> Graph:
-        return Graph(self.dbt.manifest())
+        graph = Graph(self.dbt.manifest())
+        delivered = {
+            name: [*(column.name for column in contract.columns), *RAW_EXTRAS]
+            for name, contract in self.contracts.items()
+        }
+        refuse_what_nobody_fills(graph, delivered, self.settings.contracts)
+        return graph
 
     @cached_property
     def outside(self) -> Outside:

@@ -694,9 +694,15 @@ def test_a_rule_is_checked_without_computing_it(write: Callable[[str], Path]) ->
     assert load_contract(write(GOOD.replace("weight = 13", rule, 1))).row_rules
 
 
-@pytest.mark.parametrize("name", ["_region", "_Delivered_On", "_file", "_fingerprint", "_line", "_day", "rowid"])
+@pytest.mark.parametrize("name", ["_region", "_Delivered_On", "_file", "_fingerprint", "_line", "_day"])
 def test_a_column_may_not_take_a_name_the_platform_uses(name: str, write: Callable[[str], Path]) -> None:
     with pytest.raises(ContractError, match="is the name of a column that Tidegate adds itself"):
+        load_contract(write(GOOD.replace("name: colour", f"name: {name}")))
+
+
+@pytest.mark.parametrize("name", ["row_id", "Begin_Snapshot", "END_SNAPSHOT", "rowid", "_ducklake_internal_row_id"])
+def test_a_column_may_not_take_a_name_that_the_lake_keeps(name: str, write: Callable[[str], Path]) -> None:
+    with pytest.raises(ContractError, match=r"things\.odcs\.yaml:\d+: .*DuckLake keeps for itself.*under another name"):
         load_contract(write(GOOD.replace("name: colour", f"name: {name}")))
 
 

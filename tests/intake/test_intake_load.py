@@ -6,7 +6,8 @@ import datetime as dt
 import json
 
 import pytest
-from tests.intake.intake_shop import DAY, HEADER, Shop, csv, row
+from tests.intake.conftest import OpenShop
+from tests.intake.intake_shop import DAY, HEADER, SALES, Shop, csv, row
 
 from tidegate.errors import TidegateError
 from tidegate.lake.ledger import checks_of_day, newest_deliveries
@@ -257,3 +258,15 @@ def test_lines_keep_their_order_in_a_file_that_is_read_in_parallel(shop: Shop) -
     assert shop.quarantined("_line", "reasons = ['unparsable_line']") == [position + 2 for position in broken]
     # The key of a broken last line is won by the line before it.
     assert shop.raw("sale_id", "note like '%0'") == ["s0"]
+
+
+@pytest.mark.parametrize("name", ["lines_before", "reasons", "raw", "nth", "event_date", "content", "filename"])
+def test_a_column_may_have_a_name_that_loading_uses_for_itself(open_shop: OpenShop, name: str) -> None:
+    shop = open_shop(SALES.replace("{name: note,", f"{{name: {name},"))
+    header = HEADER.replace("note", name)
+
+    report = shop.load_one("north", csv(row(1, note="first"), row(2, price="-1"), "broken", header=header))
+    again = shop.load_one("north", csv(row(1, note="second"), header=header))
+
+    assert (report.rows_loaded, report.rows_quarantined, again.rows_loaded) == (1, 2, 1)
+    assert shop.raw(f'"{name}"') == ["second"]

@@ -12,11 +12,12 @@ from open_data_contract_standard.model import SchemaProperty
 
 from tidegate.contract.document import At, Document, closest
 from tidegate.contract.model import Column, LogicalType
+from tidegate.lake.sql import kept_by_the_lake
 
-# Columns that raw, quarantine or judging add of their own, and DuckDB's number of a row.
+# Columns that raw, quarantine or judging add of their own.
 RESERVED = frozenset(
     {"_region", "_delivered_on", "_file", "_fingerprint", "_line", "_day", "_delivery", "_reasons", "_raw"}
-    | {"_broken", "_hash", "_row", "_last", "rowid"}
+    | {"_broken", "_hash", "_row", "_last"}
 )
 
 _INTEGERS = {
@@ -152,6 +153,9 @@ def _name(doc: Document, prop: SchemaProperty, at: At) -> str:
         raise doc.refused((*at, "name"), "a column without a readable name", "write its name, as in the delivered file")
     if name.lower() in RESERVED:
         what = f"'{name}' is the name of a column that Tidegate adds itself"
+        raise doc.refused((*at, "name"), what, "have the source deliver it under another name")
+    if kept_by_the_lake(name):
+        what = f"'{name}' is a name that DuckLake keeps for itself, so no table of the lake can have such a column"
         raise doc.refused((*at, "name"), what, "have the source deliver it under another name")
     return name
 

@@ -27,6 +27,7 @@ READING_ORDER = (
     "tour",
     "how-it-works",
     "contracts",
+    "models",
     "serving",
     "exports",
     "operating",

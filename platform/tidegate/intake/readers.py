@@ -304,6 +304,6 @@ join (values {values}) as of_file(number, delivery, day, file) using (number)"""
         known = [(file.delivery, file.name, self.examined[file].lines_before) for file in self.numbered]
         self.con.execute(f"""
 create or replace temp table {PLACES} as
-select _delivery, _file, lines_before,
+select _delivery, _file, known.lines_before,
   min(judged.rowid) as first_row, max(judged.rowid) as last_row
-from {JUDGED} as judged join ({rows_relation(lines, known)}) using (_delivery, _file) group by all""")
+from {JUDGED} as judged join ({rows_relation(lines, known)}) as known using (_delivery, _file) group by all""")

@@ -28,6 +28,17 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+# DuckLake keeps these to itself and creates no table that has one, in upper or lower case; a column `rowid` it creates,
+# and then updates wrong rows. Every other name works, as does every name of a table (tests/lake/test_lake_names.py).
+_KEPT_BY_DUCKLAKE = frozenset({"row_id", "begin_snapshot", "end_snapshot", "rowid"})
+_KEPT_PREFIX = "_ducklake_internal_"
+
+
+def kept_by_the_lake(column: str) -> bool:
+    """Whether no table of the lake can have a column of this name."""
+    return column.lower() in _KEPT_BY_DUCKLAKE or column.lower().startswith(_KEPT_PREFIX)
+
+
 def qualified(*names: str) -> str:
     """The dotted identifier of `names`: `qualified("raw", "orders")` is `"raw"."orders"`."""
     return ".".join(quoted(name) for name in names)

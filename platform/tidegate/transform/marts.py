@@ -14,6 +14,7 @@ from typing import Any
 
 from tidegate.errors import TidegateError
 from tidegate.lake.gate import Mart
+from tidegate.transform.columns import refuse_columns_no_table_can_have
 from tidegate.window import Cadence
 
 RAW, MARTS, SERVING = "raw", "marts", "serving"
@@ -37,6 +38,10 @@ class Model:
     # Days before its own that its rows are made of.
     reaches_back: int
     parents: tuple[str, ...]
+    # The file that says so, for people.
+    file: str
+    # A source that is empty where no contract delivers it, by intention.
+    optional: bool = False
 
     @property
     def asset(self) -> str:
@@ -170,6 +175,7 @@ class Graph:
                 fqn=tuple(node["fqn"]),
                 partitioned_by=None,
                 parents=(),
+                file=node["original_file_path"],
             )
         return _source(node)
 
@@ -217,17 +223,20 @@ def _model(node: Mapping[str, Any]) -> Model:
             f"dbt's {node['name']} ({node['original_file_path']}) does not say which column holds its day. "
             "Name it in its YAML: config: {meta: {tidegate: {day: <column>}}}."
         )
+    columns = _columns(node)
+    refuse_columns_no_table_can_have(node["name"], node["original_file_path"], columns, day)
     return Model(
         unique_id=node["unique_id"],
         schema=node["schema"],
         name=node["alias"],
         fqn=tuple(node["fqn"]),
         day_column=day,
-        columns=_columns(node),
+        columns=columns,
         partitioned_by=node["config"].get("partition_by"),
         cadence=Cadence(meta.get("cadence", Cadence.daily)),
         reaches_back=int(meta.get("reaches_back_days", 0)),
         parents=tuple(node["depends_on"]["nodes"]),
+        file=node["original_file_path"],
     )
 
 
@@ -243,6 +252,8 @@ def _source(node: Mapping[str, Any]) -> Model:
         cadence=Cadence.daily,
         reaches_back=0,
         parents=(),
+        file=node["original_file_path"],
+        optional=node["config"]["meta"].get("tidegate", {}).get("optional") is True,
     )
 
 

@@ -1,0 +1,97 @@
+"""What a project cannot mean is refused when it is loaded: sources that nobody fills, columns that no table has."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate.errors import TidegateError
+from tidegate.home import Home
+from tidegate.settings import CHECKOUT, Settings
+from tidegate.transform.delivered import refuse_what_nobody_fills
+from tidegate.transform.marts import Graph
+from tidegate.transform.project import DbtProject
+
+Change = Callable[[dict[str, Any]], None]
+SOURCE, MODEL = "source.tidegate.raw.orders", "model.tidegate.daily_sales"
+
+
+@pytest.fixture
+def contracts(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(CHECKOUT / "contracts", tmp_path / "contracts"))
+
+
+@pytest.fixture
+def home(settings: Settings, contracts: Path) -> Home:
+    return Home(settings.model_copy(update={"contracts": contracts}))
+
+
+def test_a_source_that_no_contract_delivers_is_refused_with_its_yaml_and_what_to_do(home: Home) -> None:
+    (home.settings.contracts / "orders.odcs.yaml").unlink()
+
+    with pytest.raises(TidegateError) as refused:
+        _ = home.gate_requirements
+
+    for part in (r"raw.orders in models/staging/sources.yml", "no contract", "orders.odcs.yaml", "optional: true"):
+        assert part in str(refused.value)
+
+
+def test_a_source_that_its_yaml_calls_optional_may_be_missing(home: Home) -> None:
+    (home.settings.contracts / "payments.odcs.yaml").unlink()
+
+    assert {source for source, _ in home.gate_requirements.deliveries} == {"orders", "customers"}
+
+
+def test_a_column_that_the_contract_does_not_deliver_is_refused(home: Home) -> None:
+    contract = home.settings.contracts / "customers.odcs.yaml"
+    contract.write_text(contract.read_text().replace("name: country", "name: land"))
+
+    with pytest.raises(TidegateError, match=r"raw\.customers in models/staging/sources.yml .* column country"):
+        _ = home.gate_requirements
+
+
+def test_a_published_mart_that_is_not_there_is_refused(settings: Settings, tmp_path: Path) -> None:
+    def rename(manifest: dict[str, Any]) -> None:
+        manifest["sources"]["source.tidegate.serving.orders_daily_summary"]["identifier"] = "gone"
+
+    with pytest.raises(TidegateError, match=r"serving\.gone in .* no mart of that name"):
+        refuse_what_nobody_fills(_changed(settings, rename), {}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["row_id", "END_SNAPSHOT", "_ducklake_internal_row_id"])
+def test_a_model_may_not_have_a_column_that_the_lake_keeps(settings: Settings, name: str) -> None:
+    with pytest.raises(TidegateError, match=rf"daily_sales \(models/marts/.*\) has the column {name}, .* DuckLake"):
+        _changed(settings, lambda manifest: _add_column(manifest, name))
+
+
+def test_a_model_may_not_have_two_columns_that_are_one_to_the_lake(settings: Settings) -> None:
+    with pytest.raises(TidegateError, match="NET_Revenue and net_revenue"):
+        _changed(settings, lambda manifest: _add_column(manifest, "NET_Revenue"))
+
+
+def test_the_day_of_a_model_is_one_of_its_columns(settings: Settings) -> None:
+    def misspell(manifest: dict[str, Any]) -> None:
+        manifest["nodes"][MODEL]["config"]["meta"]["tidegate"]["day"] = "ordered_on"
+
+    with pytest.raises(TidegateError, match="names 'ordered_on' as the column that holds its day"):
+        _changed(settings, misspell)
+
+
+def _changed(settings: Settings, change: Change) -> Graph:
+    """The graph of the project, with its manifest changed."""
+    manifest: Mapping[str, Any] = DbtProject(settings).manifest()
+    changed = copy.deepcopy({"nodes": manifest["nodes"], "sources": manifest["sources"]})
+    change(changed)
+    graph = Graph(changed)
+    _ = graph.tables
+    return graph
+
+
+def _add_column(manifest: dict[str, Any], name: str) -> None:
+    column = {"name": name, "data_type": "integer", "description": "One more."}
+    manifest["nodes"][MODEL]["columns"][name] = column
