@@ -75,6 +75,6 @@ docs: setup ## Build the site of all documentation: build/site/index.html.
 benchmark: setup ## Compare speed side by side with what one would pick instead.
 	$(BIN)/python -m benchmarks
 
-clean: ## Remove the environment, caches and all state of the default home.
-	rm -rf $(VENV) .tidegate .mypy_cache .ruff_cache .pytest_cache .hypothesis build dbt_project/target dbt_project/logs
+clean: ## Remove the environment, caches and what was built. Homes, data and archives stay.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -178,6 +178,16 @@ def test_the_demo_shop_says_what_is_wrong_with_it(home: Path) -> None:
     assert (home / "landing" / "orders" / "us-east" / "2024-01-01" / "_SUCCESS").exists()
 
 
+def test_the_demo_replaces_nobody_elses_deliveries(home: Path) -> None:
+    delivered = home / "landing" / "orders" / "eu-west" / "2024-01-01" / "orders.csv"
+    delivered.parent.mkdir(parents=True)
+    delivered.write_text("somebody's")
+
+    assert "did not write" in refused("demo", "shop", "--days", "1")
+    assert "did not write" in refused("demo", "tour")
+    assert delivered.read_text() == "somebody's"
+
+
 @pytest.mark.usefixtures("figures")
 def test_quarantine_of_an_unknown_source_is_refused() -> None:
     for asked in ("replay", "show"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tidegate.errors import TidegateError
 from tidegate.settings import CHECKOUT, load_settings, settings_page
 
 
@@ -43,6 +44,34 @@ def test_dotenv_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: py
 def test_a_setting_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValidationError, match="chunk_days"):
         load_settings(chunk_days=0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ({"lake_data": "h"}, ("TIDEGATE_LANDING", "TIDEGATE_LAKE_DATA")),
+        ({"lake_data": "h/landing"}, ("TIDEGATE_LANDING", "TIDEGATE_LAKE_DATA")),
+        ({"archive": "h/./landing/../landing/a"}, ("TIDEGATE_ARCHIVE", "TIDEGATE_LANDING")),
+        ({"outputs": "h/lake/data/marts"}, ("TIDEGATE_OUTPUTS", "TIDEGATE_LAKE_DATA")),
+        ({"landing": "linked/landing"}, ("TIDEGATE_LANDING", "TIDEGATE_ARCHIVE")),
+        ({"archive": "h/scratch/archive"}, ("TIDEGATE_ARCHIVE", "scratch")),
+        ({"lake_catalog": "sqlite:h/lake/data/c.sqlite"}, ("TIDEGATE_LAKE_CATALOG", "TIDEGATE_LAKE_DATA")),
+        ({"contracts": "h/landing/contracts"}, ("TIDEGATE_CONTRACTS", "TIDEGATE_LANDING")),
+        ({"outputs": "s3://b/x/", "archive": "s3://b/x/y"}, ("TIDEGATE_ARCHIVE", "TIDEGATE_OUTPUTS")),
+        ({"outputs": "s3://b", "lake_data": "s3://b/lake"}, ("TIDEGATE_LAKE_DATA", "TIDEGATE_OUTPUTS")),
+    ],
+)
+def test_folders_that_overlap_are_refused(overrides: dict[str, str], named: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "h" / "archive" / "landing").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "h" / "archive")
+    with pytest.raises(TidegateError, match="lies in") as refusal:
+        load_settings(home=tmp_path / "h", **overrides)
+    assert all(name in str(refusal.value) for name in named)
+
+
+def test_folders_side_by_side_are_fine(tmp_path: Path) -> None:
+    load_settings(home=tmp_path, landing="s3://b/lake2", lake_data="s3://b/lake", archive="s3://b2/lake")
+    load_settings(home=tmp_path / "dbt_project" / "home", dbt_project=tmp_path / "dbt_project", contracts=tmp_path)
 
 
 def test_the_settings_page_is_the_classes_own() -> None:

@@ -1,11 +1,15 @@
-"""Which processes of this machine are still there, since when, and whose this one is."""
+"""Which processes of this machine are still there, since when, what they call what is theirs, and who runs this one."""
 
 from __future__ import annotations
 
 import datetime as dt
 import getpass
 import os
+import re
+import secrets
 from pathlib import Path
+
+_OWN_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}")
 
 
 def is_alive(process: int) -> bool:
@@ -30,6 +34,16 @@ def started_at(process: int) -> dt.datetime | None:
         return dt.datetime.fromtimestamp(booted_at + int(fields[19]) / os.sysconf("SC_CLK_TCK"), dt.UTC)
     except (OSError, StopIteration, IndexError, ValueError):
         return None
+
+
+def own_name() -> str:
+    """A name for something of this process's that no other has."""
+    return f"{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def is_own_name(name: str) -> bool:
+    """Whether `own_name` of some process gave it."""
+    return _OWN_NAME.fullmatch(name) is not None
 
 
 def person() -> str:

@@ -14,6 +14,8 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tidegate.overlaps import refuse_overlaps
+
 # platform/tidegate/settings.py → the checkout that holds contracts/ and dbt_project/.
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -96,7 +98,22 @@ class Settings(BaseSettings):
             if not getattr(self, name):
                 # The model is frozen for its users; this is still its construction.
                 object.__setattr__(self, name, value)
+        self._refuse_overlaps()
         return self
+
+    def _refuse_overlaps(self) -> None:
+        names = ("landing", "archive", "outputs", "lake_data")
+        written = {f"TIDEGATE_{name.upper()}": getattr(self, name) for name in names}
+        kind, _, file = self.lake_catalog.partition(":")
+        read = {"TIDEGATE_CONTRACTS": str(self.contracts), "TIDEGATE_DBT_PROJECT": str(self.dbt_project)}
+        refuse_overlaps(
+            {
+                **written,
+                "the home's Dagster folder": str(self.dagster_home),
+                "the home's scratch folder": str(self.scratch),
+            },
+            {**read, **({"TIDEGATE_LAKE_CATALOG": file} if kind == "sqlite" else {})},
+        )
 
     @property
     def dagster_home(self) -> Path:

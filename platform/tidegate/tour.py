@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from tidegate import console
+from tidegate.demo.deliveries import demo_landing
 from tidegate.demo.dirt import DirtKind
 from tidegate.demo.shop import write_shop
 from tidegate.home import Home
@@ -29,9 +30,10 @@ from serving.daily_sales order by order_date desc limit 7
 
 def show_tour(settings: Settings) -> bool:
     """Run the demo shop and print its figures. True when exactly the day with the spoiled delivery is held."""
+    landing = demo_landing(Path(settings.landing))
     home = initialise(settings)
     first = settings.start_date
-    shop = write_shop(Path(settings.landing), first_day=first, days=DAYS, orders_per_day=ORDERS_PER_DAY, seed=SEED)
+    shop = write_shop(landing, first_day=first, days=DAYS, orders_per_day=ORDERS_PER_DAY, seed=SEED)
     console.heading(f"A shop in four regions delivered {shop.lines:,} order lines for {DAYS} days")
     console.say(f"They are in {settings.landing}, with the dirt that real files have.")
 

@@ -24,6 +24,7 @@ from tests.docs.docs_pages import Block, Page, pages
 from tests.docs.docs_shell import environment_of, terminal
 from tests.servers import PostgresAddress, postgres_database
 
+from tidegate.demo.deliveries import demo_landing
 from tidegate.demo.shop import write_shop
 from tidegate.settings import CHECKOUT
 
@@ -74,7 +75,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone whose home holds some days of the demo shop, published."""
     clone = fresh_clone(tmp_path_factory.mktemp("pages") / "tidegate")
     landing = clone / ".tidegate" / "landing"
-    write_shop(landing, first_day=FIRST, days=DAYS, orders_per_day=60, seed=7, dirt=False)
+    write_shop(demo_landing(landing), first_day=FIRST, days=DAYS, orders_per_day=60, seed=7, dirt=False)
     with terminal(clone, environment_of(clone)) as shell:
         shell.run("tidegate init")
         shell.run(f"tidegate backfill --from {FIRST} --to {LAST}")

@@ -77,12 +77,13 @@ def test_capturing_again_writes_nothing(shop: Shop) -> None:
 def test_what_a_killed_capture_left_is_swept_after_a_day(shop: Shop) -> None:
     incoming = shop.archive / "incoming"
     incoming.mkdir(parents=True)
-    for name, age in (("old", 100_000), ("young", 1_000)):
+    old, young, somebodys = "7-0123456789abcdef", "8-0123456789abcdef", "orders.csv"
+    for name, age in ((old, 100_000), (young, 1_000), (somebodys, 100_000)):
         (incoming / name).touch()
         os.utime(incoming / name, (time.time() - age,) * 2)
     shop.load_one("north", csv(row(1)))
 
-    assert [path.name for path in incoming.iterdir()] == ["young"]
+    assert sorted(path.name for path in incoming.iterdir()) == [young, somebodys]
 
 
 def test_the_archive_does_not_change_with_landing(shop: Shop) -> None:

@@ -13,6 +13,7 @@ import typer
 from tidegate import console
 from tidegate.cli.words import day_of, told_plainly
 from tidegate.demo.crm_faults import Fault
+from tidegate.demo.deliveries import demo_landing
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings
 
@@ -118,8 +119,9 @@ def demo_online_retail(
 
 
 def _landing_folder(settings: Settings) -> Path:
+    """Where the demo may write. Raises TidegateError for what is no folder, and for deliveries of others."""
     if "://" in settings.landing:
         raise TidegateError(
             f"The demo writes into folders only, and TIDEGATE_LANDING is {settings.landing}. Set it to a folder."
         )
-    return Path(settings.landing)
+    return demo_landing(Path(settings.landing))

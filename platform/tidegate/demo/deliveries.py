@@ -15,7 +15,31 @@ from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
 
 SUCCESS = "_SUCCESS"
+
+# Stands in a landing folder whose deliveries are the demo's.
+MARKER = ".tidegate-demo"
+
 CSV = "format csv, header"
+
+
+def demo_landing(folder: Path) -> Path:
+    """The folder, marked as one whose deliveries the demo writes and replaces.
+
+    Raises TidegateError where there are deliveries already that are not the demo's.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+        raise TidegateError(
+            f"{folder} holds deliveries that the demo did not write, and the demo would replace some of them. "
+            "Nothing was written. Set TIDEGATE_LANDING or TIDEGATE_HOME to another folder for the demo."
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).touch()
+    except OSError as error:
+        raise TidegateError(
+            f"Could not write into {folder}: {error}. Make the landing folder writable and run the command again."
+        ) from error
+    return folder
 
 
 @contextmanager

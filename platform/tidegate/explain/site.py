@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from tidegate.contract.odcs import load_contracts
+from tidegate.errors import TidegateError
 from tidegate.explain.marts import mart_page, marts_of, marts_page, sources_behind
 from tidegate.explain.sources import readers_of, source_page, sources_page
 from tidegate.lake.connect import Lake, LakeConfig
@@ -42,14 +43,20 @@ FOR_CONTRIBUTORS = ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "CHA
 # What Sphinx takes over into the site without reading it (`html_extra_path`).
 AS_IT_IS = "as-it-is"
 
+# Stands in every folder that was written here, and so may be written again.
+MARKER = ".tidegate-site"
+
 
 def write_site(folder: Path) -> None:
-    """Write the sources of the site into `folder`, which is emptied first. Nothing of any home is read or changed.
+    """Write the sources of the site into `folder`, in place of those that it wrote there before. Nothing of any home is
+    read or changed.
 
-    Raises ContractError for a contract that cannot work, and TidegateError for a dbt project that cannot be read.
+    Raises ContractError for a contract that cannot work, and TidegateError for a dbt project that cannot be read, or
+    for a folder that holds something else.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    _empty(folder)
     shutil.copytree(CHECKOUT / "docs", folder)
+    (folder / MARKER).touch()
     shutil.copy(CHECKOUT / "LICENSE", folder)
     with tempfile.TemporaryDirectory() as home:
         settings = load_settings(home=Path(home))
@@ -60,6 +67,16 @@ def write_site(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
+
+
+def _empty(folder: Path) -> None:
+    """Remove what `write_site` made. Raises TidegateError for a folder of somebody else's."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+        raise TidegateError(
+            f"{folder} holds something that the site's sources are not. Nothing was deleted or written. "
+            "Name a folder that is empty or still to be made, or delete this one yourself."
+        )
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _generated_pages(settings: Settings) -> dict[str, str]:

@@ -34,6 +34,7 @@ from tidegate.intake.manifest import (
     read_manifest,
     write_manifest,
 )
+from tidegate.processes import is_own_name, own_name
 
 if TYPE_CHECKING:
     from tidegate.s3 import S3Object
@@ -189,11 +190,11 @@ class FolderArchive(Archive):
         self._sweep()
 
     def _sweep(self) -> None:
-        """Remove what captures left behind that were killed long ago."""
+        """Remove what captures left behind that were killed long ago, by the names that they give."""
         long_ago = time.time() - A_DAY
         for path in (self.root / "incoming").glob("*"):
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime < long_ago:
+                if is_own_name(path.name) and path.stat().st_mtime < long_ago:
                     path.unlink()
 
     @contextmanager
@@ -276,7 +277,7 @@ def aside_name(name: str) -> str:
 def temporary_in(folder: Path) -> Iterator[Path]:
     """The path of a new file in `folder`, gone afterwards unless it was moved away."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{os.getpid()}-{secrets.token_hex(8)}"
+    path = folder / own_name()
     try:
         yield path
     finally:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import mimetypes
 import os
-import secrets
 import shutil
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from tidegate.errors import IncompleteError, TidegateError
+from tidegate.processes import is_own_name, own_name
 
 if TYPE_CHECKING:
     from tidegate.s3 import S3Client, S3Folder
@@ -114,7 +114,7 @@ class FolderStore:
     def drafts(self) -> Iterator[Path]:
         self._sweep()
         # In the folder itself: only within one file system is a file moved at once.
-        folder = self.root / DRAFTS / f"{os.getpid()}-{secrets.token_hex(8)}"
+        folder = self.root / DRAFTS / own_name()
         folder.mkdir(parents=True)
         try:
             yield folder
@@ -159,11 +159,11 @@ class FolderStore:
                 folder.rmdir()
 
     def _sweep(self) -> None:
-        """Remove drafts of processes that were killed long ago."""
+        """Remove drafts of processes that were killed long ago, by the names that they give."""
         long_ago = time.time() - LONGEST_MAKING.total_seconds()
         for folder in (self.root / DRAFTS).glob("*"):
             with suppress(FileNotFoundError):
-                if folder.stat().st_mtime < long_ago:
+                if is_own_name(folder.name) and folder.stat().st_mtime < long_ago:
                     shutil.rmtree(folder, ignore_errors=True)
 
 

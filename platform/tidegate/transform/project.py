@@ -109,7 +109,7 @@ class DbtProject:
 
     def _forget_older(self, newest: Path, keep: int = 5) -> None:
         """Drop targets of states long gone; a process that still runs one has it in memory."""
-        others = [path for path in self._parsed.iterdir() if path != newest and "-" not in path.name]
+        others = [path for path in self._parsed.iterdir() if path != newest and (path / PICKLED).is_file()]
         for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
             shutil.rmtree(path, ignore_errors=True)
 
