@@ -50,6 +50,12 @@ def complain(text: str) -> None:
     err.print(escape(text), style="red")
 
 
+def warn(text: str) -> None:
+    err.print(escape(text), style="yellow")
+    # A progress bar that never ends would leave it hidden.
+    err.show_cursor()
+
+
 def show_progress(outcomes: Iterable[RunOutcome], window: Window) -> list[RunOutcome]:
     """Run through `outcomes` under a progress bar that counts days; restatements count beside it."""
     columns = (

@@ -16,6 +16,7 @@ from tidegate.orchestration.initialise import initialise
 from tidegate.orchestration.runs import Runner
 from tidegate.settings import Settings
 from tidegate.status import read_status
+from tidegate.stopping import end_if_asked, until_asked
 from tidegate.window import ONE_DAY, Cadence, Window
 
 DAYS = 14
@@ -39,17 +40,23 @@ def show_tour(settings: Settings) -> bool:
 
     window = Window(first, first + ONE_DAY * DAYS)
     runner = Runner.open(home)
-    outcomes = console.show_progress(runner.backfill(window), window)
+    outcomes = console.show_progress(until_asked(runner.backfill(window)), window)
+    end_if_asked(_rest)
     console.heading("Published: the newest days of serving.daily_sales")
     console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")
     console.heading("Kept out")
     console.print_status(read_status(home))
     console.heading("Made of the newest day and Monday: exports, brief and report")
-    console.print_outputs(list(runner.make_outputs(_newest(home))), home.outputs.place)
+    console.print_outputs(list(until_asked(runner.make_outputs(_newest(home)))), home.outputs.place)
+    end_if_asked(_rest)
     console.print_next_steps()
 
     spoiled = {dirt.day for dirt in shop.dirt if dirt.kind is DirtKind.REJECTED}
     return spoiled == {day for outcome in outcomes for day in outcome.held}
+
+
+def _rest() -> str:
+    return "The tour was stopped. What was published stays; its rest is due. Take it again with: tidegate demo tour"
 
 
 def _newest(home: Home) -> set[dt.date]:

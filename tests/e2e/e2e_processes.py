@@ -64,6 +64,11 @@ class Process:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.join()
 
+    def signal(self, number: signal.Signals) -> None:
+        """As Ctrl-C or a service manager sends one, to the process alone."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
     def ended_within(self, seconds: float) -> bool:
         self.process.join(seconds)
         return not self.process.is_alive()

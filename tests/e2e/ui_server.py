@@ -155,13 +155,16 @@ def make_dev(home: Path) -> Iterator[Server]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # As a script's shell does to what it starts in the background.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
     try:
         server = Server(f"http://127.0.0.1:{port}", home)
         wait_for("`make dev`", lambda: _up_or_broken(server, process, log), START_SECONDS)
         yield server
+        _end_by_sigterm(process)
     finally:
-        _stop_group(process)
+        _kill_group(process)
 
 
 def _up_or_broken(server: Server, process: subprocess.Popen[bytes], log: Path) -> bool | None:
@@ -169,12 +172,23 @@ def _up_or_broken(server: Server, process: subprocess.Popen[bytes], log: Path) -
     return server.is_up() or None
 
 
-def _stop_group(process: subprocess.Popen[bytes]) -> None:
-    """End make, Dagster's processes and the runs they started: politely, then for certain."""
+def _end_by_sigterm(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to make alone, as a service manager sends it, ends Dagster's processes as well."""
+    process.terminate()
+    process.wait(STOP_SECONDS)
+    wait_for("The end of every process of `make dev`", lambda: _is_gone(process) or None, STOP_SECONDS)
+
+
+def _is_gone(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 

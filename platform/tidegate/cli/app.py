@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import os
+import signal
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -17,11 +18,20 @@ import typer
 from tidegate import console
 from tidegate.cli.demo import demo_app
 from tidegate.cli.quarantine import quarantine_app
-from tidegate.cli.running import leave_with, run_and_leave, run_monday_and_leave
-from tidegate.cli.words import AsOf, day_of, moment_of, refuse_unknown_source, told_plainly, window_between
+from tidegate.cli.running import restate_and_leave, run_and_leave, run_monday_and_leave
+from tidegate.cli.words import (
+    AsOf,
+    day_of,
+    ends_when_asked,
+    moment_of,
+    refuse_unknown_source,
+    told_plainly,
+    window_between,
+)
 from tidegate.errors import TidegateError
 from tidegate.garbage import collect_seldom
 from tidegate.settings import load_settings
+from tidegate.stopping import end_if_asked, until_asked
 from tidegate.window import Cadence, Window
 
 app = typer.Typer(
@@ -61,6 +71,7 @@ FromLanding = Annotated[
 
 @app.command()
 @told_plainly
+@ends_when_asked
 def run(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day to run, or the Monday.")],
     cadence: Annotated[Cadence, typer.Option(help="Which marts: those of the day, or those of a Monday.")] = (
@@ -76,6 +87,7 @@ def run(
 
 @app.command()
 @told_plainly
+@ends_when_asked
 def backfill(
     from_: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first day.")],
     to: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last day, included.")],
@@ -92,12 +104,10 @@ def backfill(
 
 @app.command()
 @told_plainly
+@ends_when_asked
 def restate() -> None:
     """Rebuild and publish the days that deliveries of other days touched since they were built."""
-    from tidegate.home import Home
-    from tidegate.orchestration.runs import Runner
-
-    leave_with(list(Runner.open(Home(load_settings())).restate()))
+    restate_and_leave()
 
 
 @app.command()
@@ -143,14 +153,16 @@ def rollback(
 
 @app.command()
 @told_plainly
+@ends_when_asked
 def outputs() -> None:
     """Make exports and pages of what was published since they were made last. Unattended, a sensor does it."""
     from tidegate.home import Home
     from tidegate.orchestration.runs import Runner
 
     home = Home(load_settings())
-    outcomes = console.show_outputs_progress(Runner.open(home).make_outputs())
+    outcomes = console.show_outputs_progress(until_asked(Runner.open(home).make_outputs()))
     console.print_outputs(outcomes, home.outputs.place)
+    end_if_asked(lambda: "Stopped. What was not made is still due. Go on with: tidegate outputs")
     raise typer.Exit(1 if any(outcome.complaints for outcome in outcomes) else 0)
 
 
@@ -200,6 +212,7 @@ def status() -> None:
 
 @app.command()
 @told_plainly
+@ends_when_asked
 def maintain(
     delete_leftovers: Annotated[
         bool, typer.Option("--delete-leftovers", help="Delete files that no catalog entry names, however many.")
@@ -213,6 +226,9 @@ def maintain(
     home = Home(load_settings())
     with home.lake() as lake:
         upkeep = maintain_lake(lake, home.settings.snapshot_days, delete_leftovers=delete_leftovers)
+        end_if_asked(
+            lambda: f"Stopped. Lake maintained: {upkeep}. Exports were left alone; go on with: tidegate maintain"
+        )
         expired = expire_exports(lake, home.outputs, home.settings.export_days, dt.datetime.now(dt.UTC))
     console.print_upkeep(upkeep, expired)
 
@@ -234,6 +250,8 @@ def breaker_close(source: Annotated[str, typer.Argument(help="The source that wo
 def main() -> None:
     """Entry point of the `tidegate` command."""
     collect_seldom()
+    # As Ctrl-C; who ends a service sends this.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except BrokenPipeError:

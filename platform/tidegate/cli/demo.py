@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tidegate import console
-from tidegate.cli.words import day_of, told_plainly
+from tidegate.cli.words import day_of, ends_when_asked, told_plainly
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.deliveries import demo_landing
 from tidegate.errors import TidegateError
@@ -22,6 +22,7 @@ demo_app = typer.Typer(help="Write deliveries to try things with.", no_args_is_h
 
 @demo_app.command("shop")
 @told_plainly
+@ends_when_asked
 def demo_shop(
     days: Annotated[int, typer.Option(min=1)] = 14,
     orders_per_day: Annotated[int, typer.Option(min=1)] = 300,
@@ -91,6 +92,7 @@ def _secret_in(variable: str) -> str:
 
 @demo_app.command("tour")
 @told_plainly
+@ends_when_asked
 def demo_tour() -> None:
     """Write the demo shop, run all its days, and show what came of it."""
     from tidegate.tour import show_tour
@@ -100,6 +102,7 @@ def demo_tour() -> None:
 
 @demo_app.command("online-retail")
 @told_plainly
+@ends_when_asked
 def demo_online_retail(
     input: Annotated[Path, typer.Option(help="UCI Online Retail as .parquet, .xlsx or .csv.")],
     from_: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,

@@ -8,7 +8,7 @@ import typer
 
 from tidegate import console
 from tidegate.cli.running import run_and_leave
-from tidegate.cli.words import day_of, refuse_unknown_source, told_plainly, window_of
+from tidegate.cli.words import day_of, ends_when_asked, refuse_unknown_source, told_plainly, window_of
 from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
 
@@ -56,6 +56,7 @@ def quarantine_show(
 
 @quarantine_app.command("replay")
 @told_plainly
+@ends_when_asked
 def quarantine_replay(
     source: Annotated[str, typer.Option()],
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD")],

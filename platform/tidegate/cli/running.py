@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from tidegate import console
 from tidegate.settings import load_settings
+from tidegate.stopping import end_if_asked, until_asked
 from tidegate.window import Cadence, Window
 
 if TYPE_CHECKING:
-    from tidegate.orchestration.runs import RunOutcome
+    from tidegate.orchestration.runs import Runner, RunOutcome
 
 
 def run_and_leave(window: Window, *, backfill: bool = False, resume: bool = False, from_landing: bool = False) -> None:
@@ -25,12 +26,13 @@ def run_and_leave(window: Window, *, backfill: bool = False, resume: bool = Fals
     settings = load_settings()
     accepted_window(settings, (str(window.start), str(window.last)), Cadence.daily)
     runner = Runner.open(Home(settings))
-    runs = (
-        runner.backfill(window, resume=resume, from_landing=from_landing)
-        if backfill
-        else runner.run_and_restate(window, from_landing=from_landing)
-    )
-    leave_with(console.show_progress(runs, window))
+    if backfill:
+        runs = runner.backfill(window, resume=resume, from_landing=from_landing)
+        outcomes = console.show_progress(until_asked(runs), window)
+        leave_with(outcomes, lambda: _rest_of_backfill(runner, window))
+    runs = runner.run_and_restate(window, from_landing=from_landing)
+    outcomes = console.show_progress(until_asked(runs), window)
+    leave_with(outcomes, lambda: _rest_of_run(outcomes, window))
 
 
 def run_monday_and_leave(monday: dt.date) -> NoReturn:
@@ -42,10 +44,38 @@ def run_monday_and_leave(monday: dt.date) -> NoReturn:
 
     settings = load_settings()
     window = accepted_window(settings, (str(monday), str(monday)), Cadence.weekly)
-    leave_with([Runner.open(Home(settings)).run(window, job=WEEKLY_JOB)])
+    outcome = Runner.open(Home(settings)).run(window, job=WEEKLY_JOB)
+    again = f"Run it again: tidegate run --cadence weekly --partition {monday}"
+    leave_with([outcome], lambda: f"{monday} is not published. {again}")
 
 
-def leave_with(outcomes: Sequence[RunOutcome]) -> NoReturn:
-    """Print what came of the runs, and leave with exit code 1 when anything is held."""
+def restate_and_leave() -> NoReturn:
+    from tidegate.home import Home
+    from tidegate.orchestration.runs import Runner
+
+    outcomes = list(until_asked(Runner.open(Home(load_settings())).restate()))
+    leave_with(outcomes, lambda: "Other days may still be due. Go on with: tidegate restate")
+
+
+def leave_with(outcomes: Sequence[RunOutcome], rest: Callable[[], str]) -> NoReturn:
+    """Print what came of the runs, and leave with exit code 1 when anything is held. Raises StoppedError, which says
+    what the `rest` is, when they were stopped."""
     console.print_outcomes(outcomes)
+    end_if_asked(rest)
     raise typer.Exit(0 if all(outcome.succeeded for outcome in outcomes) else 1)
+
+
+def _rest_of_backfill(runner: Runner, window: Window) -> str:
+    left = runner.left_of_backfill(window)
+    return (
+        f"Stopped. Of the {len(window.days)} days of {window}, {len(window.days) - len(left)} are published and "
+        f"{len(left)} are left. Go on with: tidegate backfill --from {window.start} --to {window.last} --resume"
+    )
+
+
+def _rest_of_run(outcomes: Sequence[RunOutcome], window: Window) -> str:
+    if any(outcome.published for outcome in outcomes if not outcome.restates):
+        return (
+            f"Stopped. {window} is published; days that its deliveries touched may be due. Go on with: tidegate restate"
+        )
+    return f"Stopped. {window} was not published by this run. Run it again: tidegate run --partition {window.start}"

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from tidegate import console
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings
+from tidegate.stopping import EXIT_CODE, StoppedError, stoppable
 from tidegate.window import ONE_DAY, Window
 
 P = ParamSpec("P")
@@ -41,7 +42,22 @@ def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
             console.complain(str(error))
         except ValidationError as error:
             console.complain(_settings_complaint(error))
+        except StoppedError as stopped:
+            console.complain(str(stopped))
+            raise typer.Exit(EXIT_CODE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_CODE) from None
         raise typer.Exit(1)
+
+    return run
+
+
+def ends_when_asked(command: Callable[P, T]) -> Callable[P, T]:
+    """Have the first Ctrl-C, or SIGTERM, end the command after its current step, and the second at once."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return stoppable(lambda: command(*args, **kwargs), console.warn)
 
     return run
 

@@ -5,6 +5,7 @@ What a delivery holds does not belong here.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,11 @@ def delivery(folder: Path, name: str) -> Iterator[Path]:
             f"Could not write the delivery {folder / name}: {error}. Those before it are complete and stay. "
             "Make the landing folder writable, with enough free space, and run the command again."
         ) from error
+
+
+def deliveries_before(day: dt.date) -> str:
+    """What there is when writing deliveries is stopped before those of a day."""
+    return f"Stopped before the deliveries of {day}. Those before them are complete and stay. Run the command again."
 
 
 def copy_to(con: duckdb.DuckDBPyConnection, query: str, file: Path, form: str = CSV) -> int:

@@ -8,15 +8,18 @@ taken as it stands: nothing is mended and nothing made up. How the file is read 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from tidegate.demo.deliveries import copy_to, delivery
+from tidegate.demo.deliveries import copy_to, deliveries_before, delivery
 from tidegate.demo.online_retail_file import load_source
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
+from tidegate.stopping import end_if_asked
 from tidegate.window import ONE_DAY, Window
 
 REGIONS = ("uk", "abroad")
@@ -48,8 +51,8 @@ def slice_online_retail(
         window = _window(con, source, first_day, last_day)
         con.execute(f"create temp table order_lines as {_ORDER_LINES}")
         con.execute(f"create temp table customer_versions as {_CUSTOMER_VERSIONS}")
-        lines = sum(_write_orders(con, landing, day) for day in window.days)
-        customers = [_write_customers(con, landing, day) for day in window.days]
+        lines = sum(_write_orders(con, landing, day) for day in _days_until_asked(window))
+        customers = [_write_customers(con, landing, day) for day in _days_until_asked(window)]
     files = len(window.days) * (len(REGIONS) + 1)
     return SliceReport(window.start, window.end - ONE_DAY, len(window.days), files, lines, customers[-1])
 
@@ -107,6 +110,12 @@ def _window(
             "nothing was written. Ask for days in between, the first not after the last."
         )
     return Window(asked_first, asked_last + ONE_DAY)
+
+
+def _days_until_asked(window: Window) -> Iterator[dt.date]:
+    for day in window.days:
+        end_if_asked(partial(deliveries_before, day))
+        yield day
 
 
 def _write_orders(con: duckdb.DuckDBPyConnection, landing: Path, day: dt.date) -> int:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from tidegate.demo.deliveries import CSV, copy_to, delivery
+from tidegate.demo.deliveries import CSV, copy_to, deliveries_before, delivery
 from tidegate.demo.dirt import Dirt, DirtKind, Plan, plan, sentence
 from tidegate.demo.payments import SERVER, create_payments, rows_of_file
 from tidegate.demo.spoil import CORRECTED_WITHIN_DAYS, Draft, create_day, day_lines, forget_day
 from tidegate.demo.trade import REGIONS, Shop, admit_customers, customer_snapshot, set_up
 from tidegate.errors import TidegateError
+from tidegate.stopping import end_if_asked
 
 # File name and format of an orders delivery, by its dirt.
 _PLAIN_FORM = ("orders.csv", CSV)
@@ -90,6 +92,7 @@ class _Writer:
         for statement in set_up(self.shop, days):
             self.con.execute(statement)
         for number in range(days):
+            end_if_asked(partial(deliveries_before, self.shop.day(number)))
             self._write_customers(number)
             create_day(self.con, self.shop, number)
             if self.with_payments:

@@ -13,11 +13,14 @@ import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from tidegate.errors import LakeBusyError, TidegateError
+from tidegate.stopping import stop_is_asked
 
 # Another writer holds a lease for as long as its step runs; three tries outlast a large backfill's chunk. Each waits
 # twice as long as the one before.
 BUSY_RETRIES = 3
 BUSY_WAIT_SECONDS = 30
+
+STOPPED = "Stopped by Ctrl-C or SIGTERM. Committed data is kept; the rest is due again."
 
 # By either, Dagster limits a run. It takes what is no number, and 0, for no limit at all.
 RUN_LIMIT_TAGS = (MAX_RUNTIME_SECONDS_TAG, "dagster/max_runtime_seconds")
@@ -30,6 +33,7 @@ def told_to_people(context: dg.AssetExecutionContext | dg.OpExecutionContext) ->
     A source that is down was given its time by whoever asked it, and its sensor asks again, at its breaker's pace.
     """
     _refuse_unlimited_run(context.run)
+    _end_if_asked(context)
     try:
         yield
     except LakeBusyError as busy:
@@ -47,6 +51,14 @@ def _refuse_unlimited_run(run: dg.DagsterRun) -> None:
                 "Nothing was changed. Launch it again with a number of seconds above 0, or without the tag.",
                 allow_retries=False,
             )
+
+
+def _end_if_asked(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> None:
+    """End the run before this step, as canceled, where the command line was asked to stop."""
+    if stop_is_asked():
+        # To Dagster, an interrupted run that nobody wanted to cancel has failed.
+        context.instance.report_run_canceling(context.run, STOPPED)
+        raise dg.DagsterExecutionInterruptedError(STOPPED)
 
 
 def _is_a_limit(seconds: str) -> bool:

@@ -14,7 +14,8 @@ from functools import cached_property
 from typing import Self
 
 import dagster as dg
-from dagster import DagsterInstance, ExecuteInProcessResult, RunsFilter
+from dagster import DagsterInstance, DagsterRunStatus, ExecuteInProcessResult, RunsFilter
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster_shared.error import SerializableErrorInfo
 
 from tidegate.home import Home
@@ -28,6 +29,7 @@ from tidegate.lake.publications import days_published_by, rollbacks_ended_by, se
 from tidegate.orchestration.build_requests import cause_of
 from tidegate.orchestration.definitions import build_definitions
 from tidegate.orchestration.due_outputs import due_outputs_of, windows_over
+from tidegate.orchestration.failures import STOPPED
 from tidegate.orchestration.instance import open_instance
 from tidegate.orchestration.names import (
     BUILD_JOB,
@@ -41,9 +43,11 @@ from tidegate.orchestration.names import (
     WEEKLY_JOB,
 )
 from tidegate.orchestration.partitions import mondays_of, partition_tags
+from tidegate.orchestration.run_keeper import end_lost_runs
 from tidegate.orchestration.run_ledger import enter_finished_runs
 from tidegate.orchestration.run_locks import run_lock
 from tidegate.reporting.withdrawal import withdraw_exports
+from tidegate.stopping import ended_with
 from tidegate.window import Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"
@@ -90,7 +94,10 @@ class Runner:
 
     @classmethod
     def open(cls, home: Home) -> Self:
-        return cls(home, open_instance(home.settings))
+        instance = open_instance(home.settings)
+        # Without a daemon nobody else ends what was killed here before.
+        end_lost_runs(home, instance)
+        return cls(home, instance)
 
     @cached_property
     def _definitions(self) -> dg.Definitions:
@@ -115,14 +122,20 @@ class Runner:
         `resume` goes on with the newest backfill of the same days, leaving out those that it published.
         """
         backfill_id = self._newest_backfill(window) if resume else None
-        done = self._published_in(backfill_id, window) if backfill_id else set()
+        left = self.left_of_backfill(window) if resume else window.days
         tags = {BACKFILL_TAG: backfill_id or uuid.uuid4().hex[:8], BACKFILL_DAYS_TAG: str(window)}
-        for part in windows_of([day for day in window.days if day not in done]):
+        for part in windows_of(left):
             for chunk in part.chunks(self.home.settings.chunk_days):
                 yield self.run(chunk, {**tags, **_insisting(from_landing)})
         yield from self._restate_days(tags)
         yield from self._build_weeks(window, tags, backfill_id)
         yield from self._restate_weeks(tags)
+
+    def left_of_backfill(self, window: Window) -> list[dt.date]:
+        """The days that the newest backfill of the same days has not published, and `resume` would run."""
+        newest = self._newest_backfill(window)
+        done = self._published_in(newest, window) if newest else set()
+        return [day for day in window.days if day not in done]
 
     def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
         """Rebuild and publish the days that deliveries of other days touched since they were built, and then the
@@ -146,13 +159,22 @@ class Runner:
                 yield OutputsOutcome(result.run_id, window, made, (*told, *crashes))
 
     def _execute(self, window: Window, tags: Mapping[str, str] | None, job: str) -> ExecuteInProcessResult:
-        with run_lock(self.home.settings.scratch) as lock:
+        with run_lock(self.home.settings.scratch) as lock, ended_with(lambda: self._cancel(lock)):
             return self._definitions.resolve_job_def(job).execute_in_process(
                 instance=self.instance,
                 tags={**partition_tags(window), **lock, **(tags or {})},
                 run_config=QUIET,
                 raise_on_error=False,
             )
+
+    def _cancel(self, lock: Mapping[str, str]) -> None:
+        """End the run that holds the lock, since its process ends now."""
+        unfinished = RunsFilter(tags=lock, statuses=list(NOT_FINISHED_STATUSES))
+        # The run goes on meanwhile on its own thread, and what it reports may set its status back. Should it do so last
+        # of all, the lock is free, and whoever looks next ends it.
+        while runs := self.instance.get_runs(unfinished):
+            for run in runs:
+                self.instance.report_run_canceled(run, STOPPED)
 
     def _restate_days(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
         with self.home.lake() as lake:
@@ -204,7 +226,8 @@ class Runner:
             closed = closed_gates(lake.con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
         told, crashes = _failures(result)
         reasons = {day: _with_causes(day, why, told) for day, why in closed.items() if why}
-        held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished}
+        # A run that was stopped holds no day: it only did not get to them.
+        held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished if not _was_stopped(result)}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
         rolled_back = {day: sentence for (day, _), sentence in rollbacks.items() if day in published}
         until_now = {each.partition_day: each.sentence for each in ended}
@@ -222,11 +245,15 @@ def _with_causes(day: dt.date, closed: Sequence[str], told: Sequence[str]) -> tu
     return (*missing, *(why for why in closed if not why.startswith(explained)))
 
 
+def _was_stopped(result: ExecuteInProcessResult) -> bool:
+    return result.dagster_run.status is DagsterRunStatus.CANCELED
+
+
 def _failures(result: ExecuteInProcessResult) -> tuple[list[str], list[str]]:
     """What failed steps told of their own accord, and what broke the others."""
     told, crashes = [], []
     for event in result.all_events:
-        if event.is_step_failure:
+        if event.is_step_failure and not _was_stopped(result):
             data = event.step_failure_data
             if data.user_failure_data and data.user_failure_data.description:
                 told.append(data.user_failure_data.description)
