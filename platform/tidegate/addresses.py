@@ -23,8 +23,9 @@ _SECRET_NAME = re.compile(r"(?i)(?:pass(?!file)|pwd|secret|token|credential|sign
 _HARMLESS_VALUE = re.compile(r"\d{1,9}|\d{4}-\d\d-\d\d(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?")
 
 # libpq's settings: `name = value`, or `name = 'value'` with \ before a quote.
-_LIBPQ = re.compile(r"\s*([^\s=']+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?=\s|$)", re.DOTALL)
+_LIBPQ = re.compile(r"\s*([A-Za-z_]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?=\s|$)", re.DOTALL)
 _LIBPQ_URL = ("postgresql://", "postgres://")
+_HOSTS = re.compile(r"(?:(?:\[[0-9A-Fa-f:.%]+\]|[^:@\[\],]*)(?::\d*)?(?:,|$))*")
 
 
 def without_secrets(text: str) -> str:
@@ -96,6 +97,9 @@ def libpq_settings(connection: str) -> dict[str, str]:
 def _settings_of_url(url: str) -> dict[str, str]:
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
+    # A password with a sign that must be written %2F or so ends the address early: the rest is of the password.
+    if not _HOSTS.fullmatch(host) or "@" in parts.path + parts.query or parts.fragment or not url.isprintable():
+        raise ValueError("not a URL of libpq")
     name, _, password = user.partition(":")
     found = {"host": host, "user": name, "password": password, "dbname": parts.path.removeprefix("/")}
     settings = {key: unquote(value) for key, value in found.items() if value}
@@ -104,10 +108,10 @@ def _settings_of_url(url: str) -> dict[str, str]:
 
 def secrets_of(settings: Mapping[str, str]) -> Iterator[str]:
     """The values among libpq's settings that must not be shown."""
-    return (value for name, value in settings.items() if value and _SECRET_NAME.search(name))
+    return (value for name, value in settings.items() if value and (_SECRET_NAME.search(name) or holds_secret(value)))
 
 
-def quoted_forms(secret: str) -> set[str]:
+def written_forms(secret: str) -> set[str]:
     """How a secret may stand in an address or in settings."""
     escaped = secret.replace("\\", "\\\\").replace("'", "\\'")
     return {secret, escaped, quote(secret), quote(secret, safe="")}

@@ -4,9 +4,18 @@ Every message says what happened, to which source and partition, what was kept, 
 Whoever catches one prints its text and no stack trace; any other exception is a bug and keeps its trace.
 """
 
+from tidegate.addresses import without_secrets
+
 
 class TidegateError(Exception):
-    """Something a person can act on. The message is the whole story; it never holds a secret."""
+    """Something a person can act on. The message is the whole story.
+
+    It may repeat what a server, a driver or DuckDB said, and they like to repeat addresses. What may be a secret in
+    one is hidden here, for everything that prints, logs or keeps the message.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
 
 
 class ContractError(TidegateError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tidegate.addresses import holds_secret
 from tidegate.errors import TidegateError
 from tidegate.s3 import S3Client
 from tidegate.s3_listing import read_listings_quickly
@@ -34,5 +35,10 @@ def new_s3_client() -> S3Client:
             f"S3 cannot be spoken to: {error}. Nothing was changed. "
             "Mend AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL or AWS_MAX_ATTEMPTS."
         ) from error
+    if holds_secret(client.meta.endpoint_url):
+        raise TidegateError(
+            "AWS_ENDPOINT_URL holds a user, a password or a token, which would show in logs. Nothing was changed. "
+            "Take it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead."
+        )
     read_listings_quickly(client)
     return client

@@ -14,6 +14,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tidegate.addresses import holds_secret
 from tidegate.overlaps import refuse_overlaps
 
 # platform/tidegate/settings.py → the checkout that holds contracts/ and dbt_project/.
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
     lake_catalog: str = Field(
         "",
         description="DuckLake catalog: `sqlite:<file>` or `postgres:<libpq settings>`; a password belongs in "
-        "`PGPASSWORD`. Default: a SQLite file in the home.",
+        "`PGPASSWORD` or a pgpass file. Default: a SQLite file in the home.",
     )
     lake_data: str = Field("", description="Folder or `s3://` URL of the lake's data. Default: in the home.")
     chunk_days: int = Field(31, ge=1, description="Partitions per run in a backfill.")
@@ -84,6 +85,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
+
+    @field_validator("landing", "archive", "outputs", "lake_data")
+    @classmethod
+    def _without_secret(cls, place: str) -> str:
+        if "://" in place and holds_secret(place):
+            raise ValueError("holds a user, a password or a token; credentials are found where AWS tools look for them")
+        return place
 
     @model_validator(mode="after")
     def _fill_locations(self) -> Self:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, unquote, urlencode
+from contextlib import suppress
+from urllib.parse import parse_qsl, urlencode
+
+from tidegate import addresses
 
 # Where the variable does not say otherwise. By itself libpq waits for ever; so a server that is gone is noticed
 # within half a minute. Without the encoding, text of a database in LATIN1 comes as it is stored there.
@@ -30,9 +32,9 @@ def with_defaults(connection: str) -> str:
 
 
 def secrets_of(connection: str) -> Iterator[str]:
-    """The connection's texts that must not be shown: all of it, and its passwords."""
+    """The connection's texts that must not be shown: all of it, and its passwords, however they are written."""
     yield connection
-    found = re.findall(r"password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", connection)
-    in_url = re.match(r"postgres(?:ql)?://[^/@:]*:(.*)@", connection)
-    for password in [*found, *([in_url[1]] if in_url else [])]:
-        yield from (secret for secret in (password, password.strip("'"), unquote(password)) if secret)
+    # What cannot be parsed connects to nothing, so no server repeats a part of it.
+    with suppress(ValueError):
+        for secret in addresses.secrets_of(addresses.libpq_settings(connection)):
+            yield from addresses.written_forms(secret)

@@ -21,6 +21,7 @@ from duckdb import DuckDBPyConnection
 from duckdb_extensions import import_extension
 from tenacity import Retrying, stop_after_delay, wait_random_exponential
 
+from tidegate.addresses import holds_secret, libpq_settings, secrets_of
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
 from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
@@ -86,10 +87,12 @@ class LakeConfig:
             raise TidegateError(
                 "The lake's catalog must be `sqlite:<file>` or `postgres:<libpq settings>`. Mend TIDEGATE_LAKE_CATALOG."
             )
-        if "password" in self.catalog.lower() and not self.catalog_file:
+        if not self.catalog_file:
+            _refuse_password(self.catalog.removeprefix("postgres:"))
+        if holds_secret(self.s3_endpoint):
             raise TidegateError(
-                "The lake's catalog holds a password, which would show in logs and in dbt's profile. "
-                "Take it out of TIDEGATE_LAKE_CATALOG and set PGPASSWORD instead."
+                "AWS_ENDPOINT_URL holds a user, a password or a token, which would show in logs and in dbt's profile. "
+                "Nothing was changed. Take it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead."
             )
 
     @classmethod
@@ -130,6 +133,23 @@ class LakeConfig:
         if not self.data.startswith("s3://"):
             return ("ducklake", catalog)
         return ("ducklake", catalog, "httpfs", *(("aws",) if self.s3_looks_for_credentials else ()))
+
+
+def _refuse_password(connection: str) -> None:
+    """Raise TidegateError for libpq settings, or a URL, with a password in them, and for what is neither."""
+    try:
+        has_password = any(secrets_of(libpq_settings(connection)))
+    except ValueError:
+        raise TidegateError(
+            "The lake's catalog is neither `postgres:host=db dbname=lake user=tidegate` nor "
+            "`postgres:postgresql://tidegate@db/lake`. It is not shown, as it may hold a password. Nothing was "
+            "changed. Correct TIDEGATE_LAKE_CATALOG."
+        ) from None
+    if has_password:
+        raise TidegateError(
+            "The lake's catalog holds a password, which would show in logs and in dbt's profile. Nothing was changed. "
+            "Take it out of TIDEGATE_LAKE_CATALOG, and set PGPASSWORD or write it into a pgpass file instead."
+        )
 
 
 def attach_statements(config: LakeConfig, read_only: bool = False, snapshot: int | None = None) -> list[str]:

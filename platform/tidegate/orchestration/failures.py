@@ -12,6 +12,7 @@ from math import isfinite
 import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
+from tidegate.addresses import holds_secret, without_secrets
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.stopping import stop_is_asked
 
@@ -40,7 +41,18 @@ def told_to_people(context: dg.AssetExecutionContext | dg.OpExecutionContext) ->
         wait = BUSY_WAIT_SECONDS * 2**context.retry_number
         raise dg.RetryRequested(max_retries=BUSY_RETRIES, seconds_to_wait=wait) from busy
     except TidegateError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        # What it was raised from is left out: Dagster keeps the texts of a whole chain, and the message is the story.
+        raise dg.Failure(str(error), allow_retries=False) from None
+    except Exception as error:
+        if any(holds_secret(str(each)) for each in _chain(error)):
+            raise dg.Failure(f"{type(error).__name__}: {without_secrets(str(error))}") from None
+        raise
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _refuse_unlimited_run(run: dg.DagsterRun) -> None:
