@@ -30,7 +30,7 @@ from tidegate.settings import Settings
 from tidegate.transform.delivered import refuse_what_nobody_fills
 from tidegate.transform.marts import SERVING, Graph
 from tidegate.transform.project import DbtProject
-from tidegate.window import Cadence
+from tidegate.window import ONE_DAY, Cadence
 
 if TYPE_CHECKING:
     from tidegate.s3 import S3Client
@@ -139,7 +139,14 @@ class Home:
     def weekly_requirements(self) -> GateRequirements:
         """What must hold before a Monday is published: every weekly model built, every blocking check of one passed."""
         weekly = self.graph.marts_of(Cadence.weekly)
-        return GateRequirements(frozenset(), weekly.models, weekly.blocking_checks, weekly.marts, Cadence.weekly)
+        return GateRequirements(
+            frozenset(),
+            weekly.models,
+            weekly.blocking_checks,
+            weekly.marts,
+            Cadence.weekly,
+            starts=self.settings.start_date + ONE_DAY,
+        )
 
     @cached_property
     def days_behind_weeks(self) -> DaysBehind:
@@ -167,6 +174,8 @@ class Home:
             first_days={
                 (c.source, region.name): region.first_day for c in sources for region in c.regions if region.first_day
             },
+            starts=self.settings.start_date,
+            reach=self.graph.daily_reach,
         )
 
 

@@ -6,14 +6,16 @@ When a day's turn comes and who builds it belong to the callers.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.gate import GateRequirements
 from tidegate.lake.promote import open_days_left_unpublished
+from tidegate.lake.reading_back import changed_days_behind
 from tidegate.lake.required import lacking_relation, required_relation
 from tidegate.lake.sql import literal
 from tidegate.lake.waivers import STANDING_WAIVERS
@@ -41,11 +43,24 @@ class DueDay:
 
 def due_days(con: DuckDBPyConnection, requirements: GateRequirements) -> list[DueDay]:
     """Every due day, oldest first. One that is being built is among them: only its run tells whether it still is."""
-    rows = con.execute(_due_days(requirements, open_days_left_unpublished(con, requirements))).fetchall()
-    return [
+    behind = changed_days_behind(con, requirements.reach)
+    unpublished = open_days_left_unpublished(con, requirements)
+    rows = con.execute(_due_days(requirements, {*unpublished, *behind})).fetchall()
+    due = [
         DueDay(day, restates, tuple(causes or ()), entry, caused_at, build)
         for day, restates, causes, entry, caused_at, build in rows
+        if day >= requirements.starts
     ]
+    return [_for_days_behind(each, behind[each.day]) if each.day in behind else each for each in due]
+
+
+def _for_days_behind(due: DueDay, changes: Sequence[tuple[dt.date, int, dt.datetime]]) -> DueDay:
+    """The due day, with the days it reads back to that changed among its causes."""
+    days = [str(day) for day, _, _ in changes]
+    moments = [moment for moment in (due.caused_at, *(changed_at for *_, changed_at in changes)) if moment]
+    causes = (*due.causes, *days[:CAUSES_TOLD])
+    entry = max(due.entry, *(entry for _, entry, _ in changes))
+    return dataclasses.replace(due, causes=causes, entry=entry, caused_at=max(moments, default=None))
 
 
 def _due_days(requirements: GateRequirements, unpublished: Collection[dt.date]) -> str:

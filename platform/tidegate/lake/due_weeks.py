@@ -72,6 +72,7 @@ def due_weeks(con: DuckDBPyConnection, requirements: GateRequirements, behind: D
     return [
         DueDay(week, restates, tuple(map(str, days or ())), entry, published_at, build)
         for week, restates, days, entry, published_at, build in rows
+        if week >= requirements.starts
     ]
 
 

@@ -42,6 +42,10 @@ class GateRequirements:
     cadence: Cadence = Cadence.daily
     # From which day on a delivery is required; one that is not named, from the beginning.
     first_days: FirstDays = field(default_factory=dict, hash=False)
+    # The first partition: days before it are built no more, whatever comes for them.
+    starts: dt.date = dt.date.min
+    # Days before a day of their own that models read, one behind the other.
+    reach: int = 0
 
     def are_required_on(self, day: dt.date) -> frozenset[Place]:
         return frozenset(place for place in self.deliveries if self.first_days.get(place, day) <= day)

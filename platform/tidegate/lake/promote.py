@@ -18,6 +18,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.gate import GateRequirements, Mart, closed_gates, read_gates
 from tidegate.lake.publications import Rollback, standing_rollbacks
+from tidegate.lake.reading_back import changed_days_behind
 from tidegate.lake.sql import literal, qualified
 from tidegate.lake.switch import (
     Contents,
@@ -60,8 +61,11 @@ def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: 
 
 
 def days_to_restate(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
-    """Days that deliveries of other days touched, and days that may be published in a newer state than is served."""
-    return sorted({*ledger.stale_days(con), *open_days_left_unpublished(con, requirements)})
+    """Days that deliveries of other days touched, days of which a day that they read back to changed, and days that
+    may be published in a newer state than is served."""
+    days = {*ledger.stale_days(con), *changed_days_behind(con, requirements.reach)}
+    days.update(open_days_left_unpublished(con, requirements))
+    return sorted(day for day in days if day >= requirements.starts)
 
 
 def open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:

@@ -22,6 +22,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.due import DueDay, due_days
 from tidegate.lake.known import incomplete_days
 from tidegate.lake.ledger import utc_now
+from tidegate.lake.reading_back import without_days_behind
 from tidegate.lake.waivers import Waiver, grant, standing_waivers
 from tidegate.orchestration.arrivals import deadline_of
 from tidegate.orchestration.breaker import Pace
@@ -31,7 +32,7 @@ from tidegate.orchestration.names import BUILD_JOB
 from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
 from tidegate.orchestration.ticks import LOOK_SECONDS, hurried_lake, sensor_status, within
-from tidegate.window import Cadence, Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 WHY_WAIVED = "It had not come by its deadline, and its contract says `onMissing: publish_without`."
 
@@ -64,7 +65,7 @@ def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -
         due = due_days(lake.con, home.gate_requirements)
         without = _names_by_day(lake)
     ready = [day for day in due if _may_be_built(day, home, under_way, builds, now)]
-    requests = list(builds.requests(ready, without))
+    requests = list(builds.requests(_after_days_behind(ready, home, under_way), without))
     if requests:
         return dg.SensorResult(run_requests=requests[: home.settings.chunk_days])
     waiting = f"{len(due)} due days wait for runs under way or for their next attempt." if due else "No day is due."
@@ -80,6 +81,18 @@ def _may_be_built(due: DueDay, home: Home, under_way: Sequence[RunOfDays], build
     if due.restates and loads and not waited_long_enough(due, now):
         return False
     return builds.may_go(due, now)
+
+
+def _after_days_behind(ready: Sequence[DueDay], home: Home, under_way: Sequence[RunOfDays]) -> list[DueDay]:
+    """Without days that read back to one that is built before them: they are built once, after it."""
+    reach = home.gate_requirements.reach
+    chosen = set(without_days_behind([due.day for due in ready], reach))
+    return [
+        due
+        for due in ready
+        if due.day in chosen
+        and not any(run.builds(due.day - ONE_DAY * back) for back in range(1, reach + 1) for run in under_way)
+    ]
 
 
 def _names_by_day(lake: Lake) -> dict[dt.date, list[str]]:

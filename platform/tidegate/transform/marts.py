@@ -117,6 +117,22 @@ class Graph:
         nodes = self._manifest["nodes"].values()
         return {node["unique_id"]: self._test(node) for node in nodes if node["resource_type"] == "test"}
 
+    @cached_property
+    def daily_reach(self) -> int:
+        """Days before its own that a day is made of, models that read back behind one another added up."""
+        reach: dict[str, int] = {}
+
+        def reach_of(unique_id: str) -> int:
+            if unique_id not in reach:
+                model = self.models.get(unique_id)
+                daily = model is not None and model.cadence is Cadence.daily
+                reach[unique_id] = (
+                    model.reaches_back + max(map(reach_of, model.parents), default=0) if model and daily else 0
+                )
+            return reach[unique_id]
+
+        return max((reach_of(model.unique_id) for model in self.models_of(Cadence.daily)), default=0)
+
     def models_of(self, cadence: Cadence) -> list[Model]:
         return [model for model in self.models.values() if model.cadence is cadence]
 
