@@ -209,9 +209,7 @@ def print_status(status: Status) -> None:
     if status.waived:
         gone = ((day, f"{source}/{region}") for day, source, region in status.waived)
         out.print(_table(("day", "without"), gone, "Days that go on without a late delivery"))
-    if status.stale_days:
-        days = ", ".join(map(str, status.stale_days))
-        say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
+    _print_stale_days(status)
     _print_awaiting(status)
     for source, region in status.leaving:
         say(f"{source}/{region} left its contract. Its rows leave the figures at the next load, or: tidegate restate")
@@ -224,6 +222,19 @@ def print_status(status: Status) -> None:
     if status.recent_runs:
         columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
         out.print(_table(columns, status.recent_runs, "Newest runs"))
+
+
+def _print_stale_days(status: Status) -> None:
+    """Days that later deliveries touched, and what is done about them."""
+    if status.stale_days:
+        days = ", ".join(map(str, status.stale_days))
+        say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
+    if status.days_before_start:
+        days = ", ".join(map(str, windows_of(status.days_before_start)))
+        say(
+            f"Touched by later deliveries and before the first day ({status.first_day}), so not rebuilt: {days}. "
+            "They stay as published. To rebuild them, set an earlier TIDEGATE_START_DATE."
+        )
 
 
 def _print_awaiting(status: Status) -> None:
@@ -270,6 +281,10 @@ def _print_mondays(status: Status) -> None:
     if status.stale_mondays:
         mondays = ", ".join(map(str, windows_of(status.stale_mondays, Cadence.weekly)))
         say(f"Mondays whose days changed since they were built: {mondays}. Run: tidegate restate")
+    if status.mondays_left_out:
+        mondays = ", ".join(map(str, windows_of(status.mondays_left_out, Cadence.weekly)))
+        command = AGAIN[Cadence.weekly].format(status.mondays_left_out[0])
+        say(f"Mondays that were never built, between published ones: {mondays}. Run each: {command}")
 
 
 def print_versions(versions: Sequence[Version]) -> None:

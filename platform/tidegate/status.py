@@ -18,7 +18,7 @@ from tidegate.intake.awaiting import AwaitingRows, awaiting_rows
 from tidegate.intake.quarantine import list_quarantine
 from tidegate.intake.withdrawing import regions_that_left
 from tidegate.lake import ledger, publications
-from tidegate.lake.due_weeks import due_weeks
+from tidegate.lake.due_weeks import due_weeks, weeks_left_out
 from tidegate.lake.gate import closed_gates, held_days
 from tidegate.lake.ledger import PipelineRun, newest_runs
 from tidegate.lake.outputs import due_outputs, standing_outputs
@@ -53,6 +53,10 @@ class Status:
     held_mondays: Mapping[dt.date, Sequence[str]]
     stale_days: Sequence[dt.date]
     stale_mondays: Sequence[dt.date]
+    # Never built, between published ones.
+    mondays_left_out: Sequence[dt.date]
+    # Touched or held, and no partitions any more: TIDEGATE_START_DATE is later.
+    days_before_start: Sequence[dt.date]
     stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
     waived: Sequence[tuple[dt.date, str, str]]
     rolled_back: Mapping[tuple[dt.date, str], str]
@@ -85,6 +89,8 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
             stale_mondays=[
                 due.day for due in due_weeks(con, home.weekly_requirements, home.days_behind_weeks) if due.restates
             ],
+            mondays_left_out=weeks_left_out(con, home.days_behind_weeks),
+            days_before_start=[day for day in ledger.stale_days(con) if day < home.settings.start_date],
             stand_ins=ledger.stand_ins(con),
             waived=standing_waivers(con),
             rolled_back=publications.sentences_of_rollbacks(con),
@@ -102,7 +108,7 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
 
 
 def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
-    days = ledger.delivered_days(con)
+    days = [day for day in ledger.delivered_days(con) if day >= home.settings.start_date]
     if not days:
         return {}
     window = Window(days[0], days[-1] + ONE_DAY)

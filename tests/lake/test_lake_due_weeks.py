@@ -11,7 +11,7 @@ import pytest
 
 from tidegate.lake import ledger, publications
 from tidegate.lake.due import DueDay
-from tidegate.lake.due_weeks import DaysBehind, due_weeks, weeks_with_days
+from tidegate.lake.due_weeks import DaysBehind, due_weeks, weeks_left_out, weeks_to_begin, weeks_with_days
 from tidegate.lake.gate import GateRequirements, Mart
 from tidegate.lake.overwrite import ensure_table
 from tidegate.lake.promote import Promotion, promote
@@ -215,3 +215,47 @@ def test_mondays_without_a_published_day_before_them_would_be_empty(
 
 def test_none_of_no_mondays(shop: Shop) -> None:
     assert weeks_with_days(shop.lake.con, Cadence.weekly.among(Window(SATURDAY, SUNDAY)), behind()) == []
+
+
+def test_a_monday_that_nobody_began_is_built_once_its_week_is_whole(shop: Shop) -> None:
+    mondays = Window(MONDAY, NEXT_MONDAY + ONE_WEEK, Cadence.weekly)
+
+    def to_begin(starts: dt.date = MONDAY - ONE_WEEK) -> list[dt.date]:
+        return weeks_to_begin(shop.lake.con, mondays, behind(), starts)
+
+    shop.publish(Window(MONDAY - ONE_WEEK, SUNDAY))
+    assert to_begin() == []
+    shop.publish(Window.of_day(SUNDAY))
+    assert to_begin() == [MONDAY]
+    assert to_begin(starts=MONDAY - 3 * ONE_WEEK) == [MONDAY]
+    build(shop, Window.of_day(MONDAY, Cadence.weekly))
+    assert to_begin() == []
+
+
+def test_the_first_week_is_whole_from_the_first_day_on(shop: Shop) -> None:
+    shop.publish(Window(SATURDAY, MONDAY))
+    mondays = Window.of_day(MONDAY, Cadence.weekly)
+
+    assert weeks_to_begin(shop.lake.con, mondays, behind(), SATURDAY - ONE_DAY) == []
+    assert weeks_to_begin(shop.lake.con, mondays, behind(), SATURDAY) == [MONDAY]
+
+
+def test_a_monday_between_published_ones_that_was_never_built_is_named(shop: Shop) -> None:
+    shop.publish(Window(MONDAY - ONE_WEEK, MONDAY))
+    last = NEXT_MONDAY + ONE_WEEK
+    for monday in (MONDAY, last):
+        week = Window.of_day(monday, Cadence.weekly)
+        build(shop, week)
+        promote_weeks(shop, week)
+
+    assert weeks_left_out(shop.lake.con, behind()) == [NEXT_MONDAY]
+
+
+def test_mondays_before_the_start_are_asked_for_no_more(shop: Shop) -> None:
+    shop.publish(Window.of_day(SUNDAY))
+    build(shop, Window.of_day(MONDAY, Cadence.weekly))
+    shop.publish(Window.of_day(SUNDAY), factor=2)
+    assert list(due(shop)) == [MONDAY]
+
+    later = dataclasses.replace(WEEKLY, starts=NEXT_MONDAY)
+    assert due_weeks(shop.lake.con, later, behind()) == []

@@ -13,9 +13,11 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.due import CAUSES_TOLD, DueDay
 from tidegate.lake.gate import GateRequirements
+from tidegate.lake.ledger import built_mondays
 from tidegate.lake.promote import open_days_left_unpublished
+from tidegate.lake.publications import days_published_of, published_days
 from tidegate.lake.sql import literal
-from tidegate.window import Cadence, Window
+from tidegate.window import ONE_WEEK, Cadence, Window
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,31 @@ def _changed_days(behind: DaysBehind) -> str:
             join touches as t on t.day = v.day and t.delivery > b.deliveries and t.delivery <= s.deliveries
             group by v.day
         )"""
+
+
+def weeks_to_begin(con: DuckDBPyConnection, weeks: Window, behind: DaysBehind, starts: dt.date) -> list[dt.date]:
+    """The Mondays of the window that were never built, and of which all days of the week before are published, from
+    `starts` on: nobody needs to wait for these until their schedule comes."""
+    published = days_published_of(con, behind.marts)
+    built = set(built_mondays(con))
+    return [
+        week
+        for week in weeks_with_days(con, weeks, behind)
+        if week not in built
+        and published.issuperset(day for day in Window(week - ONE_WEEK, week).days if day >= starts)
+    ]
+
+
+def weeks_left_out(con: DuckDBPyConnection, behind: DaysBehind) -> list[dt.date]:
+    """The Mondays between the first and the newest published one that were never built, although days before them
+    are published."""
+    there = published_days(con, cadence=Cadence.weekly)
+    if not there:
+        return []
+    built = {*built_mondays(con), *there}
+    return [
+        week for week in weeks_with_days(con, Window(there[0], there[-1], Cadence.weekly), behind) if week not in built
+    ]
 
 
 def weeks_with_days(con: DuckDBPyConnection, weeks: Window, behind: DaysBehind) -> list[dt.date]:

@@ -165,6 +165,16 @@ def published_days(
     return [day for (day,) in rows]
 
 
+def days_published_of(con: DuckDBPyConnection, marts: Collection[str]) -> set[dt.date]:
+    """The days that `serving` holds a publication of one of the marts of."""
+    rows = con.execute(
+        "select distinct partition_day from ops.publications "
+        "where superseded_by is null and cadence = 'daily' "
+        f"and mart in (select unnest({literal(sorted(marts))}::varchar[]))"
+    ).fetchall()
+    return {day for (day,) in rows}
+
+
 def days_published_by(con: DuckDBPyConnection, run_ids: Collection[str], window: Window) -> set[dt.date]:
     """The partitions of the window that one of these runs published."""
     if not run_ids:

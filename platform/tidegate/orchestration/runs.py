@@ -21,7 +21,7 @@ from dagster_shared.error import SerializableErrorInfo
 from tidegate.home import Home
 from tidegate.intake.withdrawing import withdraw_regions_that_left
 from tidegate.lake.due import due_days
-from tidegate.lake.due_weeks import due_weeks
+from tidegate.lake.due_weeks import due_weeks, weeks_to_begin
 from tidegate.lake.gate import closed_gates
 from tidegate.lake.outputs import OutputRecord, outputs_made_by
 from tidegate.lake.promote import days_to_restate
@@ -48,7 +48,7 @@ from tidegate.orchestration.run_ledger import enter_finished_runs
 from tidegate.orchestration.run_locks import run_lock
 from tidegate.reporting.withdrawal import withdraw_exports
 from tidegate.stopping import ended_with
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"
 BACKFILL_DAYS_TAG = "tidegate/backfill_days"
@@ -139,7 +139,7 @@ class Runner:
 
     def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
         """Rebuild and publish the days that deliveries of other days touched since they were built, and then the
-        Mondays that are made of days with other content since."""
+        Mondays whose week is whole for the first time, or that are made of days with other content since."""
         yield from self._restate_days(tags)
         yield from self._restate_weeks(tags)
 
@@ -177,10 +177,21 @@ class Runner:
                 self.instance.report_run_canceled(run, STOPPED)
 
     def _restate_days(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
+        """Again while days that read back find that one before them changed by it; each day once."""
+        done: set[dt.date] = set()
+        more = True
+        while more:
+            more = False
+            for outcome in self._restate_due_days(tags, done):
+                done.update(outcome.window.days)
+                more = self.home.gate_requirements.reach > 0
+                yield outcome
+
+    def _restate_due_days(self, tags: Mapping[str, str] | None, done: Collection[dt.date]) -> Iterator[RunOutcome]:
         with self.home.lake() as lake:
             for contract in self.home.contracts.values():
                 withdraw_regions_that_left(lake, contract, RESTATEMENT)
-            days = days_to_restate(lake.con, self.home.gate_requirements)
+            days = [day for day in days_to_restate(lake.con, self.home.gate_requirements) if day not in done]
             # Why is asked only when there is something to restate: most runs end without.
             due = {each.day: each for each in due_days(lake.con, self.home.gate_requirements)} if days else {}
         for part in windows_of(days):
@@ -190,6 +201,15 @@ class Runner:
                 yield self.run(chunk, restating, BUILD_JOB)
 
     def _restate_weeks(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
+        """Build the Mondays that nobody began and whose week is whole by now, and those whose days changed again."""
+        settings = self.home.settings
+        today = dt.datetime.now(dt.UTC).date()
+        mondays = mondays_of(settings, Window(settings.start_date, max(settings.start_date, today) + ONE_DAY))
+        with self.home.lake() as lake:
+            first = weeks_to_begin(lake.con, mondays, self.home.days_behind_weeks, settings.start_date)
+        for part in windows_of(first, Cadence.weekly):
+            for chunk in part.chunks(settings.chunk_days):
+                yield self.run(chunk, tags, WEEKLY_JOB)
         with self.home.lake() as lake:
             weeks = due_weeks(lake.con, self.home.weekly_requirements, self.home.days_behind_weeks)
         due = {week.day: week for week in weeks}
