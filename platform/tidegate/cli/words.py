@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, ParamSpec, TypeVar
 
+import duckdb
 import typer
 from pydantic import ValidationError
 
@@ -40,6 +41,13 @@ def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
             return command(*args, **kwargs)
         except TidegateError as error:
             console.complain(str(error))
+        except duckdb.Error as error:
+            from tidegate.lake.damage import damage
+
+            damaged = damage(error)
+            if damaged is None:
+                raise
+            console.complain(str(damaged))
         except ValidationError as error:
             console.complain(_settings_complaint(error))
         except StoppedError as stopped:

@@ -24,6 +24,7 @@ from tenacity import Retrying, stop_after_delay, wait_random_exponential
 from tidegate.addresses import holds_secret, libpq_settings, secrets_of
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
 from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
+from tidegate.lake.damage import damage
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
 from tidegate.lake.locks import HeldElsewhereError, file_lock
 from tidegate.lake.schema import create_tables, lacks_tables
@@ -285,7 +286,7 @@ class Lake:
                 raise
             if NO_LAKE in str(error):
                 raise no_lake(self.config) from error
-            raise _cannot_attach(self.config, error) from error
+            raise damage(error) or _cannot_attach(self.config, error) from error
         self.con.execute(f"use {quoted(CATALOG)}")
 
     @contextmanager

@@ -23,6 +23,7 @@ from tidegate.intake.withdrawing import withdraw_regions_that_left
 from tidegate.lake.due import due_days
 from tidegate.lake.due_weeks import due_weeks, weeks_to_begin
 from tidegate.lake.gate import closed_gates
+from tidegate.lake.lost import forget_lost_files
 from tidegate.lake.outputs import OutputRecord, outputs_made_by
 from tidegate.lake.promote import days_to_restate
 from tidegate.lake.publications import days_published_by, rollbacks_ended_by, sentences_of_rollbacks
@@ -112,6 +113,7 @@ class Runner:
 
         `from_landing`: the archive does not stand in for deliveries that landing no longer holds.
         """
+        self._forget_lost_files()
         yield self.run(window, _insisting(from_landing))
         yield from self.restate()
 
@@ -121,6 +123,7 @@ class Runner:
 
         `resume` goes on with the newest backfill of the same days, leaving out those that it published.
         """
+        self._forget_lost_files()
         backfill_id = self._newest_backfill(window) if resume else None
         left = self.left_of_backfill(window) if resume else window.days
         tags = {BACKFILL_TAG: backfill_id or uuid.uuid4().hex[:8], BACKFILL_DAYS_TAG: str(window)}
@@ -140,8 +143,14 @@ class Runner:
     def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
         """Rebuild and publish the days that deliveries of other days touched since they were built, and then the
         Mondays whose week is whole for the first time, or that are made of days with other content since."""
+        self._forget_lost_files()
         yield from self._restate_days(tags)
         yield from self._restate_weeks(tags)
+
+    def _forget_lost_files(self) -> None:
+        """What was lost of the lake is owed again, so that the days of it can be run."""
+        with self.home.lake() as lake:
+            forget_lost_files(lake, "lost files")
 
     def make_outputs(self, days: Collection[dt.date] | None = None) -> Iterator[OutputsOutcome]:
         """Make the outputs that are due, or of these partitions those that are, the newest first; withdraw those of
