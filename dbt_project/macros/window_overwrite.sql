@@ -16,12 +16,17 @@
     {{ return("_delivered_on" if node["resource_type"] == "source" else adapter.quote(node["config"]["meta"]["tidegate"]["day"])) }}
 {%- endmacro %}
 
+{#- Whether the rows of a node belong to days: those of seeds, and of views and tables without `meta.tidegate.day`, do not. -#}
+{% macro has_day(node) -%}
+    {{ return(node["resource_type"] == "source" or "day" in (node["config"].get("meta", {}).get("tidegate") or {})) }}
+{%- endmacro %}
+
 {#-
     dbt-duckdb's incremental materialization keeps the query's result in a temporary table before the strategy inserts it.
     For `window_overwrite`, which reads it once, a temporary view saves holding every row in memory a second time.
 -#}
 {% macro duckdb__create_table_as(temporary, relation, compiled_code, language="sql", partitioned_by=none, sorted_by=none) %}
-    {%- if temporary and config.get("incremental_strategy") == "window_overwrite" -%}
+    {%- if temporary and language == "sql" and config.get("incremental_strategy") == "window_overwrite" -%}
         {{ get_assert_columns_equivalent(compiled_code) }}
         create temporary view {{ relation.include(database=false, schema=false) }} as ({{ compiled_code }})
     {%- else -%}

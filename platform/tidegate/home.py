@@ -126,6 +126,17 @@ class Home:
                 self._lake.close()
                 self._lake = None
 
+    @cached_property
+    def cadences(self) -> tuple[Cadence, ...]:
+        """The cadences that the project has marts of. Raises TidegateError where none is of days."""
+        found = tuple(cadence for cadence in Cadence if self.graph.marts_of(cadence).marts)
+        if Cadence.daily not in found:
+            raise TidegateError(
+                f"The dbt project in {self.settings.dbt_project} has no mart of days: nothing could be published. "
+                "Make an incremental model in the schema marts, with config: {meta: {tidegate: {day: <column>}}}."
+            )
+        return found
+
     def requirements_of(self, cadence: Cadence) -> GateRequirements:
         """What must hold before a partition of the cadence is published."""
         return self.gate_requirements if cadence is Cadence.daily else self.weekly_requirements

@@ -1,10 +1,20 @@
 {#-
-    Every generic test sees the rows of the window only, by the day column of the model or source it tests. dbt calls this when it
-    compiles a test; a `where` in YAML would be rendered once, when parsing, and then be stale.
+    Every generic test sees the rows of the window only, by the day column of the model or source it tests; what has no day it sees whole.
+    dbt calls this when it compiles a test. A test's own `where` is rendered once, when parsing, so it cannot name the window; it holds beside.
 -#}
 {% macro get_where_subquery(relation) -%}
     {%- if execute -%}
-        {%- set tested = graph["nodes"].get(model["attached_node"]) or graph["sources"][model["depends_on"]["nodes"] | first] -%}
-        {{ return("(select * from " ~ relation ~ " where " ~ in_window(day_column_of(tested)) ~ ") as in_window") }}
+        {%- set tested = graph["nodes"].get(model["attached_node"]) or graph["sources"].get(model["depends_on"]["nodes"] | first) -%}
+        {%- set conditions = [] -%}
+        {%- if tested and has_day(tested) -%}
+            {%- do conditions.append(in_window(day_column_of(tested))) -%}
+        {%- endif -%}
+        {%- if config.get("where") -%}
+            {%- do conditions.append("(" ~ config.get("where") ~ ")") -%}
+        {%- endif -%}
+        {%- if not conditions -%}
+            {{ return(relation) }}
+        {%- endif -%}
+        {{ return("(select * from " ~ relation ~ " where " ~ conditions | join(" and ") ~ ") as in_window") }}
     {%- endif -%}
 {%- endmacro %}

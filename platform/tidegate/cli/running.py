@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from tidegate import console
+from tidegate.errors import TidegateError
 from tidegate.settings import load_settings
 from tidegate.stopping import end_if_asked, until_asked
 from tidegate.window import Cadence, Window
@@ -43,8 +44,14 @@ def run_monday_and_leave(monday: dt.date) -> NoReturn:
     from tidegate.orchestration.runs import Runner
 
     settings = load_settings()
+    home = Home(settings)
+    if Cadence.weekly not in home.cadences:
+        raise TidegateError(
+            f"The dbt project in {settings.dbt_project} has no weekly marts, so there is no Monday to run. "
+            "Run days: tidegate run --partition DAY"
+        )
     window = accepted_window(settings, (str(monday), str(monday)), Cadence.weekly)
-    outcome = Runner.open(Home(settings)).run(window, job=WEEKLY_JOB)
+    outcome = Runner.open(home).run(window, job=WEEKLY_JOB)
     again = f"Run it again: tidegate run --cadence weekly --partition {monday}"
     leave_with([outcome], lambda: f"{monday} is not published. {again}")
 

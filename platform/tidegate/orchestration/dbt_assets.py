@@ -37,7 +37,7 @@ class LayeredTranslator(DagsterDbtTranslator):
         self._owners = owners
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        return dg.AssetKey([_layer(dbt_resource_props), dbt_resource_props["name"]])
+        return dg.AssetKey([_layer(dbt_resource_props), _table(dbt_resource_props)])
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         return str(dbt_resource_props["description"])
@@ -55,13 +55,15 @@ class LayeredTranslator(DagsterDbtTranslator):
         return partitions_of(self._home.settings, self._cadence_of(dbt_resource_props))
 
     def _cadence_of(self, dbt_resource_props: Mapping[str, Any]) -> Cadence:
-        return self._home.graph.tables[dbt_resource_props["unique_id"]].cadence
+        table = self._home.graph.tables.get(dbt_resource_props["unique_id"])
+        # What has no day stands in the lineage beside the days that read it.
+        return table.cadence if table else Cadence.daily
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         deps = [dep for parent in spec.deps for dep in self._with_regions(parent)]
-        model = self._home.graph.tables[unique_id]
-        if model.reaches_back:
+        model = self._home.graph.tables.get(unique_id)
+        if model and model.reaches_back:
             behind = days_behind(model.reaches_back)
             deps = [dg.AssetDep(dep.asset_key, partition_mapping=behind) for dep in deps]
         return spec.replace_attributes(deps=deps)
@@ -96,6 +98,11 @@ def _layer(dbt_resource_props: Mapping[str, Any]) -> str:
     return str(dbt_resource_props["schema"])
 
 
+def _table(dbt_resource_props: Mapping[str, Any]) -> str:
+    """The name of a source's table, or of a node's: its alias."""
+    return str(dbt_resource_props.get("identifier") or dbt_resource_props["alias"])
+
+
 def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:
     """Every dbt model of a cadence as an asset, its tests as checks, built by one step over the run's partitions."""
 
@@ -104,7 +111,7 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
     @dbt_assets(
         name="transform" if cadence is Cadence.daily else f"transform_{cadence}",
         manifest=home.dbt.manifest_path,
-        select=" ".join(model.name for model in home.graph.models_of(cadence)),
+        select=" ".join(f"fqn:{'.'.join(model.fqn)}" for model in home.graph.models_of(cadence)),
         dagster_dbt_translator=translator,
         partitions_def=partitions_of(home.settings, cadence),
         backfill_policy=chunked_backfills(home.settings),
@@ -119,15 +126,15 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
                 lake,
                 window,
                 run_id=context.run.run_id,
-                nodes=_selected_nodes(context),
+                nodes=_selected_nodes(context, home, cadence),
                 on_event=events.collect,
             )
-            checks = [_day_check(test, day) for test in result.tests for day in window.days]
+            checks = [check for check in _day_checks(result) if check.key in context.selected_asset_check_keys]
             if result.failed_models:
                 report_checks(context, checks)
                 raise _broken_models(result)
             with lake.one_moment():
-                for model in result.models.values():
+                for model in (each for each in result.models.values() if each.unique_id in home.graph.models):
                     _add_figures(context, home, lake, model, window, events)
         for key in _parents_first(home):
             if key in context.selected_asset_keys:
@@ -146,14 +153,17 @@ def _parents_first(home: Home) -> Iterator[dg.AssetKey]:
             yield dg.AssetKey(models[unique_id].asset.split("/"))
 
 
-def _selected_nodes(context: dg.AssetExecutionContext) -> frozenset[str]:
-    """Exactly the models and tests that were selected in Dagster, whoever launched the run."""
+def _selected_nodes(context: dg.AssetExecutionContext, home: Home, cadence: Cadence) -> frozenset[str]:
+    """Exactly the models and tests that were selected in Dagster, whoever launched the run; and the tests that are no
+    checks there, of sources and of what has no day, which the gate asks for all the same."""
     definition = context.assets_def
     specs = [
         *(definition.get_asset_spec(key) for key in context.selected_asset_keys),
         *(definition.get_spec_for_check_key(key) for key in context.selected_asset_check_keys),
     ]
-    return frozenset(spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY] for spec in specs)
+    selected = frozenset(spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY] for spec in specs)
+    shown = {spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY] for spec in definition.check_specs}
+    return selected | {test.unique_id for test in home.graph.tests_of(cadence) if test.unique_id not in shown}
 
 
 class _DbtEvents:
@@ -182,6 +192,10 @@ class _DbtEvents:
             target_path=self._home.dbt.target,
         )
         return {name: value for event in made if isinstance(event, dg.Output) for name, value in event.metadata.items()}
+
+
+def _day_checks(result: BuildResult) -> Iterator[DayCheck]:
+    yield from (_day_check(test, day) for test in result.tests for day in result.window.days)
 
 
 def _day_check(test: TestOutcome, day: dt.date) -> DayCheck:

@@ -36,9 +36,9 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
     owners = owners_of(contracts)
     layers = Layers(
         raw=[build_raw_assets(home, contract) for contract in contracts],
-        transform={cadence: build_dbt_assets(home, owners, cadence) for cadence in Cadence},
-        serving={cadence: build_serving_assets(home, owners, cadence) for cadence in Cadence},
-        outputs={cadence: build_output_assets(home, owners, cadence) for cadence in Cadence},
+        transform={cadence: build_dbt_assets(home, owners, cadence) for cadence in home.cadences},
+        serving={cadence: build_serving_assets(home, owners, cadence) for cadence in home.cadences},
+        outputs={cadence: build_output_assets(home, owners, cadence) for cadence in home.cadences},
     )
     return dg.Definitions(
         assets=[*build_source_assets(home), *layers.all],
@@ -46,11 +46,14 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
         sensors=[
             *(build_arrival_sensor(home, contract) for contract in contracts),
             build_due_sensor(home),
-            build_weeks_due_sensor(home),
-            *(build_due_outputs_sensor(home, cadence) for cadence in Cadence),
+            *([build_weeks_due_sensor(home)] if Cadence.weekly in home.cadences else []),
+            *(build_due_outputs_sensor(home, cadence) for cadence in home.cadences),
             build_run_keeper(home),
         ],
-        schedules=[*build_schedules(home), build_weekly_schedule(home)],
+        schedules=[
+            *build_schedules(home),
+            *([build_weekly_schedule(home)] if Cadence.weekly in home.cadences else []),
+        ],
         # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.
         executor=dg.in_process_executor,
     )

@@ -70,11 +70,15 @@ def build_jobs(home: Home, layers: Layers) -> Jobs:
             description="Days from what is loaded to serving: build, check, publish.",
             tags=limit,
         ),
-        dg.define_asset_job(
-            WEEKLY_JOB,
-            selection=_all_of(layers.transform[Cadence.weekly], layers.serving[Cadence.weekly]),
-            description="Mondays from the published days before them to serving: build, check, publish.",
-            tags=limit,
+        *(
+            dg.define_asset_job(
+                WEEKLY_JOB,
+                selection=_all_of(layers.transform[cadence], layers.serving[cadence]),
+                description="Mondays from the published days before them to serving: build, check, publish.",
+                tags=limit,
+            )
+            for cadence in layers.transform
+            if cadence is Cadence.weekly
         ),
         *(
             dg.define_asset_job(

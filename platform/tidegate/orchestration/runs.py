@@ -157,7 +157,7 @@ class Runner:
         what is published no more."""
         with self.home.lake() as lake:
             withdraw_exports(lake, self.home.outputs, "outputs")
-        for cadence in Cadence:
+        for cadence in self.home.cadences:
             due = {output.day for output in due_outputs_of(self.home, cadence) if days is None or output.day in days}
             for window in windows_over(due, cadence, self.home.settings.chunk_days):
                 result = self._execute(window, {ONLY_DUE_TAG: "true"}, OUTPUT_JOBS[cadence])
@@ -211,6 +211,8 @@ class Runner:
 
     def _restate_weeks(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
         """Build the Mondays that nobody began and whose week is whole by now, and those whose days changed again."""
+        if Cadence.weekly not in self.home.cadences:
+            return
         settings = self.home.settings
         today = dt.datetime.now(dt.UTC).date()
         mondays = mondays_of(settings, Window(settings.start_date, max(settings.start_date, today) + ONE_DAY))
@@ -228,7 +230,10 @@ class Runner:
                 yield self.run(chunk, {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}, WEEKLY_JOB)
 
     def _build_weeks(self, days: Window, tags: Mapping[str, str], resumed: str | None) -> Iterator[RunOutcome]:
-        """Build the Mondays among the days; a resumed backfill's, without those that it published."""
+        """Build the Mondays among the days, where there are weekly marts; a resumed backfill's, without those that it
+        published."""
+        if Cadence.weekly not in self.home.cadences:
+            return
         mondays = mondays_of(self.home.settings, days)
         done = self._published_in(resumed, mondays) if resumed else set()
         # Also those without a published day before them yet: once built, they follow the days that come.

@@ -64,7 +64,8 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
 
 
 def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> dg.AssetSpec:
-    node = next(n for n in home.dbt.manifest()["nodes"].values() if n["name"] == mart.name)
+    model = next(each for each in home.graph.models.values() if each.is_mart and each.name == mart.name)
+    node = home.dbt.manifest()["nodes"][model.unique_id]
     columns = [dg.TableColumn(c["name"], c["data_type"], c["description"]) for c in node["columns"].values()]
     return dg.AssetSpec(
         serving_key(mart.name),

@@ -24,7 +24,7 @@ from tidegate.lake.lease import candidates, lease
 from tidegate.lake.ledger import CheckRecord
 from tidegate.settings import Settings
 from tidegate.transform.invoke import NodeResult, OnEvent, run_nodes
-from tidegate.transform.marts import Graph, Model, Test
+from tidegate.transform.marts import Graph, Model, Test, Undated
 from tidegate.transform.project import DbtProject
 from tidegate.transform.tables import create_missing_tables, rows_by_day
 from tidegate.transform.testing import run_tests
@@ -33,7 +33,7 @@ from tidegate.window import ONE_DAY, Cadence, Window
 
 @dataclass(frozen=True)
 class ModelOutcome:
-    """What became of a model: `success`, `error`, or `skipped` behind an error; and its rows by day."""
+    """What became of a model, dated or not: `success`, `error`, or `skipped` behind an error; and its rows by day."""
 
     unique_id: str
     name: str
@@ -97,6 +97,12 @@ class _Build:
     build_id: str
     models: tuple[Model, ...]
     tests: tuple[Test, ...]
+    # What models and tests read that has no day.
+    undated: tuple[Undated, ...]
+
+    @property
+    def made(self) -> tuple[Model | Undated, ...]:
+        return (*self.undated, *self.models)
 
     @property
     def config(self) -> LakeConfig:
@@ -115,7 +121,8 @@ def build_window(
 ) -> BuildResult:
     """Build and test the window: all of its cadence, or of that exactly the models and tests `nodes` by unique id.
 
-    Models overwrite the window's days and no others, under the lease `candidates`. `on_event` gets dbt's events
+    What these read that has no day is made first, whole. Models overwrite the window's days and no others, under the
+    lease `candidates`. `on_event` gets dbt's events
     of the models as they happen, on a thread of dbt's. Failing models and tests are in the result. Raises
     LakeBusyError when another build has one of the days for too long, and TidegateError when dbt does not start.
     """
@@ -124,7 +131,8 @@ def build_window(
     models = tuple(m for m in graph.models_of(window.cadence) if nodes is None or m.unique_id in nodes)
     tests = tuple(t for t in graph.tests_of(window.cadence) if nodes is None or t.unique_id in nodes)
     rows = _rows_to_read(lake.con, models, window)
-    build = _Build(project, lake, window, rows, on_event, uuid.uuid4().hex, models, tests)
+    undated = tuple(graph.undated_behind([*(m.unique_id for m in models), *(t.unique_id for t in tests)]))
+    build = _Build(project, lake, window, rows, on_event, uuid.uuid4().hex, models, tests, undated)
     with lease(lake.config, candidates(window.cadence), window.days, run_id):
         create_missing_tables(lake, graph, models)
         names = [model.name for model in models]
@@ -164,28 +172,37 @@ def _run(build: _Build) -> BuildResult:
         build.window,
         {
             model.unique_id: _model_outcome(model, of_models[model.unique_id], rows.get(model.unique_id, {}))
-            for model in build.models
+            for model in build.made
         },
         tuple(_test_outcome(test, of_tests[test.unique_id], days.get(test.unique_id, {})) for test in tests),
     )
 
 
 def _run_models(build: _Build) -> dict[str, NodeResult]:
-    """Run the models, and again those that another writer's commit came before, with what they skipped."""
+    """Make what has no day and the models, and again those that another writer's commit came before, with what they
+    skipped."""
     deadline = time.monotonic() + build.lake.config.patience
     results: dict[str, NodeResult] = {}
-    pending = list(build.models)
+    pending = list(build.made)
     while pending:
         # dbt does not repeat a transaction, so where another's commit fails it, nobody else writes meanwhile.
         with build.lake.turn():
-            fqns = [model.fqn for model in pending]
-            results |= run_nodes(build.project, build.config, "run", fqns, build.window, build.on_event)
-        pending = [model for model in build.models if not results[model.unique_id].good]
-        conflicts = [model for model in pending if _is_conflict(results[model.unique_id])]
+            for command, fqns in _by_command(pending).items():
+                results |= run_nodes(build.project, build.config, command, fqns, build.window, build.on_event)
+        pending = [node for node in build.made if not results[node.unique_id].good]
+        conflicts = [node for node in pending if _is_conflict(results[node.unique_id])]
         if not conflicts or time.monotonic() > deadline:
             break
         time.sleep(random.uniform(0, 0.5))  # noqa: S311 - not for secrets
     return results
+
+
+def _by_command(nodes: Collection[Model | Undated]) -> dict[str, list[tuple[str, ...]]]:
+    """The nodes by dbt's command for them: seeds first, then all models in the order in which they read each other."""
+    commands: dict[str, list[tuple[str, ...]]] = {"seed": [], "run": []}
+    for node in nodes:
+        commands[node.command if isinstance(node, Undated) else "run"].append(node.fqn)
+    return commands
 
 
 def _is_conflict(result: NodeResult) -> bool:
@@ -214,7 +231,7 @@ def _trace(
     }
 
 
-def _model_outcome(model: Model, result: NodeResult, rows: Mapping[dt.date, int]) -> ModelOutcome:
+def _model_outcome(model: Model | Undated, result: NodeResult, rows: Mapping[dt.date, int]) -> ModelOutcome:
     return ModelOutcome(model.unique_id, model.name, model.asset, result.status, result.message, rows)
 
 

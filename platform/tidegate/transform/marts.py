@@ -15,9 +15,10 @@ from typing import Any
 from tidegate.errors import TidegateError
 from tidegate.lake.gate import Mart
 from tidegate.transform.columns import refuse_columns_no_table_can_have
+from tidegate.transform.nodes import MARTS, Kind, Node, kind_of, meta_of, refuse_what_reads_snapshots
 from tidegate.window import Cadence
 
-RAW, MARTS, SERVING = "raw", "marts", "serving"
+RAW, SERVING = "raw", "serving"
 
 # The column that holds the day of every table in `raw`.
 DELIVERY_DAY = "_delivered_on"
@@ -25,7 +26,10 @@ DELIVERY_DAY = "_delivered_on"
 
 @dataclass(frozen=True)
 class Model:
-    """A dbt model, or a source's table: where it is, what it has, and which column holds its day."""
+    """A dated dbt model, or a source's table: where it is, what it has, and which column holds its day.
+
+    `parents` are the dated models and sources that it reads, be it through nodes that have no day.
+    """
 
     unique_id: str
     schema: str
@@ -50,6 +54,21 @@ class Model:
     @property
     def is_mart(self) -> bool:
         return self.schema == MARTS
+
+
+@dataclass(frozen=True)
+class Undated:
+    """A seed, view, or table without a day: made whole by dbt's `command`, before what reads it."""
+
+    unique_id: str
+    schema: str
+    name: str
+    fqn: tuple[str, ...]
+    command: str
+
+    @property
+    def asset(self) -> str:
+        return f"{self.schema}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -91,11 +110,30 @@ class Graph:
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self._manifest = manifest
+        self._nodes: Mapping[str, Node] = manifest["nodes"]
+
+    @cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        refuse_what_reads_snapshots(self._nodes.values())
+        return {unique_id: kind_of(node) for unique_id, node in self._nodes.items()}
 
     @cached_property
     def models(self) -> dict[str, Model]:
-        nodes = self._manifest["nodes"].values()
-        return {node["unique_id"]: _model(node) for node in nodes if node["resource_type"] == "model"}
+        """The dated models: those that have rows of days."""
+        return {
+            unique_id: _model(self._nodes[unique_id], self._dated(self._parents(unique_id)))
+            for unique_id, kind in self._kinds.items()
+            if kind is Kind.dated
+        }
+
+    @cached_property
+    def undated(self) -> dict[str, Undated]:
+        """Seeds, views, and tables without a day."""
+        return {
+            unique_id: _undated(self._nodes[unique_id])
+            for unique_id, kind in self._kinds.items()
+            if kind is Kind.undated
+        }
 
     @cached_property
     def sources(self) -> dict[str, Model]:
@@ -149,14 +187,52 @@ class Graph:
         marts = [model for model in self.models_of(cadence) if model.is_mart]
         behind = self.with_ancestors(model.unique_id for model in self.models.values() if model.is_mart)
         models = [model for model in self.models_of(cadence) if model.unique_id in behind]
-        raw = [source for source in self.sources_of(models) if source.schema == RAW]
-        assets = {table.asset for table in (*models, *raw)}
+        assets = {model.asset for model in models}
+        if cadence is Cadence.daily:
+            assets |= self._assets_without_cadence(behind)
         checks = [test for test in self.tests.values() if test.blocking and test.asset in assets]
         return Marts(
             marts=tuple(sorted((Mart(model.name, model.day_column) for model in marts), key=str)),
             models=frozenset(model.name for model in models),
             blocking_checks=frozenset((check.asset, check.name) for check in checks),
         )
+
+    def _assets_without_cadence(self, models: Collection[str]) -> set[str]:
+        """What these models read that is of no cadence. Its tests are run with the days."""
+        raw = {source.asset for source in self.sources_of(self.models[each] for each in models) if source.schema == RAW}
+        passed = self._passed_through(parent for unique_id in models for parent in self._parents(unique_id))
+        return raw | {_asset(self._nodes[unique_id]) for unique_id in passed}
+
+    def undated_behind(self, unique_ids: Iterable[str]) -> list[Undated]:
+        """What these models and tests read that has no day, be it through one another or inlined models."""
+        passed = self._passed_through(parent for unique_id in unique_ids for parent in self._parents(unique_id))
+        return [undated for unique_id, undated in self.undated.items() if unique_id in passed]
+
+    def _parents(self, unique_id: str) -> tuple[str, ...]:
+        node = self._nodes.get(unique_id)
+        return tuple(node["depends_on"].get("nodes", ())) if node else ()
+
+    def _dated(self, unique_ids: Iterable[str]) -> tuple[str, ...]:
+        """These nodes as far as they are dated or sources; in place of the others, what these read."""
+        reached = self._reached(unique_ids)
+        return tuple(each for each in reached if each not in self._nodes or self._kinds[each] is Kind.dated)
+
+    def _passed_through(self, unique_ids: Iterable[str]) -> set[str]:
+        return {
+            each for each in self._reached(unique_ids) if each in self._nodes and self._kinds[each] is not Kind.dated
+        }
+
+    def _reached(self, unique_ids: Iterable[str]) -> list[str]:
+        """These nodes and what they read, up to the first that is dated or a source."""
+        found: dict[str, None] = {}
+        waiting = list(unique_ids)
+        while waiting:
+            unique_id = waiting.pop(0)
+            if unique_id not in found:
+                found[unique_id] = None
+                if self._kinds.get(unique_id) is not Kind.dated:
+                    waiting.extend(self._parents(unique_id))
+        return list(found)
 
     def read_by(self, models: Collection[Model]) -> list[Model]:
         """The tables that the models read themselves, other models among them."""
@@ -200,12 +276,12 @@ class Graph:
         return Test(
             unique_id=node["unique_id"],
             name=node["name"],
-            asset=self._tested(node).asset,
+            asset=self._tested(node),
             fqn=tuple(node["fqn"]),
             severity="error" if config["severity"].lower() == "error" else "warning",
             dimension=config["meta"].get("dimension", ""),
             description=node["description"],
-            parents=tuple(node["depends_on"]["nodes"]),
+            parents=self._dated(node["depends_on"]["nodes"]),
             fail_calc=config["fail_calc"],
             warn_if=config["warn_if"],
             error_if=config["error_if"],
@@ -213,15 +289,15 @@ class Graph:
             keeps_failures=bool(config["store_failures"]),
         )
 
-    def _tested(self, node: Mapping[str, Any]) -> Model:
-        """The model or source that a test is a check of, chosen as dagster-dbt chooses it."""
+    def _tested(self, node: Node) -> str:
+        """The asset of the node that a test is a check of, chosen as dagster-dbt chooses it."""
         named = node["config"]["meta"].get("dagster", {}).get("ref", {}).get("name")
         if named:
-            tested = [model for model in self.models.values() if model.name == named]
+            tested = [_asset(each) for each in self._nodes.values() if each["name"] == named and _is_table(each)]
         elif node.get("attached_node"):
-            tested = [self.tables[node["attached_node"]]]
+            tested = [self._assets[node["attached_node"]]]
         else:
-            tested = [self.tables[parent] for parent in node["depends_on"]["nodes"] if parent in self.tables]
+            tested = [self._assets[parent] for parent in node["depends_on"]["nodes"] if parent in self._assets]
         if len(tested) != 1:
             raise TidegateError(
                 f"dbt test {node['name']} ({node['original_file_path']}) does not say which model it checks: "
@@ -230,28 +306,41 @@ class Graph:
             )
         return tested[0]
 
+    @cached_property
+    def _assets(self) -> dict[str, str]:
+        """The assets of all nodes that are tables, and of sources."""
+        of_nodes = {unique_id: _asset(node) for unique_id, node in self._nodes.items() if _is_table(node)}
+        return of_nodes | {unique_id: source.asset for unique_id, source in self.sources.items()}
 
-def _model(node: Mapping[str, Any]) -> Model:
-    meta = node["config"]["meta"].get("tidegate", {})
-    day = meta.get("day")
-    if not day:
-        raise TidegateError(
-            f"dbt's {node['name']} ({node['original_file_path']}) does not say which column holds its day. "
-            "Name it in its YAML: config: {meta: {tidegate: {day: <column>}}}."
-        )
+
+def _asset(node: Node) -> str:
+    return f"{node['schema']}/{node['alias']}"
+
+
+def _is_table(node: Node) -> bool:
+    return node["resource_type"] in ("model", "seed", "snapshot")
+
+
+def _undated(node: Node) -> Undated:
+    command = "seed" if node["resource_type"] == "seed" else "run"
+    return Undated(node["unique_id"], node["schema"], node["alias"], tuple(node["fqn"]), command)
+
+
+def _model(node: Node, parents: tuple[str, ...]) -> Model:
+    meta = meta_of(node)
     columns = _columns(node)
-    refuse_columns_no_table_can_have(node["name"], node["original_file_path"], columns, day)
+    refuse_columns_no_table_can_have(node["name"], node["original_file_path"], columns, meta["day"])
     return Model(
         unique_id=node["unique_id"],
         schema=node["schema"],
         name=node["alias"],
         fqn=tuple(node["fqn"]),
-        day_column=day,
+        day_column=meta["day"],
         columns=columns,
         partitioned_by=node["config"].get("partition_by"),
         cadence=Cadence(meta.get("cadence", Cadence.daily)),
         reaches_back=int(meta.get("reaches_back_days", 0)),
-        parents=tuple(node["depends_on"]["nodes"]),
+        parents=parents,
         file=node["original_file_path"],
     )
 

@@ -78,7 +78,8 @@ class DbtProject:
         return _read_manifest(self.manifest_path)
 
     def load_manifest(self) -> Manifest:
-        """The manifest as dbt's own object, which `dbtRunner` takes; read once per process."""
+        """The manifest as dbt's own object, which `dbtRunner` takes. A new one each time: dbt writes into it what it
+        compiled, and would not inline ephemeral models again."""
         return _load_manifest(self.target / PICKLED)
 
     def _fingerprint(self) -> str:
@@ -151,7 +152,6 @@ def _pickle_manifest(target: Path) -> None:
     (target / PICKLED).write_bytes(pickle.dumps(manifest, pickle.HIGHEST_PROTOCOL))
 
 
-@lru_cache(maxsize=1)
 def _load_manifest(path: Path) -> Manifest:
     # Written by `_pickle_manifest` into this home, whose owner may run any code as it is.
     manifest: Manifest = pickle.loads(path.read_bytes())  # noqa: S301

@@ -1,0 +1,134 @@
+"""The kinds of nodes that a dbt project has, and what becomes of each; those that cannot be built soundly are refused.
+
+    dated      incremental models with a day: the window's rows are overwritten
+    undated    seeds, views, and tables without a day: made whole, before what reads them
+    inlined    ephemeral models: part of whatever reads them
+
+Everything else (tests, analyses, exposures, metrics, snapshots that nothing reads) is no table that Tidegate makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from tidegate.errors import TidegateError
+from tidegate.window import Cadence
+
+Node = Mapping[str, Any]
+
+MARTS = "marts"
+STRATEGY = "window_overwrite"
+
+# Filled by Tidegate itself: what dbt wrote there would be taken for delivered, published or recorded.
+RESERVED_SCHEMAS = ("raw", "quarantine", "serving", "ops")
+
+
+class Kind(StrEnum):
+    dated = "dated"
+    undated = "undated"
+    inlined = "inlined"
+    other = "other"
+
+
+def kind_of(node: Node) -> Kind:
+    """What becomes of a node. Raises TidegateError for a model or seed that cannot be built soundly."""
+    match node["resource_type"]:
+        case "seed":
+            kind = Kind.undated
+        case "model":
+            kind = _kind_of_model(node)
+        case _:
+            return Kind.other
+    if kind is not Kind.inlined and node["schema"] in RESERVED_SCHEMAS:
+        raise refusal(
+            node, f"would be made in the schema {node['schema']}, which Tidegate fills.", "Choose another one"
+        )
+    if kind is Kind.undated and node["schema"] == MARTS:
+        raise refusal(
+            node,
+            "is a mart without a day, and marts are published by partition.",
+            f"Make it incremental and {_NAME_THE_DAY}, or give it another schema: marts can read it there",
+        )
+    return kind
+
+
+def _kind_of_model(node: Node) -> Kind:
+    materialized = node["config"]["materialized"]
+    day = meta_of(node).get("day")
+    match materialized:
+        case "ephemeral":
+            return Kind.inlined
+        case "view":
+            return Kind.undated
+        case "table" if not day:
+            return Kind.undated
+        case "table":
+            raise refusal(
+                node,
+                f"has a day, {day}, and is a table: it would hold the days that were built last and no others.",
+                f"Make it incremental with the strategy {STRATEGY}, or leave out the day if it has none",
+            )
+        case "incremental":
+            _refuse_unsound_windows(node)
+            return Kind.dated
+    raise refusal(node, f"is materialized as {materialized}.", "Make it incremental, a table, a view or ephemeral")
+
+
+def _refuse_unsound_windows(node: Node) -> None:
+    meta = meta_of(node)
+    if node["language"] == "python":
+        raise refusal(
+            node,
+            "is incremental and written in Python, of which dbt-duckdb cannot write days into a DuckLake.",
+            "Write it in SQL, or make it a table without a day that a model in SQL reads",
+        )
+    if not meta.get("day"):
+        raise refusal(
+            node,
+            "does not say which column holds its day.",
+            f"{_NAME_THE_DAY.capitalize()}, or make it a table or view if its rows belong to no day",
+        )
+    if (strategy := node["config"].get("incremental_strategy")) != STRATEGY:
+        raise refusal(
+            node,
+            f"is incremental by {strategy or 'default'}, which leaves rows of days that became empty.",
+            f"Set incremental_strategy: {STRATEGY}",
+        )
+    if (cadence := meta.get("cadence", Cadence.daily)) not in tuple(Cadence):
+        raise refusal(node, f"has the cadence {cadence}.", f"Choose one of: {', '.join(Cadence)}")
+    untyped = sorted(name for name, column in node["columns"].items() if not column["data_type"])
+    if untyped or not node["columns"]:
+        raise refusal(
+            node,
+            f"does not say the types of its columns{': ' + ', '.join(untyped) if untyped else ''}.",
+            "List each of them in its YAML with its data_type",
+        )
+
+
+_NAME_THE_DAY = "name the day's column in its YAML, config: {meta: {tidegate: {day: <column>}}}"
+
+
+def meta_of(node: Node) -> Mapping[str, Any]:
+    """What the node's YAML says to Tidegate."""
+    meta: Mapping[str, Any] = node["config"].get("meta", {}).get("tidegate") or {}
+    return meta
+
+
+def refuse_what_reads_snapshots(nodes: Iterable[Node]) -> None:
+    """dbt's snapshots hold what was there whenever they ran, so that a day run again would be another."""
+    for node in nodes:
+        snapshots = [parent for parent in node["depends_on"].get("nodes", ()) if parent.startswith("snapshot.")]
+        if snapshots and node["resource_type"] == "model":
+            raise refusal(
+                node,
+                f"reads the snapshot {snapshots[0].rpartition('.')[2]}, whose rows depend on when it ran: a day would "
+                "be another when it is run again.",
+                "Read the delivered versions in raw instead, each with its _delivered_on",
+            )
+
+
+def refusal(node: Node, what: str, advice: str) -> TidegateError:
+    who = f"dbt's {node['resource_type']} {node['name']} ({node['original_file_path']})"
+    return TidegateError(f"{who} {what} Nothing was built. {advice}.")

@@ -1,0 +1,1 @@
+select * from {{ ref("daily_visits") }} order by feet desc

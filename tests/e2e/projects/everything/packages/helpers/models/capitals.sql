@@ -1,0 +1,1 @@
+select 'Bergen' as place, false as is_capital

@@ -1,0 +1,1 @@
+select * from {{ ref("daily_visits") }} where feet % 2 <> 0 and {{ in_window("visit_date") }}
