@@ -238,7 +238,9 @@ def _print_stale_days(status: Status) -> None:
 
 
 def _print_awaiting(status: Status) -> None:
-    """Loaded rows that no mart shows, by source and why not."""
+    """Rows that no mart shows, and why not."""
+    if status.lacking:
+        out.print(_table(("day", "lacks rows of the rejected"), status.lacking, "Published days that lack rows"))
     for source, of_source in groupby(status.awaiting, key=lambda each: each.source):
         waiting = list(of_source)
         for has_partition in (True, False):

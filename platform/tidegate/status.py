@@ -20,6 +20,7 @@ from tidegate.intake.withdrawing import regions_that_left
 from tidegate.lake import ledger, publications
 from tidegate.lake.due_weeks import due_weeks, weeks_left_out
 from tidegate.lake.gate import closed_gates, held_days
+from tidegate.lake.known import days_without_rejected
 from tidegate.lake.ledger import PipelineRun, newest_runs
 from tidegate.lake.outputs import due_outputs, standing_outputs
 from tidegate.lake.promote import days_to_restate
@@ -70,6 +71,8 @@ class Status:
     first_day: dt.date
     # Source and region of what raw holds and the contract does not have.
     leaving: Sequence[tuple[str, str]]
+    # Published days, and the rejected deliveries of other days that hold rows of them.
+    lacking: Sequence[tuple[dt.date, str]]
 
 
 def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
@@ -101,6 +104,7 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
             recent_runs=_recent_runs(con, not_entered),
             awaiting=awaiting_rows(con, home.contracts),
             first_day=home.settings.start_date,
+            lacking=days_without_rejected(con),
             leaving=[
                 (name, left) for name, contract in home.contracts.items() for left in regions_that_left(con, contract)
             ],

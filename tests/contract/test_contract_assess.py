@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -172,7 +173,20 @@ def test_too_many_broken_rows_reject_with_words_a_person_can_act_on(orders: Cont
 
 
 @pytest.mark.parametrize(
-    ("broken", "read", "accepted"), [(5, 100, True), (6, 100, False), (1, 20, True), (1, 19, False)]
+    ("broken", "read", "accepted"),
+    [
+        (5, 100, True),
+        (12, 100, False),
+        # Of few rows a share says little.
+        (1, 3, True),
+        (2, 10, True),
+        (4, 10, False),
+        (20, 390, True),
+        (21, 390, False),
+        (251, 5000, False),
+        # Nothing sound is left.
+        (1, 1, False),
+    ],
 )
 def test_the_limit_itself_is_allowed(broken: int, read: int, accepted: bool, orders: Contract) -> None:
     measures = Measures(read, read - broken, broken, {"quantity_is_zero": broken}, {"share_of_guests": Decimal(0)})
@@ -183,10 +197,10 @@ def test_unparsable_lines_count_as_read_and_broken(orders: Contract) -> None:
     sound = Measures(95, 95, 0, {}, {"share_of_guests": Decimal(0)})
     assert sound.with_unparsable(0) is sound
     assert assess(orders, sound.with_unparsable(5), Drift()).accepted
-    verdict = assess(orders, sound.with_unparsable(6), Drift())
-    assert "6 of 101 rows (5.94 %) broke" in (verdict.rejection or "")
-    assert "unparsable_line 6" in outcome(verdict.checks, "values_are_valid").observed
-    assert "row_count 101" in outcome(verdict.checks, "required_values_are_present").observed
+    verdict = assess(orders, sound.with_unparsable(25), Drift())
+    assert "25 of 120 rows (20.83 %) broke" in (verdict.rejection or "")
+    assert "unparsable_line 25" in outcome(verdict.checks, "values_are_valid").observed
+    assert "row_count 120" in outcome(verdict.checks, "required_values_are_present").observed
 
 
 def test_an_empty_delivery_is_held_against_the_row_count_alone(orders: Contract) -> None:
@@ -259,3 +273,14 @@ def test_every_reason_has_a_dimension(orders: Contract) -> None:
     assert reasons["duplicate_key"] == "uniqueness"
     assert reasons["too_late"] == reasons["in_the_future"] == "timeliness"
     assert reasons["discount_above_sale"] == "consistency"
+
+
+def test_a_contract_may_say_how_many_rows_are_too_many(orders: Contract) -> None:
+    strict, mild = (replace(orders, max_quarantined_rows=rows) for rows in (0, 9))
+    one_of_three, nine, ten = (
+        Measures(read, read - broken, broken, {}, {"share_of_guests": Decimal(0)})
+        for broken, read in ((1, 3), (9, 20), (10, 20))
+    )
+    assert not assess(strict, one_of_three, Drift()).accepted
+    assert assess(mild, nine, Drift()).accepted
+    assert not assess(mild, ten, Drift()).accepted

@@ -42,6 +42,7 @@ schema:
       - {name: sold_at, logicalType: timestamp, required: true}
 customProperties:
   - {property: maxQuarantinedPercent, value: 74}
+  - {property: maxQuarantinedRows, value: 0}
   - {property: eventTime, value: sold_at}
 """
 

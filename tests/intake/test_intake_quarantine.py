@@ -10,7 +10,9 @@ from tidegate.contract.model import Contract
 from tidegate.contract.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow, list_quarantine, show
+from tidegate.lake.known import days_without_rejected
 from tidegate.lake.ledger import good_deliveries, newest_deliveries, standing_deliveries
+from tidegate.lake.sql import literal
 from tidegate.window import ONE_DAY, Window
 
 BOTH_DAYS = Window(DAY, DAY + ONE_DAY * 2)
@@ -116,3 +118,16 @@ def test_rejecting_the_very_bytes_that_raw_holds_leaves_their_accepted_entry_and
     again(shop, shop.contract, Window.of_day(DAY), ["north"])
     [newest] = newest_deliveries(shop.lake.con, "sales", Window.of_day(DAY))
     assert (newest.verdict, len(shop.quarantined())) == ("accepted", 1)
+
+
+def test_a_rejected_delivery_names_the_days_whose_rows_it_took_with_it(shop: Shop) -> None:
+    days = [DAY - ONE_DAY * ago for ago in range(3)]
+    report = shop.load_one("north", csv(*(row(n, day=day) for n, day in enumerate(days)), *["broken"] * 9))
+
+    assert f"With it wait 2 sound rows of {days[2]}..{days[1]}, which lack them." in (report.rejection or "")
+    assert days_without_rejected(shop.lake.con) == []
+    published = f"select unnest({literal(days)}::date[]) as partition_day, 'daily' as cadence"
+    shop.lake.con.execute(f"insert into ops.publications by name {published}")
+    assert days_without_rejected(shop.lake.con) == [(day, f"sales/north {DAY}") for day in days[:0:-1]]
+    shop.load_one("north", csv(*(row(n, day=day) for n, day in enumerate(days))))
+    assert days_without_rejected(shop.lake.con) == []

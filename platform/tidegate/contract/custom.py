@@ -19,6 +19,9 @@ DEFAULT_MAX_QUARANTINED_PERCENT = Decimal(5)
 # A century: beyond it, the number is a mistake.
 MAX_LATENESS_DAYS = 36_500
 
+# Beyond it, the share alone should say what is too much.
+MAX_QUARANTINED_ROWS = 1_000_000
+
 # Beyond a day, "unchanged for so long" is a mistake and not a rule.
 MAX_QUIET_MINUTES = 1_440
 
@@ -29,6 +32,7 @@ _KNOWN = (
     "eventTime",
     "allowedLatenessDays",
     "maxQuarantinedPercent",
+    "maxQuarantinedRows",
     "fallback",
     "onMissing",
     "readiness",
@@ -47,6 +51,7 @@ class Custom:
     event_time_at: At
     allowed_lateness_days: int | None
     max_quarantined_percent: Decimal
+    max_quarantined_rows: int | None
     fallback: _Fallback | None
     on_missing: _OnMissing
     readiness: Readiness
@@ -64,6 +69,7 @@ def read_custom(doc: Document) -> Custom:
         event_time_at=event_time_at,
         allowed_lateness_days=whole_number(doc, written, "allowedLatenessDays", 0, MAX_LATENESS_DAYS, "days"),
         max_quarantined_percent=_read_max_quarantined(doc, written),
+        max_quarantined_rows=whole_number(doc, written, "maxQuarantinedRows", 0, MAX_QUARANTINED_ROWS, "rows"),
         fallback=_read_choice(doc, written, "fallback", get_args(_Fallback), None),
         on_missing=_read_choice(doc, written, "onMissing", get_args(_OnMissing), "wait"),
         readiness=_read_readiness(doc, written),

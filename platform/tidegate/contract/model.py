@@ -228,6 +228,8 @@ class Contract:
     unique_rules: tuple[UniqueRule, ...]
     delivery_rules: tuple[DeliveryRule, ...]
     max_quarantined_percent: Decimal
+    # So many rows may be quarantined whatever their share; None: as many as chance explains, `assess` says how.
+    max_quarantined_rows: int | None
     regions: tuple[Region, ...]
     # UTC, on the day after the delivery's: when a day must be published.
     published_by: dt.time | None = None

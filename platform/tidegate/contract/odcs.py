@@ -82,6 +82,7 @@ def load_contract(path: Path) -> Contract:
         unique_rules=tuple(draft.unique_rules),
         delivery_rules=tuple(draft.delivery_rules),
         max_quarantined_percent=custom.max_quarantined_percent,
+        max_quarantined_rows=custom.max_quarantined_rows,
         regions=read_regions(doc),
         published_by=_read_published_by(doc),
         fallback=custom.fallback,

@@ -57,6 +57,8 @@ class Verdict:
     started_at: dt.datetime
     # Of a delivery that stands in for the day's own: the day whose it is.
     stands_in_for: dt.date | None = None
+    # Of a rejected delivery, the days other than its own that it holds sound rows of.
+    withheld: tuple[dt.date, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -311,6 +313,7 @@ def _record(contract: Contract, verdict: Verdict, touched: Sequence[dt.date], ru
         finished_at=utc_now(),
         stands_in_for=verdict.stands_in_for,
         listing=captured.listing,
+        withheld=verdict.withheld,
     )
 
 

@@ -42,7 +42,8 @@ from tidegate.lake.known import known_deliveries
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.ledger import DeliveryRecord, utc_now
 from tidegate.lake.required import settled_days
-from tidegate.window import Window
+from tidegate.lake.sql import quoted
+from tidegate.window import Window, windows_of
 
 Status = Literal["accepted", "rejected", "missing", "not expected"]
 
@@ -138,6 +139,8 @@ class _Judged:
     measures: Measures
     drift: Drift
     unreadable: Mapping[str, str]
+    # Sound rows by day, those of the delivery's own day left out.
+    of_other_days: Mapping[dt.date, int]
 
 
 def _judge_and_commit(
@@ -183,6 +186,7 @@ def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
     for statement in duplicate_updates(contract, JUDGED):
         lake.con.execute(statement)
     measured = measure(lake.con, contract, JUDGED)
+    of_other_days = _rows_of_other_days(lake, contract, finding.captured)
     unparsable = dict(lake.con.execute(f"select _delivery, count(*) from {UNPARSABLE} group by _delivery").fetchall())
     return [
         _Judged(
@@ -193,9 +197,26 @@ def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
             ),
             _drift(contract, read.headers[delivery]),
             _unreadable(captured, delivery, read) | data.unreadable[delivery],
+            of_other_days.get(delivery, {}),
         )
         for delivery, captured in enumerate(finding.captured)
     ]
+
+
+def _rows_of_other_days(
+    lake: Lake, contract: Contract, deliveries: Sequence[Captured]
+) -> dict[int, dict[dt.date, int]]:
+    found: dict[int, dict[dt.date, int]] = {}
+    if contract.event_time is None:
+        return found
+    rows = lake.con.execute(
+        f"select _delivery, {quoted(contract.event_time)}::date as day, count(*) from {JUDGED} "
+        "where _reasons is null group by all order by all"
+    ).fetchall()
+    for delivery, day, count in rows:
+        if day != deliveries[delivery].day:
+            found.setdefault(delivery, {})[day] = count
+    return found
 
 
 def _drift(contract: Contract, headers: Iterable[Sequence[str]]) -> Drift:
@@ -221,6 +242,9 @@ def _verdict(
     if judged.unreadable:
         assessment = _reject_unreadable(contract, captured, judged, assessment)
     named = f"{contract.source}/{captured.region} {captured.day} rejected: {assessment.rejection}"
+    if judged.of_other_days:
+        days = ", ".join(map(str, windows_of(judged.of_other_days)))
+        named += f" With it wait {sum(judged.of_other_days.values()):,} sound rows of {days}, which lack them."
     return Verdict(
         captured=captured,
         # A file that cannot be read is one row in quarantine.
@@ -232,6 +256,7 @@ def _verdict(
         measures=_figures(judged),
         started_at=started_at,
         stands_in_for=stand_in.day if stand_in else None,
+        withheld=() if assessment.accepted else tuple(judged.of_other_days),
     )
 
 

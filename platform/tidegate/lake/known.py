@@ -109,3 +109,24 @@ def awaited_days(con: DuckDBPyConnection) -> dict[str, list[dt.date]]:
         """
     ).fetchall()
     return dict(rows)
+
+
+def days_without_rejected(con: DuckDBPyConnection) -> list[tuple[dt.date, str]]:
+    """Published days that a rejected delivery of another day holds sound rows of, and that delivery.
+
+    One that was accepted before, byte for byte, lacks on no day: raw holds its rows still.
+    """
+    return con.execute(
+        """
+        with newest as (
+            select source, region, partition_day, fingerprint, verdict, withheld from ops.deliveries
+            qualify row_number() over (partition by source, region, partition_day order by rowid desc) = 1
+        )
+        select day, source || '/' || region || ' ' || partition_day
+        from (select *, unnest(withheld) as day from newest where verdict = 'rejected') as n
+        anti join (select * from ops.deliveries where verdict = 'accepted') as a
+        using (source, region, partition_day, fingerprint)
+        where day in (select partition_day from ops.publications where superseded_by is null and cadence = 'daily')
+        order by all
+        """
+    ).fetchall()

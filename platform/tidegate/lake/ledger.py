@@ -53,6 +53,8 @@ class DeliveryRecord:
     finished_at: dt.datetime
     stands_in_for: dt.date | None = None
     listing: str | None = None
+    # Of a rejected delivery, the days other than its own that it holds sound rows of; None in an older entry.
+    withheld: tuple[dt.date, ...] | None = None
 
 
 @dataclass(frozen=True)

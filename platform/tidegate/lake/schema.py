@@ -28,6 +28,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "started_at": "timestamp",
         "finished_at": "timestamp",
         "stands_in_for": "date",
+        # Of a rejected delivery: the days other than its own that it holds sound rows of.
+        "withheld": "date[]",
         # What stood at the source when it was captured, told without opening it; null where that cannot be told.
         "listing": "varchar",
     },
