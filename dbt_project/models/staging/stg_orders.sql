@@ -25,7 +25,7 @@ final as (
         -- amounts
         quantity,
         unit_price,
-        discount_amount,
+        coalesce(discount_amount, 0) as discount_amount,
 
         -- times
         ordered_at,
