@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import time
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from tidegate.errors import TidegateError
 from tidegate.lake import ledger, publications
 from tidegate.lake.content import day_content
 from tidegate.lake.lease import lease
-from tidegate.lake.promote import GateRequirements, promote
+from tidegate.lake.promote import GateRequirements, Mart, promote
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -233,3 +234,20 @@ def test_a_promote_killed_at_any_moment_leaves_all_or_nothing(shop: Shop) -> Non
         assert len(shop.served("daily_sales_by_region")) == 60
     shop.promote(THREE)
     assert shop.served() == [(day, 4, 80) for day in THREE.days]
+
+
+def test_a_column_is_removed_from_all_published_days_at_once_or_from_none(shop: Shop) -> None:
+    window = Window(dt.date(2024, 6, 1), dt.date(2024, 6, 3))
+    shop.publish(window, rows=2)
+    before = shop.served()
+    narrow = Mart("daily_sales", "order_date", ("order_date", "total_orders"))
+    requirements = dataclasses.replace(shop.requirements, marts=(narrow, shop.requirements.marts[1]))
+
+    shop.build(window, 2, 2)
+    with pytest.raises(TidegateError, match=r"no longer has net_revenue, .*2024-06-02\. .*Nothing was published"):
+        promote(shop.lake, Window.of_day(window.start), requirements, "run-2")
+    assert shop.served() == before
+
+    promote(shop.lake, window, requirements, "run-3")
+    assert shop.served() == [(day, 2) for day in window.days]
+    assert promote(shop.lake, Window.of_day(window.start), requirements, "run-4").held == {}

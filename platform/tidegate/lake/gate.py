@@ -22,10 +22,11 @@ from tidegate.window import Cadence, Window
 
 @dataclass(frozen=True)
 class Mart:
-    """A table of `marts` and the column that holds its day."""
+    """A table of `marts`, the column that holds its day, and all that its model has; none where that is not known."""
 
     name: str
     day_column: str
+    columns: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

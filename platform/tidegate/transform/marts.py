@@ -192,7 +192,7 @@ class Graph:
             assets |= self._assets_without_cadence(behind)
         checks = [test for test in self.tests.values() if test.blocking and test.asset in assets]
         return Marts(
-            marts=tuple(sorted((Mart(model.name, model.day_column) for model in marts), key=str)),
+            marts=tuple(sorted((Mart(model.name, model.day_column, tuple(model.columns)) for model in marts), key=str)),
             models=frozenset(model.name for model in models),
             blocking_checks=frozenset((check.asset, check.name) for check in checks),
         )
