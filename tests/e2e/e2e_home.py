@@ -24,7 +24,7 @@ from tidegate.lake.overwrite import table_columns
 from tidegate.orchestration.instance import make_instance
 from tidegate.orchestration.partitions import partitions_of
 from tidegate.orchestration.runs import Runner, RunOutcome
-from tidegate.orchestration.serving_assets import serving_key
+from tidegate.orchestration.serving_assets import GATE, serving_key
 from tidegate.settings import Settings, load_settings
 from tidegate.transform.marts import DELIVERY_DAY
 from tidegate.window import Cadence, Window
@@ -111,13 +111,32 @@ class TemporaryHome:
         return {mart.name: self._partitions_of(serving_key(mart.name)) for mart in self.home.gate_requirements.marts}
 
     def _partitions_of(self, asset: dg.AssetKey) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
+        return self.partitions_in(self.runner.instance, asset)
+
+    def partitions_in(
+        self, instance: dg.DagsterInstance, asset: dg.AssetKey
+    ) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
+        """The asset's days that the UI of an instance shows as materialized, and those it shows as failed."""
         partitions = partitions_of(self.settings, Cadence.daily)
-        status = get_and_update_asset_status_cache_value(self.runner.instance, asset, partitions)
+        status = get_and_update_asset_status_cache_value(instance, asset, partitions)
         assert status is not None
         failed = status.deserialize_failed_partition_subsets(partitions)
         materialized = status.deserialize_materialized_partition_subsets(partitions)
         # As in the UI: what failed last is failed, however often it was materialized before.
         return _days(materialized - failed), _days(failed)
+
+    def gate_in(self, instance: dg.DagsterInstance, day: dt.date) -> set[tuple[bool, str]]:
+        """What the pages of a day in `serving` say in an instance: whether it may be published, and if not, why."""
+        newest = set()
+        for mart in self.home.gate_requirements.marts:
+            key = dg.AssetCheckKey(serving_key(mart.name), GATE)
+            records = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
+            entries = [record.event for record in records if record.event]
+            events = [entry.dagster_event for entry in entries if entry.dagster_event]
+            of_day = [event.asset_check_evaluation_data for event in events]
+            found = [check for check in of_day if check.partition == str(day)]
+            newest |= {(check.passed, check.description or "") for check in found[:1]}
+        return newest
 
     def close(self) -> None:
         """Give up connections; the next use opens others."""

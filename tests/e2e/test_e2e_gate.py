@@ -17,6 +17,7 @@ from tests.e2e.e2e_landing import REGIONS, Landing, Line, sound_lines
 
 from tidegate.lake.query import run_query
 from tidegate.orchestration.definitions import build_definitions
+from tidegate.orchestration.names import raw_key
 from tidegate.orchestration.runs import RunOutcome
 from tidegate.orchestration.serving_assets import serving_key
 from tidegate.window import ONE_DAY, Cadence, Window
@@ -123,6 +124,10 @@ def test_one_bad_day_of_a_month_is_held_alone(temporary_home: TemporaryHome, spo
     assert_failed_in_dagster(home, outcome)
     assert published_days(home) == good_days
     assert set(home.partitions_in_serving().values()) == {(frozenset(good_days), frozenset({BAD_DAY}))}
+    assert {held for held, _ in home.gate_in(home.runner.instance, BAD_DAY)} == {False}
+    assert all(why.format(day=BAD_DAY) in told for _, told in home.gate_in(home.runner.instance, BAD_DAY))
+    of_raw = home.partitions_in(home.runner.instance, raw_key("orders", "north"))
+    assert of_raw[1] == ({BAD_DAY} if "rejected" in why else set())
 
     home.landing.day(BAD_DAY)
     mended, *restated = home.run(BAD_DAY)

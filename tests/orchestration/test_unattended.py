@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dagster import DagsterEventType, DagsterInstance
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
 from tests.e2e.e2e_home import CONTRACTS, NewHome
 from tests.e2e.e2e_landing import Line, sound_lines
 from tests.orchestration.machine import Machine
@@ -22,6 +22,7 @@ from tidegate.demo.crm_faults import Fault
 from tidegate.demo.trade import Shop
 from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.contacts import health_of
+from tidegate.orchestration.names import raw_key
 
 FIRST, SECOND, THIRD = days_ago(3), days_ago(2), days_ago(1)
 
@@ -89,8 +90,15 @@ def test_three_days_publish_by_themselves_in_exactly_the_runs_that_are_needed(ma
 def test_a_rejected_delivery_is_tried_once_and_does_not_count_against_its_source(machine: Machine) -> None:
     landing = machine.temporary.landing
     landing.day(FIRST)
+    landing.day(SECOND)
     landing.spoil(FIRST, "north")
-    assert machine.settle() == [("load_customers", str(FIRST)), ("load_orders", str(FIRST))]
+    both = f"{FIRST}..{SECOND}"
+    assert machine.settle() == [
+        ("load_customers", both),
+        ("load_orders", both),
+        ("daily_build", str(SECOND), "first"),
+    ]
+    assert_nothing_of_it_looks_good(machine)
     retried = {DagsterEventType.STEP_UP_FOR_RETRY, DagsterEventType.STEP_RESTARTED}
     for run in machine.instance.get_runs():
         assert not machine.instance.all_logs(run.run_id, of_type=retried)
@@ -98,6 +106,25 @@ def test_a_rejected_delivery_is_tried_once_and_does_not_count_against_its_source
     assert machine.settle() == []
     landing.orders(FIRST, "north", sound_lines(FIRST, "north"))
     assert machine.settle() == [("load_orders", str(FIRST)), ("daily_build", str(FIRST), "first")]
+    assert machine.temporary.gate_in(machine.instance, FIRST) == {(True, "")}
+
+
+def assert_nothing_of_it_looks_good(machine: Machine) -> None:
+    """Neither the load, nor the raw partition, nor the day in `serving`; what came with it does."""
+    (load,) = machine.instance.get_runs(RunsFilter(job_name="load_orders"))
+    assert load.status is DagsterRunStatus.FAILURE
+    shown = {region: raw_partitions(machine, region) for region in ("north", "south")}
+    good, bad = frozenset({SECOND}), frozenset({FIRST})
+    assert shown == {"north": (good, bad), "south": (good | bad, frozenset())}
+    ((may_be_published, why),) = machine.temporary.gate_in(machine.instance, FIRST)
+    assert not may_be_published
+    assert f"orders/north {FIRST} rejected: " in why
+    assert machine.temporary.gate_in(machine.instance, SECOND) == {(True, "")}
+    assert f"Held: {FIRST}." in machine.told["days_due"]
+
+
+def raw_partitions(machine: Machine, region: str) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
+    return machine.temporary.partitions_in(machine.instance, raw_key("orders", region))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 from dagster._core.events import (
+    AssetMaterializationPlannedData,
     DagsterEvent,
     DagsterEventBatchMetadata,
     DagsterEventType,
@@ -104,6 +105,20 @@ def report_materializations(
     )
 
 
+def report_failures(context: dg.AssetExecutionContext, partitions: Sequence[tuple[dg.AssetKey, dt.date]]) -> None:
+    """Record that these partitions are not as they should be, though the step materialized all days of its run.
+
+    To Dagster a partition has failed whose materialization was planned last in a run that failed, and not done since.
+    """
+    _report(
+        context,
+        [
+            (DagsterEventType.ASSET_MATERIALIZATION_PLANNED, AssetMaterializationPlannedData(asset, day.isoformat()))
+            for asset, day in partitions
+        ],
+    )
+
+
 def report_again(context: dg.AssetExecutionContext, asset: dg.AssetKey, days: Sequence[dt.date]) -> None:
     """Record what was materialized last of these days once more, for a step that will fail for other days: to Dagster
     all days of a failed step that were not materialized have failed."""
@@ -140,7 +155,9 @@ def _message(data: EventSpecificData) -> str:
     if isinstance(data, dg.AssetCheckEvaluation):
         verdict = "passed" if data.passed else "did not pass"
         return f"{data.asset_key.to_user_string()} {data.partition}: {data.check_name} {verdict}."
-    assert isinstance(data, StepMaterializationData)  # noqa: S101 - the two kinds that _report is given
+    if isinstance(data, AssetMaterializationPlannedData):
+        return f"{data.asset_key.to_user_string()} {data.partition} failed."
+    assert isinstance(data, StepMaterializationData)  # noqa: S101 - the three kinds that _report is given
     return f"Materialized {data.materialization.label} for {data.materialization.partition}."
 
 

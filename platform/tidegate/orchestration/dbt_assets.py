@@ -24,6 +24,7 @@ from tidegate.orchestration.names import LAKE_POOL, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
 from tidegate.orchestration.raw_assets import SEVERITIES
+from tidegate.orchestration.serving_assets import report_gates
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
 from tidegate.window import Cadence, Window
 
@@ -132,7 +133,9 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
             checks = [check for check in _day_checks(result) if check.key in context.selected_asset_check_keys]
             if result.failed_models:
                 report_checks(context, checks)
-                raise _broken_models(result)
+                broken = _broken_models(result)
+                report_gates(context, home, cadence, {day: [str(broken.description)] for day in window.days})
+                raise broken
             with lake.one_moment():
                 for model in (each for each in result.models.values() if each.unique_id in home.graph.models):
                     _add_figures(context, home, lake, model, window, events)

@@ -20,6 +20,7 @@ from tidegate.intake.waiting import Watch
 from tidegate.intake.withdrawing import regions_that_left, withdraw_regions_that_left
 from tidegate.lake.connect import Lake
 from tidegate.lake.due import DueDay, due_days
+from tidegate.lake.gate import held_days
 from tidegate.lake.known import incomplete_days
 from tidegate.lake.ledger import utc_now
 from tidegate.lake.reading_back import without_days_behind
@@ -32,7 +33,7 @@ from tidegate.orchestration.names import BUILD_JOB
 from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.recent_runs import Attempts, RunOfDays, runs_under_way
 from tidegate.orchestration.ticks import LOOK_SECONDS, hurried_lake, sensor_status, within
-from tidegate.window import ONE_DAY, Cadence, Window
+from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 WHY_WAIVED = "It had not come by its deadline, and its contract says `onMissing: publish_without`."
 
@@ -69,7 +70,19 @@ def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -
     if requests:
         return dg.SensorResult(run_requests=requests[: home.settings.chunk_days])
     waiting = f"{len(due)} due days wait for runs under way or for their next attempt." if due else "No day is due."
-    return dg.SensorResult(skip_reason=" ".join(filter(None, [told, waiting])))
+    return dg.SensorResult(skip_reason=" ".join(filter(None, [told, waiting, _held_sentence(home, now)])))
+
+
+def _held_sentence(home: Home, now: dt.datetime) -> str:
+    """Which of the newest ended days are held: that none is due does not mean that all is well."""
+    ended = ended_days(home.settings, now)
+    newest = Window(max(ended.start, ended.end - ONE_DAY * home.settings.look_back_days), ended.end)
+    with home.lake() as lake:
+        held = held_days(lake.con, newest, home.gate_requirements)
+    if not held:
+        return ""
+    days = ", ".join(map(str, windows_of(held)))
+    return f"Held: {days}. Why is in `tidegate status` and, once they were tried, on their pages in `serving`."
 
 
 def _may_be_built(due: DueDay, home: Home, under_way: Sequence[RunOfDays], builds: Builds, now: dt.datetime) -> bool:

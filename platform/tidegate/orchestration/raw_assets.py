@@ -16,12 +16,21 @@ from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.contacts import contact
-from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
+from tidegate.orchestration.day_events import (
+    DayCheck,
+    add_day_metadata,
+    checks_done,
+    report_checks,
+    report_failures,
+    report_materializations,
+)
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import FROM_LANDING_TAG, LAKE_POOL, raw_key, source_key
 from tidegate.orchestration.owners import owners_of
 from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
+from tidegate.orchestration.recent_runs import BUILT_LAYERS
+from tidegate.orchestration.serving_assets import report_gates
 from tidegate.window import Cadence
 
 SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
@@ -69,19 +78,23 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
             )
             context.log_event(contact(contract.source, _trouble(contract, reports)))
             checks = [result for report in reports for result in _day_checks(report)]
-            if _no_day_is_sound(context, reports) or _misses_what_it_insists_on(context, reports):
-                report_checks(context, checks)
-                raise dg.Failure(
-                    "\n".join(str(report.rejection) for report in reports if report.rejection), allow_retries=False
-                )
             with lake.one_moment():
-                for region, of_region in _by_region(reports).items():
-                    figures = {report.day: _figures(report) for report in of_region}
-                    figures[window.days[-1]] |= _preview(lake, contract, region, window.days[-1])
-                    add_day_metadata(context, raw_key(contract.source, region), figures)
+                figures = _figures_by_asset(lake, contract, reports, window.days[-1])
+            refused = [report for report in reports if report.rejection]
+            for report in refused:
+                context.log.error(report.rejection)
+            if _has_to_fail(context, reports, refused):
+                report_materializations(context, _of_the_sound(figures, refused))
+                report_checks(context, checks)
+                report_gates(context, home, Cadence.daily, _held_by(home, refused))
+                raise dg.Failure("\n".join(str(report.rejection) for report in refused), allow_retries=False)
+            for key, by_day in figures.items():
+                add_day_metadata(context, key, by_day)
         for key in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=key)
         report_checks(context, checks)
+        # The days beside them go on; the run fails once they are held, and these partitions with it.
+        report_failures(context, [(_key_of(report), report.day) for report in refused])
         yield from checks_done(context)
 
     return load_source
@@ -190,12 +203,47 @@ def _selected_regions(context: dg.AssetExecutionContext, contract: Contract) -> 
     return [region.name for region in contract.regions if raw_key(contract.source, region.name) in keys]
 
 
-def _no_day_is_sound(context: dg.AssetExecutionContext, reports: Sequence[DeliveryReport]) -> bool:
-    """Log every delivery that was not accepted; true if none of the run's days has all of its regions."""
-    refused = [report for report in reports if report.rejection]
+def _key_of(report: DeliveryReport) -> dg.AssetKey:
+    return raw_key(report.source, report.region)
+
+
+def _has_to_fail(
+    context: dg.AssetExecutionContext, reports: Sequence[DeliveryReport], refused: Sequence[DeliveryReport]
+) -> bool:
+    """Whether the step has nothing to hand on: no day has all of its regions, or no step follows that would hold the
+    refused days and publish the others."""
+    if not refused:
+        return False
+    no_day_is_sound = {report.day for report in reports} == {report.day for report in refused}
+    return no_day_is_sound or not _is_followed(context) or _misses_what_it_insists_on(context, reports)
+
+
+def _is_followed(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run builds anything of what is loaded."""
+    selected = context.op_execution_context.get_step_execution_context().job_def.asset_layer.selected_asset_keys
+    return any(key.path[0] in BUILT_LAYERS for key in selected)
+
+
+def _held_by(home: Home, refused: Sequence[DeliveryReport]) -> Mapping[dt.date, Sequence[str]]:
+    """The days that cannot be published for want of what was refused, and why."""
+    held: dict[dt.date, list[str]] = defaultdict(list)
     for report in refused:
-        context.log.error(report.rejection)
-    return {report.day for report in reports} == {report.day for report in refused}
+        if (report.source, report.region) in home.gate_requirements.deliveries:
+            held[report.day].append(str(report.rejection))
+    return held
+
+
+def _of_the_sound(
+    figures: Mapping[dg.AssetKey, Mapping[dt.date, Mapping[str, Any]]], refused: Sequence[DeliveryReport]
+) -> list[dg.AssetMaterialization]:
+    """The materializations of what was accepted, for a step that fails for the rest."""
+    without = {(_key_of(report), report.day) for report in refused}
+    return [
+        dg.AssetMaterialization(key, partition=day.isoformat(), metadata=metadata)
+        for key, by_day in figures.items()
+        for day, metadata in by_day.items()
+        if (key, day) not in without
+    ]
 
 
 def _insists_on_landing(context: dg.AssetExecutionContext) -> bool:
@@ -212,6 +260,18 @@ def _by_region(reports: Sequence[DeliveryReport]) -> dict[str, list[DeliveryRepo
     for report in reports:
         by_region[report.region].append(report)
     return by_region
+
+
+def _figures_by_asset(
+    lake: Lake, contract: Contract, reports: Sequence[DeliveryReport], last: dt.date
+) -> dict[dg.AssetKey, dict[dt.date, dict[str, Any]]]:
+    """What is told of each region's partitions; of the last one, some of its rows as well."""
+    figures = {}
+    for region, of_region in _by_region(reports).items():
+        by_day = {report.day: _figures(report) for report in of_region}
+        by_day[last] |= _preview(lake, contract, region, last)
+        figures[raw_key(contract.source, region)] = by_day
+    return figures
 
 
 def _figures(report: DeliveryReport) -> dict[str, Any]:

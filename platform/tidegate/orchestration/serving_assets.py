@@ -4,7 +4,7 @@ The gate itself is the lake's and asks the ledger, so this step needs to trust n
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,7 +15,13 @@ from tidegate.lake.gate import Mart
 from tidegate.lake.promote import Promotion, promote
 from tidegate.lake.publications import Publication, Rollback
 from tidegate.lake.retire import retire_marts
-from tidegate.orchestration.day_events import add_day_metadata, report_materializations
+from tidegate.orchestration.day_events import (
+    DayCheck,
+    add_day_metadata,
+    checks_done,
+    report_checks,
+    report_materializations,
+)
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import LAKE_POOL, group_of
 from tidegate.orchestration.partitions import NOUNS, chunked_backfills, partitions_of, window_of
@@ -24,6 +30,10 @@ from tidegate.window import Cadence, Window
 
 # The schedule runs at 06:00; by noon somebody should ask why there is nothing new.
 PUBLISHED_ON_MONDAYS = dg.FreshnessPolicy.cron("0 12 * * 1", lower_bound_delta=dt.timedelta(hours=12))
+
+
+# The check that tells a held partition from a published one.
+GATE = "may_be_published"
 
 
 def serving_key(mart: str) -> dg.AssetKey:
@@ -41,6 +51,7 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
         name="promote" if cadence is Cadence.daily else f"promote_{cadence}",
         description="Publishes the partitions whose gate is open, all marts in one transaction; holds the others.",
         specs=[_asset_spec(home, mart, owners, cadence) for mart in marts],
+        check_specs=[_gate_spec(home, mart, cadence) for mart in marts],
         can_subset=False,
         backfill_policy=chunked_backfills(home.settings),
         pool=LAKE_POOL,
@@ -54,13 +65,53 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
             figures = figures_by_mart(lake, marts, promotion)
             if promotion.held:
                 _materialize_good_days(context, figures)
+                report_gates(context, home, cadence, promotion.held, promotion.published)
                 raise dg.Failure(_why_held(window, promotion), allow_retries=False)
             for mart in marts:
                 add_day_metadata(context, serving_key(mart.name), figures[mart.name])
         for mart in marts:
             yield dg.MaterializeResult(asset_key=serving_key(mart.name))
+        report_gates(context, home, cadence, {}, promotion.published)
+        yield from checks_done(context)
 
     return promote_days
+
+
+def report_gates(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    cadence: Cadence,
+    held: Mapping[dt.date, Sequence[str]],
+    published: Iterable[dt.date] = (),
+) -> None:
+    """Record on every mart's page of each partition whether it may be published, and if not, why.
+
+    A day is not only held by the step that publishes: one that was rejected or could not be built never gets there.
+    """
+    reasons: dict[dt.date, Sequence[str]] = {**dict.fromkeys(published, ()), **held}
+    checks = [
+        DayCheck(
+            key=dg.AssetCheckKey(serving_key(mart.name), GATE),
+            day=day,
+            passed=not why,
+            severity=dg.AssetCheckSeverity.ERROR,
+            blocking=False,
+            description="\n".join(why) or None,
+        )
+        for mart in home.requirements_of(cadence).marts
+        for day, why in reasons.items()
+    ]
+    report_checks(context, checks)
+
+
+def _gate_spec(home: Home, mart: Mart, cadence: Cadence) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        GATE,
+        asset=serving_key(mart.name),
+        description="Everything behind the partition is delivered, built and checked. If this fails, it says why the "
+        "partition is held; consumers keep its last good version.",
+        partitions_def=partitions_of(home.settings, cadence),
+    )
 
 
 def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> dg.AssetSpec:
