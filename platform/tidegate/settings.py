@@ -79,6 +79,10 @@ class Settings(BaseSettings):
         300, ge=1, description="Pause of an open breaker before its first probe; doubled by each probe that fails."
     )
     breaker_longest_pause_seconds: int = Field(14400, ge=1, description="Longest pause of an open breaker.")
+    ui_hosts: str = Field(
+        "",
+        description="Names besides `localhost` and `127.0.0.1` that the UI of `make dev` answers to, by comma.",
+    )
     run_limit_minutes: int = Field(240, ge=1, description="Time after which a run is ended as failed.")
 
     @field_validator("home", "contracts", "dbt_project")

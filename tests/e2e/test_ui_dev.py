@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -110,6 +112,12 @@ def backfill(browser: Browser, shop: Shop) -> Backfill:
     opened.close()
     done = shop.server.finished_backfill(backfill_id)
     return Backfill(done["status"], [run["id"] for run in done["runs"]])
+
+
+def test_it_answers_to_no_other_name(shop: Shop) -> None:
+    request = urllib.request.Request(f"{shop.server.url}/server_info", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(request, timeout=60)
 
 
 def test_the_code_location_loads_without_an_error(page: Page) -> None:
