@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,13 +23,13 @@ class Interleaved(Lake):
 
     before_commit: Callable[[], object]
 
-    def unit_of_work(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+    def unit_of_work(self, work: Callable[[DuckDBPyConnection], T], tables: Iterable[tuple[str, str]] = ()) -> T:
         def all_but_commit(con: DuckDBPyConnection) -> T:
             done = work(con)
             self.before_commit()
             return done
 
-        return super().unit_of_work(all_but_commit)
+        return super().unit_of_work(all_but_commit, tables)
 
 
 def test_a_line_that_moved_between_days_that_are_loaded_at_once_touches_the_day_it_left(

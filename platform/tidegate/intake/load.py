@@ -158,7 +158,10 @@ def _judge_and_commit(
         # Rows go in by day, not in the order of lines; keeping that order costs memory.
         lake.con.execute("set preserve_insertion_order = false")
         with lease(lake.config, commit_lease(contract.source), [EVERY_DAY], run_id):
-            records = lake.unit_of_work(lambda con: commit(con, contract, verdicts, run_id))
+            records = lake.unit_of_work(
+                lambda con: commit(con, contract, verdicts, run_id),
+                [("raw", contract.source), ("quarantine", contract.source)],
+            )
         finding.note_fates(verdict.accepted for verdict in verdicts)
     finally:
         lake.con.execute("set preserve_insertion_order = true")

@@ -36,7 +36,10 @@ def withdraw_regions_that_left(lake: Lake, contract: Contract, run_id: str) -> N
     """Move what raw holds of them to quarantine, and enter it: the days that their rows are on become due."""
     if regions_that_left(lake.con, contract):
         with lease(lake.config, commit_lease(contract.source), [EVERY_DAY], run_id):
-            lake.unit_of_work(lambda con: _withdraw(con, contract, run_id))
+            lake.unit_of_work(
+                lambda con: _withdraw(con, contract, run_id),
+                [("raw", contract.source), ("quarantine", contract.source)],
+            )
 
 
 def _withdraw(con: DuckDBPyConnection, contract: Contract, run_id: str) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,10 @@ from tidegate.addresses import holds_secret, libpq_settings, secrets_of
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
 from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
 from tidegate.lake.damage import damage
+from tidegate.lake.durable import sync_new_files
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
 from tidegate.lake.locks import HeldElsewhereError, file_lock
-from tidegate.lake.schema import create_tables, lacks_tables
+from tidegate.lake.schema import LEDGER, create_tables, lacks_tables
 from tidegate.lake.spill import remove_orphans, spill_folder
 from tidegate.lake.sql import CATALOG, literal, quoted
 
@@ -38,6 +39,8 @@ T = TypeVar("T")
 
 # What DuckLake says of a catalog that holds no lake, when it is not to make one.
 NO_LAKE = "creating a new DuckLake is explicitly disabled"
+
+LEDGER_TABLES = [("ops", name) for name in LEDGER]
 
 # SQLite waits this long by itself where waiting can help, before it says "database is locked".
 BUSY_MILLISECONDS = 10_000
@@ -329,20 +332,23 @@ class Lake:
             with contextlib.suppress(duckdb.TransactionException):
                 self.con.rollback()
 
-    def unit_of_work(self, work: Callable[[DuckDBPyConnection], T]) -> T:
-        """Run `work` in one transaction, and again as a whole when another writer's commit came first.
+    def unit_of_work(self, work: Callable[[DuckDBPyConnection], T], tables: Iterable[tuple[str, str]] = ()) -> T:
+        """Run `work` in one transaction, and again as a whole when another writer's commit came first. What it writes
+        into `tables` and the ledger is on the disk before the commit names it.
 
         `work` may run several times, so all it changes must be in the lake. Raises LakeBusyError after
         `config.patience` seconds of conflicts; other exceptions come through at once, with nothing changed.
         On a SQLite catalog other writers wait meanwhile: read and reckon before, and only write in here.
         """
         with self.turn():
-            return self._patiently("write to the lake", lambda: self._transaction(work))
+            return self._patiently("write to the lake", lambda: self._transaction(work, tables))
 
-    def _transaction(self, work: Callable[[DuckDBPyConnection], T]) -> T:
+    def _transaction(self, work: Callable[[DuckDBPyConnection], T], tables: Iterable[tuple[str, str]] = ()) -> T:
+        began = time.time()
         self.con.begin()
         try:
             result = work(self.con)
+            sync_new_files(self.config.data, [*tables, *LEDGER_TABLES], began)
             self.con.commit()
         except BaseException:
             # After a failed commit the transaction is gone already, and rolling it back is an error.

@@ -11,7 +11,7 @@ flushing after rewriting spoils older snapshots (duckdb/ducklake issues 650, 140
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,20 +112,25 @@ def _expire_snapshots(lake: Lake, before: dt.datetime) -> int:
 
 def _merge_table(lake: Lake, schema: str, table: str) -> int:
     of_table = f"{literal(table)}, schema => {literal(schema)}"
-    rewritten = _call(lake, "ducklake_rewrite_data_files", f"{of_table}, delete_threshold => {REWRITE_THRESHOLD}")
+    arguments = f"{of_table}, delete_threshold => {REWRITE_THRESHOLD}"
+    rewritten = _call(lake, "ducklake_rewrite_data_files", arguments, [(schema, table)])
     batch = f"{of_table}, max_compacted_files => {FILES_PER_UNIT}"
-    merged = _until_nothing(lake, "ducklake_merge_adjacent_files", batch)
+    merged = _until_nothing(lake, "ducklake_merge_adjacent_files", batch, [(schema, table)])
     return sum(files for _, _, files, _ in [*rewritten, *merged])
 
 
-def _until_nothing(lake: Lake, function: str, arguments: str) -> Iterator[tuple[Any, ...]]:
-    while rows := _call(lake, function, arguments):
+def _until_nothing(
+    lake: Lake, function: str, arguments: str, tables: Sequence[tuple[str, str]]
+) -> Iterator[tuple[Any, ...]]:
+    while rows := _call(lake, function, arguments, tables):
         yield from rows
 
 
-def _call(lake: Lake, function: str, arguments: str = "") -> list[tuple[Any, ...]]:
+def _call(
+    lake: Lake, function: str, arguments: str = "", tables: Sequence[tuple[str, str]] = ()
+) -> list[tuple[Any, ...]]:
     listed = ", ".join(filter(None, (literal(CATALOG), arguments)))
-    return lake.unit_of_work(lambda con: con.execute(f"call {function}({listed})").fetchall())
+    return lake.unit_of_work(lambda con: con.execute(f"call {function}({listed})").fetchall(), tables)
 
 
 def _tables(con: DuckDBPyConnection) -> list[tuple[str, str]]:

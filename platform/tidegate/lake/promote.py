@@ -55,7 +55,10 @@ def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: 
     """
     switch = Switch.of_run(run_id, window.cadence)
     with held_for_switching(lake, window, run_id):
-        promotion = lake.unit_of_work(lambda con: _promote(con, window, requirements, switch))
+        promotion = lake.unit_of_work(
+            lambda con: _promote(con, window, requirements, switch),
+            [("serving", mart.name) for mart in requirements.marts],
+        )
         if not promotion.published:
             return promotion
         return dataclasses.replace(promotion, published=switch.with_its_snapshot(lake, promotion.published))

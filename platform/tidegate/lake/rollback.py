@@ -53,7 +53,8 @@ def roll_back(lake: Lake, requirements_of: Callable[[Cadence], GateRequirements]
     switch = Switch(switch_id, f"rollback-{switch_id[:8]}", cadence)
     with held_for_switching(lake, window, switch.run_id):
         promotion = lake.unit_of_work(
-            lambda con: _roll_back(con, window, requirements_of(cadence), target, decision, switch)
+            lambda con: _roll_back(con, window, requirements_of(cadence), target, decision, switch),
+            [("serving", mart.name) for mart in requirements_of(cadence).marts],
         )
         return dataclasses.replace(promotion, published=switch.with_its_snapshot(lake, promotion.published))
 

@@ -20,6 +20,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake import ledger, publications
 from tidegate.lake.conflicts import is_conflict, may_heal
 from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.durable import sync_new_files
 from tidegate.lake.lease import candidates, lease
 from tidegate.lake.ledger import CheckRecord
 from tidegate.settings import Settings
@@ -140,8 +141,11 @@ def build_window(
             lambda con: ledger.begin_build(con, build.build_id, window.days, names, run_id, window.cadence)
         )
         lake.size_for(build.rows)
+        began = time.time()
         try:
             result = _run(build)
+            # dbt commits by itself. Until its files are on the disk too, the build counts as unfinished.
+            sync_new_files(lake.config.data, [(model.schema, model.name) for model in models], began)
         except BaseException:
             lake.unit_of_work(lambda con: ledger.interrupt_build(con, build.build_id))
             raise
