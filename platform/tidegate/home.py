@@ -80,7 +80,11 @@ class Home:
     @cached_property
     def makers(self) -> tuple[Maker, ...]:
         """What makes each kind of output. Pages are made of Tidegate's own marts, where a project has them."""
-        exports = [Exports(mart, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts]
+        exports = [
+            Exports(mart, cadence, self.settings.csv_defuse_formulas)
+            for cadence in Cadence
+            for mart in self.requirements_of(cadence).marts
+        ]
         marts = {maker.mart.name for maker in exports}
         return (*exports, *(pages for pages in (briefs(), reports()) if pages.kind.marts <= marts))
 

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Days that an export stays after a newer one took its place; the newest stays however old it is.",
     )
+    csv_defuse_formulas: bool = Field(
+        False,
+        description="Whether CSV exports have a `'` before a text that begins as a formula does; see "
+        "[exports](exports.md).",
+    )
     unattended: bool = Field(
         True, description="Whether sensors and schedules run as soon as the daemon does; the UI can switch each."
     )

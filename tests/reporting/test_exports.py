@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import datetime as dt
 import json
@@ -12,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 from tests.lake.conftest import Home, Shop, config_in, empty
@@ -26,8 +28,9 @@ from tidegate.lake.gate import Mart
 from tidegate.lake.ledger import utc_now
 from tidegate.lake.outputs import due_outputs, outputs_made_by
 from tidegate.lake.retire import retire_marts
+from tidegate.lake.sql import literal
 from tidegate.reporting.expiry import expire_exports
-from tidegate.reporting.exports import Exports
+from tidegate.reporting.exports import Exports, defused
 from tidegate.reporting.making import Making, make_outputs
 from tidegate.reporting.store import FolderStore, Store, store_at
 from tidegate.reporting.withdrawal import withdraw_exports
@@ -473,3 +476,16 @@ def test_no_pointer_leads_to_a_mart_that_was_retired(shop: Shop, store: FolderSt
     shop.promote(BOTH)
     make(shop, store)
     assert seen(store) is not None
+
+
+def test_a_formula_in_a_csv_is_defused_where_that_is_wanted(tmp_path: Path) -> None:
+    """Of texts only; what the other columns hold is written as it is."""
+    file = tmp_path / "x.csv"
+    with duckdb.connect() as con:
+        texts = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "x=1", "", "'"]
+        con.execute(f"create table t as select unnest({literal(texts)}) as name, -5 as amount")
+        con.execute(f"copy (select {defused({'name': 'VARCHAR', 'amount': 'INTEGER'})} from t) to '{file}' (header)")
+    with file.open(newline="") as stream:
+        rows = list(csv.reader(stream))[1:]
+    assert [row[0] for row in rows] == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "x=1", "", "'"]
+    assert {row[1] for row in rows} == {"-5"}

@@ -56,6 +56,10 @@ PUTS_AT_ONCE = 8
 IN_FLIGHT = 2 * PUTS_AT_ONCE
 
 
+# A spreadsheet takes a cell that begins so for a formula, which may send the sheet elsewhere.
+FORMULA = r"^[=+\-@\t\r]"
+
+
 @dataclass(frozen=True)
 class ExportedFile:
     """A file of an export. `path` is relative to the pointer's folder."""
@@ -108,6 +112,8 @@ class Exports:
 
     mart: Mart
     cadence: Cadence
+    # Whether texts that a spreadsheet would run are written into CSV with a ' before them.
+    defuses_formulas: bool = False
 
     @property
     def kind(self) -> OutputKind:
@@ -131,7 +137,7 @@ class Exports:
                     if found.hash != publication.content_hash:
                         yield Unmade(publication.partition_day, _not_as_published(publication, found))
                         continue
-                    in_place.bring(publication, columns, _drafts_of(lake.con, self.mart, publication, drafts))
+                    in_place.bring(publication, columns, _drafts_of(lake.con, self, columns, publication, drafts))
                     yield from in_place.brought(IN_FLIGHT)
             yield from in_place.brought()
 
@@ -185,15 +191,29 @@ def _not_as_published(publication: Publication, found: Content) -> str:
     )
 
 
-def _drafts_of(con: DuckDBPyConnection, mart: Mart, publication: Publication, folder: Path) -> list[Path]:
+def _drafts_of(
+    con: DuckDBPyConnection, exports: Exports, columns: Mapping[str, str], publication: Publication, folder: Path
+) -> list[Path]:
     """Write a partition's files, one of each format, into the folder."""
     day = publication.partition_day
     # Sorted, so that the same rows are the same bytes.
-    rows = f"select * from temp.{STAGED} where {quoted(mart.day_column)} = {literal(day)} order by all"
+    rows = f"from temp.{STAGED} where {quoted(exports.mart.day_column)} = {literal(day)} order by all"
     files = [folder / f"{day}.{ending}" for ending in FORMATS]
     for file, options in zip(files, FORMATS.values(), strict=True):
-        con.execute(f"copy ({rows}) to {literal(str(file))} ({options})")
+        shown = defused(columns) if exports.defuses_formulas and file.suffix == ".csv" else "*"
+        con.execute(f"copy (select {shown} from ({rows})) to {literal(str(file))} ({options})")
     return files
+
+
+def defused(columns: Mapping[str, str]) -> str:
+    """The columns, texts with a ' before what a spreadsheet would take for a formula. Numbers are no texts."""
+    return ", ".join(
+        f"case when regexp_matches({quoted(name)}, {literal(FORMULA)}) then chr(39) || {quoted(name)} "
+        f"else {quoted(name)} end as {quoted(name)}"
+        if sql_type.upper() == "VARCHAR"
+        else quoted(name)
+        for name, sql_type in columns.items()
+    )
 
 
 class _InPlace:
