@@ -82,6 +82,27 @@ def test_the_day_of_a_model_is_one_of_its_columns(settings: Settings) -> None:
         _changed(settings, misspell)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("reaches_back_days", -1, "has -1 as reaches_back_days.*whole number from 0"),
+        ("reaches_back_days", "a week", "has 'a week' as reaches_back_days"),
+    ],
+)
+def test_days_to_read_back_are_a_whole_number(settings: Settings, key: str, value: object, says: str) -> None:
+    with pytest.raises(TidegateError, match=says):
+        _changed(settings, lambda manifest: manifest["nodes"][MODEL]["config"]["meta"]["tidegate"].update({key: value}))
+
+
+def test_reaches_of_models_that_read_one_another_add_up(settings: Settings) -> None:
+    def reach(manifest: dict[str, Any]) -> None:
+        for name in ("int_orders", "daily_sales"):
+            manifest["nodes"][f"model.tidegate.{name}"]["config"]["meta"]["tidegate"]["reaches_back_days"] = 2
+
+    assert _changed(settings, lambda manifest: None).daily_reach == 0
+    assert _changed(settings, reach).daily_reach == 4
+
+
 def _changed(settings: Settings, change: Change) -> Graph:
     """The graph of the project, with its manifest changed."""
     manifest: Mapping[str, Any] = DbtProject(settings).manifest()

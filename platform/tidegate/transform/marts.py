@@ -339,7 +339,7 @@ def _model(node: Node, parents: tuple[str, ...]) -> Model:
         columns=columns,
         partitioned_by=node["config"].get("partition_by"),
         cadence=Cadence(meta.get("cadence", Cadence.daily)),
-        reaches_back=int(meta.get("reaches_back_days", 0)),
+        reaches_back=_days_back(node, meta.get("reaches_back_days", 0)),
         parents=parents,
         file=node["original_file_path"],
     )
@@ -360,6 +360,16 @@ def _source(node: Mapping[str, Any]) -> Model:
         file=node["original_file_path"],
         optional=node["config"]["meta"].get("tidegate", {}).get("optional") is True,
     )
+
+
+def _days_back(node: Mapping[str, Any], written: object) -> int:
+    # dbt renders a variable in YAML as text.
+    if not isinstance(written, int | str) or not str(written).isdecimal():
+        raise TidegateError(
+            f"dbt's {node['name']} ({node['original_file_path']}) has {written!r} as reaches_back_days. Nothing was "
+            "built. Write how many days before its own it reads, as a whole number from 0."
+        )
+    return int(written)
 
 
 def _columns(node: Mapping[str, Any]) -> dict[str, str]:
