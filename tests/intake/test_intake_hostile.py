@@ -6,7 +6,7 @@ import datetime as dt
 import gzip
 import os
 import random
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
 
 import duckdb
@@ -14,6 +14,9 @@ import pytest
 from tests.intake.intake_shop import DAY, HEADER, Shop, csv, row
 
 from tidegate.intake.load import DeliveryReport
+from tidegate.intake.readers import Relation, _Reading
+from tidegate.intake.relations import DataFile
+from tidegate.intake.sniff import Layout
 from tidegate.window import ONE_DAY, Window
 
 Reports = Mapping[tuple[str, dt.date], DeliveryReport]
@@ -248,3 +251,74 @@ def test_a_parquet_file_damaged_inside_does_not_stop_its_neighbours(shop: Shop, 
     assert reports["north"].status == "rejected"
     assert "a.parquet" in (reports["north"].rejection or "")
     assert reports["south"].rows_loaded == 50_000
+
+
+def parquet(path: Path, rows: int = 3) -> bytes:
+    duckdb.execute(
+        "copy (select 's' || i as sale_id, 1 as line, 'x' as note, 1.5 as price, "
+        f"date '2024-03-01' as sold_at from range({rows}) as t(i)) to '{path}' (format parquet)"
+    )
+    return path.read_bytes()
+
+
+def with_a_flipped_bit_that_duckdb_does_not_expect(whole: bytes, path: Path) -> bytes:
+    """The first one in the footer over which DuckDB raises no error of a known kind but its base class."""
+    start = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for position in range(start, len(whole) - 8):
+        damaged = whole[:position] + bytes([whole[position] ^ 64]) + whole[position + 1 :]
+        path.write_bytes(damaged)
+        try:
+            duckdb.execute(f"describe from read_parquet('{path}')")
+        except duckdb.Error as error:
+            if type(error) is duckdb.Error:
+                return damaged
+    raise AssertionError("DuckDB expects every damage")
+
+
+def test_a_parquet_file_with_one_bit_flipped_costs_its_own_delivery_only(shop: Shop, tmp_path: Path) -> None:
+    whole = parquet(tmp_path / "whole.parquet")
+    shop.deliver("north", {"a.parquet": with_a_flipped_bit_that_duckdb_does_not_expect(whole, tmp_path / "damaged")})
+    shop.deliver("south", {"a.parquet": whole})
+    shop.deliver("south", {"a.parquet": whole}, DAY + ONE_DAY)
+    reports = shop.load_each(Window(DAY, DAY + ONE_DAY * 2))
+
+    assert reports["north", DAY].status == "rejected"
+    assert "sales/north 2024-03-01 rejected: a.parquet is a damaged Parquet file" in str(
+        reports["north", DAY].rejection
+    )
+    assert shop.quarantined("_region, _file, reasons") == [("north", "a.parquet", ["unreadable_file"])]
+    assert (reports["south", DAY].rows_loaded, reports["south", DAY + ONE_DAY].rows_loaded) == (3, 3)
+
+
+@pytest.mark.parametrize("name", ["poison.csv", "poison.jsonl", "poison.parquet"])
+@pytest.mark.parametrize("fault", [duckdb.InternalException, duckdb.OutOfMemoryException])
+def test_a_file_that_is_the_end_of_the_engine_costs_its_own_delivery_only(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, fault: type[duckdb.Error]
+) -> None:
+    """Faults of DuckDB's own: stood in for by ending its connection, and by memory that runs out."""
+    row_of_json = b'{"sale_id":"s1","line":1,"price":1,"sold_at":"2024-03-01"}\n'
+    content = {"csv": GOOD, "jsonl": row_of_json, "parquet": parquet(tmp_path / "whole.parquet")}
+    shop.deliver("north", {name: content[name.split(".")[1]]})
+    shop.deliver("south", {name.replace("poison", "good"): content[name.split(".")[1]]})
+    judge = _Reading._judge
+
+    def judge_poison(reading: _Reading, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> None:
+        if any(file.name == name for file in files):
+            if fault is duckdb.InternalException:
+                reading.con.close()
+            raise fault("INTERNAL Error: Attempted to access index 7 within vector of size 7")
+        judge(reading, layout, relation, files)
+
+    def survives(reading: _Reading, layout: Layout, file: DataFile) -> bool:
+        if file.name == name:
+            reading.found.unreadable[file] = "cannot be read or judged"
+        return file.name != name
+
+    monkeypatch.setattr(_Reading, "_judge", judge_poison)
+    monkeypatch.setattr(_Reading, "_survives", survives)
+    reports = shop.load(regions=["north", "south"])
+
+    assert reports["north"].status == "rejected"
+    assert f"{name} cannot be read or judged" in (reports["north"].rejection or "")
+    assert reports["south"].status == "accepted"
+    assert shop.quarantined("_file, reasons") == [(name, ["unreadable_file"])]

@@ -35,7 +35,8 @@ from tidegate.intake.finding import Finding, Missing
 from tidegate.intake.manifest import Captured
 from tidegate.intake.origin import Outside
 from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
-from tidegate.intake.sniff import first_line
+from tidegate.intake.relations import DataFile
+from tidegate.intake.sniff import ENGINE_FAULTS, first_line
 from tidegate.intake.withdrawing import withdraw_regions_that_left
 from tidegate.lake.connect import Lake
 from tidegate.lake.known import known_deliveries
@@ -148,7 +149,7 @@ def _judge_and_commit(
 ) -> list[DeliveryReport]:
     lake.size_for(sum(captured.bytes for captured in finding.captured) // BYTES_PER_ROW)
     try:
-        with _telling_what_ran_out(contract, finding):
+        with _telling_what_ran_out(lake, contract, finding):
             judged = _judge(lake, contract, finding)
         verdicts = [
             _verdict(contract, captured, finding.stand_ins.get((captured.region, captured.day)), found, started_at)
@@ -171,11 +172,18 @@ def _judge_and_commit(
 
 
 @contextmanager
-def _telling_what_ran_out(contract: Contract, finding: Finding) -> Iterator[None]:
+def _telling_what_ran_out(lake: Lake, contract: Contract, finding: Finding) -> Iterator[None]:
+    days = [captured.day for captured in finding.captured]
     try:
         yield
+    except ENGINE_FAULTS as error:
+        lake.reopen()
+        raise TidegateError(
+            f"{contract.source} {min(days)} to {max(days)} could not be judged, by a fault of DuckDB's: "
+            f"{first_line(error)} Nothing was loaded; the deliveries are in the archive. Run the days one by one, "
+            "and report the fault with the archived delivery of the one that fails."
+        ) from error
     except (duckdb.OutOfMemoryException, duckdb.IOException, OSError) as error:
-        days = [captured.day for captured in finding.captured]
         raise TidegateError(
             f"{contract.source} {min(days)} to {max(days)} could not be judged: {first_line(error)} "
             "Nothing was loaded; the deliveries are in the archive. Make room on the disk of TIDEGATE_HOME, "
@@ -185,7 +193,7 @@ def _telling_what_ran_out(contract: Contract, finding: Finding) -> Iterator[None
 
 def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
     data = finding.data_files()
-    read = read_files(lake.con, contract, data.files, finding.scratch)
+    read = _read(lake, contract, data.files, finding.scratch)
     for statement in duplicate_updates(contract, JUDGED):
         lake.con.execute(statement)
     measured = measure(lake.con, contract, JUDGED)
@@ -220,6 +228,17 @@ def _rows_of_other_days(
         if day != deliveries[delivery].day:
             found.setdefault(delivery, {})[day] = count
     return found
+
+
+def _read(lake: Lake, contract: Contract, files: Sequence[DataFile], scratch: Path) -> WhatWasRead:
+    """Read the files; again on another connection, and each on its own first, when one was the end of DuckDB's."""
+    try:
+        return read_files(lake.con, contract, files, scratch)
+    except ENGINE_FAULTS:
+        lake.reopen()
+    again = scratch / "again"
+    again.mkdir()
+    return read_files(lake.con, contract, files, again, each_first=True)
 
 
 def _drift(contract: Contract, headers: Iterable[Sequence[str]]) -> Drift:

@@ -22,11 +22,20 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from tidegate.contract.model import Contract
+from tidegate.contract.model import Contract, FileFormat
 from tidegate.contract.verdicts import judge_select
 from tidegate.intake import csv_text, json_text, relations
 from tidegate.intake.relations import Batch, DataFile
-from tidegate.intake.sniff import DAMAGE, Examined, Layout, UnreadableFileError, blames_the_file, examine, first_line
+from tidegate.intake.sniff import (
+    ENGINE_FAULTS,
+    Examined,
+    Layout,
+    UnreadableFileError,
+    blames_the_file,
+    examine,
+    first_line,
+    probe,
+)
 from tidegate.intake.text import BrokenLine, RowWriter, quote_lines
 from tidegate.lake.sql import literal, qualified, rows_relation
 
@@ -34,8 +43,8 @@ JUDGED = qualified("temp", "main", "intake_judged")
 UNPARSABLE = qualified("temp", "main", "intake_unparsable")
 PLACES = qualified("temp", "main", "intake_places")
 
-# What DuckDB raises over a file, or over a value that the contract's own SQL cannot bear.
-FAILURES = (*DAMAGE, duckdb.OutOfRangeException)
+# A file of this size has no need of all the memory that DuckDB may use: it says that it holds more than it does.
+SMALL_FILE = 16 << 20
 
 # More left-out JSON lines than this are not looked up one by one: mending reads the file once and keeps no
 # list.
@@ -62,10 +71,15 @@ class WhatWasRead:
     unreadable: dict[DataFile, str] = field(default_factory=dict)
 
 
-def read_files(con: DuckDBPyConnection, contract: Contract, files: Sequence[DataFile], scratch: Path) -> WhatWasRead:
-    """Read and judge the files into the three tables, made anew. `scratch` is a folder for this call alone."""
+def read_files(
+    con: DuckDBPyConnection, contract: Contract, files: Sequence[DataFile], scratch: Path, *, each_first: bool = False
+) -> WhatWasRead:
+    """Read and judge the files into the three tables, made new. `scratch` is a folder for this call alone.
+
+    `each_first`: read every file in a DuckDB of its own before, and refuse those that are the end of it.
+    """
     with (scratch / "broken.csv").open("wb") as stream:
-        reading = _Reading(con, contract, files, scratch, RowWriter(stream))
+        reading = _Reading(con, contract, files, scratch, RowWriter(stream), each_first)
         reading.create_tables()
         for layout, alike in reading.examine().items():
             reading.read(layout, alike)
@@ -85,12 +99,14 @@ class _Reading:
         files: Sequence[DataFile],
         scratch: Path,
         broken: RowWriter,
+        each_first: bool,
     ) -> None:
         self.con = con
         self.contract = contract
         self.archived = Batch(scratch / "archived", files)
         self.mended = Batch(scratch / "mended", files)
         self.broken = broken
+        self.each_first = each_first
         self.found = WhatWasRead()
         self.examined: dict[DataFile, Examined] = {}
         self.reads = 0
@@ -112,7 +128,7 @@ class _Reading:
         for file in self.archived.files:
             self.archived.path(file).symlink_to(file.archived)
             try:
-                found = examine(self.con, self.contract, file.archived, file.name, file.declared)
+                found = examine(self.contract, file.archived, file.name, file.declared)
             except UnreadableFileError as error:
                 self.found.unreadable[file] = str(error)
                 continue
@@ -122,24 +138,43 @@ class _Reading:
         return alike
 
     def read(self, layout: Layout, files: list[DataFile]) -> None:
+        if self.each_first:
+            files = [file for file in files if self._survives(layout, file)]
         if layout.format == "parquet":
             rows = {file: self.examined[file].rows for file in files}
-            self._judge_each(self.archived, layout, rows, relations.parquet_relation)
+            self._judge_each(layout, rows, relations.parquet_relation)
             return
         trusted = [file for file in files if self.examined[file].is_regular]
         come_out = self._read_text(layout, trusted) if trusted else set()
         if odd := [file for file in files if file not in come_out]:
             self._read_mended(layout, odd)
 
+    def _survives(self, layout: Layout, file: DataFile) -> bool:
+        """Whether a DuckDB that reads the file goes on answering; a file that is the end of it is refused."""
+        try:
+            with probe() as con:
+                con.execute(f"create temp table judged as {self._judging(layout, _RELATIONS[layout.format], [file])}")
+        except ENGINE_FAULTS as error:
+            self.found.unreadable[file] = f"cannot be read or judged ({first_line(error)})"
+            return False
+        except duckdb.Error:
+            # What can be caught is caught when it is read.
+            return True
+        return True
+
+    def _judging(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> str:
+        batch = self.mended if relation is relations.mended_relation else self.archived
+        present = {column.name: column.sql_type for column in layout.columns}
+        return judge_select(self.contract, present, relation(batch, files, layout))
+
     # --- text
 
     def _read_text(self, layout: Layout, files: list[DataFile]) -> set[DataFile]:
         """Read files as they are; returns those of which every line is accounted for, forgets the others."""
-        relation = relations.csv_relation if layout.format == "csv" else relations.json_relation
         try:
-            self._judge(layout, relation(self.archived, files, layout))
-        except FAILURES as error:
-            if not blames_the_file(error):
+            self._judge(layout, _RELATIONS[layout.format], files)
+        except duckdb.Error as error:
+            if not _blames(files, error):
                 raise
             # Which of the files DuckDB stumbled over it does not always say.
             return set()
@@ -203,7 +238,7 @@ class _Reading:
 
     def _read_mended(self, layout: Layout, files: list[DataFile]) -> None:
         rows = {file: self._mend(layout, file) for file in files}
-        self._judge_each(self.mended, replace(layout, gzipped=False), rows, relations.mended_relation)
+        self._judge_each(replace(layout, gzipped=False), rows, relations.mended_relation)
 
     def _mend(self, layout: Layout, file: DataFile) -> int:
         """Write the mended file and account for its broken lines; returns its number of rows."""
@@ -221,18 +256,18 @@ class _Reading:
 
     # --- what all share
 
-    def _judge_each(self, batch: Batch, layout: Layout, rows: Mapping[DataFile, int], relation: Relation) -> None:
+    def _judge_each(self, layout: Layout, rows: Mapping[DataFile, int], relation: Relation) -> None:
         """Read all files at once, or one by one when that fails. `rows` says how many each must have."""
         try:
-            self._judge(layout, relation(batch, list(rows), layout))
-        except FAILURES as error:
-            if not blames_the_file(error):
-                raise
-            if len(rows) == 1:
-                self._refuse(next(iter(rows)), f"cannot be read or judged ({first_line(error)})")
+            self._judge(layout, relation, list(rows))
+        except duckdb.Error as error:
+            if len(rows) > 1 and blames_the_file(error):
+                for file, expected in rows.items():
+                    self._judge_each(layout, {file: expected}, relation)
                 return
-            for file, expected in rows.items():
-                self._judge_each(batch, layout, {file: expected}, relation)
+            if not _blames(list(rows), error):
+                raise
+            self._refuse(next(iter(rows)), f"cannot be read or judged ({first_line(error)})")
             return
         counted = self._count_rows()
         for file, expected in rows.items():
@@ -241,11 +276,10 @@ class _Reading:
             else:
                 self._refuse(file, f"cannot be read whole: {counted[file]:,} of its {expected:,} rows came out")
 
-    def _judge(self, layout: Layout, relation: str) -> None:
-        present = {column.name: column.sql_type for column in layout.columns}
+    def _judge(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> None:
         self._drop_rejects()
         self.reads += 1
-        self.con.execute(f"insert into {JUDGED} {judge_select(self.contract, present, relation)}")
+        self.con.execute(f"insert into {JUDGED} {self._judging(layout, relation, files)}")
 
     def _count_rows(self) -> Counter[DataFile]:
         counts = {
@@ -307,3 +341,17 @@ create or replace temp table {PLACES} as
 select _delivery, _file, known.lines_before,
   min(judged.rowid) as first_row, max(judged.rowid) as last_row
 from {JUDGED} as judged join ({rows_relation(lines, known)}) as known using (_delivery, _file) group by all""")
+
+
+def _blames(files: Sequence[DataFile], error: duckdb.Error) -> bool:
+    """Whether a failure is the files'. That memory ran out is, where they are too small to need it."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return blames_the_file(error) and sum(file.archived.stat().st_size for file in files) <= SMALL_FILE
+    return blames_the_file(error)
+
+
+_RELATIONS: dict[FileFormat, Relation] = {
+    "csv": relations.csv_relation,
+    "json": relations.json_relation,
+    "parquet": relations.parquet_relation,
+}

@@ -46,15 +46,14 @@ ADVICE = "Send CSV or JSON lines in UTF-8 (plain or gzip), or Parquet"
 # DuckDB takes seconds to plan more. The widest real tables have some hundreds of columns.
 MAX_COLUMNS = 2_000
 
-# What DuckDB raises over a damaged file. Not here: running out of memory, which is no fault of the file's.
-DAMAGE = (
-    duckdb.InvalidInputException,
-    duckdb.IOException,
-    duckdb.ConversionException,
-    duckdb.SerializationException,
-    duckdb.NotImplementedException,
-    duckdb.BinderException,
-)
+# After one of these DuckDB answers nothing more: its connection, and all others of the same database, are lost.
+ENGINE_FAULTS = (duckdb.InternalException, duckdb.FatalException)
+
+# What DuckDB says when the disk that it spills to, and no file, is at fault.
+_FULL_DISK = ("no space left", "disk quota", "file too large", "read-only file system", "max_temp_directory_size")
+
+# A file that looks into nothing and writes nothing needs no more.
+_PROBE: dict[str, str | bool | int | float | list[str]] = {"threads": "1", "memory_limit": "1GB"}
 
 
 class UnreadableFileError(TidegateError):
@@ -98,13 +97,11 @@ class Examined:
     lines_before: int = 0
 
 
-def examine(
-    con: DuckDBPyConnection, contract: Contract, path: Path, name: str, declared: FileFormat | None
-) -> Examined:
+def examine(contract: Contract, path: Path, name: str, declared: FileFormat | None) -> Examined:
     """Look at a file, once through. Raises UnreadableFileError."""
     format_, gzipped = kind_of(path, name, declared)
     if format_ == "parquet":
-        return _examine_parquet(con, contract, path)
+        return _examine_parquet(contract, path)
     with _damage_told():
         counted = census(path, gzipped)
         if format_ == "json":
@@ -199,12 +196,16 @@ def _examine_json(contract: Contract, path: Path, gzipped: bool, counted: Census
     return Examined(layout, header, counted.lines, counted.is_regular)
 
 
-def _examine_parquet(con: DuckDBPyConnection, contract: Contract, path: Path) -> Examined:
+def _examine_parquet(contract: Contract, path: Path) -> Examined:
     file = literal(str(path))
     try:
-        described = con.execute(f"describe select * from read_parquet({file}, hive_partitioning = false)").fetchall()
-        counted = con.execute(f"select num_rows from parquet_file_metadata({file})").fetchone()
-    except DAMAGE as error:
+        with probe() as con:
+            described = con.execute(
+                f"describe select * from read_parquet({file}, hive_partitioning = false)"
+            ).fetchall()
+            counted = con.execute(f"select num_rows from parquet_file_metadata({file})").fetchone()
+    # Of any kind: on damage that it does not expect, DuckDB raises its base class and faults of its own.
+    except duckdb.Error as error:
         raise UnreadableFileError(f"is a damaged Parquet file ({first_line(error)})") from error
     types = {str(row[0]): str(row[1]) for row in described}
     _refuse_too_many(list(types))
@@ -218,9 +219,17 @@ def _examine_parquet(con: DuckDBPyConnection, contract: Contract, path: Path) ->
     return Examined(Layout("parquet", False, len(types), columns), spelled, counted[0] if counted else 0)
 
 
-def blames_the_file(error: BaseException) -> bool:
-    """Whether a failure of DAMAGE's kinds is the file's: DuckDB says the same when the disk it spills to is full."""
-    return "no space left" not in str(error).lower()
+def probe() -> DuckDBPyConnection:
+    """A DuckDB of its own, to look at a file that may be the end of it."""
+    return duckdb.connect(config=_PROBE)
+
+
+def blames_the_file(error: duckdb.Error) -> bool:
+    """Whether a failure of DuckDB's over a file is the file's, and not the disk's or its own."""
+    text = str(error).lower()
+    return not isinstance(error, (*ENGINE_FAULTS, duckdb.InterruptException)) and not any(
+        sign in text for sign in _FULL_DISK
+    )
 
 
 def first_line(error: BaseException) -> str:

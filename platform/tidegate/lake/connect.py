@@ -378,6 +378,12 @@ class Lake:
             "Run it again; if it happens often, run fewer writers at once or raise TIDEGATE_LAKE_PATIENCE."
         )
 
+    def reopen(self) -> None:
+        """Take a new connection in place of one that DuckDB gave up. Temporary tables and settings are gone."""
+        with contextlib.suppress(duckdb.Error):
+            self.con.close()
+        self.con = type(self).open(self.config).con
+
     def close(self) -> None:
         self.con.close()
 
