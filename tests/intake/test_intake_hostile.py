@@ -11,8 +11,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.intake.intake_shop import DAY, HEADER, Shop, csv, row
+from tests.intake.conftest import OpenShop
+from tests.intake.intake_shop import DAY, HEADER, SALES, Shop, csv, row
 
+from tidegate.intake import sniff
 from tidegate.intake.load import DeliveryReport
 from tidegate.intake.readers import Relation, _Reading
 from tidegate.intake.relations import DataFile
@@ -322,3 +324,33 @@ def test_a_file_that_is_the_end_of_the_engine_costs_its_own_delivery_only(
     assert f"{name} cannot be read or judged" in (reports["north"].rejection or "")
     assert reports["south"].status == "accepted"
     assert shop.quarantined("_file, reasons") == [(name, ["unreadable_file"])]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv.gz", GOOD + b"\n" * 20_000_000 + row(3).encode(), ""),
+        ("a.jsonl.gz", b'{"sale_id":"s1","line":1,"price":1,"sold_at":"2024-03-01"}\n' + b"\n" * 20_000_000, ""),
+        ("a.csv.gz", GOOD + b"a\n" * 300_000, "a.csv.gz has over 200,000 lines that cannot be read"),
+        ("a.csv.gz", GOOD + b"\n" * (101 << 20), "a.csv.gz unpacks to more than 104,857,600 bytes"),
+    ],
+    ids=["blank lines", "blank lines of JSON", "broken lines", "more than is unpacked"],
+)
+def test_a_little_gzip_that_unpacks_to_many_lines_is_read_or_refused(
+    shop: Shop, name: str, content: bytes, words: str
+) -> None:
+    expected = 3 if name == "a.csv.gz" else 1
+    report = shop.load_one("north", {name: gzip.compress(content, 1)})
+
+    assert report.status == ("rejected" if words else "accepted")
+    assert words in (report.rejection or "")
+    assert report.rows_read == report.rows_loaded + report.rows_quarantined == (1 if words else expected)
+
+
+def test_a_contract_may_let_a_file_unpack_to_more(open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sniff, "ALWAYS_UNPACKED", 1_000)
+    packed = {"a.csv.gz": gzip.compress(csv(*[row(1)] * 20_000))}
+    strict, lenient = (SALES + f"  - {{property: maxUnpackedRatio, value: {ratio}}}\n" for ratio in (20, 1_000))
+
+    assert "raise `maxUnpackedRatio` in" in (open_shop(strict).load_one("north", packed).rejection or "")
+    assert "unpacks" not in (open_shop(lenient).load_one("north", packed).rejection or "")

@@ -25,6 +25,10 @@ MAX_QUARANTINED_ROWS = 1_000_000
 # Beyond a day, "unchanged for so long" is a mistake and not a rule.
 MAX_QUIET_MINUTES = 1_440
 
+# Ordinary files unpack to 5 to 20 times their size, very monotonous ones to 200. Gzip cannot do more than 1,032.
+DEFAULT_MAX_UNPACKED_RATIO = 200
+LARGEST_UNPACKED_RATIO = 1_100
+
 # The values as written, and where each stands.
 Written: TypeAlias = Mapping[str, tuple[Any, At]]
 
@@ -37,6 +41,7 @@ _KNOWN = (
     "onMissing",
     "readiness",
     "quietMinutes",
+    "maxUnpackedRatio",
 )
 _Fallback = Literal["last_good"]
 _OnMissing = Literal["wait", "publish_without"]
@@ -55,6 +60,7 @@ class Custom:
     fallback: _Fallback | None
     on_missing: _OnMissing
     readiness: Readiness
+    max_unpacked_ratio: int
 
 
 def read_custom(doc: Document) -> Custom:
@@ -73,6 +79,8 @@ def read_custom(doc: Document) -> Custom:
         fallback=_read_choice(doc, written, "fallback", get_args(_Fallback), None),
         on_missing=_read_choice(doc, written, "onMissing", get_args(_OnMissing), "wait"),
         readiness=_read_readiness(doc, written),
+        max_unpacked_ratio=whole_number(doc, written, "maxUnpackedRatio", 1, LARGEST_UNPACKED_RATIO, "times")
+        or DEFAULT_MAX_UNPACKED_RATIO,
     )
 
 

@@ -238,6 +238,8 @@ class Contract:
     on_missing: Literal["wait", "publish_without"] = "wait"
     readiness: Readiness = Readiness()
     service_levels: tuple[ServiceLevel, ...] = ()
+    # A compressed file that unpacks to more times its size is taken for a trap.
+    max_unpacked_ratio: int = 200
 
     @property
     def label(self) -> str:

@@ -88,6 +88,7 @@ def load_contract(path: Path) -> Contract:
         fallback=custom.fallback,
         on_missing=custom.on_missing,
         readiness=custom.readiness,
+        max_unpacked_ratio=custom.max_unpacked_ratio,
         service_levels=_read_service_levels(doc),
     )
 

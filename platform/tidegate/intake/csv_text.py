@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
 
-from tidegate.intake.text import BLOCK, MAX_RECORD, BrokenLine, RowWriter, open_text
+from tidegate.intake.text import BLOCK, MAX_RECORD, BrokenLine, RowWriter, end_of_run, open_text
 
 BOM = b"\xef\xbb\xbf"
 
 # RFC 4180, and as DuckDB: spaces around a quoted field are not its own, a quote inside an unquoted field is a
 # character. `[^"]*(?:""[^"]*)*` instead of `(?:[^"]|"")*`: the second takes exponential time on a lost quote.
 FIELD = re.compile(rb' *"([^"\0]*(?:""[^"\0]*)*)" *(,|\r?\n|\Z)|(?! *")([^,\r\n\0]*)(,|\r?\n|\Z)')
+
+# Taken at once: a kilobyte of gzip may hold a million of them.
+EMPTY_LINES = re.compile(rb"[\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class _Mender:
                 self.sound.take(line.removesuffix(b"\n").removesuffix(b"\r") + b"\n", 1)
                 self._advance(start + len(line))
             elif self._is_blank(line):
-                self._advance(start + len(line))
+                self._advance(end_of_run(EMPTY_LINES, self.text, start) or start + len(line))
             elif (record := self._record_at(start)) is not None:
                 self.sound.add(record[0])
                 self._advance(record[1])

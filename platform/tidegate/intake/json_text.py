@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from io import BufferedIOBase
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
 
 from tidegate.intake.csv_text import BOM
-from tidegate.intake.text import MAX_RECORD, BrokenLine, RowWriter, lines_of, open_text
+from tidegate.intake.text import MAX_RECORD, BrokenLine, RowWriter, content_lines, open_text
 
 # Enough to notice a column that the contract does not know, without reading the file twice.
 SAMPLED_LINES = 100
@@ -40,16 +40,14 @@ def parse_object(line: bytes) -> dict[str, object] | None:
 def added_keys(path: Path, gzipped: bool, known: Sequence[str]) -> tuple[str, ...]:
     """The keys in the first lines of a file that are not `known`."""
     with open_text(path, gzipped) as stream:
-        objects = [parse_object(line) or {} for line, _ in islice(_content_lines(stream), SAMPLED_LINES)]
+        objects = [parse_object(line) or {} for _, line, _ in islice(_numbered_lines(stream), SAMPLED_LINES)]
     return tuple(dict.fromkeys(key for found in objects for key in found if key not in known))
 
 
 def mend(path: Path, gzipped: bool, columns: Sequence[str], sound: RowWriter) -> Iterator[BrokenLine]:
     """Write the values of `columns` of every JSON object to `sound`; yields the lines that are none."""
     with open_text(path, gzipped) as stream:
-        for number, (line, length) in enumerate(_content_lines(stream), start=1):
-            if not line.strip():
-                continue
+        for number, line, length in _numbered_lines(stream):
             row = _row(line, columns) if length <= MAX_RECORD else None
             if row is None:
                 yield BrokenLine(number, line[:MAX_RECORD], length)
@@ -64,19 +62,29 @@ def broken_lines(path: Path, gzipped: bool, suspects: set[bytes]) -> tuple[list[
     """
     if any(parse_object(line) is not None for line in suspects):
         return None
-    broken, blank = [], 0
+    broken, last, content = [], 0, 0
     with open_text(path, gzipped) as stream:
-        for number, (line, length) in enumerate(_content_lines(stream), start=1):
-            if not line.strip():
-                blank += 1
-            elif line.removesuffix(b"\r") in suspects:
+        for number, line, length in _numbered_lines(stream, blank_at_end=True):
+            last = number
+            content += 1 if line else 0
+            if line.removesuffix(b"\r") in suspects:
                 broken.append(BrokenLine(number, line, length))
-    return broken, blank
+    return broken, last - content
 
 
-def _content_lines(stream: BufferedIOBase) -> Iterator[tuple[bytes, int]]:
-    for number, (line, length) in enumerate(lines_of(stream)):
-        yield (line, length) if number else (line.removeprefix(BOM), length)
+def _numbered_lines(stream: BufferedReader, *, blank_at_end: bool = False) -> Iterator[tuple[int, bytes, int]]:
+    """Every line that is not blank, with its number; blank ones at the end, if wanted, as one of nothing."""
+    number = 0
+    for blank, line, length in content_lines(stream):
+        number += blank
+        if not line:
+            if blank_at_end:
+                yield number, line, length
+            continue
+        number += 1
+        content = line if number > 1 else line.removeprefix(BOM)
+        if content.strip() or length > len(line):
+            yield number, content, length
 
 
 def _row(line: bytes, columns: Sequence[str]) -> list[bytes] | None:

@@ -46,6 +46,9 @@ PLACES = qualified("temp", "main", "intake_places")
 # A file of this size has no need of all the memory that DuckDB may use: it says that it holds more than it does.
 SMALL_FILE = 16 << 20
 
+# Nobody looks through more broken lines than this; where they are also most of a file, it is no file of this kind.
+MANY_BROKEN_LINES = 200_000
+
 # More left-out JSON lines than this are not looked up one by one: mending reads the file once and keeps no
 # list.
 MANY_SUSPECTS = 100_000
@@ -237,14 +240,20 @@ class _Reading:
     # --- mended text
 
     def _read_mended(self, layout: Layout, files: list[DataFile]) -> None:
-        rows = {file: self._mend(layout, file) for file in files}
-        self._judge_each(replace(layout, gzipped=False), rows, relations.mended_relation)
+        mended = {file: self._mend(layout, file) for file in files}
+        if rows := {file: count for file, count in mended.items() if file not in self.found.unreadable}:
+            self._judge_each(replace(layout, gzipped=False), rows, relations.mended_relation)
 
     def _mend(self, layout: Layout, file: DataFile) -> int:
         """Write the mended file and account for its broken lines; returns its number of rows."""
         with self.mended.path(file).open("wb") as stream:
             sound = RowWriter(stream)
-            self._account(file, 0, self._mending(layout, file, sound))
+            for count, line in enumerate(self._mending(layout, file, sound), start=1):
+                self._account(file, 0, [line])
+                if count > max(MANY_BROKEN_LINES, sound.rows):
+                    self.found.rows[file.delivery] -= count
+                    self._refuse(file, f"has over {MANY_BROKEN_LINES:,} lines that cannot be read, and fewer others")
+                    break
         return sound.rows
 
     def _mending(self, layout: Layout, file: DataFile, sound: RowWriter) -> Iterator[BrokenLine]:
@@ -312,11 +321,12 @@ class _Reading:
     # --- when all files are read
 
     def load_broken_lines(self, written: Path) -> None:
-        if not written.stat().st_size:
+        if not written.stat().st_size or len(self.found.unreadable) == len(self.archived.files):
             return
         values = ", ".join(
             f"({file.number}, {file.delivery}, {literal(file.day)}, {literal(file.name)})"
             for file in self.archived.files
+            if file not in self.found.unreadable
         )
         self.con.execute(f"""
 insert into {UNPARSABLE}

@@ -19,6 +19,9 @@ from tidegate.lake.sql import literal, quoted
 REJECTS = "intake_rejects"
 REJECT_SCANS = "intake_reject_scans"
 
+# Each takes DuckDB 200 bytes. Files with more are read line by line instead, because then they do not come out.
+MANY_REJECTS = 100_000
+
 # A control character: JSON text never holds one, so no JSON line is ever cut at it.
 NOT_IN_JSON = "\x1f"
 
@@ -155,7 +158,7 @@ def _reading(layout: Layout) -> str:
 
 def _rejects_options() -> str:
     tables = f"rejects_table = '{REJECTS}', rejects_scan = '{REJECT_SCANS}'"
-    return f"store_rejects = true, {tables}, rejects_limit = 0"
+    return f"store_rejects = true, {tables}, rejects_limit = {MANY_REJECTS}"
 
 
 def _paths(batch: Batch, files: Sequence[DataFile]) -> str:

@@ -46,6 +46,9 @@ ADVICE = "Send CSV or JSON lines in UTF-8 (plain or gzip), or Parquet"
 # DuckDB takes seconds to plan more. The widest real tables have some hundreds of columns.
 MAX_COLUMNS = 2_000
 
+# However little it was packed to: of the worst that this may hold, DuckDB makes rows in half a minute.
+ALWAYS_UNPACKED = 100 << 20
+
 # After one of these DuckDB answers nothing more: its connection, and all others of the same database, are lost.
 ENGINE_FAULTS = (duckdb.InternalException, duckdb.FatalException)
 
@@ -103,7 +106,10 @@ def examine(contract: Contract, path: Path, name: str, declared: FileFormat | No
     if format_ == "parquet":
         return _examine_parquet(contract, path)
     with _damage_told():
-        counted = census(path, gzipped)
+        most = _most_unpacked(contract, path)
+        counted = census(path, gzipped, most)
+        if counted is None:
+            raise _trap(contract, f"{most:,} bytes")
         if format_ == "json":
             return _examine_json(contract, path, gzipped, counted)
         return _examine_csv(contract, path, gzipped, counted)
@@ -154,7 +160,7 @@ def _examine_csv(contract: Contract, path: Path, gzipped: bool, counted: Census)
         layout,
         names,
         counted.lines - header.lines,
-        counted.is_regular and header.lines == 1,
+        counted.is_regular and header.lines == 1 and not _is_sparse(counted.commas, counted.lines * (len(names) - 1)),
         counted.ends_lines_with_cr_only,
         counted.quotes,
         header.lines,
@@ -193,7 +199,8 @@ def _examine_json(contract: Contract, path: Path, gzipped: bool, counted: Census
     columns = tuple(Placed(name, position) for position, name in enumerate(known))
     layout = Layout("json", gzipped, len(known), columns)
     header = known + json_text.added_keys(path, gzipped, known)
-    return Examined(layout, header, counted.lines, counted.is_regular)
+    is_regular = counted.is_regular and not _is_sparse(counted.braces, counted.lines)
+    return Examined(layout, header, counted.lines, is_regular)
 
 
 def _examine_parquet(contract: Contract, path: Path) -> Examined:
@@ -207,6 +214,9 @@ def _examine_parquet(contract: Contract, path: Path) -> Examined:
     # Of any kind: on damage that it does not expect, DuckDB raises its base class and faults of its own.
     except duckdb.Error as error:
         raise UnreadableFileError(f"is a damaged Parquet file ({first_line(error)})") from error
+    rows, most = counted[0] if counted else 0, _most_unpacked(contract, path)
+    if rows * len(contract.columns) > most:
+        raise _trap(contract, f"{most:,} values")
     types = {str(row[0]): str(row[1]) for row in described}
     _refuse_too_many(list(types))
     spelled = _as_the_contract_spells(contract, list(types))
@@ -216,7 +226,23 @@ def _examine_parquet(contract: Contract, path: Path) -> Examined:
         if any(column.name == name for column in contract.columns)
     )
     _refuse_foreign_header(contract, spelled, columns)
-    return Examined(Layout("parquet", False, len(types), columns), spelled, counted[0] if counted else 0)
+    return Examined(Layout("parquet", False, len(types), columns), spelled, rows)
+
+
+def _is_sparse(marks: int | None, expected: int) -> bool:
+    """Whether most lines cannot be rows, for want of what every row has: each would cost DuckDB 10 microseconds."""
+    return marks is not None and 2 * marks < expected
+
+
+def _most_unpacked(contract: Contract, path: Path) -> int:
+    return max(ALWAYS_UNPACKED, contract.max_unpacked_ratio * path.stat().st_size)
+
+
+def _trap(contract: Contract, what: str) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"unpacks to more than {what}, over {contract.max_unpacked_ratio} times its size. "
+        f"If it is right, raise `maxUnpackedRatio` in {contract.label}, or send it in parts"
+    )
 
 
 def probe() -> DuckDBPyConnection:

@@ -7,15 +7,21 @@ What a line means belongs to `csv_text` and `json_text`.
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 
 BLOCK = 1 << 20
 
 # DuckDB's own limit (max_line_size). A longer record is no row of a table but a lost line end or quote.
 MAX_RECORD = 2_000_000
+
+# Lines without content, taken at once: a kilobyte of gzip may hold a million of them.
+BLANK_LINES = re.compile(rb"[ \t\r\f\v\n]+")
+
+WORTH_LOOKING_AHEAD = 1_000
 
 # Of a line that cannot be read, quarantine shows this many characters and says where the rest is.
 MAX_SHOWN = 200_000
@@ -31,6 +37,9 @@ class Census:
     pairs: int
     nuls: int
     quotes: bool
+    # Of a packed file, of which little may hold many lines that are no rows; None of others.
+    commas: int | None = None
+    braces: int | None = None
 
     @property
     def is_regular(self) -> bool:
@@ -78,17 +87,25 @@ class RowWriter:
         self.take(b",".join(quoted) + b"\n", 1)
 
 
-def open_text(path: Path, gzipped: bool) -> BufferedIOBase:
+def open_text(path: Path, gzipped: bool) -> BufferedReader:
     """The unpacked bytes. Damaged gzip data raises gzip.BadGzipFile, EOFError or zlib.error when read."""
-    return gzip.open(path, "rb") if gzipped else path.open("rb")
+    return BufferedReader(gzip.open(path, "rb"), BLOCK) if gzipped else path.open("rb")
 
 
-def census(path: Path, gzipped: bool) -> Census:
-    line_feeds = carriage_returns = pairs = nuls = 0
+def census(path: Path, gzipped: bool, most: int) -> Census | None:
+    """What the file holds; None when it is packed and unpacks to more than `most` bytes."""
+    size = 0
+    line_feeds = carriage_returns = pairs = nuls = commas = braces = 0
     quotes = False
     last = b""
     with open_text(path, gzipped) as stream:
         while block := stream.read(BLOCK):
+            size += len(block)
+            if gzipped:
+                if size > most:
+                    return None
+                commas += block.count(b",")
+                braces += block.count(b"{")
             line_feeds += block.count(b"\n")
             nuls += block.count(b"\0")
             quotes = quotes or b'"' in block
@@ -99,7 +116,8 @@ def census(path: Path, gzipped: bool) -> Census:
             pairs += last == b"\r" and block[:1] == b"\n"
             last = block[-1:]
     unended = last not in (b"", b"\n")
-    return Census(line_feeds + unended, line_feeds, carriage_returns, pairs, nuls, quotes)
+    marks = (commas, braces) if gzipped else (None, None)
+    return Census(line_feeds + unended, line_feeds, carriage_returns, pairs, nuls, quotes, *marks)
 
 
 def lines_of(stream: BufferedIOBase) -> Iterator[tuple[bytes, int]]:
@@ -113,6 +131,31 @@ def lines_of(stream: BufferedIOBase) -> Iterator[tuple[bytes, int]]:
                 length -= 1
                 break
         yield (line[:-1], length - 1) if line.endswith(b"\n") else (line, length)
+
+
+def end_of_run(lines: re.Pattern[bytes], text: bytes, start: int = 0) -> int:
+    """Where the lines at `start` end that hold only what the pattern matches; 0 when there are none."""
+    run = lines.match(text, start)
+    return text.rfind(b"\n", start, run.end()) + 1 if run else 0
+
+
+def content_lines(stream: BufferedReader) -> Iterator[tuple[int, bytes, int]]:
+    """As `lines_of`, every line that is not blank, with how many blank ones stand before it.
+
+    Blank ones at the end come before a line of nothing.
+    """
+    blank = 0
+    for line, length in lines_of(stream):
+        if line.strip() or length > len(line):
+            yield blank, line, length
+            blank = 0
+            continue
+        blank += 1
+        # Looking ahead copies what is ahead, which a few lines are not worth.
+        while blank >= WORTH_LOOKING_AHEAD and (end := end_of_run(BLANK_LINES, stream.peek())):
+            blank += stream.read(end).count(b"\n")
+    if blank:
+        yield blank, b"", 0
 
 
 def quote_lines(path: Path, gzipped: bool, numbers: Collection[int]) -> Iterator[BrokenLine]:
