@@ -162,6 +162,8 @@ def test_a_lake_is_never_made_over_data_that_it_does_not_know(home: Home, catalo
         with pytest.raises(TidegateError, match=r"(There is no lake|holds no lake, and the data folder)"):
             attempt(config)
     assert set(Path(home.config.data).rglob("*.parquet")) == before
+    assert config.catalog_file
+    assert config.catalog_file.exists() == (catalog == "emptied")
 
 
 def test_a_lake_that_was_moved_or_is_none_is_told_in_a_sentence(home: Home) -> None:

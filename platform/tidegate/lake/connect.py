@@ -265,8 +265,11 @@ class Lake:
 
     def _attach_or_create(self) -> None:
         try:
+            refuse_missing_catalog(self.config)
             self._run_attach(attach_statements(self.config))
         except LakeMissingError:
+            for statement in s3_statements(self.config):
+                self.con.execute(statement)
             refuse_unknown_data(self.con, self.config.data, self.config.catalog)
             self._run_attach([_attach_statement(self.config, create=True)])
 
