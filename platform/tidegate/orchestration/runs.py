@@ -95,6 +95,8 @@ class Runner:
 
     @classmethod
     def open(cls, home: Home) -> Self:
+        # A contract that cannot work is reported first: reading them needs nothing else, and changes nothing.
+        _ = home.contracts
         instance = open_instance(home.settings)
         # Without a daemon nobody else ends what was killed here before.
         end_lost_runs(home, instance)
