@@ -6,6 +6,9 @@ import csv
 import datetime as dt
 import io
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from tidegate.cli import app
 from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.orchestration.instance import make_instance
 from tidegate.settings import load_settings
 
 
@@ -168,6 +172,31 @@ def test_a_contract_that_cannot_work_is_told_with_its_line(tmp_path: Path, monke
     monkeypatch.setenv("TIDEGATE_CONTRACTS", str(contracts))
 
     assert "orders.odcs.yaml:3" in refused("run", "--partition", "2024-01-01")
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file grows beyond so many bytes, as after `ulimit -f`, or on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("figures")
+@pytest.mark.parametrize(
+    "words", [("init",), ("maintain",), ("breaker", "close", "orders"), ("demo", "shop", "--days", "1")]
+)
+def test_a_command_without_room_to_write_says_so_and_works_once_there_is(words: tuple[str, ...]) -> None:
+    make_instance(load_settings())
+
+    with files_up_to(1000):
+        said = refused(*words)
+    assert "limit" in said or "File too large" in said
+    assert "damaged" not in said
+    assert tidegate(*words).exit_code == 0
 
 
 def test_the_demo_shop_says_what_is_wrong_with_it(home: Path) -> None:

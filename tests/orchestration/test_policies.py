@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import dagster as dg
+import duckdb
 import pytest
 import yaml
 from dagster import DagsterInstance
@@ -53,6 +56,25 @@ def test_no_other_failure_is_tried_again_by_the_step(error: type[TidegateError])
     with pytest.raises(dg.Failure) as raised, told_to_people(step(0)):
         raise error("It is told as it is.")
     assert (raised.value.description, raised.value.allow_retries) == ("It is told as it is.", False)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "raw.parquet"), "The disk is full.*raw.parquet"),
+        (OSError(errno.EFBIG, "File too large"), "reached the limit"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "is read-only"),
+        # Named like a damaged file of the lake, which it is not.
+        (duckdb.IOException('Could not write file "/raw/orders/ducklake-0.parquet": No space left on device'), "full"),
+        (
+            duckdb.IOException('Cannot open file "/raw/orders/ducklake-0.parquet": Permission denied'),
+            "This user may not",
+        ),
+    ],
+)
+def test_a_step_without_room_to_write_says_so_in_a_sentence(error: Exception, said: str) -> None:
+    with pytest.raises(dg.Failure, match=said), told_to_people(step(0)):
+        raise error
 
 
 def test_no_run_is_tried_again_by_dagster_and_none_takes_for_ever(module_home: TemporaryHome) -> None:

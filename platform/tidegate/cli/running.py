@@ -45,13 +45,15 @@ def run_monday_and_leave(monday: dt.date) -> NoReturn:
 
     settings = load_settings()
     home = Home(settings)
+    # First, as it refuses where there is no home: the project is parsed into one.
+    runner = Runner.open(home)
     if Cadence.weekly not in home.cadences:
         raise TidegateError(
             f"The dbt project in {settings.dbt_project} has no weekly marts, so there is no Monday to run. "
             "Run days: tidegate run --partition DAY"
         )
     window = accepted_window(settings, (str(monday), str(monday)), Cadence.weekly)
-    outcome = Runner.open(home).run(window, job=WEEKLY_JOB)
+    outcome = runner.run(window, job=WEEKLY_JOB)
     again = f"Run it again: tidegate run --cadence weekly --partition {monday}"
     leave_with([outcome], lambda: f"{monday} is not published. {again}")
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, ParamSpec, TypeVar
 
-import duckdb
 import typer
 from pydantic import ValidationError
 
@@ -33,7 +32,7 @@ AsOf = Annotated[
 
 
 def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
-    """Print Tidegate's own errors as their sentence, and leave with exit code 1."""
+    """Print Tidegate's own errors, and trouble with the disk or the lake, as a sentence; leave with exit code 1."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -41,13 +40,6 @@ def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
             return command(*args, **kwargs)
         except TidegateError as error:
             console.complain(str(error))
-        except duckdb.Error as error:
-            from tidegate.lake.damage import damage
-
-            damaged = damage(error)
-            if damaged is None:
-                raise
-            console.complain(str(damaged))
         except ValidationError as error:
             console.complain(_settings_complaint(error))
         except StoppedError as stopped:
@@ -55,6 +47,13 @@ def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
             raise typer.Exit(EXIT_CODE) from None
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_CODE) from None
+        except Exception as error:
+            from tidegate.lake.damage import trouble
+
+            understood = trouble(error)
+            if understood is None:
+                raise
+            console.complain(str(understood))
         raise typer.Exit(1)
 
     return run

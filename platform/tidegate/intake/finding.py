@@ -247,7 +247,8 @@ def _telling_what_could_not_be_kept() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        at = f" ({error.filename})" if error.filename else ""
         raise TidegateError(
-            f"it could not be copied into the archive: {error.strerror} ({error.filename}). Nothing was loaded. "
+            f"it could not be copied into the archive: {error.strerror}{at}. Nothing was loaded. "
             "Make room or correct the permissions, and run again."
         ) from error

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from tidegate.disk import disk_trouble
 from tidegate.errors import TidegateError
 
 # One a week; each is a few MB.
@@ -19,7 +20,7 @@ FOLDER = "copies"
 def keep_copy(catalog: Path, now: dt.datetime) -> Path:
     """Copy a catalog, whole, whoever writes it meanwhile, and drop the oldest copies. Returns the copy. One at a time.
 
-    Raises TidegateError where the catalog is damaged.
+    Raises TidegateError where the catalog is damaged, and where there is no room for the copy.
     """
     folder = catalog.parent / FOLDER
     folder.mkdir(exist_ok=True)
@@ -40,6 +41,9 @@ def _copy(catalog: Path, draft: Path) -> None:
             target.execute("pragma journal_mode = delete")
             faults = [fault for (fault,) in target.execute("pragma quick_check(3)") if fault != "ok"]
     except sqlite3.DatabaseError as error:
+        if full := disk_trouble(error, str(draft)):
+            draft.unlink(missing_ok=True)
+            raise full from error
         faults = [str(error)]
     if faults:
         draft.unlink(missing_ok=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import duckdb
 from tenacity import RetryCallState
 
+from tidegate.disk import is_disk_trouble
+
 # What SQLite, Postgres and DuckLake say when another writer was first. Constraint names stay when a Postgres
 # server speaks another language than English.
 CONFLICTS = (
@@ -31,7 +33,8 @@ def is_conflict(error: BaseException | None) -> bool:
 
 def may_heal(message: str) -> bool:
     """Whether what DuckDB says of a failure may pass by itself: running the same again, later, can succeed."""
-    return any(sign in message for sign in OUTAGES) or any(sign in message.lower() for sign in CONFLICTS)
+    outage = any(sign in message for sign in OUTAGES) or is_disk_trouble(message)
+    return outage or any(sign in message.lower() for sign in CONFLICTS)
 
 
 def conflict_line(error: duckdb.Error) -> str:

@@ -24,7 +24,7 @@ from tenacity import Retrying, stop_after_delay, wait_random_exponential
 from tidegate.addresses import holds_secret, libpq_settings, secrets_of
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
 from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
-from tidegate.lake.damage import damage
+from tidegate.lake.damage import trouble
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
 from tidegate.lake.locks import HeldElsewhereError, file_lock
@@ -292,7 +292,7 @@ class Lake:
                 raise
             if NO_LAKE in str(error):
                 raise no_lake(self.config) from error
-            raise damage(error) or _cannot_attach(self.config, error) from error
+            raise trouble(error, self.config.catalog) or _cannot_attach(self.config, error) from error
         self.con.execute(f"use {quoted(CATALOG)}")
 
     @contextmanager

@@ -9,6 +9,7 @@ import re
 
 import duckdb
 
+from tidegate.disk import disk_trouble
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import SCHEMAS
 
@@ -25,6 +26,15 @@ CATALOG_IS_DAMAGED = (
     "Put back the newest copy of it from the folder `copies` beside it, or rebuild the lake from the archive; "
     "docs/operating.md says how."
 )
+
+
+def trouble(error: BaseException, where: str = "") -> TidegateError | None:
+    """The error as trouble with the disk or damage of the lake, in a sentence; None where it is something else.
+
+    `where` is named beside the trouble.
+    """
+    # A file that cannot be written is named in the same way as one that is damaged.
+    return disk_trouble(error, where) or damage(error)
 
 
 def damage(error: BaseException) -> TidegateError | None:

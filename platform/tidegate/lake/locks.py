@@ -41,6 +41,7 @@ def file_lock(path: Path, deadline: float, poll_seconds: float, run_id: str = ""
     except Timeout as error:
         raise HeldElsewhereError(_read(note_of(path))) from error
     try:
+        # Inside: on a full disk this fails too, and the lock must not stay held.
         note_of(path).write_text(holder_text(run_id), encoding="utf-8")
         yield
     finally:

@@ -15,7 +15,7 @@ import duckdb
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake, LakeConfig, keys_into_a_secret
-from tidegate.lake.damage import damage
+from tidegate.lake.damage import trouble
 from tidegate.lake.schema import tables_in
 from tidegate.lake.sql import literal
 from tidegate.lake.statements import reading_statement
@@ -46,8 +46,8 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
             columns = tuple(column[0] for column in cursor.description or [])
             rows = cursor.fetchmany(MAX_ROWS + 1)
         except duckdb.Error as error:
-            if damaged := damage(error):
-                raise damaged from error
+            if understood := trouble(error):
+                raise understood from error
             raise TidegateError(f"The query does not work: {error}{_hint(lake, error, as_of)}") from error
     if len(rows) > MAX_ROWS:
         raise TidegateError(

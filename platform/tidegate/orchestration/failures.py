@@ -14,7 +14,7 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from tidegate.addresses import holds_secret, without_secrets
 from tidegate.errors import LakeBusyError, TidegateError
-from tidegate.lake.damage import damage
+from tidegate.lake.damage import trouble
 from tidegate.stopping import stop_is_asked
 
 # Another writer holds a lease for as long as its step runs; three tries outlast a large backfill's chunk. Each waits
@@ -45,8 +45,8 @@ def told_to_people(context: dg.AssetExecutionContext | dg.OpExecutionContext) ->
         # What it was raised from is left out: Dagster keeps the texts of a whole chain, and the message is the story.
         raise dg.Failure(str(error), allow_retries=False) from None
     except Exception as error:
-        if damaged := damage(error):
-            raise dg.Failure(str(damaged), allow_retries=False) from None
+        if understood := trouble(error):
+            raise dg.Failure(str(understood), allow_retries=False) from None
         if any(holds_secret(str(each)) for each in _chain(error)):
             raise dg.Failure(f"{type(error).__name__}: {without_secrets(str(error))}") from None
         raise

@@ -15,6 +15,7 @@ from tidegate.contract.model import CheckOutcome, Contract, FolderServer, HttpSe
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake
+from tidegate.lake.schema import tables_in
 from tidegate.orchestration.contacts import contact
 from tidegate.orchestration.day_events import (
     DayCheck,
@@ -293,5 +294,8 @@ def _figures(report: DeliveryReport) -> dict[str, Any]:
 
 
 def _preview(lake: Lake, contract: Contract, region: str, day: dt.date) -> Mapping[str, Any]:
+    if contract.source not in tables_in(lake.con, "raw"):
+        # Nothing of it was ever loaded, and this delivery was not either.
+        return {}
     columns = [column.name for column in contract.columns]
     return preview_of(lake, ("raw", contract.source), columns, {"_delivered_on": day, "_region": region})

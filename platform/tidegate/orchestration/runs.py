@@ -18,6 +18,7 @@ from dagster import DagsterInstance, DagsterRunStatus, ExecuteInProcessResult, R
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster_shared.error import SerializableErrorInfo
 
+from tidegate.disk import is_disk_trouble
 from tidegate.home import Home
 from tidegate.intake.withdrawing import withdraw_regions_that_left
 from tidegate.lake.due import due_days
@@ -275,10 +276,12 @@ def _insisting(from_landing: bool) -> dict[str, str]:
 
 
 def _with_causes(day: dt.date, closed: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
-    """Why the gate is closed; of deliveries that are not there, in place of that, why they were not to be had."""
+    """Why the gate is closed; of deliveries that are not there, in place of that, why they were not to be had. Before
+    it, what the gate cannot know: that a step had no room to write."""
+    no_room = [text for text in told if is_disk_trouble(text) and " is missing: " not in text]
     missing = [line for text in told for line in text.splitlines() if f" {day} is missing: " in line]
     explained = tuple(f"{line.partition(' ')[0]} {day}: no delivery " for line in missing)
-    return (*missing, *(why for why in closed if not why.startswith(explained)))
+    return (*no_room, *missing, *(why for why in closed if not why.startswith(explained)))
 
 
 def _was_stopped(result: ExecuteInProcessResult) -> bool:

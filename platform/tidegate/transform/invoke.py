@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tidegate.disk import disk_trouble
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import LakeConfig
 from tidegate.transform.project import DbtProject, quiet_arguments
@@ -123,7 +124,7 @@ def _invoke(
         runner = dbtRunner(project.load_manifest(), callbacks=[on_event] if on_event else [])
         outcome = runner.invoke([*arguments, *quiet, "--vars", json.dumps(variables)])
     if isinstance(outcome.exception, DbtBaseException):
-        raise TidegateError(
+        raise disk_trouble(outcome.exception) or TidegateError(
             f"dbt {arguments[0]} did not start: {outcome.exception}\nNothing more was built."
         ) from outcome.exception
     if outcome.exception:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidegate.contract.odcs import load_contracts
+from tidegate.disk import disk_trouble
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings
 from tidegate.transform.project_files import project_files, variables_read
@@ -130,7 +131,7 @@ def _parse(folder: Path, target: Path) -> None:
 
     result = dbtRunner().invoke(["parse", *quiet_arguments(folder, target), "--no-partial-parse"])
     if result.exception:
-        raise TidegateError(
+        raise disk_trouble(result.exception) or TidegateError(
             f"dbt cannot read the project in {folder}: {result.exception}\n"
             "Nothing was built. Mend the file it names and run again."
         ) from result.exception
