@@ -113,6 +113,7 @@ READING = [
     "query values(1)",
     "shell",
     "publications --partition 2024-01-01",
+    "check-reads --partition 2024-01-01",
     "quarantine list",
     "quarantine show --source orders --partition 2024-01-01",
 ]

@@ -210,6 +210,28 @@ def status() -> None:
     console.print_breakers(breakers)
 
 
+@app.command("check-reads")
+@told_plainly
+def check_reads(
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="A built day with days before and after it.")],
+) -> None:
+    """Find models that read days that they do not declare, on a day and, of weekly ones, the Monday of its week."""
+    from tidegate.transform.undeclared import check_reads
+
+    day = day_of(partition)
+    checked = check_reads(load_settings(), day)
+    if checked.reads:
+        raise TidegateError("\n".join(read.sentence for read in checked.reads))
+    if not checked.models:
+        raise TidegateError(
+            f"No model has rows on {day} or its Monday, so nothing can be seen there of what models read. Nothing was "
+            "changed. Choose a day that was built, with built days before and after it."
+        )
+    console.say(f"Checked on {day}, or its Monday: {', '.join(checked.models)}. Each reads only the days it declares.")
+    if checked.without_rows:
+        console.say(f"Without rows there, so not checked: {', '.join(checked.without_rows)}.")
+
+
 @app.command()
 @told_plainly
 @ends_when_asked

@@ -156,13 +156,19 @@ def _refuse_password(connection: str) -> None:
         )
 
 
-def attach_statements(config: LakeConfig, read_only: bool = False, snapshot: int | None = None) -> list[str]:
+def attach_statements(
+    config: LakeConfig, read_only: bool = False, snapshot: int | None = None, name: str = CATALOG
+) -> list[str]:
     """What attaches the lake that is there to a connection that has `config.extensions` loaded. Holds no secret."""
-    return [*s3_statements(config), _attach_statement(config, read_only, snapshot)]
+    return [*s3_statements(config), _attach_statement(config, read_only, snapshot, name=name)]
 
 
 def _attach_statement(
-    config: LakeConfig, read_only: bool = False, snapshot: int | None = None, create: bool = False
+    config: LakeConfig,
+    read_only: bool = False,
+    snapshot: int | None = None,
+    create: bool = False,
+    name: str = CATALOG,
 ) -> str:
     options = [f"data_path {literal(config.data)}", f"create_if_not_exists {literal(create)}"]
     if config.catalog_file:
@@ -174,7 +180,7 @@ def _attach_statement(
     if snapshot is not None:
         options.append(f"snapshot_version {snapshot}")
     source = literal("ducklake:" + config.catalog)
-    return f"attach if not exists {source} as {quoted(CATALOG)} ({', '.join(options)})"
+    return f"attach if not exists {source} as {quoted(name)} ({', '.join(options)})"
 
 
 def s3_statements(config: LakeConfig) -> list[str]:

@@ -18,7 +18,7 @@ from tidegate.transform.columns import refuse_columns_no_table_can_have
 from tidegate.transform.nodes import MARTS, Kind, Node, kind_of, meta_of, refuse_what_reads_snapshots
 from tidegate.window import Cadence
 
-RAW, SERVING = "raw", "serving"
+RAW, SERVING, OPS = "raw", "serving", "ops"
 
 # The column that holds the day of every table in `raw`.
 DELIVERY_DAY = "_delivered_on"
