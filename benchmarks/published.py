@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.processes import FailedError
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_hash
 from tidegate.settings import load_settings
 

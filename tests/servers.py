@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
+from tidegate.lake.config import CONNECTION_CONFIG, load_extension
 from tidegate.lake.sql import literal
 
 # PostgreSQL refuses to run as root. This user is on every Linux.

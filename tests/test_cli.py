@@ -15,7 +15,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tidegate.cli import app
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.orchestration.instance import make_instance
 from tidegate.settings import load_settings
 

@@ -1,15 +1,18 @@
-"""What an error says of the disk: it is full, read-only, or over a limit of this user. Nothing is
-wrong with the work then, so whoever meets it needs a sentence and not a trace.
+"""The disk: what must be on it before something else relies on it, and what an error says of it.
 
-Python says it with a number, SQLite and DuckDB with a text, often as the cause of an error of Dagster or dbt.
+It may be full, read-only, or over a limit of this user. Nothing is wrong with the work then, so whoever meets it needs
+a sentence and not a trace. Python says it with a number, SQLite and DuckDB with a text, often as the cause of an error
+of Dagster or dbt.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
@@ -110,3 +113,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _first_line(error: BaseException) -> str:
     said = str(error).strip()
     return said.splitlines()[0].rstrip(".") if said else type(error).__name__
+
+
+def sync(path: Path) -> None:
+    """Return when a file's bytes, or a folder's names, would survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

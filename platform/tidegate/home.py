@@ -18,7 +18,8 @@ from tidegate.contract.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.intake.commit import RAW_EXTRAS
 from tidegate.intake.origin import Outside
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.due_weeks import DaysBehind
 from tidegate.lake.gate import GateRequirements
 from tidegate.lake.schema import lacks_tables

@@ -15,7 +15,8 @@ from tidegate.demo.trade import Shop
 from tidegate.errors import TidegateError
 from tidegate.intake.load import load_deliveries
 from tidegate.intake.origin import Outside
-from tidegate.lake.connect import CONNECTION_CONFIG, Lake, LakeConfig, load_extension
+from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_hash
 from tidegate.lake.sql import literal
 from tidegate.settings import CHECKOUT, load_settings

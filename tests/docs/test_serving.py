@@ -15,7 +15,8 @@ from tests.docs.docs_shell import Shell, terminal
 from tests.s3_server import Bucket, s3_server
 from tests.servers import PostgresAddress, postgres_programs
 
-from tidegate.lake.connect import Lake, LakeConfig, load_extension
+from tidegate.lake.config import LakeConfig, load_extension
+from tidegate.lake.connect import Lake
 from tidegate.settings import CHECKOUT, load_settings
 
 PAGE = Page(CHECKOUT / "docs" / "serving.md")

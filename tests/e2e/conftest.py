@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.e2e.e2e_home import NewHome, TemporaryHome, settings_of
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.settings import load_settings
 from tidegate.transform.project import DbtProject
 

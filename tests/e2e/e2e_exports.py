@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.reporting.consumer import Seen, follow, in_folder, new_connection
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.reporting.exports import Exports
 from tidegate.reporting.making import make_outputs
 from tidegate.reporting.store import FolderStore

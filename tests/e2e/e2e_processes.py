@@ -19,7 +19,8 @@ from pathlib import Path
 
 from tests.e2e.e2e_home import TemporaryHome
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 
 # What `tidegate run` imports on its way, seconds of it.
 IMPORTED_ONCE = [

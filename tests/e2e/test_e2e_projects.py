@@ -16,7 +16,8 @@ from tests.e2e.e2e_home import TemporaryHome, settings_of
 
 from tidegate.cli.running import run_monday_and_leave
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.publications import versions_of
 from tidegate.lake.rollback import Decision
 from tidegate.orchestration.definitions import build_definitions

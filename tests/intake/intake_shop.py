@@ -13,7 +13,8 @@ from tidegate.contract.model import Contract, FolderServer
 from tidegate.contract.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.intake.origin import Outside
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_hash
 from tidegate.window import Window
 

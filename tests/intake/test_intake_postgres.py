@@ -26,7 +26,8 @@ from tidegate.intake.manifest import Captured
 from tidegate.intake.origin import Outside
 from tidegate.intake.places import origin_of
 from tidegate.intake.postgres_source import PostgresOrigin
-from tidegate.lake.connect import CONNECTION_CONFIG, Lake, LakeConfig, load_extension
+from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.connect import Lake
 from tidegate.lake.sql import literal
 from tidegate.settings import CHECKOUT, load_settings
 from tidegate.window import ONE_DAY, Window

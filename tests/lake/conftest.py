@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import (
     CheckRecord,
     DeliveryRecord,

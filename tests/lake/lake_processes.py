@@ -13,7 +13,8 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
 from tidegate.lake.overwrite import ensure_table, overwrite_window
 from tidegate.lake.promote import GateRequirements, Mart, promote

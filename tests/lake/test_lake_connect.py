@@ -11,12 +11,9 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
+from tidegate.lake.config import LakeConfig, attach_statements
 from tidegate.lake.conflicts import ATTEMPTS_AT_A_FAILING_COMMIT, is_conflict
-from tidegate.lake.connect import (
-    Lake,
-    LakeConfig,
-    attach_statements,
-)
+from tidegate.lake.connect import Lake
 from tidegate.lake.schema import LEDGER
 from tidegate.lake.sql import SCHEMAS
 from tidegate.settings import load_settings

@@ -12,7 +12,8 @@ from tests.lake.conftest import config_in
 
 from tidegate.errors import TidegateError
 from tidegate.lake import query
-from tidegate.lake.connect import CONNECTION_CONFIG, Lake, LakeConfig, load_extension
+from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.connect import Lake
 from tidegate.lake.query import confine, run_query
 from tidegate.lake.statements import REACHING_FUNCTIONS, reading_statement
 

@@ -10,7 +10,8 @@ from tests.lake.conftest import config_in
 from tests.s3_server import ACCESS_KEY, REGION, SECRET_KEY, Bucket
 
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.maintenance import maintain
 from tidegate.lake.query import confine, run_query
 from tidegate.settings import load_settings

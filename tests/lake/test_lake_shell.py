@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.shell import PROGRAM, become_shell, shell_command
 from tidegate.window import Window
 

@@ -14,7 +14,7 @@ from tidegate.contract.model import Contract, HttpServer, PostgresServer, Region
 from tidegate.home import Home
 from tidegate.intake.origin import listing_of
 from tidegate.intake.places import origin_of
-from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
+from tidegate.lake.config import CONNECTION_CONFIG, load_extension
 from tidegate.lake.sql import literal
 from tidegate.orchestration.contacts import contact
 from tidegate.orchestration.names import load_job

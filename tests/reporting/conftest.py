@@ -17,7 +17,8 @@ from tests.reporting.reporting_shop import (
     random_days,
 )
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.window import ONE_DAY, Window
 
 

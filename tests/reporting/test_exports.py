@@ -23,7 +23,8 @@ from tests.s3_server import Bucket
 
 from tidegate.errors import TidegateError
 from tidegate.lake import outputs as ledger_outputs
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.gate import Mart
 from tidegate.lake.ledger import utc_now
 from tidegate.lake.outputs import due_outputs, outputs_made_by

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.settings import Settings, load_settings
 from tidegate.transform.project import DbtProject
 

@@ -213,7 +213,8 @@ def test_models_that_another_writer_gets_ahead_of_run_again(settings: Settings, 
 
 FIRST_BUILD = """
 import sys
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.settings import load_settings
 from tidegate.transform.build import build_window
 from tidegate.transform.marts import Graph

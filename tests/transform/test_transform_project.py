@@ -13,7 +13,8 @@ from dbt.cli.main import dbtRunner
 from tests.transform.transform_orders import RAW_CUSTOMERS, RAW_ORDERS, RAW_PAYMENTS, day
 
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.gate import Mart
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.invoke import variables

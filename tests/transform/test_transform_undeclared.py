@@ -16,7 +16,8 @@ from tests.transform.transform_orders import (
     write_payments,
 )
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.build import build_window
 from tidegate.transform.undeclared import check_reads

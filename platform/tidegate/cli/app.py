@@ -174,7 +174,7 @@ def query(
     as_of: AsOf = None,
 ) -> None:
     """Ask the lake, read-only. Running pipelines are not disturbed, and half a day is never seen."""
-    from tidegate.lake.connect import LakeConfig
+    from tidegate.lake.config import LakeConfig
     from tidegate.lake.query import run_query
 
     result = run_query(LakeConfig.of(load_settings()), sql, moment_of(as_of))
@@ -185,7 +185,7 @@ def query(
 @told_plainly
 def shell(as_of: AsOf = None) -> None:
     """Open DuckDB's prompt on the lake, read-only, or run what is piped in. `.exit` leaves."""
-    from tidegate.lake.connect import LakeConfig
+    from tidegate.lake.config import LakeConfig
     from tidegate.lake.shell import become_shell
 
     become_shell(LakeConfig.of(load_settings()), moment_of(as_of))

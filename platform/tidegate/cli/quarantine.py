@@ -27,7 +27,8 @@ def quarantine_list(
 ) -> None:
     """Rows in quarantine by source, region, day and reason."""
     from tidegate.intake.quarantine import list_quarantine
-    from tidegate.lake.connect import Lake, LakeConfig
+    from tidegate.lake.config import LakeConfig
+    from tidegate.lake.connect import Lake
 
     settings, window = load_settings(), window_of(from_, to)
     with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
@@ -46,7 +47,8 @@ def quarantine_show(
 ) -> None:
     """The rows of a day in quarantine, as they were delivered."""
     from tidegate.intake.quarantine import show
-    from tidegate.lake.connect import Lake, LakeConfig
+    from tidegate.lake.config import LakeConfig
+    from tidegate.lake.connect import Lake
 
     settings, day = load_settings(), Window.of_day(day_of(partition))
     with Lake.open(LakeConfig.of(settings), read_only=True) as lake:

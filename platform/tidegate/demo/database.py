@@ -16,7 +16,7 @@ from tidegate.demo.trade import Shop, set_up
 from tidegate.errors import TidegateError
 from tidegate.intake.postgres_settings import with_defaults
 from tidegate.intake.postgres_trouble import cannot_connect, what_it_says
-from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
+from tidegate.lake.config import CONNECTION_CONFIG, load_extension
 from tidegate.lake.sql import literal
 
 PROCESS = "payments"

@@ -16,7 +16,8 @@ from tidegate.contract.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.explain.marts import mart_page, marts_of, marts_page, sources_behind
 from tidegate.explain.sources import readers_of, source_page, sources_page
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.invoke import write_docs
 from tidegate.transform.marts import Graph

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 import secrets
 import shutil
 import time
@@ -23,6 +22,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidegate.disk import sync
 from tidegate.errors import TidegateError
 from tidegate.intake.journal import Event, History, Stored
 from tidegate.intake.manifest import (
@@ -186,7 +186,7 @@ class FolderArchive(Archive):
 
     def settle(self) -> None:
         while self._unsynced:
-            _sync(self._unsynced.pop())
+            sync(self._unsynced.pop())
         self._sweep()
 
     def _sweep(self) -> None:
@@ -211,7 +211,7 @@ class FolderArchive(Archive):
         self._put_file(temporary, name)
 
     def _put_file(self, temporary: Path, name: str) -> None:
-        _sync(temporary)
+        sync(temporary)
         self._make_folder((self.root / name).parent)
         temporary.rename(self.root / name)
 
@@ -292,11 +292,3 @@ def _write(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:
             size += len(chunk)
             copy.write(chunk)
     return digest.hexdigest(), size
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

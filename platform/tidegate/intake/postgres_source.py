@@ -29,7 +29,7 @@ from tidegate.intake.manifest import Captured
 from tidegate.intake.origin import Outside
 from tidegate.intake.postgres_settings import with_defaults
 from tidegate.intake.postgres_trouble import cannot_answer, cannot_connect, took_too_long
-from tidegate.lake.connect import CONNECTION_CONFIG, load_extension
+from tidegate.lake.config import CONNECTION_CONFIG, load_extension
 from tidegate.lake.sql import literal, quoted
 from tidegate.window import ONE_DAY
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tidegate.disk import sync
 from tidegate.lake.data_files import is_remote
 
 # A disk syncs many files in hardly more time than one.
@@ -28,8 +29,8 @@ def sync_new_files(data: str, tables: Iterable[tuple[str, str]], since: float) -
     if new:
         folders = {folder for path in new for folder in (path.parent, *path.relative_to(data).parents)}
         with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads:
-            list(threads.map(_sync, new))
-            list(threads.map(_sync, {Path(data, folder) for folder in folders}))
+            list(threads.map(sync, new))
+            list(threads.map(sync, {Path(data, folder) for folder in folders}))
 
 
 def _new_in(table: Path, since: float) -> Iterator[Path]:
@@ -41,11 +42,3 @@ def _new_in(table: Path, since: float) -> Iterator[Path]:
     for folder in (table, *partitions):
         with os.scandir(folder) as entries:
             yield from (Path(entry.path) for entry in entries if entry.is_file() and entry.stat().st_mtime >= since)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

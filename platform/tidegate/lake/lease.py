@@ -25,7 +25,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError
-from tidegate.lake.connect import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
 from tidegate.lake.locks import HeldElsewhereError, file_lock, holder_text
 from tidegate.lake.sql import literal
 from tidegate.window import Cadence

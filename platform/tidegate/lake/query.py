@@ -14,7 +14,8 @@ from typing import Any
 import duckdb
 
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake, LakeConfig, keys_into_a_secret
+from tidegate.lake.config import LakeConfig, keys_into_a_secret
+from tidegate.lake.connect import Lake
 from tidegate.lake.damage import trouble
 from tidegate.lake.schema import tables_in
 from tidegate.lake.sql import literal

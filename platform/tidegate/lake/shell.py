@@ -10,7 +10,8 @@ import os
 from importlib.resources import files
 from typing import NoReturn
 
-from tidegate.lake.connect import CONNECTION_CONFIG, Lake, LakeConfig, attach_statements, session_statements
+from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, attach_statements, session_statements
+from tidegate.lake.connect import Lake
 from tidegate.lake.sql import CATALOG, literal, quoted
 from tidegate.lake.travel import snapshot_at
 

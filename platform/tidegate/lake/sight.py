@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import Lake, attach_statements
+from tidegate.lake.config import attach_statements
+from tidegate.lake.connect import Lake
 from tidegate.lake.sql import CATALOG, SCHEMAS, literal, qualified, quoted
 
 # The lake itself, while views have its name. A name that no SQL of a view holds by chance.

@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime as dt
 
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.sql import CATALOG, literal, quoted
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tidegate.home import Home
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.orchestration.instance import make_instance
 from tidegate.settings import Settings
 

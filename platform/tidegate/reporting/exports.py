@@ -24,7 +24,8 @@ from typing import Self
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
 from tidegate.lake.gate import Mart
 from tidegate.lake.lease import lease

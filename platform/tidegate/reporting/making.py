@@ -15,8 +15,9 @@ from typing import Protocol
 import duckdb
 
 from tidegate.errors import LakeBusyError, TidegateError
+from tidegate.lake.config import LakeConfig
 from tidegate.lake.conflicts import may_heal
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.ledger import utc_now
 from tidegate.lake.outputs import Output, OutputKind, OutputRecord, outputs, record_outputs
 from tidegate.reporting.store import Store

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
 from tidegate.lake.outputs import Ingredient, Output, OutputKind, standing_outputs
 from tidegate.reporting import daily, weekly

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import mimetypes
-import os
 import shutil
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
+from tidegate.disk import sync
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.processes import is_own_name, own_name
 
@@ -128,10 +128,10 @@ class FolderStore:
             # A folder made anew must be synced in its parent too.
             folders |= {final.parent, *(folder.parent for folder in final.parents if not folder.is_dir())}
             final.parent.mkdir(parents=True, exist_ok=True)
-            _sync(draft)
+            sync(draft)
             draft.replace(final)
         for folder in folders:
-            _sync(folder)
+            sync(folder)
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -199,11 +199,3 @@ class S3Store:
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
             self._folder.delete(name)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

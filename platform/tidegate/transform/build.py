@@ -18,8 +18,9 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake import ledger, publications
+from tidegate.lake.config import LakeConfig
 from tidegate.lake.conflicts import is_conflict, may_heal
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.lease import candidates, lease
 from tidegate.lake.ledger import CheckRecord

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate.disk import disk_trouble
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import LakeConfig
+from tidegate.lake.config import LakeConfig
 from tidegate.transform.project import DbtProject, quiet_arguments
 from tidegate.window import Window
 

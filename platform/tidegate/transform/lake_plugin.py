@@ -15,14 +15,8 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.connect import (
-    CONNECTION_CONFIG,
-    LakeConfig,
-    attach_statements,
-    load_extension,
-    refuse_missing_catalog,
-    resource_statements,
-)
+from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, attach_statements, load_extension, resource_statements
+from tidegate.lake.connect import refuse_missing_catalog
 from tidegate.settings import load_settings
 
 

@@ -15,7 +15,8 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake, LakeConfig
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_hash
 from tidegate.lake.sight import Sight, hide_behind_views, show
 from tidegate.settings import Settings
