@@ -4,6 +4,8 @@ Every message says what happened, to which source and partition, what was kept, 
 Whoever catches one prints its text and no stack trace; any other exception is a bug and keeps its trace.
 """
 
+from collections.abc import Mapping
+
 from tidegate.addresses import without_secrets
 
 
@@ -39,6 +41,14 @@ class SourceDownError(TidegateError):
 
 class ArchiveDownError(TidegateError):
     """The archive cannot be reached. Running again later can heal it."""
+
+
+class ColumnTypeError(TidegateError):
+    """A table with history cannot follow: `columns` should get another type, by name. Nothing was changed."""
+
+    def __init__(self, message: str, columns: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.columns = columns
 
 
 class GateClosedError(TidegateError):

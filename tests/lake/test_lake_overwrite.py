@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tidegate.errors import TidegateError
+from tidegate.errors import ColumnTypeError, TidegateError
 from tidegate.lake.overwrite import ensure_table, overwrite_window, table_columns
 from tidegate.lake.sql import qualified, rows_relation
 from tidegate.window import ONE_DAY, Window
@@ -167,6 +167,16 @@ def test_ensure_table_does_not_narrow(lake: Lake) -> None:
     make_table(lake)
     with pytest.raises(TidegateError, match=r"Column n of raw.t holds BIGINT and should become DATE"):
         lake.unit_of_work(lambda con: ensure_table(con, *T, {**COLUMNS, "n": "date"}, None))
+
+
+def test_no_value_is_rounded_by_a_type_that_counts_as_wider(lake: Lake) -> None:
+    """DuckLake takes a decimal(38,3) for wider than a decimal(38,4), and a float than a bigint."""
+    create = {"day": "date", "price": "decimal(38,4)", "n": "bigint"}
+    lake.unit_of_work(lambda con: ensure_table(con, *T, create, None))
+    lake.con.execute("insert into raw.t values ('2024-01-01', 1.2345, 9007199254740993)")
+    with pytest.raises(ColumnTypeError, match=r"Column price of raw.t holds .*, and column n of raw.t holds BIGINT"):
+        lake.unit_of_work(lambda con: ensure_table(con, *T, {"price": "decimal(38,3)", "n": "float"}, None))
+    assert lake.con.execute("select price::varchar, n from raw.t").fetchall() == [("1.2345", 9007199254740993)]
 
 
 @pytest.mark.parametrize("sql_type", ["hugeint", "UHUGEINT[]", "struct(a varchar)", "MAP(VARCHAR, INTEGER)"])

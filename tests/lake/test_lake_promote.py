@@ -140,13 +140,20 @@ def test_a_column_added_to_a_mart_is_served(shop: Shop) -> None:
     assert len({row.content_hash for row in sales}) == 3
 
 
-def test_a_column_that_grew_is_served(shop: Shop) -> None:
-    shop.publish(ONE)
+def test_a_column_of_another_type_changes_for_all_published_days_at_once_or_for_none(shop: Shop) -> None:
+    shop.publish(THREE)
+    before = shop.served()
     shop.lake.con.execute("create or replace table marts.daily_sales as select order_date, total_orders, "
                           "12345678901::bigint as net_revenue from marts.daily_sales")  # fmt: skip
-    with pytest.raises(TidegateError, match=r"Column net_revenue of serving\.daily_sales"):
+    with pytest.raises(
+        TidegateError, match=r"net_revenue should become BIGINT, .*2024-06-02\.\.2024-06-03\. .*Nothing"
+    ):
         shop.promote(ONE)
-    assert shop.served() == [(DAY, 1, 1)]
+    assert shop.served() == before
+
+    shop.promote(THREE)
+    figures = shop.lake.con.execute("select typeof(net_revenue), net_revenue from serving.daily_sales").fetchall()
+    assert figures == [("BIGINT", 12345678901)] * 3
 
 
 def test_a_day_column_may_be_a_timestamp(shop: Shop) -> None:

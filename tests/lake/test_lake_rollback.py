@@ -18,7 +18,7 @@ from tidegate.lake.gate import GateRequirements, Mart
 from tidegate.lake.lease import lease
 from tidegate.lake.maintenance import maintain, maintain_until
 from tidegate.lake.outputs import Ingredient, OutputKind, due_outputs
-from tidegate.lake.overwrite import ensure_table
+from tidegate.lake.overwrite import change_type, ensure_table
 from tidegate.lake.promote import Promotion, days_to_restate, promote
 from tidegate.lake.publications import Version, publication_history, standing_rollbacks, versions_of
 from tidegate.lake.rollback import Decision, roll_back
@@ -273,6 +273,21 @@ def test_a_column_that_went_is_told(shop: Shop) -> None:
     with pytest.raises(TidegateError, match=r"no longer has what publication .* showed there: net_revenue\."):
         back(shop, first)
     assert shop.served() == [(DAY, 2)]
+
+
+def test_what_does_not_fit_the_type_of_today_is_not_put_back(shop: Shop) -> None:
+    """It would be rounded, and no figure that was ever published."""
+    shop.deliver(ONE)
+    shop.build(ONE)
+    shop.lake.con.execute("update marts.daily_sales set net_revenue = 1.25")
+    first = shop.promote(ONE).published[DAY][0].publication_id
+    second = publish(shop, 2)
+    publish(shop, 3)
+    change_type(shop.lake.con, ("serving", "daily_sales"), "net_revenue", "decimal(38,1)")
+    with pytest.raises(TidegateError, match=r"no longer has what publication .* showed there: net_revenue\."):
+        back(shop, first)
+    back(shop, second)
+    assert factor_of(shop) == 2
 
 
 @pytest.mark.parametrize(

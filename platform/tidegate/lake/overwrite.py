@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from tidegate.errors import TidegateError
+from tidegate.errors import ColumnTypeError, TidegateError
 from tidegate.lake.sql import CATALOG, in_window, literal, qualified, quoted
 from tidegate.window import Window
 
@@ -56,12 +56,18 @@ def insert_sorted(
 
 
 def ensure_table(
-    con: DuckDBPyConnection, schema: str, table: str, columns: Mapping[str, str], partitioned_by: str | None
+    con: DuckDBPyConnection,
+    schema: str,
+    table: str,
+    columns: Mapping[str, str],
+    partitioned_by: str | None,
+    otherwise: str = "Keep the type, or give the column a new name.",
 ) -> None:
     """Create the table, or add the columns (name to type) that it lacks and widen those whose type grew.
 
     Call it inside the unit of work: two writers of a new table are then a conflict, and one of them runs
-    again. Raises TidegateError when a column's values might not fit its new type.
+    again. Raises ColumnTypeError, which ends in what to do `otherwise`, when a column's values might not fit its new
+    type.
     """
     _refuse_types_it_cannot_hold((schema, table), columns)
     there = table_columns(con, [(schema, table)]).get((schema, table))
@@ -69,8 +75,17 @@ def ensure_table(
         _create(con, (schema, table), columns, partitioned_by)
         return
     wanted = dict(zip(columns, _normalized(con, columns.values()), strict=True))
-    for column, sql_type in wanted.items():
-        _fit_column(con, (schema, table), {name.lower(): type_ for name, type_ in there.items()}, column, sql_type)
+    present = {name.lower(): sql_type for name, sql_type in there.items()}
+    unfit = [column for column in wanted if not _fit_column(con, (schema, table), present, column, wanted[column])]
+    if unfit:
+        listed = ", and column ".join(
+            f"{name} of {schema}.{table} holds {present[name.lower()]} and should become {wanted[name]}"
+            for name in unfit
+        )
+        raise ColumnTypeError(
+            f"Column {listed}, but a column can only become wider. Nothing was changed. {otherwise}",
+            {name: wanted[name] for name in unfit},
+        )
 
 
 def _refuse_types_it_cannot_hold(table: tuple[str, str], columns: Mapping[str, str]) -> None:
@@ -94,19 +109,43 @@ def _create(
 
 def _fit_column(
     con: DuckDBPyConnection, table: tuple[str, str], there: Mapping[str, str], column: str, sql_type: str
-) -> None:
+) -> bool:
+    """Add or widen the column; whether it has its type then."""
     old_type = there.get(column.lower())
     if old_type is None:
         con.execute(f"alter table {qualified(*table)} add column {quoted(column)} {sql_type}")
     elif old_type != sql_type:
+        # To DuckLake a decimal(38,3) is wider than a decimal(38,4), and rounds it.
+        if columns_that_lose(con, qualified(*table), {column: (old_type, sql_type)}):
+            return False
         try:
             con.execute(f"alter table {qualified(*table)} alter column {quoted(column)} set data type {sql_type}")
-        except duckdb.CatalogException as error:
-            raise TidegateError(
-                f"Column {column} of {'.'.join(table)} holds {old_type} and should become {sql_type}, "
-                "but a column can only become wider. Nothing was changed. "
-                "Keep the type, or give the column a new name."
-            ) from error
+        except duckdb.CatalogException:
+            return False
+    return True
+
+
+def columns_that_lose(
+    con: DuckDBPyConnection, relation: str, types: Mapping[str, tuple[str, str]], condition: str = "true"
+) -> list[str]:
+    """The columns that lose a value when their type changes; `types` are the old and the new one, by name."""
+    if not types:
+        return []
+    lost = ", ".join(
+        f"bool_or(try_cast(try_cast({quoted(name)} as {new}) as {old}) is distinct from {quoted(name)})"
+        for name, (old, new) in types.items()
+    )
+    row = con.execute(f"select {lost} from {relation} where {condition}").fetchone() or ()
+    return [name for name, is_lost in zip(types, row, strict=True) if is_lost]
+
+
+def change_type(con: DuckDBPyConnection, table: tuple[str, str], column: str, sql_type: str) -> None:
+    """Give a column a type that its values may not fit; those that do not are null then."""
+    name, before, new = qualified(*table), quoted(f"{column} before"), quoted(column)
+    con.execute(f"alter table {name} rename column {new} to {before}")
+    con.execute(f"alter table {name} add column {new} {sql_type}")
+    con.execute(f"update {name} set {new} = try_cast({before} as {sql_type})")
+    con.execute(f"alter table {name} drop column {before}")
 
 
 def table_columns(con: DuckDBPyConnection, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:

@@ -19,7 +19,7 @@ from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.gate import GateRequirements, Mart, closed_gates, read_gates
 from tidegate.lake.publications import Rollback, standing_rollbacks
 from tidegate.lake.reading_back import changed_days_behind
-from tidegate.lake.shape import drop_removed_columns
+from tidegate.lake.shape import fit_published_tables
 from tidegate.lake.sql import literal, qualified
 from tidegate.lake.switch import (
     Contents,
@@ -108,7 +108,7 @@ def _promote(con: DuckDBPyConnection, window: Window, requirements: GateRequirem
     days = [day for day in window.days if day not in gates.closed]
     if not days:
         return Promotion({}, gates.closed)
-    drop_removed_columns(con, requirements.marts, days, requirements.cadence)
+    fit_published_tables(con, requirements.marts, days, requirements.cadence)
     contents = read_contents(con, window, requirements.marts)
     kept = _kept(con, window, requirements, contents)
     for mart in requirements.marts:

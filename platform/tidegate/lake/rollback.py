@@ -18,7 +18,7 @@ from tidegate.lake import ledger, publications
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content, content_hash
 from tidegate.lake.gate import GateRequirements, Mart, read_gates
-from tidegate.lake.overwrite import table_columns
+from tidegate.lake.overwrite import columns_that_lose, table_columns
 from tidegate.lake.promote import Promotion
 from tidegate.lake.publications import Publication, Rollback
 from tidegate.lake.sql import in_window, qualified
@@ -148,8 +148,7 @@ def _put_back(con: DuckDBPyConnection, mart: Mart, window: Window, target: Publi
             f"{target.publication_id} showed. Nothing was changed. Choose another publication, and find out who else "
             "writes to the lake."
         )
-    columns = table_columns(con, [("serving", mart.name)])["serving", mart.name]
-    gone = [name for name, *_ in con.execute(f"describe from {then}").fetchall() if name not in columns]
+    gone = _columns_that_would_not_fit(con, mart, window, then)
     if gone:
         raise TidegateError(
             f"serving.{mart.name} no longer has what publication {target.publication_id} showed there: "
@@ -157,6 +156,15 @@ def _put_back(con: DuckDBPyConnection, mart: Mart, window: Window, target: Publi
         )
     delete_days(con, mart, window.days)
     insert_days(con, mart, window.days, then)
+
+
+def _columns_that_would_not_fit(con: DuckDBPyConnection, mart: Mart, window: Window, then: str) -> list[str]:
+    """The columns of then that are gone by now, or of a type that does not hold every value of then."""
+    now = table_columns(con, [("serving", mart.name)])["serving", mart.name]
+    types = {str(name): str(sql_type) for name, sql_type, *_ in con.execute(f"describe from {then}").fetchall()}
+    gone = [name for name in types if name not in now]
+    other = {name: (types[name], now[name]) for name in types if now.get(name, types[name]) != types[name]}
+    return gone + columns_that_lose(con, then, other, in_window(mart.day_column, window))
 
 
 def _known(decision: Decision, requirements: GateRequirements, target: Mapping[str, Publication]) -> list[Mart]:

@@ -6,6 +6,7 @@ tests, and dbt's results become events of the days they concern.
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -16,11 +17,12 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dbt_common.events.base_types import EventMsg
 from dbt_common.events.functions import msg_to_dict
 
+from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.day_events import DayCheck, add_day_metadata, checks_done, report_checks
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import LAKE_POOL, group_of, raw_key
+from tidegate.orchestration.names import LAKE_POOL, TRANSFORM, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.preview import preview_of
 from tidegate.orchestration.raw_assets import SEVERITIES
@@ -110,7 +112,7 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
     translator = LayeredTranslator(home, owners)
 
     @dbt_assets(
-        name="transform" if cadence is Cadence.daily else f"transform_{cadence}",
+        name=TRANSFORM if cadence is Cadence.daily else f"{TRANSFORM}_{cadence}",
         manifest=home.dbt.manifest_path,
         select=" ".join(f"fqn:{'.'.join(model.fqn)}" for model in home.graph.models_of(cadence)),
         dagster_dbt_translator=translator,
@@ -122,14 +124,15 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
         window = window_of(context, home.settings, cadence)
         events = _DbtEvents(context, home, translator)
         with told_to_people(context), home.lake() as lake:
-            result = build_window(
-                home.settings,
-                lake,
-                window,
-                run_id=context.run.run_id,
-                nodes=_selected_nodes(context, home, cadence),
-                on_event=events.collect,
-            )
+            with _reporting_a_refusal(context, home, window):
+                result = build_window(
+                    home.settings,
+                    lake,
+                    window,
+                    run_id=context.run.run_id,
+                    nodes=_selected_nodes(context, home, cadence),
+                    on_event=events.collect,
+                )
             checks = [check for check in _day_checks(result) if check.key in context.selected_asset_check_keys]
             if result.failed_models:
                 report_checks(context, checks)
@@ -146,6 +149,18 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
         yield from checks_done(context)
 
     return transform
+
+
+@contextmanager
+def _reporting_a_refusal(context: dg.AssetExecutionContext, home: Home, window: Window) -> Iterator[None]:
+    """Have the pages of the days say why they are held, where nothing of them may be built."""
+    try:
+        yield
+    except LakeBusyError:
+        raise
+    except TidegateError as error:
+        report_gates(context, home, window.cadence, {day: [str(error)] for day in window.days})
+        raise
 
 
 def _parents_first(home: Home) -> Iterator[dg.AssetKey]:

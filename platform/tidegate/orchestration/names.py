@@ -12,6 +12,9 @@ WEEKLY_JOB = "weekly"
 MAINTENANCE_JOB = "maintenance"
 OUTPUT_JOBS = {Cadence.daily: "daily_outputs", Cadence.weekly: "weekly_outputs"}
 
+# The step that builds models; that of another cadence than days has a name of its own, which begins so.
+TRANSFORM = "transform"
+
 # Why a run runs, which deliveries it answers to, and the request of which it is an attempt.
 REASON_TAG = "tidegate/reason"
 CAUSE_TAG = "tidegate/cause"

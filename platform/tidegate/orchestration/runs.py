@@ -42,6 +42,7 @@ from tidegate.orchestration.names import (
     OUTPUT_JOBS,
     REASON_TAG,
     RESTATEMENT,
+    TRANSFORM,
     WEEKLY_JOB,
 )
 from tidegate.orchestration.partitions import mondays_of, partition_tags
@@ -262,9 +263,13 @@ class Runner:
             unpublished = [day for day in window.days if day not in published]
             closed = closed_gates(lake.con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
         told, crashes = _failures(result)
-        reasons = {day: _with_causes(day, why, told) for day, why in closed.items() if why}
+        reasons = {day: _with_causes(day, why, list(told.values())) for day, why in closed.items() if why}
+        # The gate knows of a build that began, not of one that was refused.
+        began = any(result.run_id in sentence for sentences in closed.values() for sentence in sentences)
+        refused = [why for step, why in told.items() if step.startswith(TRANSFORM) and not began]
+        others = [why for why in told.values() if why not in refused]
         # A run that was stopped holds no day: it only did not get to them.
-        held = {day: (*crashes, *reasons.get(day, told)) for day in unpublished if not _was_stopped(result)}
+        held = {day: (*crashes, *refused, *reasons.get(day, others)) for day in unpublished if not _was_stopped(result)}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
         rolled_back = {day: sentence for (day, _), sentence in rollbacks.items() if day in published}
         until_now = {each.partition_day: each.sentence for each in ended}
@@ -288,14 +293,14 @@ def _was_stopped(result: ExecuteInProcessResult) -> bool:
     return result.dagster_run.status is DagsterRunStatus.CANCELED
 
 
-def _failures(result: ExecuteInProcessResult) -> tuple[list[str], list[str]]:
-    """What failed steps told of their own accord, and what broke the others."""
-    told, crashes = [], []
+def _failures(result: ExecuteInProcessResult) -> tuple[dict[str, str], list[str]]:
+    """What failed steps told of their own accord, by step, and what broke the others."""
+    told, crashes = {}, []
     for event in result.all_events:
         if event.is_step_failure and not _was_stopped(result):
             data = event.step_failure_data
             if data.user_failure_data and data.user_failure_data.description:
-                told.append(data.user_failure_data.description)
+                told[str(event.step_key)] = data.user_failure_data.description
             else:
                 cause = _cause(data.error)
                 crashes.append(f"Step {event.step_key} failed: {cause} See run {result.run_id} in the UI.")

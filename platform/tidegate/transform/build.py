@@ -136,7 +136,7 @@ def build_window(
     undated = tuple(graph.undated_behind([*(m.unique_id for m in models), *(t.unique_id for t in tests)]))
     build = _Build(project, lake, window, rows, on_event, uuid.uuid4().hex, models, tests, undated)
     with lease(lake.config, candidates(window.cadence), window.days, run_id):
-        create_missing_tables(lake, graph, models)
+        create_missing_tables(lake, graph, models, window)
         names = [model.name for model in models]
         lake.unit_of_work(
             lambda con: ledger.begin_build(con, build.build_id, window.days, names, run_id, window.cadence)

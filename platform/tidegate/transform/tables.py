@@ -8,17 +8,19 @@ from collections.abc import Collection
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
-from tidegate.lake.overwrite import ensure_table, table_columns
+from tidegate.lake.overwrite import table_columns
+from tidegate.lake.shape import fit_model_table
 from tidegate.lake.sql import in_window, literal, qualified, quoted
 from tidegate.transform.marts import Graph, Model
 from tidegate.window import Window
 
 
-def create_missing_tables(lake: Lake, graph: Graph, models: Collection[Model]) -> None:
-    """Create the tables of models and of what they read that are not there, and add models' new columns.
+def create_missing_tables(lake: Lake, graph: Graph, models: Collection[Model], window: Window | None = None) -> None:
+    """Create the tables of models and of what they read that are not there, and fit those of models to their columns.
 
     dbt would create a model's table on its first run, and two first runs at once would collide. What nothing was
-    loaded into, built or published yet reads as empty instead of failing every model behind it.
+    loaded into, built or published yet reads as empty instead of failing every model behind it. Raises TidegateError
+    where a column's type changes for days that are not in the window, which is about to be built.
     """
     if not models:
         return
@@ -27,12 +29,13 @@ def create_missing_tables(lake: Lake, graph: Graph, models: Collection[Model]) -
     lacking = [table for table in models if _spelled(table) != there.get((table.schema, table.name))]
     lacking += [table for table in read if table.columns and (table.schema, table.name) not in there]
     if lacking:
-        lake.unit_of_work(lambda con: _ensure(con, lacking))
+        lake.unit_of_work(lambda con: _fit(con, lacking, window))
 
 
-def _ensure(con: DuckDBPyConnection, tables: Collection[Model]) -> None:
+def _fit(con: DuckDBPyConnection, tables: Collection[Model], window: Window | None) -> None:
     for table in tables:
-        ensure_table(con, table.schema, table.name, table.columns, table.partitioned_by)
+        name = (table.schema, table.name)
+        fit_model_table(con, name, table.columns, table.partitioned_by, table.day_column, window)
 
 
 def _spelled(table: Model) -> dict[str, str]:
