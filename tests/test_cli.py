@@ -159,6 +159,10 @@ def test_a_day_without_publications_says_so() -> None:
     assert "'x' is not a day" in refused("rollback", "--partition", "x", "--to", "20240101-0")
 
 
+def test_only_a_source_with_a_contract_is_rebuilt() -> None:
+    assert "There is no source nothing" in refused("rebuild", "nothing")
+
+
 def test_settings_that_do_not_work_are_named_without_their_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEGATE_CHUNK_DAYS", "s3cret")
     told = refused("status")

@@ -112,6 +112,29 @@ def restate() -> None:
 
 @app.command()
 @told_plainly
+@ends_when_asked
+def rebuild(source: Annotated[str, typer.Argument(help="The source whose contract changed.")]) -> None:
+    """Load all that a source delivered again, under its contract as it is now: for a column of another type."""
+    from tidegate.home import Home
+    from tidegate.intake.rebuilding import rebuild_source
+    from tidegate.processes import person
+
+    settings = load_settings()
+    refuse_unknown_source(settings, source)
+    home = Home(settings)
+    with home.lake() as lake:
+        rebuilt = rebuild_source(
+            lake,
+            home.contracts[source],
+            outside=home.outside,
+            run_id=f"rebuild by {person()}",
+            days_at_once=settings.chunk_days,
+        )
+    console.say(rebuilt.sentence)
+
+
+@app.command()
+@told_plainly
 def publications(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, or Monday.")],
 ) -> None:

@@ -76,21 +76,27 @@ def commit(
 
     Raises TidegateError when what stands in the lake then is not what was read.
     """
-    ensure_table(con, "raw", contract.source, raw_columns(contract), "_delivered_on")
-    ensure_table(con, "quarantine", contract.source, QUARANTINE, "_delivered_on")
+    ensure_raw(con, contract)
     raw, quarantine = qualified("raw", contract.source), qualified("quarantine", contract.source)
     accepted = [verdict for verdict in verdicts if verdict.accepted]
     touched = {}
     if accepted:
         held = _held(con, raw, accepted)
         touched = _touched_dates(con, contract, held)
-        _overwrite(con, raw, held, _loaded_rows(contract))
-    _overwrite_quarantine(con, quarantine, verdicts, _quarantined_rows(contract, verdicts))
-    _refuse_miscounts(con, contract, verdicts)
-    records = [_record(contract, v, touched.get(v.partition, ()), run_id) for v in verdicts]
+        _overwrite(con, raw, held, loaded_rows(contract))
+    _overwrite_quarantine(con, quarantine, verdicts, quarantined_rows(contract, verdicts))
+    refuse_miscounts(con, contract, verdicts)
+    records = [record_of(contract, v, touched.get(v.partition, ()), run_id) for v in verdicts]
     record_deliveries(con, records)
-    record_checks(con, [check for verdict in verdicts for check in _check_records(contract, verdict, run_id)])
+    record_checks(con, [check for verdict in verdicts for check in check_records(contract, verdict, run_id)])
     return records
+
+
+def ensure_raw(con: DuckDBPyConnection, contract: Contract) -> None:
+    """Have a source's tables in raw and quarantine. Raises ColumnTypeError where raw cannot follow the contract."""
+    otherwise = f"Keep the type, or load again what was loaded, under the new one: tidegate rebuild {contract.source}"
+    ensure_table(con, "raw", contract.source, raw_columns(contract), "_delivered_on", otherwise)
+    ensure_table(con, "quarantine", contract.source, QUARANTINE, "_delivered_on")
 
 
 def commit_lease(source: str) -> str:
@@ -119,7 +125,7 @@ def raw_columns(contract: Contract) -> dict[str, str]:
 # --- rows
 
 
-def _loaded_rows(contract: Contract) -> str:
+def loaded_rows(contract: Contract) -> str:
     columns = ", ".join(f"j.{quoted(column.name)}" for column in contract.columns)
     return f"""
 select {columns}, v._region, v._delivered_on, j._file, v._fingerprint
@@ -127,7 +133,7 @@ from {JUDGED} as j join {VERDICTS} as v using (_delivery)
 where v.accepted and j._reasons is null"""
 
 
-def _quarantined_rows(contract: Contract, verdicts: Sequence[Verdict]) -> str:
+def quarantined_rows(contract: Contract, verdicts: Sequence[Verdict]) -> str:
     # Marking a duplicate moves its row, so its line is not known; nor are those of Parquet and mended files.
     return f"""
 with refused as (
@@ -240,10 +246,10 @@ def _touched_dates(
 
 def _changed_dates(contract: Contract, old: str | None) -> str:
     if old is None:
-        return f"select distinct _region, _delivered_on, {event_date(contract)} from ({_loaded_rows(contract)})"
+        return f"select distinct _region, _delivered_on, {event_date(contract)} from ({loaded_rows(contract)})"
     return f"""
 select _region, _delivered_on, event_date
-from ({_dated(contract, _loaded_rows(contract))}) as new
+from ({_dated(contract, loaded_rows(contract))}) as new
 full join ({_dated(contract, old)}) as old using (_region, _delivered_on, event_date)
 where new.content is distinct from old.content"""
 
@@ -263,7 +269,7 @@ def _dates_of_other_versions(contract: Contract, changed: Sequence[Partition], o
     hash: a collision touches a day in vain.
     """
     key = f"hash({', '.join(quoted(name) for name in contract.key)}) as key"
-    new_keys = f"select _region, _delivered_on, {key} from ({_loaded_rows(contract)}) where {_in_partitions(changed)}"
+    new_keys = f"select _region, _delivered_on, {key} from ({loaded_rows(contract)}) where {_in_partitions(changed)}"
     old_keys = f"select _region, _delivered_on, {key} from ({old}) where {_in_partitions(changed)}"
     keys = f"({new_keys} except {old_keys}) union all ({old_keys} except {new_keys})" if old else new_keys
     days = [day for _, day in changed]
@@ -290,7 +296,7 @@ def event_date(contract: Contract) -> str:
 # --- the ledger
 
 
-def _record(contract: Contract, verdict: Verdict, touched: Sequence[dt.date], run_id: str) -> DeliveryRecord:
+def record_of(contract: Contract, verdict: Verdict, touched: Sequence[dt.date], run_id: str) -> DeliveryRecord:
     captured = verdict.captured
     return DeliveryRecord(
         source=contract.source,
@@ -317,7 +323,7 @@ def _record(contract: Contract, verdict: Verdict, touched: Sequence[dt.date], ru
     )
 
 
-def _check_records(contract: Contract, verdict: Verdict, run_id: str) -> list[CheckRecord]:
+def check_records(contract: Contract, verdict: Verdict, run_id: str) -> list[CheckRecord]:
     return [
         CheckRecord(
             check_name=check.name,
@@ -337,7 +343,7 @@ def _check_records(contract: Contract, verdict: Verdict, run_id: str) -> list[Ch
     ]
 
 
-def _refuse_miscounts(con: DuckDBPyConnection, contract: Contract, verdicts: Sequence[Verdict]) -> None:
+def refuse_miscounts(con: DuckDBPyConnection, contract: Contract, verdicts: Sequence[Verdict]) -> None:
     """Hold what the lake now has against what the readers counted: the last guard of conservation."""
     quarantine = qualified("quarantine", contract.source)
     loaded = _count_by_partition(con, qualified("raw", contract.source), verdicts)

@@ -24,7 +24,7 @@ from tidegate.intake.origin import Landing, Origin, Outside, listing_of
 from tidegate.intake.places import archive_of, origin_of
 from tidegate.intake.relations import DataFile
 from tidegate.lake.connect import Lake
-from tidegate.lake.ledger import good_deliveries, newest_deliveries
+from tidegate.lake.ledger import DeliveryRecord, good_deliveries, newest_deliveries
 from tidegate.window import Window
 
 # After so many days in a row that a source was down for, the batch's other days are not asked for: each may cost the
@@ -99,6 +99,15 @@ class Finding:
                 self.missing.append(found)
             else:
                 self.captured.append(found)
+
+    def recall(self, deliveries: Iterable[DeliveryRecord]) -> None:
+        """Take deliveries that were loaded before from the archive, whatever stands at their origins by now."""
+        for delivery in deliveries:
+            captured = self.archive.recall(delivery.archive)
+            self.captured.append(replace(captured, day=delivery.partition_day, listing=delivery.listing))
+            if delivery.stands_in_for:
+                stand_in = StandIn(delivery.stands_in_for, "The source was down when this was loaded.")
+                self.stand_ins[delivery.region, delivery.partition_day] = stand_in
 
     def _found(self, places: Sequence[tuple[Region, dt.date]]) -> Iterator[Captured | Missing]:
         if not self._is_far:

@@ -105,9 +105,9 @@ def load_deliveries(
     """
     wanted = _regions(contract, regions)
     withdraw_regions_that_left(lake, contract, run_id)
-    with lease(lake.config, f"raw.{contract.source}", window.days, run_id), _scratch(lake) as scratch:
+    with lease(lake.config, f"raw.{contract.source}", window.days, run_id), scratch(lake) as folder:
         started_at = utc_now()
-        finding = Finding(lake, contract, window, outside, scratch, from_landing)
+        finding = Finding(lake, contract, window, outside, folder, from_landing)
         finding.find(wanted, window.days)
         finding.archive.settle()
         reports = _report_missing(lake, contract, finding.missing)
@@ -118,7 +118,7 @@ def load_deliveries(
 
 
 @contextmanager
-def _scratch(lake: Lake) -> Iterator[Path]:
+def scratch(lake: Lake) -> Iterator[Path]:
     """A folder for one batch, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="intake-", dir=lake.config.spill) as folder:
         yield Path(folder)
@@ -147,6 +147,21 @@ class _Judged:
 def _judge_and_commit(
     lake: Lake, contract: Contract, finding: Finding, run_id: str, started_at: dt.datetime
 ) -> list[DeliveryReport]:
+    with judged_deliveries(lake, contract, finding, started_at) as (verdicts, judged):
+        with lease(lake.config, commit_lease(contract.source), [EVERY_DAY], run_id):
+            records = lake.unit_of_work(
+                lambda con: commit(con, contract, verdicts, run_id),
+                [("raw", contract.source), ("quarantine", contract.source)],
+            )
+        finding.note_fates(verdict.accepted for verdict in verdicts)
+    return [_report(*found) for found in zip(records, verdicts, judged, strict=True)]
+
+
+@contextmanager
+def judged_deliveries(
+    lake: Lake, contract: Contract, finding: Finding, started_at: dt.datetime
+) -> Iterator[tuple[list[Verdict], list[_Judged]]]:
+    """The deliveries of `finding`, judged: meanwhile, `commit`'s queries find their rows in temporary tables."""
     lake.size_for(sum(captured.bytes for captured in finding.captured) // BYTES_PER_ROW)
     try:
         with _telling_what_ran_out(lake, contract, finding):
@@ -158,17 +173,11 @@ def _judge_and_commit(
         stage_verdicts(lake.con, verdicts)
         # Rows go in by day, not in the order of lines; keeping that order costs memory.
         lake.con.execute("set preserve_insertion_order = false")
-        with lease(lake.config, commit_lease(contract.source), [EVERY_DAY], run_id):
-            records = lake.unit_of_work(
-                lambda con: commit(con, contract, verdicts, run_id),
-                [("raw", contract.source), ("quarantine", contract.source)],
-            )
-        finding.note_fates(verdict.accepted for verdict in verdicts)
+        yield verdicts, judged
     finally:
         lake.con.execute("set preserve_insertion_order = true")
         for table in (JUDGED, UNPARSABLE, PLACES, VERDICTS):
             lake.con.execute(f"drop table if exists {table}")
-    return [_report(*found) for found in zip(records, verdicts, judged, strict=True)]
 
 
 @contextmanager

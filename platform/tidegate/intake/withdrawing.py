@@ -14,12 +14,12 @@ from dataclasses import replace
 from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
-from tidegate.intake.commit import QUARANTINE, Partition, as_json, commit_lease, event_date, raw_columns
+from tidegate.intake.commit import QUARANTINE, RAW_EXTRAS, Partition, as_json, commit_lease, event_date, raw_columns
 from tidegate.lake.connect import Lake
 from tidegate.lake.known import standing_regions
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.ledger import DeliveryRecord, record_deliveries, standing_deliveries, utc_now
-from tidegate.lake.overwrite import ensure_table
+from tidegate.lake.overwrite import ensure_table, table_columns
 from tidegate.lake.required import WITHDRAWN
 from tidegate.lake.sql import literal, qualified, quoted
 
@@ -47,7 +47,10 @@ def _withdraw(con: DuckDBPyConnection, contract: Contract, run_id: str) -> None:
     if not regions:
         return
     raw, quarantine = qualified("raw", contract.source), qualified("quarantine", contract.source)
-    ensure_table(con, "raw", contract.source, raw_columns(contract), "_delivered_on")
+    # What leaves may be of types that the contract had once, so of its columns only those that are new are added.
+    there = {name.lower() for name in table_columns(con, [("raw", contract.source)]).get(("raw", contract.source), {})}
+    lacking = {name: sql_type for name, sql_type in raw_columns(contract).items() if name.lower() not in there}
+    ensure_table(con, "raw", contract.source, RAW_EXTRAS | lacking, "_delivered_on")
     ensure_table(con, "quarantine", contract.source, QUARANTINE, "_delivered_on")
     leaving = f"_region in (select unnest({literal(list(regions))}::varchar[]))"
     touched = _dates_of_leaving(con, contract, f"select * from {raw} where {leaving}")

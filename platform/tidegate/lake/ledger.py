@@ -181,8 +181,8 @@ def _keys_relation(rows: Sequence[DeliveryRecord]) -> str:
 _REPLACES = "(k.verdict = 'accepted' or d.verdict <> 'accepted')"
 
 
-def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Window) -> list[DeliveryRecord]:
-    """The newest entry of every (source, region, day) in the window, of one source or of all."""
+def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Window | None) -> list[DeliveryRecord]:
+    """The newest entry of every (source, region, day) in the window, or of all days; of one source or of all."""
     return read_entries(
         con, DeliveryRecord, "deliveries", _of(source, window), newest_of="source, region, partition_day"
     )
