@@ -7,7 +7,7 @@ transaction. What a step does is in the module named for it.
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +43,7 @@ from tidegate.lake.known import known_deliveries
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.ledger import DeliveryRecord, utc_now
 from tidegate.lake.required import settled_days
+from tidegate.lake.spill import spill_folder
 from tidegate.lake.sql import quoted
 from tidegate.window import Window, windows_of
 
@@ -119,9 +120,13 @@ def load_deliveries(
 
 @contextmanager
 def scratch(lake: Lake) -> Iterator[Path]:
-    """A folder for one batch, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="intake-", dir=lake.config.spill) as folder:
-        yield Path(folder)
+    """A folder for one batch, gone afterwards; of a process that was killed, when the lake is opened next."""
+    folder = spill_folder(lake.config.spill)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _regions(contract: Contract, names: Sequence[str] | None) -> list[Region]:
