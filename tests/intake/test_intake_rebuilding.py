@@ -117,3 +117,13 @@ def test_a_source_whose_region_left_at_the_same_time_is_rebuilt_without_it(shop:
     assert [entry.region for entry in standing_deliveries(shop.lake.con, None)] == ["south"]
     assert shop.raw("_region, price::varchar") == [("south", "1.50")]
     assert shop.quarantined("_region, reasons") == [("north", ["region_withdrawn"])]
+
+
+def test_rows_that_the_ledger_does_not_know_are_not_given_up(shop: Shop) -> None:
+    shop.load_one("north", csv(row(1)))
+    shop.load_one("south", csv(row(2)))
+    shop.lake.con.execute("delete from ops.deliveries where region = 'north'")
+    change_contract(shop, NARROW)
+    with pytest.raises(TidegateError, match=r"does not list as loaded: sales/north 2024-03-01\. Nothing was changed"):
+        rebuild(shop)
+    assert shop.raw("_region") == ["north", "south"]

@@ -98,6 +98,7 @@ def rebuild_source(lake: Lake, contract: Contract, *, outside: Outside, run_id: 
     # Whoever loads the source meanwhile waits before committing.
     with lease(lake.config, commit_lease(contract.source), [EVERY_DAY], run_id), scratch(lake) as folder:
         standing = standing_deliveries(lake.con, None, contract.source)
+        _refuse_rows_of_no_delivery(lake.con, contract, standing)
         beside = folder / "rebuilt.duckdb"
         try:
             verdicts = [
@@ -124,6 +125,28 @@ def rebuild_source(lake: Lake, contract: Contract, *, outside: Outside, run_id: 
         due=tuple(sorted({day for record in records for day in record.touched})),
         dropped_columns=dropped,
     )
+
+
+def _refuse_rows_of_no_delivery(
+    con: DuckDBPyConnection, contract: Contract, standing: Sequence[DeliveryRecord]
+) -> None:
+    """What raw holds and the ledger does not know, as after a file of the lake was lost, would not come back."""
+    if not _columns_of_raw(con, contract):
+        return
+    known = rows_relation(
+        {"region": "varchar", "day": "date"}, [(entry.region, entry.partition_day) for entry in standing]
+    )
+    rows = con.execute(
+        f"select distinct _region, _delivered_on from {qualified('raw', contract.source)} "
+        f"where (_region, _delivered_on) not in (select (region, day) from ({known})) order by all"
+    ).fetchall()
+    if rows:
+        named = ", ".join(f"{contract.source}/{region} {day}" for region, day in rows[:REJECTIONS_TOLD])
+        more = f" and {len(rows) - REJECTIONS_TOLD} more" if len(rows) > REJECTIONS_TOLD else ""
+        raise TidegateError(
+            f"{contract.source} cannot be rebuilt: raw holds rows of deliveries that the ledger does not list as "
+            f"loaded: {named}{more}. Nothing was changed. Put the contract back, run these days, and begin again."
+        )
 
 
 def _batches(standing: Sequence[DeliveryRecord], days_at_once: int) -> Iterator[list[DeliveryRecord]]:
