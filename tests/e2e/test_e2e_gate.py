@@ -115,9 +115,11 @@ def test_one_bad_day_of_a_month_is_held_alone(temporary_home: TemporaryHome, spo
     spoiling(home.landing, BAD_DAY)
     good_days = set(MONTH.days) - {BAD_DAY}
 
-    outcome, of_mondays = home.backfill(MONTH)
+    outcome, of_mondays, of_next_monday = home.backfill(MONTH)
     # Mondays do not wait for a held day; those after it count it as unpublished.
     assert of_mondays.published == tuple(Cadence.weekly.among(MONTH).days)
+    # The month ends with a whole week.
+    assert of_next_monday.published == (MONTH.end,)
     assert set(outcome.published) == good_days
     assert list(outcome.held) == [BAD_DAY]
     assert why.format(day=BAD_DAY) in " ".join(outcome.held[BAD_DAY])
@@ -133,7 +135,7 @@ def test_one_bad_day_of_a_month_is_held_alone(temporary_home: TemporaryHome, spo
     mended, *restated = home.run(BAD_DAY)
     assert mended.published == (BAD_DAY,)
     assert all(outcome.restates and outcome.succeeded for outcome in restated)
-    assert restated[-1].published == tuple(Cadence.weekly.among(Window(BAD_DAY + ONE_DAY, MONTH.end)).days)
+    assert restated[-1].published == tuple(Cadence.weekly.among(Window(BAD_DAY + ONE_DAY, MONTH.end + ONE_DAY)).days)
     assert published_days(home) == set(MONTH.days)
     assert set(home.partitions_in_serving().values()) == {(frozenset(MONTH.days), frozenset())}
 

@@ -393,7 +393,7 @@ def catalogs(request: pytest.FixtureRequest, tmp_path: Path) -> LakeConfig:
 
 def test_two_that_make_the_same_leave_one_of_each(catalogs: LakeConfig, store: FolderStore) -> None:
     with ExitStack() as stack:
-        lakes = [stack.enter_context(Lake.open(catalogs)) for _ in range(2)]
+        lakes = [stack.enter_context(Lake.make(catalogs)) for _ in range(2)]
         Shop(lakes[0], Home(catalogs, stack)).publish(BOTH)
         with ThreadPoolExecutor(2) as threads:
             both = list(

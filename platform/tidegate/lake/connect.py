@@ -91,8 +91,7 @@ class Lake:
             refuse_missing_catalog(self.config)
             self._run_attach(attach_statements(self.config))
         except LakeMissingError:
-            for statement in s3_statements(self.config):
-                self.con.execute(statement)
+            self._run(s3_statements(self.config))
             refuse_unknown_data(self.con, self.config.data, self.config.catalog)
             self._run_attach([attach_statement(self.config, create=True)])
 
@@ -107,6 +106,10 @@ class Lake:
             self.unit_of_work(create_tables)
 
     def _run_attach(self, statements: list[str]) -> None:
+        self._run(statements)
+        self.con.execute(f"use {quoted(CATALOG)}")
+
+    def _run(self, statements: list[str]) -> None:
         try:
             for statement in statements:
                 self.con.execute(statement)
@@ -116,7 +119,6 @@ class Lake:
             if NO_LAKE in str(error):
                 raise no_lake(self.config) from error
             raise trouble(error, self.config.catalog) or _cannot_attach(self.config, error) from error
-        self.con.execute(f"use {quoted(CATALOG)}")
 
     @contextmanager
     def turn(self) -> Iterator[None]:
