@@ -109,3 +109,12 @@ def test_a_damaged_catalog_is_told_in_a_sentence(home: Home) -> None:
         for read_only in (True, False):
             with pytest.raises(TidegateError, match=r"(is damaged|There is no lake|cannot be opened)"):
                 home.open(read_only)
+
+
+def test_a_file_that_was_registered_from_elsewhere_is_not_lost(new_shop: Shop, tmp_path: Path) -> None:
+    lake, elsewhere = new_shop.lake, tmp_path / "elsewhere.parquet"
+    lake.con.execute(f"copy (select 1 as n) to '{elsewhere}' (format parquet)")
+    lake.con.execute("create table raw.registered (n integer)")
+    lake.con.execute(f"call ducklake_add_data_files('lake', 'registered', ['{elsewhere}'], schema => 'raw')")
+    assert forget_lost_files(lake, "run-1") == []
+    assert lake.con.execute("select n from raw.registered").fetchall() == [(1,)]

@@ -15,6 +15,10 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
 
+# Where a file of the catalog is, in SQL over its entry `f`, its table `t` and its schema `s`: within the data folder,
+# or anywhere, when somebody registered it.
+PATH_OF_FILE = "if(f.path_is_relative, s.path || t.path || f.path, f.path)"
+
 
 def is_remote(data: str) -> bool:
     return data.startswith("s3://")

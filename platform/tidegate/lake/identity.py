@@ -10,7 +10,7 @@ from __future__ import annotations
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
-from tidegate.lake.data_files import exists, is_remote, names_in, read, write
+from tidegate.lake.data_files import PATH_OF_FILE, exists, is_remote, names_in, read, write
 from tidegate.lake.sql import CATALOG
 
 MARKER = "tidegate-lake"
@@ -56,12 +56,11 @@ def refuse_data_of_another(con: DuckDBPyConnection, data: str, catalog: str, rea
 
 def named_files(con: DuckDBPyConnection, limit: int | None = None) -> list[str]:
     """The files that the catalog names, for now or for a moment that it can go back to, the newest first."""
-    path = "if(f.path_is_relative, s.path || t.path || f.path, f.path)"
     return [
         name
         for kind in ("data", "delete")
         for (name,) in con.execute(
-            f"select {path} from {METADATA}.ducklake_{kind}_file as f "
+            f"select {PATH_OF_FILE} from {METADATA}.ducklake_{kind}_file as f "
             f"join {METADATA}.ducklake_table as t using (table_id) "
             f"join {METADATA}.ducklake_schema as s using (schema_id) "
             f"order by f.{kind}_file_id desc {f'limit {limit}' if limit else ''}"

@@ -18,7 +18,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake import ledger
 from tidegate.lake.connect import Lake
-from tidegate.lake.data_files import is_remote
+from tidegate.lake.data_files import PATH_OF_FILE, is_remote
 from tidegate.lake.identity import METADATA
 from tidegate.lake.sql import literal
 from tidegate.window import Cadence
@@ -74,13 +74,14 @@ def lost_files(lake: Lake) -> list[LostFile]:
     named = lake.con.execute(
         f"""
         with files as (
-            select data_file_id, table_id, path, file_size_bytes from {METADATA}.ducklake_data_file
-            where end_snapshot is null
+            select data_file_id, table_id, path, path_is_relative, file_size_bytes
+            from {METADATA}.ducklake_data_file where end_snapshot is null
             union all
-            select data_file_id, table_id, path, file_size_bytes from {METADATA}.ducklake_delete_file
-            where end_snapshot is null
+            select data_file_id, table_id, path, path_is_relative, file_size_bytes
+            from {METADATA}.ducklake_delete_file where end_snapshot is null
         )
-        select f.data_file_id, f.table_id, s.schema_name, t.table_name, s.path || t.path || f.path, f.file_size_bytes
+        select f.data_file_id, f.table_id, s.schema_name, t.table_name,
+            {PATH_OF_FILE}, f.file_size_bytes
         from files as f
         join {METADATA}.ducklake_table as t on t.table_id = f.table_id and t.end_snapshot is null
         join {METADATA}.ducklake_schema as s on s.schema_id = t.schema_id and s.end_snapshot is null
