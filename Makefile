@@ -19,7 +19,7 @@ SITE ?= build/site
 INSTALLED := $(VENV)/.installed
 SYSTEM_PACKAGES := chromium
 
-.PHONY: help setup run test test-all test-system dev lint format types lock clean benchmark docs
+.PHONY: help setup run test test-all test-system test-slow dev lint format types lock clean benchmark docs
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,10 +41,13 @@ dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 	DAGSTER_HOME="$$(cd '$(TIDEGATE_HOME)' && pwd)/dagster" \
 		exec $(BIN)/python -c "$$WITH_CTRL_C" $(BIN)/python -m tidegate.orchestration.ui dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 
-test: setup ## Run the tests that need no system package.
-	$(BIN)/pytest -n 2 --dist loadfile -m "not system"
+test: setup ## Run the tests that need no system package and end in minutes.
+	$(BIN)/pytest -n 2 --dist loadfile -m "not system and not slow"
 
-test-all: setup test-system test ## Run all tests; those of the UI need Debian packages.
+test-all: setup test-system test test-slow ## Run all tests; those of the UI need Debian packages.
+
+test-slow: setup
+	$(BIN)/pytest -n 2 --dist loadfile -m "slow and not system" --durations=20
 
 test-system: setup
 	@missing=""; for package in $(SYSTEM_PACKAGES); do \

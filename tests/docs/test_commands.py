@@ -67,7 +67,7 @@ SECTIONS = [
     if FOLLOWED_ELSEWHERE.isdisjoint({(page.name, None), (page.name, section)})
 ]
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

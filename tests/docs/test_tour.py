@@ -17,7 +17,7 @@ from tidegate.settings import CHECKOUT
 TOUR = Page(CHECKOUT / "docs" / "tour.md")
 
 # All of it: a fortnight of the shop, and seven runs.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

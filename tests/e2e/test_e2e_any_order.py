@@ -20,6 +20,8 @@ from tests.e2e.e2e_landing import REGIONS, Landing, Line, sound_lines
 from tidegate.orchestration.names import WEEKLY_JOB
 from tidegate.window import ONE_DAY, Cadence, Window
 
+pytestmark = pytest.mark.slow
+
 DAYS = [FIRST_DAY + ONE_DAY * i for i in range(3)]
 WHOLE = Window(DAYS[0], DAYS[-1] + ONE_DAY)
 

@@ -19,6 +19,8 @@ from tidegate.orchestration.breaker import Breaker, Pace
 from tidegate.orchestration.contacts import health_of
 from tidegate.settings import CHECKOUT
 
+pytestmark = pytest.mark.slow
+
 YESTERDAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
 
 

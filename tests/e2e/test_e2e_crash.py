@@ -25,6 +25,8 @@ from tidegate.orchestration.recent_runs import runs_under_way
 from tidegate.orchestration.run_keeper import keep_runs
 from tidegate.window import ONE_DAY, Cadence, Window
 
+pytestmark = pytest.mark.slow
+
 DAY_BEFORE, DAY = FIRST_DAY, FIRST_DAY + ONE_DAY
 SEED = 5
 

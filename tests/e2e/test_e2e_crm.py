@@ -22,6 +22,8 @@ from tidegate.settings import CHECKOUT
 from tidegate.status import read_status
 from tidegate.window import ONE_DAY
 
+pytestmark = pytest.mark.slow
+
 FIRST_DAY = dt.date(2024, 3, 1)
 NEXT_DAY = FIRST_DAY + ONE_DAY
 SHOP = Shop(FIRST_DAY, orders_per_day=30, seed=7)

@@ -31,6 +31,8 @@ from tidegate.reporting.exports import Exports
 from tidegate.reporting.store import FolderStore
 from tidegate.window import ONE_DAY, Cadence, Window
 
+pytestmark = pytest.mark.slow
+
 DAY = dt.date(2024, 3, 1)
 WINDOW = Window(DAY, DAY + 12 * ONE_DAY)
 MAKERS = [Exports(Mart(name, "order_date"), Cadence.daily) for name in MARTS]

@@ -29,7 +29,7 @@ EVERY_DAY = Window(FIRST, LAST + ONE_DAY)
 SOME_WEEKS = Window(dt.date(2011, 8, 8), dt.date(2011, 8, 31))
 TWO_WEEKS = Window(dt.date(2011, 8, 8), dt.date(2011, 8, 23))
 
-pytestmark = pytest.mark.skipif(not FILE.exists(), reason=f"UCI Online Retail is not there: {FILE}")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FILE.exists(), reason=f"UCI Online Retail is not there: {FILE}")]
 
 
 # Days by which the latest of the late lines are late; the contract allows seven.
@@ -202,7 +202,6 @@ def test_some_weeks_of_online_retail(home: TemporaryHome) -> None:
     assert_running_again_changes_nothing(home, SOME_WEEKS)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_all_of_online_retail(home: TemporaryHome) -> None:
     lines = slice_into(home, EVERY_DAY)

@@ -25,6 +25,8 @@ from tidegate.orchestration.rollbacks import roll_back_and_tell
 from tidegate.status import read_status
 from tidegate.window import ONE_DAY, Window
 
+pytestmark = pytest.mark.slow
+
 PROJECTS = Path(__file__).with_name("projects")
 OWN = Path(__file__).parents[2] / "dbt_project"
 

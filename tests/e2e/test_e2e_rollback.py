@@ -22,7 +22,7 @@ FRIDAY, SATURDAY, SUNDAY = (FIRST_DAY + ONE_DAY * i for i in range(3))
 MONDAY = SUNDAY + ONE_DAY
 DAYS = Window(FRIDAY, MONDAY)
 # Nine runs and seven commands.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 REASON = "The shop counted [twice]"
 

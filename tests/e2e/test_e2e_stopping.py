@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from dagster import DagsterRunStatus
 from tests.e2e.e2e_home import FIRST_DAY, NewHome, TemporaryHome
 from tests.e2e.e2e_processes import Process, start_tidegate
@@ -14,6 +15,8 @@ from tidegate.lake.connect import Lake
 from tidegate.orchestration.recent_runs import runs_under_way
 from tidegate.orchestration.run_keeper import end_lost_runs
 from tidegate.window import ONE_DAY, Window
+
+pytestmark = pytest.mark.slow
 
 DAYS = Window(FIRST_DAY, FIRST_DAY + ONE_DAY * 3)
 BACKFILL = ("backfill", "--from", str(DAYS.start), "--to", str(DAYS.last))

@@ -15,6 +15,8 @@ from tests.e2e.e2e_processes import Served, served, start_reader, start_tidegate
 from tidegate.lake.connect import Lake
 from tidegate.window import ONE_DAY, Window
 
+pytestmark = pytest.mark.slow
+
 # What one writer alone leaves is the same for all tests, so one worker has them.
 
 DAYS = [FIRST_DAY + ONE_DAY * i for i in range(3)]

@@ -29,6 +29,8 @@ from tidegate.demo.trade import Shop
 from tidegate.orchestration.names import raw_key
 from tidegate.settings import CHECKOUT
 
+pytestmark = pytest.mark.slow
+
 SEED = 7
 ORDERS_PER_DAY = 80
 TODAY = dt.datetime.now(dt.UTC).date()

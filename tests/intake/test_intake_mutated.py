@@ -23,8 +23,7 @@ from tidegate.window import ONE_DAY, Window
 FILES = int(os.environ.get("TIDEGATE_MUTATED_FILES", "24"))
 FILES_AT_ONCE = 12
 
-# What nobody waits for, and what a small machine has not got.
-LONGEST_SECONDS = 60
+# What a small machine has not got.
 LARGEST_BYTES = 3 << 30
 
 ROWS = [
@@ -196,5 +195,4 @@ def test_of_mutated_files_every_row_is_accounted_for_and_none_stops_another(muta
             assert reports["south", day].rows_loaded == 1, number
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(f"{FILES} files, slowest {FILES_AT_ONCE} in {slowest:.1f} s, at most {peak >> 20} MiB")
-    assert slowest < LONGEST_SECONDS
     assert peak < LARGEST_BYTES

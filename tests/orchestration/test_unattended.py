@@ -24,6 +24,8 @@ from tidegate.orchestration.breaker import Pace
 from tidegate.orchestration.contacts import health_of
 from tidegate.orchestration.names import raw_key
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND, THIRD = days_ago(3), days_ago(2), days_ago(1)
 
 CUSTOMERS_SERVER = "  - {server: crm, type: local"
