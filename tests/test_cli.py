@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import json
 import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,11 +185,15 @@ def test_a_contract_that_cannot_work_is_told_with_its_line(tmp_path: Path, monke
 def files_up_to(size: int) -> Iterator[None]:
     """No file grows beyond so many bytes, as after `ulimit -f`, or on a disk that is full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writes_bytecode = not sys.dont_write_bytecode
+    # Python would leave a compiled module that is cut short, and no process could import that module again.
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = not writes_bytecode
 
 
 @pytest.mark.usefixtures("figures")

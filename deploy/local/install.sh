@@ -15,3 +15,5 @@ if ! "$python" -m uv pip install --quiet --python "$python" --require-hashes --c
     $pip install --no-deps --require-hashes -r requirements.lock
 fi
 $pip install --no-deps --no-build-isolation --editable .
+# Compiled once, while there is room: on a full disk Python leaves a compiled module that is cut short, and fails to import it.
+"$python" -m compileall -q platform
