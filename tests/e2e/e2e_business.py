@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tidegate.settings import CHECKOUT
 
 SOURCE = "sales"
 ALLOWED_LATENESS = 7
