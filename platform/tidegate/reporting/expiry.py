@@ -59,7 +59,7 @@ class _Times:
     def knows(self, version: _Version) -> bool:
         """Whether the ledger names the version, or the run that its folder is called after: one that was killed."""
         location = f"{address(self._store, version.partition)}/{version.name}"
-        return location in self._times or _REPEATED.sub("", version.name) in self._runs
+        return location in self._times or not self._runs.isdisjoint({version.name, _REPEATED.sub("", version.name)})
 
     def of(self, version: _Version, now: dt.datetime) -> dt.datetime:
         """A version that stands gives way `now` at the earliest.
