@@ -39,7 +39,7 @@ run: setup ## Run the main job on the demo shop, from landing to published figur
 dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 	$(BIN)/tidegate init
 	DAGSTER_HOME="$$(cd '$(TIDEGATE_HOME)' && pwd)/dagster" \
-		exec $(BIN)/python -c "$$WITH_CTRL_C" $(BIN)/python -m tidegate.orchestration.ui dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
+		exec $(BIN)/python -c "$$WITH_CTRL_C" $(BIN)/python -m tidegate.orchestration.instance.ui dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 
 test: setup ## Run the tests that need no system package and end in minutes.
 	$(BIN)/pytest -n 2 --dist loadfile -m "not system and not slow"

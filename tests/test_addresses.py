@@ -10,10 +10,10 @@ from tests.lake.conftest import config_in
 
 from tidegate.addresses import without_secrets
 from tidegate.errors import SourceDownError, TidegateError
-from tidegate.intake.postgres_trouble import what_it_says
 from tidegate.orchestration.failures import told_to_people
-from tidegate.s3_client import new_s3_client
 from tidegate.settings import load_settings
+from tidegate.sources.postgres.trouble import what_it_says
+from tidegate.storage.s3_client import new_s3_client
 
 CANARY = "c4n4ry"
 

@@ -8,7 +8,7 @@ from itertools import count, islice
 
 import pytest
 
-from tidegate.background import read_in_batches, started
+from tidegate.machine.background import read_in_batches, started
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 8])

@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from tidegate.cli import app
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
-from tidegate.orchestration.instance import make_instance
+from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.settings import load_settings
 
 
@@ -32,7 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def figures(home: Path) -> None:
     """A lake with one published table, as promote leaves it."""
-    with Lake.make(LakeConfig.of(load_settings())) as lake:
+    with make_lake(LakeConfig.of(load_settings())) as lake:
         lake.con.execute("create table serving.daily_sales (order_date date, net_revenue decimal(38, 4), note varchar)")
         lake.con.execute(
             "insert into serving.daily_sales values ('2024-01-01', 10.5, '[red]'), ('2024-01-02', null, 'a,\"b')"
@@ -99,7 +99,7 @@ def test_a_query_that_does_not_work_says_why() -> None:
 @pytest.mark.usefixtures("figures")
 def test_a_query_can_go_back_in_time() -> None:
     then = dt.datetime.now(dt.UTC).isoformat()
-    with Lake.open(LakeConfig.of(load_settings())) as lake:
+    with open_lake(LakeConfig.of(load_settings())) as lake:
         lake.con.execute("delete from serving.daily_sales where order_date = '2024-01-02'")
     count = "select count(*) as days from serving.daily_sales"
 
@@ -242,7 +242,7 @@ def test_quarantine_of_a_source_without_any_is_empty() -> None:
 
 
 def test_a_query_before_anything_is_published_says_so(home: Path) -> None:
-    with Lake.make(LakeConfig.of(load_settings())):
+    with make_lake(LakeConfig.of(load_settings())):
         pass
     assert "Nothing was published" in refused("query", "from serving.daily_sales")
     assert "Nothing was published" not in refused("query", "selec 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.s3_client import new_s3_client
+from tidegate.storage.s3_client import new_s3_client
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tests.s3_server import Bucket
 
 from tidegate.errors import SourceDownError, TidegateError
-from tidegate.s3 import S3Folder
-from tidegate.s3_listing import read_listings_quickly
+from tidegate.storage.s3 import S3Folder
+from tidegate.storage.s3_listing import read_listings_quickly
 
 READ = ("Key", "LastModified", "ETag", "Size", "StorageClass")
 

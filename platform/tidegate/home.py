@@ -12,29 +12,30 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tidegate.contract.assess import rule_groups
+from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.model import Contract
-from tidegate.contract.odcs import load_contracts
+from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.intake.commit import RAW_EXTRAS
-from tidegate.intake.origin import Outside
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.lake.due_weeks import DaysBehind
-from tidegate.lake.gate import GateRequirements
-from tidegate.lake.schema import lacks_tables
-from tidegate.reporting.exports import Exports
-from tidegate.reporting.making import Maker
-from tidegate.reporting.page_files import briefs, reports
-from tidegate.reporting.store import Store, store_at
+from tidegate.ledger.opening import open_lake
+from tidegate.ledger.schema import lacks_tables
+from tidegate.outputs.exports import Exports
+from tidegate.outputs.making import Maker
+from tidegate.outputs.pages.files import briefs, reports
+from tidegate.publishing.due_weeks import DaysBehind
+from tidegate.publishing.gate import GateRequirements
 from tidegate.settings import Settings
+from tidegate.sources.origin import Outside
+from tidegate.storage.store import Store, store_at
 from tidegate.transform.delivered import refuse_what_nobody_fills
-from tidegate.transform.marts import SERVING, Graph
+from tidegate.transform.graph import SERVING, Graph
 from tidegate.transform.project import DbtProject
 from tidegate.window import ONE_DAY, Cadence
 
 if TYPE_CHECKING:
-    from tidegate.s3 import S3Client
+    from tidegate.storage.s3 import S3Client
 
 
 @dataclass
@@ -97,7 +98,7 @@ class Home:
         profile or a role. Importing what makes it takes a second."""
         with self._s3_in_use:
             if self._s3_client is None:
-                from tidegate.s3_client import new_s3_client
+                from tidegate.storage.s3_client import new_s3_client
 
                 self._s3_client = new_s3_client()
             return self._s3_client
@@ -115,7 +116,7 @@ class Home:
             yield self._lake
 
     def _opened_lake(self) -> Lake:
-        lake = Lake.open(self.lake_config, self.read_only)
+        lake = open_lake(self.lake_config, self.read_only)
         if self.read_only and lacks_tables(lake.con):
             lake.close()
             raise TidegateError(

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tidegate.addresses import holds_secret
-from tidegate.overlaps import refuse_overlaps
+from tidegate.machine.overlaps import refuse_overlaps
 
 # platform/tidegate/settings.py → the checkout that holds contracts/ and dbt_project/.
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tidegate.contract.model import Contract
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.reading.odcs import load_contract
 
 SERVERS = """\
 servers:

@@ -10,11 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tidegate.contract.assess import GROUP_NAMES, assess, drift_of, holds, reasons_of, rule_groups
-from tidegate.contract.measure import measure, nothing_read
+from tidegate.contract.judging.assess import GROUP_NAMES, assess, drift_of, holds, reasons_of, rule_groups
+from tidegate.contract.judging.measure import measure, nothing_read
+from tidegate.contract.judging.verdicts import judge_select
 from tidegate.contract.model import CheckOutcome, Comparison, Contract, Drift, Measures, Threshold
-from tidegate.contract.odcs import load_contract
-from tidegate.contract.verdicts import judge_select
+from tidegate.contract.reading.odcs import load_contract
 
 ContractOf = Callable[..., Contract]
 Con = duckdb.DuckDBPyConnection

@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from tidegate.contract.judging.verdicts import judge_select
 from tidegate.contract.model import Contract
-from tidegate.contract.verdicts import judge_select
 from tidegate.lake.sql import literal
 
 INVALID = object()

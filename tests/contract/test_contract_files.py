@@ -16,11 +16,11 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from tidegate.contract.assess import assess
-from tidegate.contract.measure import measure
+from tidegate.contract.judging.assess import assess
+from tidegate.contract.judging.measure import measure
+from tidegate.contract.judging.verdicts import duplicate_updates, judge_select
 from tidegate.contract.model import Drift, FolderServer, Measures
-from tidegate.contract.odcs import load_contract, load_contracts
-from tidegate.contract.verdicts import duplicate_updates, judge_select
+from tidegate.contract.reading.odcs import load_contract, load_contracts
 
 CHECKOUT = Path(__file__).parents[2]
 SHOP = CHECKOUT / "contracts"
@@ -184,8 +184,8 @@ def test_online_retail_quarantines_two_negative_prices_and_rejects_no_day() -> N
 def test_judging_does_not_import_the_standard() -> None:
     """Workers that only judge must not pay for it: a contract is read once, where definitions are made."""
     code = (
-        "import sys, tidegate.contract.model, tidegate.contract.verdicts, tidegate.contract.assess, "
-        "tidegate.contract.measure; "
+        "import sys, tidegate.contract.model, tidegate.contract.judging.verdicts, tidegate.contract.judging.assess, "
+        "tidegate.contract.judging.measure; "
         "print([m for m in ('pydantic', 'yaml', 'open_data_contract_standard') if m in sys.modules])"
     )
     done = subprocess.run(

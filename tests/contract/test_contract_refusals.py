@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.contract.model import FolderServer, HttpServer, PostgresServer, Readiness, S3Server
-from tidegate.contract.odcs import load_contract, load_contracts
+from tidegate.contract.reading.odcs import load_contract, load_contracts
 from tidegate.errors import ContractError
 
 GOOD = """\

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tidegate.contract.measure import measure
+from tidegate.contract.judging.measure import measure
+from tidegate.contract.judging.verdicts import duplicate_updates, judge_select
 from tidegate.contract.model import Contract
-from tidegate.contract.verdicts import duplicate_updates, judge_select
 from tidegate.lake.sql import literal, quoted
 
 ContractOf = Callable[..., Contract]

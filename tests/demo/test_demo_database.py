@@ -8,18 +8,18 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.reading.odcs import load_contract
 from tidegate.demo.database import fill_database
 from tidegate.demo.shop import write_shop
 from tidegate.demo.trade import Shop
 from tidegate.errors import TidegateError
 from tidegate.intake.load import load_deliveries
-from tidegate.intake.origin import Outside
 from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
-from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_hash
 from tidegate.lake.sql import literal
+from tidegate.ledger.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
+from tidegate.sources.origin import Outside
 from tidegate.window import ONE_DAY, Window
 
 VARIABLE = "SHOP_DATABASE"
@@ -77,7 +77,7 @@ def test_payments_from_files_and_from_the_database_are_the_same_in_the_end(datab
     loaded = []
     for contract in (FILES, DATABASE):
         settings = load_settings(home=tmp_path / contract.parent.parent.name)
-        with Lake.make(LakeConfig.of(settings)) as lake:
+        with make_lake(LakeConfig.of(settings)) as lake:
             reports = load_deliveries(lake, load_contract(contract), window, outside=outside, run_id="run")
             assert [report.rejection for report in reports] == [None] * DAYS
             assert sum(report.reasons.get("missing_amount", 0) for report in reports) == 1

@@ -22,7 +22,7 @@ COMMAND = re.compile(r"(\.venv/bin/)?(tidegate|dagster|dbt|make|python|pip|uv|cu
 OF_OTHERS = {
     "dagster job execute": "benchmarks/standard.py, and .ci/run",
     "dagster dev": "named as what has no guards",
-    "python -m tidegate.orchestration.ui": "make dev starts it, in tests/e2e/test_ui_dev.py",
+    "python -m tidegate.orchestration.instance.ui": "make dev starts it, in tests/e2e/test_ui_dev.py",
     "dbt build": "benchmarks/contenders.py",
     "dagster code-server": "tests/e2e/test_e2e_unattended.py starts what it serves",
     'psql "$SHOP_DATABASE"': "needs a client of PostgreSQL, which is not ours to install",

@@ -17,6 +17,7 @@ from tests.servers import PostgresAddress, postgres_programs
 
 from tidegate.lake.config import LakeConfig, load_extension
 from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
 
 PAGE = Page(CHECKOUT / "docs" / "serving.md")
@@ -57,7 +58,7 @@ def cluster(
     path = os.pathsep.join([str(Path(sys.executable).parent), str(postgres_programs()), os.environ["PATH"]])
     folder, port = str(postgres_address.socket_folder), str(postgres_address.port)
     owner = {"PATH": path, "PGHOST": folder, "PGPORT": port, "PGUSER": "postgres", "PGDATABASE": name}
-    with Lake.make(LakeConfig.of(settings)) as lake, s3_server(bucket.server.root, "--read-only", *allowed) as store:
+    with make_lake(LakeConfig.of(settings)) as lake, s3_server(bucket.server.root, "--read-only", *allowed) as store:
         # What the page has a reader install is there already: these tests reach no network.
         load_extension(lake.con, "aws")
         reader = {

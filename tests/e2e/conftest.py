@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.e2e_home import NewHome, TemporaryHome, settings_of
 
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import make_lake
 from tidegate.settings import load_settings
 from tidegate.transform.project import DbtProject
 
@@ -50,7 +50,7 @@ def _maker(folder: Path, parsed: Path, stack: ExitStack) -> NewHome:
         home = TemporaryHome(settings_of(folder / f"home-{next(numbers)}", **overrides))
         home.settings.scratch.mkdir(parents=True)
         (home.settings.scratch / "dbt").symlink_to(parsed)
-        Lake.make(LakeConfig.of(home.settings)).close()
+        make_lake(LakeConfig.of(home.settings)).close()
         stack.callback(home.close)
         return home
 

@@ -13,16 +13,16 @@ from pathlib import Path
 from tests.reporting.consumer import Seen, follow, in_folder, new_connection
 
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
-from tidegate.reporting.exports import Exports
-from tidegate.reporting.making import make_outputs
-from tidegate.reporting.store import FolderStore
+from tidegate.ledger.opening import open_lake
+from tidegate.outputs.exports import Exports
+from tidegate.outputs.making import make_outputs
+from tidegate.storage.store import FolderStore
 from tidegate.window import Window
 
 
 def make_what_is_due(config: LakeConfig, root: Path, makers: Sequence[Exports], window: Window, run_id: str) -> None:
     """What a run of the exports does."""
-    with Lake.open(config) as lake:
+    with open_lake(config) as lake:
         making = make_outputs(lake, FolderStore(root), makers, window.days, run_id)
     assert making.unmade == {}, making.unmade
 

@@ -20,13 +20,13 @@ from tests.e2e.e2e_landing import Landing
 
 from tidegate.home import Home
 from tidegate.lake.content import Content, content_by_day, content_by_day_select
-from tidegate.lake.overwrite import table_columns
-from tidegate.orchestration.instance import make_instance
+from tidegate.lake.tables import table_columns
+from tidegate.orchestration.assets.serving import GATE, serving_key
+from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.orchestration.partitions import partitions_of
 from tidegate.orchestration.runs import Runner, RunOutcome
-from tidegate.orchestration.serving_assets import GATE, serving_key
 from tidegate.settings import Settings, load_settings
-from tidegate.transform.marts import DELIVERY_DAY
+from tidegate.transform.graph import DELIVERY_DAY
 from tidegate.window import Cadence, Window
 
 CONTRACTS = Path(__file__).with_name("contracts")

@@ -21,12 +21,13 @@ from tests.e2e.e2e_home import TemporaryHome
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import open_lake
 
 # What `tidegate run` imports on its way, seconds of it.
 IMPORTED_ONCE = [
     "tidegate.cli",
-    "tidegate.tour",
-    "tidegate.orchestration.event_log",
+    "tidegate.cli.tour",
+    "tidegate.orchestration.instance.event_log",
     "tidegate.transform.lake_plugin",
     "dagster._core.execution.execute_in_process",
     "dagster._core.instance.factory",
@@ -142,7 +143,7 @@ def _read_on_and_on(config: LakeConfig, day: dt.date) -> None:
     seen, reads = set(), 0
     while not told_to_stop and test is not None and test.is_alive():
         # As a dashboard that stays connected, and as one that connects for every look.
-        with Lake.open(config, read_only=True) as lake:
+        with open_lake(config, read_only=True) as lake:
             for _ in range(10):
                 seen.add(served(lake, day))
                 reads += 1

@@ -22,10 +22,10 @@ from tests.e2e.e2e_home import FIRST_DAY, NewHome, TemporaryHome
 from tests.e2e.e2e_processes import start_tidegate
 from tests.orchestration.machine import Machine
 
-from tidegate.lake.maintenance import maintain_until
-from tidegate.lake.publications import standing_rollbacks, versions_of
-from tidegate.lake.rollback import Decision, roll_back
+from tidegate.ledger.maintenance import maintain_until
+from tidegate.ledger.publications import standing_rollbacks, versions_of
 from tidegate.orchestration.names import WEEKLY_JOB
+from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Cadence, Window
 
 DAYS = [FIRST_DAY + ONE_DAY * i for i in range(3)]

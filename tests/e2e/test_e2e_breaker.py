@@ -15,8 +15,8 @@ from tests.e2e.ui_server import wait_for
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.trade import Shop
-from tidegate.orchestration.breaker import Breaker, Pace
-from tidegate.orchestration.contacts import health_of
+from tidegate.orchestration.history.breaker import Breaker, Pace
+from tidegate.orchestration.history.contacts import health_of
 from tidegate.settings import CHECKOUT
 
 pytestmark = pytest.mark.slow

@@ -20,9 +20,10 @@ from tests.e2e.e2e_landing import REGIONS, Landing, Line, sound_lines
 from tests.e2e.e2e_processes import Process, start_tidegate
 
 from tidegate.lake.connect import Lake
-from tidegate.orchestration.definitions import build_definitions
-from tidegate.orchestration.recent_runs import runs_under_way
-from tidegate.orchestration.run_keeper import keep_runs
+from tidegate.ledger.opening import open_lake
+from tidegate.orchestration.assembly import build_definitions
+from tidegate.orchestration.history.recent_runs import runs_under_way
+from tidegate.orchestration.sensors.run_keeper import keep_runs
 from tidegate.window import ONE_DAY, Cadence, Window
 
 pytestmark = pytest.mark.slow
@@ -211,7 +212,7 @@ def test_a_killed_run_leaves_whole_days_and_running_again_heals(
     home.run(DAY_BEFORE)
     deliver(home.landing, FIRST)
     run(home)
-    with Lake.open(home.home.lake_config, read_only=True) as lake:
+    with open_lake(home.home.lake_config, read_only=True) as lake:
         ledger = Ledger(lake)
         deliver(home.landing, CORRECTING)
         seconds = seconds_of_a_run(home, ledger, tmp_path / "undisturbed.log")

@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 from tests.e2e.e2e_home import NewHome, TemporaryHome
 
-from tidegate.contract.assess import FRESHNESS
+from tidegate.cli.status import read_status
+from tidegate.contract.judging.assess import FRESHNESS
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.shop import write_shop
@@ -19,7 +20,6 @@ from tidegate.demo.trade import Shop
 from tidegate.orchestration.names import raw_key
 from tidegate.orchestration.runs import RunOutcome
 from tidegate.settings import CHECKOUT
-from tidegate.status import read_status
 from tidegate.window import ONE_DAY
 
 pytestmark = pytest.mark.slow

@@ -23,13 +23,14 @@ from tests.e2e.e2e_processes import Process, start
 from tests.lake.conftest import MARTS, Home, Shop, config_in
 from tests.reporting.consumer import Seen
 
-from tidegate.lake.connect import Lake
-from tidegate.lake.gate import Mart
-from tidegate.lake.ledger import PipelineRun, record_pipeline_runs, utc_now
-from tidegate.lake.outputs import due_outputs
-from tidegate.reporting.expiry import expire_exports
-from tidegate.reporting.exports import Exports
-from tidegate.reporting.store import FolderStore
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.opening import make_lake
+from tidegate.ledger.runs import PipelineRun, record_pipeline_runs
+from tidegate.outputs.expiry import expire_exports
+from tidegate.outputs.exports import Exports
+from tidegate.publishing.due_outputs import due_outputs
+from tidegate.publishing.gate import Mart
+from tidegate.storage.store import FolderStore
 from tidegate.window import ONE_DAY, Cadence, Window
 
 pytestmark = pytest.mark.slow
@@ -112,7 +113,7 @@ class Exporter:
 @pytest.fixture
 def exporter(tmp_path: Path) -> Iterator[Exporter]:
     with ExitStack() as stack:
-        lake = stack.enter_context(Lake.make(config_in(tmp_path)))
+        lake = stack.enter_context(make_lake(config_in(tmp_path)))
         yield Exporter(Shop(lake, Home(lake.config, stack)), tmp_path / "outputs", tmp_path)
 
 

@@ -15,11 +15,11 @@ import pytest
 from tests.e2e.e2e_home import FIRST_DAY, NewHome, TemporaryHome
 from tests.e2e.e2e_landing import REGIONS, Landing, Line, sound_lines
 
-from tidegate.lake.query import run_query
-from tidegate.orchestration.definitions import build_definitions
+from tidegate.lake.reading.query import run_query
+from tidegate.orchestration.assembly import build_definitions
+from tidegate.orchestration.assets.serving import serving_key
 from tidegate.orchestration.names import raw_key
 from tidegate.orchestration.runs import RunOutcome
-from tidegate.orchestration.serving_assets import serving_key
 from tidegate.window import ONE_DAY, Cadence, Window
 
 MONTH = Window(FIRST_DAY, FIRST_DAY + ONE_DAY * 31)

@@ -15,14 +15,14 @@ import pytest
 from tests.e2e.e2e_home import TemporaryHome, settings_of
 
 from tidegate.cli.running import run_monday_and_leave
+from tidegate.cli.status import read_status
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
-from tidegate.lake.publications import versions_of
-from tidegate.lake.rollback import Decision
-from tidegate.orchestration.definitions import build_definitions
+from tidegate.ledger.opening import make_lake
+from tidegate.ledger.publications import versions_of
+from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.rollbacks import roll_back_and_tell
-from tidegate.status import read_status
+from tidegate.publishing.rollback import Decision
 from tidegate.window import ONE_DAY, Window
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def new_home(tmp_path: Path) -> Iterator[TemporaryHome]:
     with ExitStack() as stack:
         settings = settings_of(tmp_path / "home", contracts=PROJECTS / "contracts", dbt_project=tmp_path / "project")
         settings.scratch.mkdir(parents=True)
-        Lake.make(LakeConfig.of(settings)).close()
+        make_lake(LakeConfig.of(settings)).close()
         home = TemporaryHome(settings)
         stack.callback(home.close)
         yield home

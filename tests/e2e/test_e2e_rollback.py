@@ -12,10 +12,10 @@ from tests.e2e.e2e_home import FIRST_DAY, Contents, TemporaryHome
 from tests.e2e.e2e_landing import REGIONS, Line, sound_lines
 
 from tidegate.lake.content import day_content
-from tidegate.lake.gate import Mart
-from tidegate.lake.publications import Publication, newest_publications, publication_history
+from tidegate.ledger.publications import Publication, newest_publications, publication_history
+from tidegate.orchestration.assets.serving import serving_key
 from tidegate.orchestration.names import WEEKLY_JOB
-from tidegate.orchestration.serving_assets import serving_key
+from tidegate.publishing.gate import Mart
 from tidegate.window import ONE_DAY, Cadence, Window
 
 FRIDAY, SATURDAY, SUNDAY = (FIRST_DAY + ONE_DAY * i for i in range(3))

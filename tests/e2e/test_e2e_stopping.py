@@ -11,9 +11,9 @@ from dagster import DagsterRunStatus
 from tests.e2e.e2e_home import FIRST_DAY, NewHome, TemporaryHome
 from tests.e2e.e2e_processes import Process, start_tidegate
 
-from tidegate.lake.connect import Lake
-from tidegate.orchestration.recent_runs import runs_under_way
-from tidegate.orchestration.run_keeper import end_lost_runs
+from tidegate.ledger.opening import open_lake
+from tidegate.orchestration.history.recent_runs import runs_under_way
+from tidegate.orchestration.sensors.run_keeper import end_lost_runs
 from tidegate.window import ONE_DAY, Window
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def test_ctrl_c_ends_a_backfill_after_its_step_and_twice_at_once_and_it_goes_on_
         home.landing.day(day)
     assert home.runner.instance, "makes Dagster's instance"
 
-    with home.home.lake(), Lake.open(home.home.lake_config, read_only=True) as lake:
+    with home.home.lake(), open_lake(home.home.lake_config, read_only=True) as lake:
         process = start_tidegate(home, tmp_path / "first.log", *BACKFILL)
         # Between loading the second day and building it.
         loaded = f"select count(*) = 3 from ops.deliveries where partition_day = '{FIRST_DAY + ONE_DAY}'"

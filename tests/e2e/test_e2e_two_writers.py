@@ -12,7 +12,7 @@ from tests.e2e.e2e_home import FIRST_DAY, Contents, NewHome, TemporaryHome
 from tests.e2e.e2e_landing import REGIONS, Landing, sound_lines
 from tests.e2e.e2e_processes import Served, served, start_reader, start_tidegate
 
-from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import open_lake
 from tidegate.window import ONE_DAY, Window
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def at_once(home: TemporaryHome, folder: Path, *commands: list[str]) -> None:
 
 
 def what_is_served(home: TemporaryHome) -> Served:
-    with Lake.open(home.home.lake_config, read_only=True) as lake:
+    with open_lake(home.home.lake_config, read_only=True) as lake:
         return served(lake, DAYS[0])
 
 

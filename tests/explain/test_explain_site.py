@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from tests.e2e.ui_pages import chromium
 
-from tidegate.contract.odcs import load_contracts
+from tidegate.contract.reading.odcs import load_contracts
 from tidegate.explain.markdown import code
 from tidegate.explain.marts import Manifest, marts_of, sources_behind
 from tidegate.explain.site import READING_ORDER

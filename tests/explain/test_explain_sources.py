@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tidegate.contract.assess import reasons_of, rule_groups, wanted
+from tidegate.contract.judging.assess import reasons_of, rule_groups, wanted
 from tidegate.contract.model import Contract
-from tidegate.contract.odcs import load_contract, load_contracts
+from tidegate.contract.reading.odcs import load_contract, load_contracts
 from tidegate.explain.markdown import code, page, table, text
 from tidegate.explain.sources import readers_of, source_page, sources_page
 from tidegate.settings import CHECKOUT

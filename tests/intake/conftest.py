@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.intake.intake_shop import SALES, Shop, open_shop_in
 
-from tidegate.intake import http_client
+from tidegate.sources.http import client as http_client
 
 OpenShop = Callable[[str], Shop]
 

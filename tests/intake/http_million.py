@@ -11,10 +11,10 @@ import re
 import sys
 from pathlib import Path
 
+from tidegate.archive.archive import FolderArchive
 from tidegate.contract.model import HttpServer
-from tidegate.intake.archive import FolderArchive
-from tidegate.intake.http_source import HttpOrigin
-from tidegate.intake.origin import Outside
+from tidegate.sources.http.source import HttpOrigin
+from tidegate.sources.origin import Outside
 
 SERVER = HttpServer("{base}/customers?as_of={day}", base_url_variable="CRM_URL", records="customers")
 

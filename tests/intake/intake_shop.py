@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.contract.model import Contract, FolderServer
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.reading.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
-from tidegate.intake.origin import Outside
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_hash
+from tidegate.ledger.opening import make_lake
+from tidegate.sources.origin import Outside
 from tidegate.window import Window
 
 SALES = """
@@ -149,4 +150,4 @@ def open_shop_in(home: Path, contract: str, catalog: str | None = None) -> Shop:
         spill=home / "spill",
         patience=20,
     )
-    return Shop(home, Lake.make(config), load_contract(path))
+    return Shop(home, make_lake(config), load_contract(path))

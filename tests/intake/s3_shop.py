@@ -10,8 +10,8 @@ from tests.intake.intake_shop import DAY, Shop, csv, row
 from tests.s3_server import Bucket
 
 from tidegate.intake.load import DeliveryReport
-from tidegate.intake.origin import Landing, Outside
-from tidegate.intake.places import origin_of
+from tidegate.sources.origin import Landing, Outside
+from tidegate.sources.places import origin_of
 from tidegate.window import Window
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from tests.intake.intake_shop import DAY, Shop, csv, row
 
+from tidegate.archive import archive as archive_module
+from tidegate.archive.archive import FolderArchive
+from tidegate.archive.manifest import Captured, CapturedFile, fingerprint_of
 from tidegate.errors import TidegateError
-from tidegate.intake import archive as archive_module
-from tidegate.intake.archive import FolderArchive
-from tidegate.intake.manifest import Captured, CapturedFile, fingerprint_of
-from tidegate.intake.origin import Origin, Outside
-from tidegate.intake.places import archive_of, origin_of
+from tidegate.sources.origin import Origin, Outside
+from tidegate.sources.places import archive_of, origin_of
 
 
 def capture(shop: Shop) -> Captured:

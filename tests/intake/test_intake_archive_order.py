@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tests.intake.intake_shop import DAY, SALES, Shop, csv, open_shop_in, row
 
-from tidegate.intake.archive import FolderArchive
-from tidegate.intake.journal import History, Stored
-from tidegate.intake.manifest import Captured
-from tidegate.intake.places import origin_of
+from tidegate.archive.archive import FolderArchive
+from tidegate.archive.journal import History, Stored
+from tidegate.archive.manifest import Captured
+from tidegate.sources.places import origin_of
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

@@ -11,9 +11,9 @@ from tests.intake.conftest import OpenShop
 from tests.intake.intake_shop import DAY, SALES, Shop, csv, row
 
 from tidegate.contract.model import Readiness
-from tidegate.intake.folder_source import FolderOrigin
-from tidegate.intake.origin import Arrival, Landing
-from tidegate.intake.places import origin_of
+from tidegate.sources.folder import FolderOrigin
+from tidegate.sources.origin import Arrival, Landing
+from tidegate.sources.places import origin_of
 from tidegate.window import ONE_DAY
 
 

@@ -14,11 +14,11 @@ import pytest
 from tests.intake.conftest import OpenShop
 from tests.intake.intake_shop import DAY, HEADER, SALES, Shop, csv, row
 
-from tidegate.intake import sniff
+from tidegate.intake.files import sniff
+from tidegate.intake.files.readers import Relation, _Reading
+from tidegate.intake.files.relations import DataFile
+from tidegate.intake.files.sniff import Layout
 from tidegate.intake.load import DeliveryReport
-from tidegate.intake.readers import Relation, _Reading
-from tidegate.intake.relations import DataFile
-from tidegate.intake.sniff import Layout
 from tidegate.window import ONE_DAY, Window
 
 Reports = Mapping[tuple[str, dt.date], DeliveryReport]

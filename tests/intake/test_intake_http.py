@@ -22,8 +22,8 @@ from tests.intake.http_shop import (
 )
 from tests.intake.intake_shop import Shop
 
-from tidegate.intake.http_client import ATTEMPTS
 from tidegate.intake.load import DeliveryReport
+from tidegate.sources.http.client import ATTEMPTS
 from tidegate.window import Window
 
 OpenShop = Callable[..., Shop]

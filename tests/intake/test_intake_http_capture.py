@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 from tests.intake.http_shop import DAY, WITH_TOKEN, Answer, api, customer, page
 
+from tidegate.archive.archive import FolderArchive
+from tidegate.archive.manifest import Captured
 from tidegate.contract.model import HttpServer
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import ContractError, SourceDownError, TidegateError
-from tidegate.intake import http_client
-from tidegate.intake.archive import FolderArchive
-from tidegate.intake.http_client import ATTEMPTS
-from tidegate.intake.http_source import HttpOrigin
-from tidegate.intake.manifest import Captured
-from tidegate.intake.origin import Outside
+from tidegate.sources.http import client as http_client
+from tidegate.sources.http.client import ATTEMPTS
+from tidegate.sources.http.source import HttpOrigin
+from tidegate.sources.origin import Outside
 
 ONE = page(1, 1, 1, customer(1))
 TOKEN = "t0ken-nobody-may-see"

@@ -16,13 +16,13 @@ import pytest
 from tests.intake.http_shop import CUSTOMERS, DAY, WITH_FALLBACK, limit, open_http_shop_in
 from tests.intake.intake_shop import Shop
 
-from tidegate.contract.assess import FRESHNESS
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.judging.assess import FRESHNESS
+from tidegate.contract.reading.odcs import load_contract
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.trade import Shop as DemoShop
 from tidegate.intake.load import DeliveryReport
-from tidegate.lake.ledger import newest_deliveries
+from tidegate.ledger.deliveries import newest_deliveries
 from tidegate.window import ONE_DAY, Window
 
 # Of faults that are still there when it ends; the others are tried as often as may be long before.

@@ -10,7 +10,8 @@ from tests.intake.conftest import OpenShop
 from tests.intake.intake_shop import DAY, HEADER, SALES, Shop, csv, row
 
 from tidegate.errors import TidegateError
-from tidegate.lake.ledger import checks_of_day, newest_deliveries
+from tidegate.ledger.checks import checks_of_day
+from tidegate.ledger.deliveries import newest_deliveries
 from tidegate.window import Window
 
 NEXT_DAY = DAY + dt.timedelta(days=1)

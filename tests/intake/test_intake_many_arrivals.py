@@ -12,11 +12,11 @@ from tests.s3_server import Bucket
 
 from tidegate.contract.model import Readiness
 from tidegate.errors import SourceDownError
-from tidegate.intake.folder_source import FolderOrigin
-from tidegate.intake.origin import Landing
-from tidegate.intake.s3_source import S3Origin
-from tidegate.s3 import S3Folder
-from tidegate.s3_listing import read_listings_quickly
+from tidegate.sources.folder import FolderOrigin
+from tidegate.sources.origin import Landing
+from tidegate.sources.s3 import S3Origin
+from tidegate.storage.s3 import S3Folder
+from tidegate.storage.s3_listing import read_listings_quickly
 from tidegate.window import ONE_DAY
 
 # Two pages of a listing in S3, and five.

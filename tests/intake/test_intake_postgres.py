@@ -17,19 +17,20 @@ import duckdb
 import pytest
 from tests.servers import PostgresAddress, postgres_database
 
+from tidegate.archive.archive import FolderArchive
+from tidegate.archive.manifest import Captured
 from tidegate.contract.model import Contract, PostgresServer
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
-from tidegate.intake.archive import FolderArchive
 from tidegate.intake.load import DeliveryReport, load_deliveries
-from tidegate.intake.manifest import Captured
-from tidegate.intake.origin import Outside
-from tidegate.intake.places import origin_of
-from tidegate.intake.postgres_source import PostgresOrigin
 from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import literal
+from tidegate.ledger.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
+from tidegate.sources.origin import Outside
+from tidegate.sources.places import origin_of
+from tidegate.sources.postgres.source import PostgresOrigin
 from tidegate.window import ONE_DAY, Window
 
 CONTRACT = CHECKOUT / "examples" / "unattended" / "contracts" / "payments.odcs.yaml"
@@ -85,7 +86,7 @@ def archive(tmp_path: Path) -> FolderArchive:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
-    with Lake.make(LakeConfig.of(load_settings(home=tmp_path / "home", threads=1))) as lake:
+    with make_lake(LakeConfig.of(load_settings(home=tmp_path / "home", threads=1))) as lake:
         yield lake
 
 

@@ -7,12 +7,12 @@ import datetime as dt
 from tests.intake.intake_shop import DAY, SALES, Shop, csv, row
 
 from tidegate.contract.model import Contract
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.reading.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow, list_quarantine, show
-from tidegate.lake.known import days_without_rejected
-from tidegate.lake.ledger import good_deliveries, newest_deliveries, standing_deliveries
 from tidegate.lake.sql import literal
+from tidegate.ledger.deliveries import good_deliveries, newest_deliveries, standing_deliveries
+from tidegate.ledger.known import days_without_rejected
 from tidegate.window import ONE_DAY, Window
 
 BOTH_DAYS = Window(DAY, DAY + ONE_DAY * 2)

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from tests.intake.intake_shop import DAY, SALES, Shop, csv, row
 
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import ColumnTypeError, TidegateError
 from tidegate.intake import rebuilding
 from tidegate.intake.rebuilding import Rebuilt, rebuild_source
-from tidegate.lake.ledger import begin_build, finish_build, newest_deliveries, stale_days, standing_deliveries
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.deliveries import newest_deliveries, stale_days, standing_deliveries
 from tidegate.window import ONE_DAY, Window
 
 BEFORE = DAY - ONE_DAY

@@ -18,10 +18,10 @@ from tests.intake.intake_shop import DAY, SALES, Shop, csv, row
 from tests.intake.s3_shop import S3Shop
 from tests.s3_server import SECRET_KEY, Bucket
 
-from tidegate import s3
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
-from tidegate.intake.places import archive_of
-from tidegate.s3_client import new_s3_client
+from tidegate.sources.places import archive_of
+from tidegate.storage import s3
+from tidegate.storage.s3_client import new_s3_client
 from tidegate.window import ONE_DAY
 
 PLACES = {"landing": (True, False), "archive": (False, True), "both": (True, True)}

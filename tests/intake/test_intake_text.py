@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tidegate.intake import csv_text, json_text
-from tidegate.intake.text import MAX_RECORD, BrokenLine, RowWriter, census, lines_of, quote_lines
+from tidegate.intake.files import csv_text, json_text
+from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter, census, lines_of, quote_lines
 
 python_csv.field_size_limit(2 * MAX_RECORD)
 

@@ -12,6 +12,7 @@ from tests.intake.intake_shop import DAY, SALES, Shop, csv, open_shop_in, row
 
 from tidegate.errors import LakeBusyError
 from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import open_lake
 from tidegate.window import ONE_DAY, Window
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ def test_a_line_that_moved_between_days_that_are_loaded_at_once_touches_the_day_
     shop.load(Window.of_day(DAY - ONE_DAY))
     shop.deliver("north", csv(row(1)), DAY)
     shop.deliver("north", csv(row(1, day=NEXT_DAY)), NEXT_DAY)
-    impatient = Shop(tmp_path, Lake.open(dataclasses.replace(shop.lake.config, patience=0.1)), shop.contract)
+    impatient = Shop(tmp_path, open_lake(dataclasses.replace(shop.lake.config, patience=0.1)), shop.contract)
 
     waits = []
 

@@ -6,10 +6,10 @@ import shutil
 
 from tests.intake.intake_shop import DAY, SALES, Shop, csv, row
 
-from tidegate.contract.odcs import load_contract
+from tidegate.contract.reading.odcs import load_contract
 from tidegate.intake.quarantine import list_quarantine
 from tidegate.intake.withdrawing import regions_that_left, withdraw_regions_that_left
-from tidegate.lake.ledger import newest_deliveries, standing_deliveries
+from tidegate.ledger.deliveries import newest_deliveries, standing_deliveries
 from tidegate.window import ONE_DAY, Window
 
 BEFORE = DAY - ONE_DAY

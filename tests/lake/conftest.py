@@ -18,18 +18,15 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.lake.ledger import (
-    CheckRecord,
-    DeliveryRecord,
-    begin_build,
-    finish_build,
-    record_checks,
-    record_deliveries,
-    utc_now,
-)
-from tidegate.lake.overwrite import ensure_table, overwrite_window
-from tidegate.lake.promote import GateRequirements, Mart, Promotion, promote
+from tidegate.lake.overwrite import overwrite_window
 from tidegate.lake.sql import day_in, literal, qualified
+from tidegate.lake.tables import ensure_table
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.checks import CheckRecord, record_checks
+from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.publishing.promote import GateRequirements, Mart, Promotion, promote
 from tidegate.window import Window
 
 PROCESSES = Path(__file__).with_name("lake_processes.py")
@@ -44,7 +41,8 @@ class Home:
 
     def open(self, read_only: bool = False, patience: float | None = None, snapshot: int | None = None) -> Lake:
         config = self.config if patience is None else dataclasses.replace(self.config, patience=patience)
-        return self.stack.enter_context(Lake.open(config, read_only, snapshot))
+        lake = open_lake(config, read_only) if snapshot is None else Lake.open(config, read_only, snapshot)
+        return self.stack.enter_context(lake)
 
     def start(self, command: str, *arguments: object, env: dict[str, str] | None = None) -> Process:
         """Run a command of lake_processes.py on this lake in a process of its own."""
@@ -115,13 +113,13 @@ def bare_home(tmp_path: Path) -> Iterator[Home]:
 @pytest.fixture
 def home(bare_home: Home) -> Home:
     """A home with a lake of its own."""
-    Lake.make(bare_home.config).close()
+    make_lake(bare_home.config).close()
     return bare_home
 
 
 @pytest.fixture(scope="module")
 def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with Lake.make(config_in(tmp_path_factory.mktemp("home"))) as lake:
+    with make_lake(config_in(tmp_path_factory.mktemp("home"))) as lake:
         yield lake
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
-from tidegate.lake.overwrite import ensure_table, overwrite_window
-from tidegate.lake.promote import GateRequirements, Mart, promote
+from tidegate.lake.overwrite import overwrite_window
 from tidegate.lake.sql import literal
+from tidegate.lake.tables import ensure_table
+from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.publishing.promote import GateRequirements, Mart, promote
 from tidegate.window import Window
 
 ROWS = 200
@@ -36,7 +37,7 @@ def make_at_once(config: LakeConfig) -> None:
     """Make the lake, or open it, when told to."""
     say("ready")
     told()
-    with Lake.make(config) as lake:
+    with make_lake(config) as lake:
         say(len(lake.con.execute("select * from duckdb_tables() where schema_name = 'ops'").fetchall()))
 
 
@@ -48,7 +49,7 @@ def write_partition(con: DuckDBPyConnection, day: dt.date, writer: str) -> None:
 
 def overwrite_at_once(config: LakeConfig, day: str, writer: str, times: str) -> None:
     """Overwrite one partition under its lease, again and again, when told to."""
-    with Lake.open(config) as lake:
+    with open_lake(config) as lake:
         say("ready")
         told()
         for _ in range(int(times)):
@@ -65,7 +66,7 @@ def stop_before_commit(config: LakeConfig, day: str, writer: str) -> None:
         say("written")
         told()
 
-    with Lake.open(config) as lake, lease(config, "raw/orders", [dt.date.fromisoformat(day)], "run-7"):
+    with open_lake(config) as lake, lease(config, "raw/orders", [dt.date.fromisoformat(day)], "run-7"):
         lake.unit_of_work(work)
 
 
@@ -77,7 +78,7 @@ def hold_lease(config: LakeConfig, resource: str, days: str) -> None:
 
 
 def hold_turn(config: LakeConfig) -> None:
-    with Lake.open(config) as lake, lake.turn():
+    with open_lake(config) as lake, lake.turn():
         say("held")
         told()
 
@@ -105,7 +106,7 @@ def poll_serving(config: LakeConfig, expected_days: str) -> None:
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     seen = set()
     reads = 0
-    with Lake.open(config, read_only=True) as lake:
+    with open_lake(config, read_only=True) as lake:
         while not stopped.is_set():
             seen.add(one_look(lake.con))
             reads += 1
@@ -136,7 +137,7 @@ def is_whole(look: tuple[int, ...], days: int) -> bool:
 def promote_when_told(config: LakeConfig, first: str, last: str) -> None:
     """Promote days that require nothing, when told to."""
     marts = tuple(Mart(name, "order_date") for name in ("daily_sales", "daily_sales_by_region"))
-    with Lake.open(config) as lake:
+    with open_lake(config) as lake:
         say("ready")
         told()
         nothing = GateRequirements(frozenset(), frozenset(), frozenset(), marts)
@@ -146,7 +147,7 @@ def promote_when_told(config: LakeConfig, first: str, last: str) -> None:
 
 def commit_often(config: LakeConfig, times: str) -> None:
     """Make small commits that take no turn, as another tool would."""
-    with Lake.open(config) as lake:
+    with open_lake(config) as lake:
         say("ready")
         told()
         done = 0

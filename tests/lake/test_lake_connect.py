@@ -14,8 +14,9 @@ from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
 from tidegate.lake.config import LakeConfig, attach_statements
 from tidegate.lake.conflicts import ATTEMPTS_AT_A_FAILING_COMMIT, is_conflict
 from tidegate.lake.connect import Lake
-from tidegate.lake.schema import LEDGER
 from tidegate.lake.sql import SCHEMAS
+from tidegate.ledger.opening import open_lake
+from tidegate.ledger.schema import LEDGER
 from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def test_a_lake_is_never_made_over_data_that_it_does_not_know(home: Home, catalo
         config = home.config
         assert config.catalog_file
         config.catalog_file.write_bytes(b"")
-    for attempt in (Lake.open, lambda config: Lake.open(config, read_only=True), Lake.make):
+    for attempt in (Lake.open, lambda config: open_lake(config, read_only=True), Lake.make):
         with pytest.raises(TidegateError, match=r"(There is no lake|holds no lake, and the data folder)"):
             attempt(config)
     assert set(Path(home.config.data).rglob("*.parquet")) == before
@@ -167,7 +168,7 @@ def test_a_lake_that_was_moved_or_is_none_is_told_in_a_sentence(home: Home) -> N
     home.open().close()
     moved = dataclasses.replace(home.config, data="/elsewhere")
     with pytest.raises(TidegateError, match=r"data /elsewhere cannot be opened: .*does not match existing data path"):
-        Lake.open(moved)
+        open_lake(moved)
     catalog = home.config.catalog_file
     assert catalog is not None
     catalog.write_bytes(b"no database at all" * 100)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tidegate.lake import ledger
-from tidegate.lake.due import DueDay, due_days
-from tidegate.lake.gate import closed_gates
-from tidegate.lake.waivers import Waiver, grant, standing_waivers
+from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
+from tidegate.ledger.checks import record_checks
+from tidegate.ledger.deliveries import record_deliveries
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.waivers import Waiver, grant, standing_waivers
+from tidegate.publishing.due import DueDay, due_days
+from tidegate.publishing.gate import closed_gates
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -28,16 +31,16 @@ def due(shop: Shop) -> dict[dt.date, DueDay]:
 def deliver(shop: Shop, day: dt.date, region: str = "eu-west", **fields: object) -> None:
     row = shop.delivery(day, region, **fields)
     checks = [shop.check(day, f"raw/orders/{region}", "values_are_valid", row.fingerprint)]
-    shop.lake.unit_of_work(lambda con: ledger.record_deliveries(con, [row]))
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, checks))
+    shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
+    shop.lake.unit_of_work(lambda con: record_checks(con, checks))
 
 
 def begin(shop: Shop, name: str, window: Window = ONE, models: tuple[str, ...] = ()) -> None:
-    shop.lake.unit_of_work(lambda con: ledger.begin_build(con, name, window.days, models or shop.models, "run-9"))
+    shop.lake.unit_of_work(lambda con: begin_build(con, name, window.days, models or shop.models, "run-9"))
 
 
 def waive(shop: Shop, region: str) -> None:
-    waiver = Waiver("orders", region, DAY, "it is late", ledger.utc_now())
+    waiver = Waiver("orders", region, DAY, "it is late", utc_now())
     shop.lake.unit_of_work(lambda con: grant(con, [waiver]))
 
 
@@ -88,17 +91,17 @@ def test_a_day_that_its_checks_hold_is_not_due(shop: Shop) -> None:
     shop.deliver(ONE)
     build_id = shop.build(ONE)
     failed = shop.check(DAY, "marts/daily_sales", "revenue_adds_up", build_id, passed=False)
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, [failed]))
+    shop.lake.unit_of_work(lambda con: record_checks(con, [failed]))
     assert due(shop) == {}
 
 
 def test_a_failed_build_is_answered_and_a_broken_off_one_is_not(shop: Shop) -> None:
     shop.deliver(ONE)
     begin(shop, "failed")
-    shop.lake.unit_of_work(lambda con: ledger.finish_build(con, "failed", [DAY]))
+    shop.lake.unit_of_work(lambda con: finish_build(con, "failed", [DAY]))
     assert due(shop) == {}
     begin(shop, "broken off")
-    shop.lake.unit_of_work(lambda con: ledger.interrupt_build(con, "broken off"))
+    shop.lake.unit_of_work(lambda con: interrupt_build(con, "broken off"))
     first = due(shop)[DAY].build
     assert "broken off" in closed_gates(shop.lake.con, ONE, shop.requirements)[DAY][0]
     begin(shop, "killed")
@@ -115,7 +118,7 @@ def test_a_broken_off_build_of_a_published_day_is_done_again(shop: Shop) -> None
 def test_building_some_models_by_hand_does_not_make_the_day_done(shop: Shop) -> None:
     shop.deliver(ONE)
     begin(shop, "by hand", models=("stg_orders",))
-    shop.lake.unit_of_work(lambda con: ledger.finish_build(con, "by hand"))
+    shop.lake.unit_of_work(lambda con: finish_build(con, "by hand"))
     assert list(due(shop)) == [DAY]
 
 

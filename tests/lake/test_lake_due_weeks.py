@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tidegate.lake import ledger, publications
-from tidegate.lake.due import DueDay
-from tidegate.lake.due_weeks import DaysBehind, due_weeks, weeks_left_out, weeks_to_begin, weeks_with_days
-from tidegate.lake.gate import GateRequirements, Mart
-from tidegate.lake.overwrite import ensure_table
-from tidegate.lake.promote import Promotion, promote
+from tidegate.lake.tables import ensure_table
+from tidegate.ledger import publications
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.deliveries import record_deliveries, stale_days
+from tidegate.publishing.due import DueDay
+from tidegate.publishing.due_weeks import DaysBehind, due_weeks, weeks_left_out, weeks_to_begin, weeks_with_days
+from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.promote import Promotion, promote
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 if TYPE_CHECKING:
@@ -41,9 +43,7 @@ def due(shop: Shop, of: DaysBehind | None = None) -> dict[dt.date, DueDay]:
 
 def begin(shop: Shop, weeks: Window) -> str:
     build_id = uuid.uuid4().hex
-    shop.lake.unit_of_work(
-        lambda con: ledger.begin_build(con, build_id, weeks.days, ["weekly"], "run-w", Cadence.weekly)
-    )
+    shop.lake.unit_of_work(lambda con: begin_build(con, build_id, weeks.days, ["weekly"], "run-w", Cadence.weekly))
     return build_id
 
 
@@ -51,7 +51,7 @@ def build(shop: Shop, weeks: Window) -> None:
     columns = {"as_of_date": "date", "figure": "bigint"}
     shop.lake.unit_of_work(lambda con: ensure_table(con, "marts", "weekly", columns, None))
     build_id = begin(shop, weeks)
-    shop.lake.unit_of_work(lambda con: ledger.finish_build(con, build_id))
+    shop.lake.unit_of_work(lambda con: finish_build(con, build_id))
 
 
 def promote_weeks(shop: Shop, weeks: Window) -> Promotion:
@@ -186,13 +186,13 @@ def test_a_weekly_build_is_no_build_of_its_monday_as_a_day(shop: Shop) -> None:
     """Regression in the making: both have the Monday as their partition."""
     publish(shop, MONDAY)
     touched = shop.delivery(NEXT_MONDAY, fingerprint="late", touched=(MONDAY,))
-    shop.lake.unit_of_work(lambda con: ledger.record_deliveries(con, [touched]))
-    assert ledger.stale_days(shop.lake.con) == [MONDAY]
+    shop.lake.unit_of_work(lambda con: record_deliveries(con, [touched]))
+    assert stale_days(shop.lake.con) == [MONDAY]
     build_and_publish(shop, MONDAY)
-    assert ledger.stale_days(shop.lake.con) == [MONDAY]
+    assert stale_days(shop.lake.con) == [MONDAY]
     assert publications.published_days(shop.lake.con) == [MONDAY]
     shop.build(Window.of_day(MONDAY))
-    assert ledger.stale_days(shop.lake.con) == []
+    assert stale_days(shop.lake.con) == []
 
 
 def test_days_and_mondays_of_one_name_do_not_supersede_each_other(shop: Shop) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tidegate.lake import ledger
-from tidegate.lake.gate import GateRequirements, closed_gates, held_days
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.checks import record_checks
+from tidegate.ledger.deliveries import record_deliveries
+from tidegate.publishing.gate import GateRequirements, closed_gates, held_days
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -28,12 +30,12 @@ def change(shop: Shop, statement: str) -> None:
 
 def redeliver(shop: Shop, verdict: str = "accepted", reason: str | None = None) -> None:
     row = shop.delivery(DAY, fingerprint="new", verdict=verdict, reason=reason)
-    shop.lake.unit_of_work(lambda con: ledger.record_deliveries(con, [row]))
+    shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
 
 
 def check(shop: Shop, asset: str, name: str, subject: str, passed: bool) -> None:
     row = shop.check(DAY, asset, name, subject, passed)
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, [row]))
+    shop.lake.unit_of_work(lambda con: record_checks(con, [row]))
 
 
 def the_newest_delivery_was_rejected(shop: Shop) -> None:
@@ -58,16 +60,16 @@ def it_was_never_built(shop: Shop) -> None:
 
 
 def a_build_is_under_way(shop: Shop) -> None:
-    shop.lake.unit_of_work(lambda con: ledger.begin_build(con, "half", [DAY], BUILT, "run-9"))
+    shop.lake.unit_of_work(lambda con: begin_build(con, "half", [DAY], BUILT, "run-9"))
 
 
 def the_newest_build_failed(shop: Shop) -> None:
     a_build_is_under_way(shop)
-    shop.lake.unit_of_work(lambda con: ledger.finish_build(con, "half", [DAY]))
+    shop.lake.unit_of_work(lambda con: finish_build(con, "half", [DAY]))
 
 
 def one_model_is_being_built(shop: Shop) -> None:
-    shop.lake.unit_of_work(lambda con: ledger.begin_build(con, "half", [DAY], ["stg_orders"], "run-9"))
+    shop.lake.unit_of_work(lambda con: begin_build(con, "half", [DAY], ["stg_orders"], "run-9"))
 
 
 def a_check_failed(shop: Shop) -> None:
@@ -82,8 +84,8 @@ def a_check_never_ran(shop: Shop) -> None:
 
 
 def a_check_ran_only_on_an_older_build(shop: Shop) -> None:
-    shop.lake.unit_of_work(lambda con: ledger.begin_build(con, "newer", [DAY], BUILT, "run-9"))
-    shop.lake.unit_of_work(lambda con: ledger.finish_build(con, "newer"))
+    shop.lake.unit_of_work(lambda con: begin_build(con, "newer", [DAY], BUILT, "run-9"))
+    shop.lake.unit_of_work(lambda con: finish_build(con, "newer"))
     check(shop, "staging/stg_orders", "keys_are_unique", "newer", passed=True)
 
 
@@ -199,8 +201,8 @@ def test_a_closed_gate_holds_its_day_and_no_other(
 
 
 def a_later_build_ran_the_check_of_a_model_it_left_alone(shop: Shop) -> None:
-    shop.lake.unit_of_work(lambda con: ledger.begin_build(con, "partial", [DAY], ["stg_orders"], "run-9"))
-    shop.lake.unit_of_work(lambda con: ledger.finish_build(con, "partial"))
+    shop.lake.unit_of_work(lambda con: begin_build(con, "partial", [DAY], ["stg_orders"], "run-9"))
+    shop.lake.unit_of_work(lambda con: finish_build(con, "partial"))
     check(shop, "staging/stg_orders", "keys_are_unique", "partial", passed=True)
     check(shop, "marts/daily_sales", "revenue_adds_up", "partial", passed=True)
 
@@ -217,12 +219,12 @@ def a_rejected_delivery_was_mended(shop: Shop) -> None:
 
 def another_day_is_bad(shop: Shop) -> None:
     row = shop.delivery(DAY + ONE_DAY, verdict="rejected", fingerprint="x")
-    shop.lake.unit_of_work(lambda con: ledger.record_deliveries(con, [row]))
+    shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
 
 
 def a_blocking_check_found_only_a_warning(shop: Shop) -> None:
     row = shop.check(DAY, "raw/orders/eu-west", "values_are_valid", f"print-eu-west-{DAY}", False, severity="warning")
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, [row]))
+    shop.lake.unit_of_work(lambda con: record_checks(con, [row]))
 
 
 def a_check_that_is_not_required_failed(shop: Shop) -> None:
@@ -250,7 +252,7 @@ def test_a_source_with_one_region_may_leave_it_out_of_its_assets_name(shop: Shop
         frozenset({("orders", "eu-west")}), frozenset(), frozenset({("raw/orders", "values_are_valid")}), ()
     )
     row = shop.delivery(DAY, "eu-west")
-    shop.lake.unit_of_work(lambda con: ledger.record_deliveries(con, [row]))
+    shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
     assert list(closed_gates(shop.lake.con, ONE, required)) == [DAY]
     check(shop, "raw/orders", "values_are_valid", row.fingerprint, passed=True)
     assert closed_gates(shop.lake.con, ONE, required) == {}
@@ -292,10 +294,10 @@ def test_hostile_names_are_names(shop: Shop) -> None:
         frozenset({(name, name)}), frozenset({name}), frozenset({(f"raw/{name}/{name}", name)}), ()
     )
     row = dataclasses.replace(shop.delivery(DAY, name), source=name, fingerprint=name)
-    shop.lake.unit_of_work(lambda con: ledger.record_deliveries(con, [row]))
-    shop.lake.unit_of_work(lambda con: ledger.begin_build(con, name, [DAY], [name], name))
+    shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
+    shop.lake.unit_of_work(lambda con: begin_build(con, name, [DAY], [name], name))
     assert len(closed_gates(shop.lake.con, ONE, required)[DAY]) == 2
-    shop.lake.unit_of_work(lambda con: ledger.finish_build(con, name))
+    shop.lake.unit_of_work(lambda con: finish_build(con, name))
     check(shop, f"raw/{name}/{name}", name, name, passed=True)
     assert closed_gates(shop.lake.con, ONE, required) == {}
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.lake.connect import Lake
 from tidegate.lake.identity import MARKER
+from tidegate.ledger.opening import make_lake
 
 if TYPE_CHECKING:
     from tests.lake.conftest import Home
@@ -36,7 +36,7 @@ def test_the_catalog_of_another_lake_is_refused(home: Home, tmp_path: Path) -> N
     data, aside = Path(home.config.data), tmp_path / "aside"
     data.rename(aside)
     other = dataclasses.replace(home.config, catalog=f"sqlite:{tmp_path}/other.sqlite")
-    Lake.make(other).close()
+    make_lake(other).close()
     shutil.rmtree(data)
     aside.rename(data)
     home.config = other

@@ -11,9 +11,21 @@ from typing import TYPE_CHECKING
 import pytest
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake import ledger, publications
-from tidegate.lake.ledger import PipelineRun
-from tidegate.lake.maintenance import maintain_until
+from tidegate.ledger import publications
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.checks import checks_of_day, record_checks
+from tidegate.ledger.deliveries import (
+    DeliveryRecord,
+    delivered_days,
+    deliveries_by_verdict,
+    newest_deliveries,
+    record_deliveries,
+    rejected_deliveries,
+    stale_days,
+)
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.maintenance import maintain_until
+from tidegate.ledger.runs import PipelineRun, record_pipeline_runs
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -27,16 +39,16 @@ ONE = Window.of_day(DAY)
 HOSTILE = '\'; drop table ops.deliveries; -- "größe" \n'
 
 
-def enter(lake: Lake, *rows: ledger.DeliveryRecord) -> None:
-    lake.unit_of_work(lambda con: ledger.record_deliveries(con, rows))
+def enter(lake: Lake, *rows: DeliveryRecord) -> None:
+    lake.unit_of_work(lambda con: record_deliveries(con, rows))
 
 
 def begin(lake: Lake, build_id: str, *days: dt.date) -> None:
-    lake.unit_of_work(lambda con: ledger.begin_build(con, build_id, days, ["daily_sales"], "run-1"))
+    lake.unit_of_work(lambda con: begin_build(con, build_id, days, ["daily_sales"], "run-1"))
 
 
 def finish(lake: Lake, build_id: str, *failed_days: dt.date) -> None:
-    lake.unit_of_work(lambda con: ledger.finish_build(con, build_id, failed_days))
+    lake.unit_of_work(lambda con: finish_build(con, build_id, failed_days))
 
 
 def build(lake: Lake, build_id: str, *days: dt.date) -> None:
@@ -55,16 +67,16 @@ def test_a_delivery_comes_back_as_it_was_entered(shop: Shop) -> None:
         fingerprint=HOSTILE,
     )
     enter(shop.lake, row)
-    assert ledger.newest_deliveries(shop.lake.con, "orders", ONE) == [row]
-    assert ledger.newest_deliveries(shop.lake.con, None, ONE) == [row]
-    assert ledger.newest_deliveries(shop.lake.con, "customers", ONE) == []
-    assert ledger.newest_deliveries(shop.lake.con, None, Window.of_day(NEXT)) == []
+    assert newest_deliveries(shop.lake.con, "orders", ONE) == [row]
+    assert newest_deliveries(shop.lake.con, None, ONE) == [row]
+    assert newest_deliveries(shop.lake.con, "customers", ONE) == []
+    assert newest_deliveries(shop.lake.con, None, Window.of_day(NEXT)) == []
 
 
 def test_a_nul_that_came_with_a_broken_file_is_replaced(shop: Shop) -> None:
     enter(shop.lake, shop.delivery(DAY, reason="line 3: a\0b", fingerprint="x\0"))
     enter(shop.lake, shop.delivery(DAY, reason="line 3: a\0b", fingerprint="x\0"))
-    assert [row.reason for row in ledger.newest_deliveries(shop.lake.con, None, ONE)] == [
+    assert [row.reason for row in newest_deliveries(shop.lake.con, None, ONE)] == [
         "line 3: a\N{REPLACEMENT CHARACTER}b"
     ]
     assert shop.lake.con.execute("select count(*) from ops.deliveries").fetchone() == (1,)
@@ -78,14 +90,14 @@ def test_the_same_bytes_again_replace_the_entry(shop: Shop) -> None:
 
 
 def test_the_delivery_committed_last_is_the_newest_whatever_the_clocks_say(shop: Shop) -> None:
-    earlier = ledger.utc_now() - dt.timedelta(hours=1)
+    earlier = utc_now() - dt.timedelta(hours=1)
     enter(shop.lake, shop.delivery(DAY, fingerprint="a", verdict="rejected", reason="broken", touched=()))
     enter(shop.lake, shop.delivery(DAY, fingerprint="b", started_at=earlier, finished_at=earlier))
-    assert [row.fingerprint for row in ledger.newest_deliveries(shop.lake.con, None, ONE)] == ["b"]
+    assert [row.fingerprint for row in newest_deliveries(shop.lake.con, None, ONE)] == ["b"]
     # The first file once more: it is the newest again.
     enter(shop.lake, shop.delivery(DAY, fingerprint="a", verdict="rejected", reason="broken", touched=()))
-    assert [row.fingerprint for row in ledger.rejected_deliveries(shop.lake.con)] == ["a"]
-    assert ledger.deliveries_by_verdict(shop.lake.con) == {"rejected": 1}
+    assert [row.fingerprint for row in rejected_deliveries(shop.lake.con)] == ["a"]
+    assert deliveries_by_verdict(shop.lake.con) == {"rejected": 1}
 
 
 def test_the_newest_stays_the_newest_through_maintenance(shop: Shop) -> None:
@@ -93,15 +105,15 @@ def test_the_newest_stays_the_newest_through_maintenance(shop: Shop) -> None:
         enter(shop.lake, *(shop.delivery(DAY + ONE_DAY * i, fingerprint=f"{number}") for i in range(12)))
     build(shop.lake, "build-1", DAY)
     window = Window(DAY, DAY + ONE_DAY * 12)
-    before = ledger.newest_deliveries(shop.lake.con, None, window)
+    before = newest_deliveries(shop.lake.con, None, window)
     for _ in range(2):
         now = dt.datetime.now(dt.UTC)
         maintain_until(shop.lake, now, now)
-        assert ledger.newest_deliveries(shop.lake.con, None, window) == before
+        assert newest_deliveries(shop.lake.con, None, window) == before
         assert {row.fingerprint for row in before} == {"14"}
-        assert ledger.stale_days(shop.lake.con) == []
+        assert stale_days(shop.lake.con) == []
     enter(shop.lake, shop.delivery(NEXT, touched=(DAY, NEXT), fingerprint="late"))
-    assert ledger.stale_days(shop.lake.con) == [DAY]
+    assert stale_days(shop.lake.con) == [DAY]
 
 
 def built_then_touched(shop: Shop) -> list[dt.date]:
@@ -188,7 +200,7 @@ def touched_while_being_built(shop: Shop) -> list[dt.date]:
     ],
 )  # fmt: skip
 def test_days_owed_a_restatement(shop: Shop, story: Callable[[Shop], list[dt.date]]) -> None:
-    assert story(shop) == ledger.stale_days(shop.lake.con)
+    assert story(shop) == stale_days(shop.lake.con)
 
 
 def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(shop: Shop) -> None:
@@ -200,7 +212,7 @@ def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(
 
     def load(con: DuckDBPyConnection) -> None:
         attempts.append(1)
-        ledger.record_deliveries(con, [shop.delivery(NEXT, touched=(DAY,))])
+        record_deliveries(con, [shop.delivery(NEXT, touched=(DAY,))])
         entered.set()
         begun.wait(10)
 
@@ -212,14 +224,14 @@ def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(
     begun.set()
     thread.join()
     finish(shop.lake, "b2")
-    assert ledger.stale_days(shop.lake.con) == [DAY]
+    assert stale_days(shop.lake.con) == [DAY]
 
 
 def test_a_build_begins_and_ends(shop: Shop) -> None:
     lake = shop.lake
     begin(lake, "b", DAY, NEXT)
     begin(lake, "other", DAY)
-    lake.unit_of_work(lambda con: ledger.finish_build(con, "b", [NEXT], [HOSTILE, "x"]))
+    lake.unit_of_work(lambda con: finish_build(con, "b", [NEXT], [HOSTILE, "x"]))
     rows = lake.con.execute(
         "select build_id, partition_day, status, models, finished_at is null from ops.builds order by all"
     ).fetchall()
@@ -234,30 +246,30 @@ def test_checks_of_a_day_are_the_newest_of_each(shop: Shop) -> None:
     first = [shop.check(DAY, "raw/orders/eu-west", name, "a", passed=False) for name in ("x", "y")]
     again = shop.check(DAY, "raw/orders/eu-west", "x", "b", observed=HOSTILE, description=HOSTILE)
     elsewhere = shop.check(NEXT, "raw/orders/eu-west", "x", "c")
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, first))
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, [again, elsewhere]))
-    assert ledger.checks_of_day(shop.lake.con, DAY) == [again, first[1]]
+    shop.lake.unit_of_work(lambda con: record_checks(con, first))
+    shop.lake.unit_of_work(lambda con: record_checks(con, [again, elsewhere]))
+    assert checks_of_day(shop.lake.con, DAY) == [again, first[1]]
 
 
 def test_runs_are_replaced(shop: Shop) -> None:
-    started = PipelineRun(HOSTILE, "daily", DAY, None, "started", ledger.utc_now(), None, None, None)
+    started = PipelineRun(HOSTILE, "daily", DAY, None, "started", utc_now(), None, None, None)
     ended = dataclasses.replace(started, status="succeeded", seconds=1.5)
-    shop.lake.unit_of_work(lambda con: ledger.record_pipeline_runs(con, [started]))
-    shop.lake.unit_of_work(lambda con: ledger.record_pipeline_runs(con, [ended]))
+    shop.lake.unit_of_work(lambda con: record_pipeline_runs(con, [started]))
+    shop.lake.unit_of_work(lambda con: record_pipeline_runs(con, [ended]))
     assert shop.lake.con.execute("select run_id, status from ops.pipeline_runs").fetchall() == [(HOSTILE, "succeeded")]
 
 
 def test_nothing_to_record_is_nothing(shop: Shop) -> None:
     def work(con: DuckDBPyConnection) -> None:
-        ledger.record_deliveries(con, [])
-        ledger.record_checks(con, [])
-        ledger.record_pipeline_runs(con, [])
-        ledger.begin_build(con, "b", [], [], "run-1")
+        record_deliveries(con, [])
+        record_checks(con, [])
+        record_pipeline_runs(con, [])
+        begin_build(con, "b", [], [], "run-1")
 
     shop.lake.unit_of_work(work)
     assert publications.published_days(shop.lake.con) == []
     assert publications.newest_published_day(shop.lake.con) is None
-    assert ledger.delivered_days(shop.lake.con) == []
+    assert delivered_days(shop.lake.con) == []
 
 
 def test_status_is_told_from_the_ledger(shop: Shop) -> None:
@@ -265,20 +277,20 @@ def test_status_is_told_from_the_ledger(shop: Shop) -> None:
     shop.publish(window)
     enter(shop.lake, shop.delivery(NEXT, fingerprint="bad", verdict="rejected", reason="broken"))
     con = shop.lake.con
-    assert ledger.deliveries_by_verdict(con) == {"accepted": 5, "rejected": 1}
-    assert [(row.partition_day, row.region) for row in ledger.rejected_deliveries(con, window)] == [(NEXT, "eu-west")]
-    assert ledger.rejected_deliveries(con, Window.of_day(DAY)) == []
+    assert deliveries_by_verdict(con) == {"accepted": 5, "rejected": 1}
+    assert [(row.partition_day, row.region) for row in rejected_deliveries(con, window)] == [(NEXT, "eu-west")]
+    assert rejected_deliveries(con, Window.of_day(DAY)) == []
     assert publications.published_days(con, Window(NEXT, NEXT + ONE_DAY)) == [NEXT]
     assert publications.published_days(con) == window.days
     assert publications.newest_published_day(con) == window.days[-1]
-    assert ledger.delivered_days(con, Window.of_day(DAY)) == [DAY]
+    assert delivered_days(con, Window.of_day(DAY)) == [DAY]
 
 
 def test_a_year_of_deliveries_and_checks_is_entered(shop: Shop) -> None:
     days = [DAY + ONE_DAY * i for i in range(365)]
     checks = [shop.check(day, "raw/orders/eu-west", f"check {i}", "x") for day in days for i in range(20)]
     shop.deliver(Window(days[0], days[-1] + ONE_DAY))
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, checks))
+    shop.lake.unit_of_work(lambda con: record_checks(con, checks))
     entered = "select count(*) from ops.deliveries union all select count(*) from ops.check_results"
     assert shop.lake.con.execute(entered).fetchall() == [(2 * 365,), ((2 + 20) * 365,)]
 
@@ -287,5 +299,5 @@ def test_a_lake_from_before_the_ledger_had_a_column_gets_it(home: Home) -> None:
     with home.open() as lake:
         lake.con.execute("alter table ops.deliveries drop column stands_in_for")
     with home.open() as lake:
-        assert ledger.newest_deliveries(lake.con, None, ONE) == []
+        assert newest_deliveries(lake.con, None, ONE) == []
         assert lake.con.execute("select stands_in_for from ops.deliveries").fetchall() == []

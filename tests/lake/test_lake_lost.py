@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.lake import ledger
-from tidegate.lake.gate import closed_gates
-from tidegate.lake.lost import forget_lost_files
-from tidegate.lake.maintenance import maintain_until
-from tidegate.lake.promote import days_to_restate
-from tidegate.lake.query import run_query
+from tidegate.lake.reading.query import run_query
+from tidegate.ledger.deliveries import newest_deliveries
+from tidegate.ledger.maintenance import maintain_until
+from tidegate.ledger.owing import forget_lost_files
+from tidegate.publishing.gate import closed_gates
+from tidegate.publishing.promote import days_to_restate
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_what_raw_lost_counts_as_not_delivered(new_shop: Shop) -> None:
     blank(file)
     forget_lost_files(lake, "run-2")
     assert lake.con.execute("select count(*) from raw.orders").fetchone() == (60,)
-    assert {row.partition_day for row in ledger.newest_deliveries(lake.con, None, DAYS)} == set(DAYS.days) - {DAY}
+    assert {row.partition_day for row in newest_deliveries(lake.con, None, DAYS)} == set(DAYS.days) - {DAY}
     lake.con.execute(f"insert into raw.orders select date '{DAY}', i from range(30) as r(i)")
     assert lake.con.execute("select count(*) from raw.orders where n >= 0").fetchone() == (90,)
 

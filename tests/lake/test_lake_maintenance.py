@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.lake import ledger, publications
-from tidegate.lake.catalog_copies import COPIES_KEPT, keep_copy
 from tidegate.lake.content import content_hash
-from tidegate.lake.gate import closed_gates
-from tidegate.lake.leftovers import FEW_LEFTOVERS
-from tidegate.lake.maintenance import LONGEST_TRANSACTION, TO_THE_DAY, maintain, maintain_until
 from tidegate.lake.sql import qualified
+from tidegate.lake.upkeep.catalog_copies import COPIES_KEPT, keep_copy
+from tidegate.lake.upkeep.leftovers import FEW_LEFTOVERS
+from tidegate.lake.upkeep.maintenance import LONGEST_TRANSACTION, TO_THE_DAY
+from tidegate.ledger import publications
+from tidegate.ledger.deliveries import newest_deliveries, stale_days
+from tidegate.ledger.maintenance import maintain, maintain_until
+from tidegate.publishing.gate import closed_gates
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -57,15 +59,15 @@ def test_contents_ledger_and_gates_stay(new_shop: Shop) -> None:
     before = (
         contents(lake),
         publications.newest_publications(lake.con),
-        ledger.newest_deliveries(lake.con, None, DAYS),
+        newest_deliveries(lake.con, None, DAYS),
     )
     files_before = files(lake)
     assert all(figure > 0 for figure in upkeep_now(lake))
     assert files(lake) < files_before
-    after = (contents(lake), publications.newest_publications(lake.con), ledger.newest_deliveries(lake.con, None, DAYS))
+    after = (contents(lake), publications.newest_publications(lake.con), newest_deliveries(lake.con, None, DAYS))
     assert after == before
     assert closed_gates(lake.con, DAYS, new_shop.requirements) == {}
-    assert ledger.stale_days(lake.con) == []
+    assert stale_days(lake.con) == []
     assert upkeep_now(lake)[0] == 0
     new_shop.publish(DAYS, factor=9, rows=2)
     assert new_shop.served() == [(day, 9, 18) for day in DAYS.days]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake import ledger, publications
-from tidegate.lake.outputs import (
+from tidegate.ledger import publications
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.publications import Publication
+from tidegate.publishing.due_outputs import (
     Ingredient,
     Output,
     OutputKind,
@@ -21,7 +23,6 @@ from tidegate.lake.outputs import (
     standing_outputs,
     times_of_outputs,
 )
-from tidegate.lake.publications import Publication
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -58,15 +59,15 @@ def enter(shop: Shop, rows: list[OutputRecord]) -> None:
 def record(output: Output, run_id: str = "run-1") -> OutputRecord:
     return OutputRecord(
         output.kind, output.day, "daily", output.inputs_hash, output.publication_id,
-        f"{PLACE}/{output.kind}/{output.day}/{run_id}", run_id, ledger.utc_now(),
+        f"{PLACE}/{output.kind}/{output.day}/{run_id}", run_id, utc_now(),
     )  # fmt: skip
 
 
 def publish_week(shop: Shop, monday: dt.date, content: str = "1") -> None:
     """A weekly mart as its promote would enter it."""
-    promote = f"{content}-{ledger.utc_now():%f}"
+    promote = f"{content}-{utc_now():%f}"
     row = Publication(
-        f"{monday:%Y%m%d}-{promote}", monday, "weekly", "rfm", "run-1", "build", 1, 1, content, ledger.utc_now(), None
+        f"{monday:%Y%m%d}-{promote}", monday, "weekly", "rfm", "run-1", "build", 1, 1, content, utc_now(), None
     )
 
     def work(con: DuckDBPyConnection) -> None:
@@ -238,7 +239,7 @@ def test_hostile_names_stay_names(shop: Shop) -> None:
     hostile = OutputKind(HOSTILE, HOSTILE, (Ingredient((HOSTILE,), HOSTILE),))
     shop.publish(ONE)
     assert due(shop, hostile, SALES, place=HOSTILE) == [(SALES.name, DAY)]
-    row = OutputRecord(HOSTILE, DAY, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, ledger.utc_now())
+    row = OutputRecord(HOSTILE, DAY, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, utc_now())
     enter(shop, [row])
     assert standing_outputs(shop.lake.con, [HOSTILE]) == [row]
     assert outputs_made_by(shop.lake.con, HOSTILE) == [row]

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tidegate.errors import ColumnTypeError, TidegateError
-from tidegate.lake.overwrite import ensure_table, overwrite_window, table_columns
+from tidegate.lake.overwrite import overwrite_window
 from tidegate.lake.sql import qualified, rows_relation
+from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

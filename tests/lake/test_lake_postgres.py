@@ -11,15 +11,18 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError, LakeMissingError
-from tidegate.lake import ledger, publications
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
-from tidegate.lake.maintenance import maintain
-from tidegate.lake.overwrite import ensure_table
-from tidegate.lake.query import run_query
-from tidegate.lake.rollback import Decision, roll_back
-from tidegate.lake.schema import LEDGER
-from tidegate.lake.travel import snapshot_at
+from tidegate.lake.reading.query import run_query
+from tidegate.lake.reading.travel import snapshot_at
+from tidegate.lake.tables import ensure_table
+from tidegate.ledger import publications
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.checks import record_checks
+from tidegate.ledger.deliveries import record_deliveries, stale_days
+from tidegate.ledger.maintenance import maintain
+from tidegate.ledger.schema import LEDGER
+from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -123,7 +126,7 @@ def test_days_are_published_and_kept_through_maintenance(new_shop: Shop) -> None
     assert new_shop.served() == [(day, 2, 40) for day in THREE.days]
     old = new_shop.lake.con.execute(f"select total_orders from serving.daily_sales at (version => {snapshot})")
     assert old.fetchall() == [(1,), (1,), (1,)]
-    assert ledger.stale_days(new_shop.lake.con) == []
+    assert stale_days(new_shop.lake.con) == []
 
 
 def test_the_lake_is_read_as_it_was(new_shop: Shop) -> None:
@@ -182,7 +185,7 @@ def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(
     entered, begun = threading.Event(), threading.Event()
 
     def load(con: DuckDBPyConnection) -> None:
-        ledger.record_deliveries(con, [new_shop.delivery(NEXT, touched=(DAY,))])
+        record_deliveries(con, [new_shop.delivery(NEXT, touched=(DAY,))])
         entered.set()
         begun.wait(20)
 
@@ -190,13 +193,13 @@ def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(
     thread.start()
     entered.wait(20)
     build_id = "b"
-    new_shop.lake.unit_of_work(lambda con: ledger.begin_build(con, build_id, [DAY], ["daily_sales"], "run-1"))
+    new_shop.lake.unit_of_work(lambda con: begin_build(con, build_id, [DAY], ["daily_sales"], "run-1"))
     begun.set()
     thread.join()
-    new_shop.lake.unit_of_work(lambda con: ledger.finish_build(con, build_id))
-    assert ledger.stale_days(new_shop.lake.con) == [DAY]
+    new_shop.lake.unit_of_work(lambda con: finish_build(con, build_id))
+    assert stale_days(new_shop.lake.con) == [DAY]
     new_shop.build(Window.of_day(DAY))
-    assert ledger.stale_days(new_shop.lake.con) == []
+    assert stale_days(new_shop.lake.con) == []
 
 
 def test_row_ids_stay_unique_when_writers_commit_at_once(new_shop: Shop) -> None:
@@ -206,7 +209,7 @@ def test_row_ids_stay_unique_when_writers_commit_at_once(new_shop: Shop) -> None
     def enter(lake: Lake, number: int) -> None:
         for i in range(8):
             checks = [new_shop.check(DAY, f"raw/{number}", f"{i}", "x") for _ in range(1 + 20 * (i % 2))]
-            lake.unit_of_work(lambda con, checks=checks: ledger.record_checks(con, checks))  # type: ignore[misc]
+            lake.unit_of_work(lambda con, checks=checks: record_checks(con, checks))  # type: ignore[misc]
 
     threads = [threading.Thread(target=enter, args=(lake, i)) for i, lake in enumerate(lakes)]
     for thread in threads:

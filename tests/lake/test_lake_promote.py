@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.lake import ledger, publications
 from tidegate.lake.content import day_content
 from tidegate.lake.lease import lease
-from tidegate.lake.promote import GateRequirements, Mart, promote
+from tidegate.ledger import publications
+from tidegate.ledger.checks import record_checks
+from tidegate.publishing.promote import GateRequirements, Mart, promote
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def test_of_31_days_with_a_bad_one_30_are_served(shop: Shop) -> None:
     shop.deliver(month)
     build_id = shop.build(month)
     check = shop.check(bad, "marts/daily_sales", "revenue_adds_up", build_id, passed=False)
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, [check]))
+    shop.lake.unit_of_work(lambda con: record_checks(con, [check]))
     promotion = shop.promote(month)
     assert list(promotion.held) == [bad]
     assert [row[0] for row in shop.served()] == [day for day in month.days if day != bad]

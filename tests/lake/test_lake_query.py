@@ -11,11 +11,12 @@ import pytest
 from tests.lake.conftest import config_in
 
 from tidegate.errors import TidegateError
-from tidegate.lake import query
 from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
 from tidegate.lake.connect import Lake
-from tidegate.lake.query import confine, run_query
-from tidegate.lake.statements import REACHING_FUNCTIONS, reading_statement
+from tidegate.lake.reading import query
+from tidegate.lake.reading.query import confine, run_query
+from tidegate.lake.reading.statements import REACHING_FUNCTIONS, reading_statement
+from tidegate.ledger.opening import make_lake, open_lake
 
 READING = [
     "select count(*) from serving.t",
@@ -172,7 +173,7 @@ LOCKED = [
 def config(tmp_path_factory: pytest.TempPathFactory) -> LakeConfig:
     """A lake with a table, a view of it and macros."""
     config = config_in(tmp_path_factory.mktemp("home"))
-    with Lake.make(config) as lake:
+    with make_lake(config) as lake:
         lake.con.execute("create table serving.t as select range as i, range::varchar as s from range(20)")
         lake.con.execute("create view serving.v as from serving.t; create macro serving.plus1(x) as x + 1")
         lake.con.execute("create macro lake.main.latest() as table select max(i) from lake.serving.t")
@@ -181,7 +182,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> LakeConfig:
 
 @pytest.fixture(scope="module")
 def confined(config: LakeConfig) -> Iterator[Lake]:
-    with Lake.open(config, read_only=True) as lake:
+    with open_lake(config, read_only=True) as lake:
         confine(lake)
         yield lake
 

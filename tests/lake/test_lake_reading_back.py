@@ -6,10 +6,10 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from tidegate.lake.due import DueDay, due_days
-from tidegate.lake.gate import GateRequirements
-from tidegate.lake.promote import days_to_restate
-from tidegate.lake.reading_back import without_days_behind
+from tidegate.publishing.due import DueDay, due_days
+from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.promote import days_to_restate
+from tidegate.publishing.reading_back import without_days_behind
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from tidegate.lake import ledger
-from tidegate.lake.due import due_days
-from tidegate.lake.gate import GateRequirements, closed_gates
-from tidegate.lake.known import days_lacking, incomplete_days
-from tidegate.lake.required import WITHDRAWN, settled_days
+from tidegate.ledger.deliveries import record_deliveries
+from tidegate.ledger.known import days_lacking, incomplete_days
+from tidegate.ledger.required import WITHDRAWN, settled_days
+from tidegate.publishing.due import due_days
+from tidegate.publishing.gate import GateRequirements, closed_gates
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def with_new_region(shop: Shop, first_day: dt.date | None = None) -> GateRequire
 
 def deliver(shop: Shop, day: dt.date, region: str, **fields: object) -> None:
     row = shop.delivery(day, region, **fields)
-    shop.lake.unit_of_work(lambda con: ledger.record_deliveries(con, [row]))
+    shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
 
 
 def waiting(shop: Shop, required: GateRequirements, window: Window = BOTH) -> set[dt.date]:

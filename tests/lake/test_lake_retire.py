@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.lake.conftest import MARTS
 
-from tidegate.lake.gate import GateRequirements, Mart
 from tidegate.lake.lease import lease
-from tidegate.lake.ledger import utc_now
-from tidegate.lake.promote import days_to_restate
-from tidegate.lake.publications import newest_publications
-from tidegate.lake.retire import marts_without_model, retire_marts, retired_marts
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.publications import newest_publications
+from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.promote import days_to_restate
+from tidegate.publishing.retire import marts_without_model, retire_marts, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window
 
 if TYPE_CHECKING:

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from tests.lake.conftest import empty
 
 from tidegate.errors import TidegateError
-from tidegate.lake import ledger, publications
-from tidegate.lake.gate import GateRequirements, Mart
 from tidegate.lake.lease import lease
-from tidegate.lake.maintenance import maintain, maintain_until
-from tidegate.lake.outputs import Ingredient, OutputKind, due_outputs
-from tidegate.lake.overwrite import change_type, ensure_table
-from tidegate.lake.promote import Promotion, days_to_restate, promote
-from tidegate.lake.publications import Version, publication_history, standing_rollbacks, versions_of
-from tidegate.lake.rollback import Decision, roll_back
+from tidegate.lake.tables import change_type, ensure_table
+from tidegate.ledger import publications
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.checks import record_checks
+from tidegate.ledger.maintenance import maintain, maintain_until
+from tidegate.ledger.publications import Version, publication_history, standing_rollbacks, versions_of
+from tidegate.publishing.due_outputs import Ingredient, OutputKind, due_outputs
+from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.promote import Promotion, days_to_restate, promote
+from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Cadence, Window
 
 if TYPE_CHECKING:
@@ -130,7 +132,7 @@ def test_what_is_held_stays_rolled_back(shop: Shop) -> None:
     back(shop, first)
     build_id = shop.build(ONE, 3)
     check = shop.check(DAY, "marts/daily_sales", "revenue_adds_up", build_id, passed=False)
-    shop.lake.unit_of_work(lambda con: ledger.record_checks(con, [check]))
+    shop.lake.unit_of_work(lambda con: record_checks(con, [check]))
     assert list(shop.promote(ONE).held) == [DAY]
     assert factor_of(shop) == 1
     assert len(standing_rollbacks(shop.lake.con)) == 2
@@ -440,8 +442,8 @@ def publish_monday(shop: Shop, figure: int) -> Promotion:
     build_id = uuid.uuid4().hex
     shop.lake.unit_of_work(lambda con: ensure_table(con, "marts", "weekly", columns, None))
     shop.lake.con.execute(f"delete from marts.weekly; insert into marts.weekly values ('{MONDAY}', {figure})")
-    shop.lake.unit_of_work(lambda con: ledger.begin_build(con, build_id, [MONDAY], ["weekly"], "run-w", Cadence.weekly))
-    shop.lake.unit_of_work(lambda con: ledger.finish_build(con, build_id))
+    shop.lake.unit_of_work(lambda con: begin_build(con, build_id, [MONDAY], ["weekly"], "run-w", Cadence.weekly))
+    shop.lake.unit_of_work(lambda con: finish_build(con, build_id))
     return promote(shop.lake, Window.of_day(MONDAY, Cadence.weekly), WEEKLY, "run-w")
 
 

@@ -11,9 +11,9 @@ from tests.s3_server import ACCESS_KEY, REGION, SECRET_KEY, Bucket
 
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
-from tidegate.lake.maintenance import maintain
-from tidegate.lake.query import confine, run_query
+from tidegate.lake.reading.query import confine, run_query
+from tidegate.ledger.maintenance import maintain
+from tidegate.ledger.opening import make_lake, open_lake
 from tidegate.settings import load_settings
 
 
@@ -45,9 +45,9 @@ def test_what_is_written_is_read_again(
     if credentials == "profile":
         use_profile(tmp_path, monkeypatch)
     config = config_of(tmp_path, bucket)
-    with Lake.make(config) as lake:
+    with make_lake(config) as lake:
         lake.con.execute("create table raw.numbers as select range as n from range(100000)")
-    with Lake.open(config, read_only=True) as lake:
+    with open_lake(config, read_only=True) as lake:
         assert lake.con.execute("select sum(n) from raw.numbers").fetchone() == (4999950000,)
     assert run_query(config, "select sum(n) from raw.numbers").rows == [(4999950000,)]
     assert bucket.keys("lake/raw/numbers/")
@@ -56,7 +56,7 @@ def test_what_is_written_is_read_again(
 def test_maintenance_deletes_what_killed_writers_left_and_nothing_of_others(tmp_path: Path, bucket: Bucket) -> None:
     left = "raw/numbers/ducklake-01900000-0000-7000-8000-000000000000.parquet"
     others = ["raw/numbers/mine.parquet", "elsewhere/ducklake-01900000-0000-7000-8000-000000000000.parquet"]
-    with Lake.make(config_of(tmp_path, bucket)) as lake:
+    with make_lake(config_of(tmp_path, bucket)) as lake:
         lake.con.execute("create table raw.numbers as select range as n from range(1000)")
         for name in (left, *others):
             bucket.client.put_object(Bucket=bucket.name, Key=f"lake/{name}", Body=b"rows")
@@ -68,13 +68,13 @@ def test_maintenance_deletes_what_killed_writers_left_and_nothing_of_others(tmp_
 
 def test_no_secret_is_shown(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     use_profile(tmp_path, monkeypatch)
-    with Lake.make(config_of(tmp_path, bucket)) as lake:
+    with make_lake(config_of(tmp_path, bucket)) as lake:
         assert SECRET_KEY not in str(lake.con.execute("from duckdb_secrets()").fetchall())
         assert SECRET_KEY not in str(lake.con.execute("from duckdb_settings()").fetchall())
 
 
 def test_a_query_finds_no_key_among_the_settings(tmp_path: Path, bucket: Bucket) -> None:
-    with Lake.make(config_of(tmp_path, bucket)) as lake:
+    with make_lake(config_of(tmp_path, bucket)) as lake:
         assert SECRET_KEY in str(lake.con.execute("from duckdb_settings()").fetchall())
         confine(lake)
         shown = str(
@@ -89,4 +89,4 @@ def test_no_credentials_anywhere_are_told(tmp_path: Path, bucket: Bucket, monkey
     (tmp_path / "credentials").write_text("")
 
     with pytest.raises(TidegateError, match="cannot be opened"):
-        Lake.make(config_of(tmp_path, bucket))
+        make_lake(config_of(tmp_path, bucket))

@@ -8,8 +8,8 @@ import pytest
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake
-from tidegate.lake.overwrite import table_columns
-from tidegate.lake.shape import fit_model_table
+from tidegate.lake.tables import table_columns
+from tidegate.publishing.shape import fit_model_table
 from tidegate.window import ONE_DAY, Window
 
 DAY = dt.date(2024, 6, 1)

@@ -15,8 +15,8 @@ import pytest
 
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
-from tidegate.lake.shell import PROGRAM, become_shell, shell_command
+from tidegate.lake.reading.shell import PROGRAM, become_shell, shell_command
+from tidegate.ledger.opening import make_lake
 from tidegate.window import Window
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_hostile_places_are_places(tmp_path: Path, shop: Shop) -> None:
     config = dataclasses.replace(
         shop.lake.config, catalog=f"sqlite:{folder}/c.sqlite", data=str(folder / "data"), spill=folder / "spill"
     )
-    with Lake.make(config) as lake:
+    with make_lake(config) as lake:
         lake.con.execute("create table serving.daily_sales as select 5 as total_orders")
     assert run_in_shell(config, FACTOR) == (0, "5\n", "")
 

@@ -16,6 +16,7 @@ import pytest
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.spill import remove_orphans, spill_folder
+from tidegate.ledger.opening import open_lake
 
 if TYPE_CHECKING:
     from tests.lake.conftest import Home
@@ -38,7 +39,7 @@ def spilled(lake: Lake) -> list[Path]:
 def test_connections_that_spill_at_once_do_not_read_each_others_rows(home: Home) -> None:
     """Regression: in one folder, one of them got a wrong sum and the other crashed its process."""
     config = short_of_memory(home.config)
-    with Lake.open(config) as one, Lake.open(config) as other:
+    with open_lake(config) as one, open_lake(config) as other:
         expected = []
         for lake, offset in ((one, 0), (other, 7)):
             lake.con.execute(MUCH.format(offset))
@@ -56,7 +57,7 @@ def test_a_reader_without_a_home_spills_where_temporary_files_are(
     home.open().close()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     config = dataclasses.replace(short_of_memory(home.config), spill=tmp_path / "no" / "home")
-    with Lake.open(config, read_only=True) as lake:
+    with open_lake(config, read_only=True) as lake:
         lake.con.execute(MUCH.format(0))
         assert {path.parent.parent for path in spilled(lake)} == {tmp_path}
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("spill-")]

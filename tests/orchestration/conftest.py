@@ -14,7 +14,7 @@ from tests.e2e.conftest import new_home, new_module_home, parsed
 from tests.e2e.e2e_home import NewHome, TemporaryHome
 from tests.orchestration.watched import TODAY, Watched
 
-from tidegate.lake.schema import LEDGER
+from tidegate.ledger.schema import LEDGER
 
 __all__ = ["new_home", "new_module_home", "parsed"]
 

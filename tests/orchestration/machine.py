@@ -15,13 +15,13 @@ from dagster import DagsterInstance, RunsFilter
 from dagster._core.storage.tags import RUN_KEY_TAG
 from tests.e2e.e2e_home import TemporaryHome
 
-from tidegate.orchestration.arrivals import look_for_arrivals
-from tidegate.orchestration.definitions import build_definitions
-from tidegate.orchestration.due_days import look_for_due_days
+from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOB, REASON_TAG, load_job
 from tidegate.orchestration.partitions import window_of_tags
-from tidegate.orchestration.run_keeper import keep_runs
 from tidegate.orchestration.runs import QUIET
+from tidegate.orchestration.sensors.arrivals import look_for_arrivals
+from tidegate.orchestration.sensors.due_days import look_for_due_days
+from tidegate.orchestration.sensors.run_keeper import keep_runs
 
 # A job, the days it ran for and, of a build, why.
 Ran = tuple[str, str] | tuple[str, str, str]

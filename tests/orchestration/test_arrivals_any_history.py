@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.orchestration.watched import Place, Watched, days_ago
 
 from tidegate.home import Home
-from tidegate.intake.origin import listing_of
-from tidegate.intake.places import origin_of
-from tidegate.lake.known import known_deliveries
 from tidegate.lake.sql import qualified
+from tidegate.ledger.known import known_deliveries
+from tidegate.sources.origin import listing_of
+from tidegate.sources.places import origin_of
 
 DAYS = [days_ago(ago) for ago in range(9, 5, -1)]
 PLACES: list[Place] = [(region, day) for region in ("north", "south") for day in DAYS]

@@ -12,13 +12,13 @@ from tests.s3_server import Bucket
 
 from tidegate.contract.model import Contract, HttpServer, PostgresServer, Region
 from tidegate.home import Home
-from tidegate.intake.origin import listing_of
-from tidegate.intake.places import origin_of
 from tidegate.lake.config import CONNECTION_CONFIG, load_extension
 from tidegate.lake.sql import literal
-from tidegate.orchestration.contacts import contact
+from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.names import load_job
 from tidegate.orchestration.partitions import window_of_tags
+from tidegate.sources.origin import listing_of
+from tidegate.sources.places import origin_of
 from tidegate.window import Window
 
 YESTERDAY, BEFORE = days_ago(1), days_ago(2)

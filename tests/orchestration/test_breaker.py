@@ -14,15 +14,15 @@ from tests.orchestration.watched import Watched, days_ago
 from typer.testing import CliRunner
 
 from tidegate.cli import app
-from tidegate.orchestration.breaker import Breaker, Contact, Pace, breaker_after
-from tidegate.orchestration.contacts import (
+from tidegate.orchestration.history.breaker import Breaker, Contact, Pace, breaker_after
+from tidegate.orchestration.history.contacts import (
     breaker_told,
     close_breaker,
     contact,
     health_of,
     troubled_sources,
 )
-from tidegate.orchestration.instance import instance_config
+from tidegate.orchestration.instance.dagster_home import instance_config
 from tidegate.orchestration.names import load_job
 from tidegate.settings import load_settings
 from tidegate.window import Window

@@ -18,10 +18,10 @@ from tests.orchestration.watched import (
     said,
 )
 
-from tidegate.lake.waivers import standing_waivers
-from tidegate.orchestration.due_days import look_for_due_days
+from tidegate.ledger.waivers import standing_waivers
 from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, REASON_TAG, load_job
 from tidegate.orchestration.partitions import window_of_tags
+from tidegate.orchestration.sensors.due_days import look_for_due_days
 from tidegate.window import ONE_DAY, Window
 
 ONE = Window.of_day(DAY)

@@ -10,10 +10,10 @@ from dagster import DagsterRunStatus
 from tests.e2e.e2e_home import NewHome, TemporaryHome
 from tests.orchestration.watched import NOW, TODAY, Watched, delivery, requests_of, said
 
-from tidegate.orchestration.definitions import build_definitions
-from tidegate.orchestration.due_weeks import look_for_due_weeks, runs_of_mondays
+from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, REASON_TAG, WEEKLY_JOB
 from tidegate.orchestration.partitions import first_monday, partitions_of, window_of_tags
+from tidegate.orchestration.sensors.due_weeks import look_for_due_weeks, runs_of_mondays
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 # The newest Monday that has a whole week of the past before it, and the days of that week.

@@ -24,8 +24,8 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy.exc import OperationalError
 
 from tidegate.lake.sql import quoted
-from tidegate.orchestration.event_log import BatchingSqliteEventLogStorage
-from tidegate.orchestration.instance import instance_config
+from tidegate.orchestration.instance.dagster_home import instance_config
+from tidegate.orchestration.instance.event_log import BatchingSqliteEventLogStorage
 from tidegate.settings import load_settings
 
 ASSET = dg.AssetKey(["marts", "daily_sales"])

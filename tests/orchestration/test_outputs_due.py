@@ -15,11 +15,11 @@ from tests.e2e.e2e_home import TemporaryHome
 from tests.orchestration.watched import DAY, NEXT, NOW, THIRD, TODAY, Watched, delivery, requests_of, said
 
 from tidegate.lake.sql import literal
-from tidegate.orchestration.definitions import build_definitions
-from tidegate.orchestration.due_outputs import look_for_due_outputs, windows_over
+from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOB, ONLY_DUE_TAG, OUTPUT_JOBS, WEEKLY_JOB
 from tidegate.orchestration.partitions import partition_tags, partitions_of, window_of_tags
 from tidegate.orchestration.runs import QUIET
+from tidegate.orchestration.sensors.due_outputs import look_for_due_outputs, windows_over
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 DAYS = Window(DAY, THIRD + ONE_DAY)
@@ -168,7 +168,7 @@ def test_an_output_waits_for_runs_that_make_it_or_its_day(watched: Watched) -> N
 
 def test_a_run_of_outputs_keeps_no_day_from_being_built(watched: Watched) -> None:
     """It reads; only what builds or publishes the day stands in the way."""
-    from tidegate.orchestration.recent_runs import RunOfDays
+    from tidegate.orchestration.history.recent_runs import RunOfDays
 
     run = RunOfDays.of(watched.run(DAILY, Window.of_day(DAY)))
     assert run.makes("exports/daily_sales", DAY)

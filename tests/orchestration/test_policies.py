@@ -21,11 +21,11 @@ from tests.e2e.e2e_home import TemporaryHome
 from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server, Server
 from tidegate.errors import DeliveryRejectedError, LakeBusyError, SourceDownError, TidegateError
 from tidegate.home import Home
-from tidegate.orchestration.definitions import build_definitions
+from tidegate.orchestration.assembly import build_definitions
+from tidegate.orchestration.assets.raw import build_raw_assets
+from tidegate.orchestration.assets.serving import build_serving_assets
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.instance import instance_config
-from tidegate.orchestration.raw_assets import build_raw_assets
-from tidegate.orchestration.serving_assets import build_serving_assets
+from tidegate.orchestration.instance.dagster_home import instance_config
 from tidegate.settings import load_settings
 from tidegate.window import Cadence
 

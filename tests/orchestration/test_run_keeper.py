@@ -16,11 +16,11 @@ from dagster._core.storage.tags import GRPC_INFO_TAG, PARTITION_NAME_TAG
 from dagster._core.test_utils import create_run_for_test
 from tests.orchestration.watched import DAY, Watched, said
 
+from tidegate.orchestration.history.recent_runs import runs_under_way
+from tidegate.orchestration.instance.run_locks import lock_of_the_dead, run_lock
 from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, LOCK_TAG, REASON_TAG, RESTATEMENT, WEEKLY_JOB
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.orchestration.recent_runs import runs_under_way
-from tidegate.orchestration.run_keeper import keep_runs
-from tidegate.orchestration.run_locks import lock_of_the_dead, run_lock
+from tidegate.orchestration.sensors.run_keeper import keep_runs
 from tidegate.window import Window
 
 ONE = Window.of_day(DAY)
@@ -62,7 +62,7 @@ def process_with_lock(lock: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that holds a lock until it is killed."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     hold = "with file_lock(Path(sys.argv[1]), 1e12, 0.1): print('held', flush=True); sys.stdin.read()"
-    program = f"import sys; from pathlib import Path; from tidegate.lake.locks import file_lock\n{hold}"
+    program = f"import sys; from pathlib import Path; from tidegate.machine.locks import file_lock\n{hold}"
     command = [sys.executable, "-c", program, str(lock)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -12,7 +12,7 @@ from dagster import DagsterInstance
 from tests.e2e.e2e_home import TemporaryHome
 from tests.orchestration.watched import TODAY, days_ago
 
-from tidegate.orchestration.definitions import build_definitions
+from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import MAINTENANCE_JOB, OUTPUT_JOBS, WEEKLY_JOB, load_job
 from tidegate.orchestration.runs import QUIET
 from tidegate.window import ONE_DAY, Cadence

@@ -11,8 +11,8 @@ from tests.e2e.e2e_home import TemporaryHome
 from tests.orchestration.watched import NOW, TODAY, Watched, days_ago, delivery
 
 from tidegate.contract.model import HttpServer, Region
-from tidegate.orchestration.contacts import contact
-from tidegate.orchestration.definitions import build_definitions
+from tidegate.orchestration.assembly import build_definitions
+from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.names import DAILY_JOB
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.orchestration.schedules import runs_of_ended_days

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tidegate.orchestration import ui
+from tidegate.orchestration.instance import ui
 
 JSON = {"Content-Type": "application/json"}
 

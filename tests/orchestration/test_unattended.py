@@ -20,8 +20,8 @@ from tests.orchestration.watched import days_ago
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.trade import Shop
-from tidegate.orchestration.breaker import Pace
-from tidegate.orchestration.contacts import health_of
+from tidegate.orchestration.history.breaker import Pace
+from tidegate.orchestration.history.contacts import health_of
 from tidegate.orchestration.names import raw_key
 
 pytestmark = pytest.mark.slow

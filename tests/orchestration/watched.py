@@ -21,21 +21,16 @@ from tests.e2e.e2e_landing import Landing, sound_lines
 
 from tidegate.contract.model import Contract, Readiness
 from tidegate.home import Home, raw_asset
-from tidegate.intake.origin import listing_of
-from tidegate.intake.places import origin_of
-from tidegate.lake.ledger import (
-    CheckRecord,
-    DeliveryRecord,
-    begin_build,
-    finish_build,
-    record_checks,
-    record_deliveries,
-    utc_now,
-)
-from tidegate.lake.promote import promote
-from tidegate.orchestration.arrivals import look_for_arrivals
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.checks import CheckRecord, record_checks
+from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
+from tidegate.ledger.entries import utc_now
 from tidegate.orchestration.names import load_job, raw_key
 from tidegate.orchestration.partitions import partition_tags, window_of_tags
+from tidegate.orchestration.sensors.arrivals import look_for_arrivals
+from tidegate.publishing.promote import promote
+from tidegate.sources.origin import listing_of
+from tidegate.sources.places import origin_of
 from tidegate.transform.tables import create_missing_tables
 from tidegate.window import ONE_DAY, Window
 

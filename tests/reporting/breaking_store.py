@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.errors import TidegateError
-from tidegate.reporting.store import FolderStore
+from tidegate.storage.store import FolderStore
 
 FULL, AWAY = OSError(28, "No space left on device"), TidegateError("S3 is away.")
 

@@ -19,17 +19,18 @@ from tests.reporting.reporting_shop import (
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import make_lake
 from tidegate.window import ONE_DAY, Window
 
 
-def open_lake(folder: Path) -> Lake:
+def lake_in(folder: Path) -> Lake:
     catalog, data = folder / "catalog.sqlite", str(folder / "data")
-    return Lake.make(LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0))
+    return make_lake(LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0))
 
 
 @pytest.fixture(scope="module")
 def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with open_lake(tmp_path_factory.mktemp("lake")) as lake:
+    with lake_in(tmp_path_factory.mktemp("lake")) as lake:
         yield lake
 
 
@@ -44,7 +45,7 @@ def shop(module_lake: Lake) -> Iterator[Shop]:
 def full_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A shop for tests that only look: 400 days, two Mondays of customers, some of whom came or went in between, and a
     third with hardly any."""
-    with open_lake(tmp_path_factory.mktemp("full")) as lake:
+    with lake_in(tmp_path_factory.mktemp("full")) as lake:
         shop = Shop(lake.con)
         shop.serve_days(random_days(Window(MONDAY - 400 * ONE_DAY, MONDAY + 8 * ONE_DAY)))
         shop.publish_monday(random_customers(600, BEFORE, seed=1)[:-20], BEFORE)

@@ -11,10 +11,10 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.ledger import DeliveryRecord, record_deliveries
-from tidegate.lake.publications import Publication, record_publications
 from tidegate.lake.sql import qualified, rows_relation
-from tidegate.reporting.weekly import SEGMENTS
+from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
+from tidegate.ledger.publications import Publication, record_publications
+from tidegate.outputs.pages.weekly import SEGMENTS
 from tidegate.window import ONE_DAY, Window
 
 Row = dict[str, Any]

@@ -22,19 +22,20 @@ from tests.reporting.consumer import Seen, follow, in_folder, new_connection
 from tests.s3_server import Bucket
 
 from tidegate.errors import TidegateError
-from tidegate.lake import outputs as ledger_outputs
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.lake.gate import Mart
-from tidegate.lake.ledger import utc_now
-from tidegate.lake.outputs import due_outputs, outputs_made_by
-from tidegate.lake.retire import retire_marts
 from tidegate.lake.sql import literal
-from tidegate.reporting.expiry import expire_exports
-from tidegate.reporting.exports import Exports, defused
-from tidegate.reporting.making import Making, make_outputs
-from tidegate.reporting.store import FolderStore, Store, store_at
-from tidegate.reporting.withdrawal import withdraw_exports
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.opening import make_lake
+from tidegate.outputs.expiry import expire_exports
+from tidegate.outputs.exports import Exports, defused
+from tidegate.outputs.making import Making, make_outputs
+from tidegate.outputs.withdrawal import withdraw_exports
+from tidegate.publishing import due_outputs as ledger_outputs
+from tidegate.publishing.due_outputs import due_outputs, outputs_made_by
+from tidegate.publishing.gate import Mart
+from tidegate.publishing.retire import retire_marts
+from tidegate.storage.store import FolderStore, Store, store_at
 from tidegate.window import ONE_DAY, Cadence, Window
 
 DAY = dt.date(2024, 6, 3)
@@ -46,7 +47,7 @@ SALES, REGIONS = MAKERS
 
 @pytest.fixture(scope="module")
 def shop_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with Lake.make(config_in(tmp_path_factory.mktemp("home"))) as lake:
+    with make_lake(config_in(tmp_path_factory.mktemp("home"))) as lake:
         yield lake
 
 
@@ -217,7 +218,7 @@ def test_rows_that_nobody_published_are_not_exported(shop: Shop, store: FolderSt
 
 
 def test_large_partitions_are_read_one_by_one(shop: Shop, store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidegate.reporting.exports.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("tidegate.outputs.exports.ROWS_AT_ONCE", 3)
     shop.publish(BOTH, rows=2)
     assert len(make(shop, store).made) == 4
     assert seen(store, "daily_sales_by_region", NEXT) is not None
@@ -232,7 +233,7 @@ def test_a_full_disk_leaves_whole_exports(
     old = {day: seen(store, day=day) for day in BOTH.days}
     shop.publish(BOTH, factor=2)
     with monkeypatch.context() as patch:
-        patch.setattr("tidegate.reporting.exports.PUTS_AT_ONCE", 1)
+        patch.setattr("tidegate.outputs.exports.PUTS_AT_ONCE", 1)
         making = make(shop, BreakingStore(store.root, puts, error), "run-2")
     done = BOTH.days[: puts // 2]
     for day in BOTH.days:
@@ -254,7 +255,7 @@ def test_what_was_not_entered_is_made_again(shop: Shop, store: FolderStore, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("tidegate.reporting.making.record_outputs", die)
+        patch.setattr("tidegate.outputs.making.record_outputs", die)
         with pytest.raises(KeyboardInterrupt):
             make(shop, store)
     found = seen(store)
@@ -298,7 +299,7 @@ def _content(con: DuckDBPyConnection, sql: str) -> tuple[int, str]:
 
 
 def _record(con: DuckDBPyConnection, publication: Any) -> None:
-    from tidegate.lake.publications import record_publications
+    from tidegate.ledger.publications import record_publications
 
     record_publications(con, [publication])
 
@@ -393,7 +394,7 @@ def catalogs(request: pytest.FixtureRequest, tmp_path: Path) -> LakeConfig:
 
 def test_two_that_make_the_same_leave_one_of_each(catalogs: LakeConfig, store: FolderStore) -> None:
     with ExitStack() as stack:
-        lakes = [stack.enter_context(Lake.make(catalogs)) for _ in range(2)]
+        lakes = [stack.enter_context(make_lake(catalogs)) for _ in range(2)]
         Shop(lakes[0], Home(catalogs, stack)).publish(BOTH)
         with ThreadPoolExecutor(2) as threads:
             both = list(

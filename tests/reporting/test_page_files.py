@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 from tests.reporting.breaking_store import AWAY, FULL, BreakingStore
-from tests.reporting.conftest import open_lake
+from tests.reporting.conftest import lake_in
 from tests.reporting.reporting_shop import MONDAY, Shop, amount, day_row, random_customers
 
 from tidegate.lake.connect import Lake
-from tidegate.lake.outputs import due_outputs, standing_outputs
 from tidegate.lake.sql import literal
-from tidegate.reporting import daily, weekly
-from tidegate.reporting.brief import make_brief
-from tidegate.reporting.making import Making, make_outputs
-from tidegate.reporting.page_files import BRIEFS, REPORTS, briefs, reports
-from tidegate.reporting.segmentation import make_report
-from tidegate.reporting.store import FolderStore, Store
+from tidegate.outputs.making import Making, make_outputs
+from tidegate.outputs.pages import daily, weekly
+from tidegate.outputs.pages.brief import make_brief
+from tidegate.outputs.pages.files import BRIEFS, REPORTS, briefs, reports
+from tidegate.outputs.pages.segmentation import make_report
+from tidegate.publishing.due_outputs import due_outputs, standing_outputs
+from tidegate.storage.store import FolderStore, Store
 from tidegate.window import ONE_DAY, ONE_WEEK, Window
 
 DAYS = Window(MONDAY - 2 * ONE_WEEK, MONDAY)
@@ -29,7 +29,7 @@ LAST = MONDAY - ONE_DAY
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
     """Two weeks of days and the Monday after them, published."""
-    with open_lake(tmp_path) as lake:
+    with lake_in(tmp_path) as lake:
         shop = Shop(lake.con)
         shop.serve_days(day_row(day) for day in DAYS.days)
         for day in DAYS.days:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.reporting.anomalies import LIMITS, MAD_FACTOR, MIN_COMPARABLE_DAYS, compare, judge, limit_of
+from tidegate.outputs.pages.anomalies import LIMITS, MAD_FACTOR, MIN_COMPARABLE_DAYS, compare, judge, limit_of
 
 DRAWS = 1_000_000
 AMOUNTS = st.decimals(min_value=-(10**6), max_value=10**9, places=4)

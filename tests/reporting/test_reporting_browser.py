@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Page
 from tests.e2e.ui_pages import chromium
 from tests.reporting.reporting_shop import MONDAY, SPARSE_MONDAY, Shop
 
-from tidegate.reporting.brief import make_briefs
-from tidegate.reporting.index import DayEntry, WeekEntry, make_index
-from tidegate.reporting.segmentation import make_report
+from tidegate.outputs.pages.brief import make_briefs
+from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
+from tidegate.outputs.pages.segmentation import make_report
 from tidegate.window import ONE_DAY, Window
 
 CHROMIUM = shutil.which("chromium")

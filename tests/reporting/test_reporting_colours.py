@@ -7,10 +7,10 @@ from importlib.resources import files
 
 import pytest
 
-from tidegate.reporting.charts import FULLEST
-from tidegate.reporting.drawing import COLOURS_ON_PAPER, PAPER, Ink
+from tidegate.outputs.rendering.charts import FULLEST
+from tidegate.outputs.rendering.drawing import COLOURS_ON_PAPER, PAPER, Ink
 
-STYLE = files("tidegate.reporting").joinpath("templates", "style.css").read_text()
+STYLE = files("tidegate.outputs.rendering").joinpath("templates", "style.css").read_text()
 # The rules that set the page's colours, in the order of the file.
 LIGHT, DARK = (
     dict(re.findall(r"--([\w-]+): (#\w{6});", rule)) for rule in re.findall(r":root \{(.*?)\}", STYLE, re.S)[:2]

@@ -10,7 +10,7 @@ import pytest
 from tests.reporting.reporting_shop import MARTS, MONDAY, Row, Shop, amount, day_row, random_days
 
 from tidegate.errors import TidegateError
-from tidegate.reporting.daily import JUDGED, MEASURES, DailyFacts, Part, read_days
+from tidegate.outputs.pages.daily import JUDGED, MEASURES, DailyFacts, Part, read_days
 from tidegate.window import ONE_DAY, Window
 
 DAY = dt.date(2024, 5, 15)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.reporting.numbers import (
+from tidegate.outputs.rendering.numbers import (
     MINUS,
     NARROW,
     NOTHING,

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 
 import pytest
-from tests.reporting.conftest import open_lake
+from tests.reporting.conftest import lake_in
 from tests.reporting.reporting_page import Element, read_page
 from tests.reporting.reporting_shop import (
     BEFORE,
@@ -24,9 +24,9 @@ from tests.reporting.reporting_shop import (
     delivery,
 )
 
-from tidegate.reporting.brief import RULE, Brief, make_brief, make_briefs
-from tidegate.reporting.index import DayEntry, WeekEntry, make_index
-from tidegate.reporting.segmentation import Report, make_report
+from tidegate.outputs.pages.brief import RULE, Brief, make_brief, make_briefs
+from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
+from tidegate.outputs.pages.segmentation import Report, make_report
 from tidegate.window import ONE_DAY, Window
 
 SUNDAY = MONDAY - ONE_DAY
@@ -200,7 +200,7 @@ def test_the_csv_of_a_report_has_one_figure_a_line(report: Report) -> None:
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Brief]:
     """Pages to which every text is hostile: customers, segments, regions, categories, reasons."""
-    with open_lake(tmp_path_factory.mktemp("hostile")) as lake:
+    with lake_in(tmp_path_factory.mktemp("hostile")) as lake:
         fill_with_hostile_values(Shop(lake.con))
         return make_report(lake.con, MONDAY), make_brief(lake.con, SUNDAY)
 

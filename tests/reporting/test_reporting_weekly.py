@@ -21,9 +21,9 @@ from tests.reporting.reporting_shop import (
 )
 
 from tidegate.errors import TidegateError
-from tidegate.lake.waivers import Waiver, grant
-from tidegate.reporting.quality import Quarantined, Rejected, Restated, SourceRows, StandIn, Waived
-from tidegate.reporting.weekly import SEGMENTS, Customer, read_week
+from tidegate.ledger.waivers import Waiver, grant
+from tidegate.outputs.pages.quality import Quarantined, Rejected, Restated, SourceRows, StandIn, Waived
+from tidegate.outputs.pages.weekly import SEGMENTS, Customer, read_week
 from tidegate.window import ONE_DAY, Window
 
 WEEK = Window(BEFORE, MONDAY)

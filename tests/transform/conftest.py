@@ -9,6 +9,7 @@ import pytest
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import make_lake
 from tidegate.settings import Settings, load_settings
 from tidegate.transform.project import DbtProject
 
@@ -31,5 +32,5 @@ def settings(tmp_path: Path, parsed: Path) -> Settings:
 
 @pytest.fixture
 def lake(settings: Settings) -> Iterator[Lake]:
-    with Lake.make(LakeConfig.of(settings)) as lake:
+    with make_lake(LakeConfig.of(settings)) as lake:
         yield lake

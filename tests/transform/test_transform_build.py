@@ -14,9 +14,10 @@ from dbt_common.events.base_types import EventMsg
 from tests.transform.transform_orders import MODELS, day, expected_marts, line, marts_in, write_customers, write_orders
 
 from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import open_lake
 from tidegate.settings import Settings
 from tidegate.transform.build import BuildResult, TestOutcome, build_window
-from tidegate.transform.marts import Graph
+from tidegate.transform.graph import Graph
 from tidegate.transform.project import DbtProject
 from tidegate.window import Window
 
@@ -200,7 +201,7 @@ def test_models_that_another_writer_gets_ahead_of_run_again(settings: Settings, 
         # Somebody's own script: it takes no turn, so its commit comes between a model's reads and its commit.
         if event.info.name == "SQLCommit" and event.data.node_info.node_name == "stg_orders" and not commits:
             commits.append("somebody's")
-            with Lake.open(lake.config) as other:
+            with open_lake(lake.config) as other:
                 other.con.execute("create table raw.notes (note integer)")
         if event.info.name == "LogModelResult" and event.data.status == "error":
             refusals.append(event.data.node_info.node_name)
@@ -214,15 +215,15 @@ def test_models_that_another_writer_gets_ahead_of_run_again(settings: Settings, 
 FIRST_BUILD = """
 import sys
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import open_lake
 from tidegate.settings import load_settings
 from tidegate.transform.build import build_window
-from tidegate.transform.marts import Graph
+from tidegate.transform.graph import Graph
 from tidegate.transform.project import DbtProject
 from tidegate.window import Window
 home, first, last = sys.argv[1:]
 settings = load_settings(home=home, threads=1)
-with Lake.open(LakeConfig.of(settings)) as lake:
+with open_lake(LakeConfig.of(settings)) as lake:
     result = build_window(settings, lake, Window.of_keys(first, last), run_id=first)
 print([model.message for model in result.failed_models], [test.name for test in result.tests if test.failures])
 """

@@ -14,7 +14,7 @@ from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.settings import CHECKOUT, Settings
 from tidegate.transform.delivered import refuse_what_nobody_fills
-from tidegate.transform.marts import Graph
+from tidegate.transform.graph import Graph
 from tidegate.transform.project import DbtProject
 
 Change = Callable[[dict[str, Any]], None]

@@ -15,11 +15,11 @@ from tests.transform.transform_orders import RAW_CUSTOMERS, RAW_ORDERS, RAW_PAYM
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.lake.gate import Mart
+from tidegate.publishing.gate import Mart
 from tidegate.settings import CHECKOUT, Settings, load_settings
+from tidegate.transform.graph import Graph
 from tidegate.transform.invoke import variables
 from tidegate.transform.lake_plugin import lake_as_text, lake_of_text
-from tidegate.transform.marts import Graph
 from tidegate.transform.project import DbtProject, quiet_arguments
 from tidegate.transform.tables import create_missing_tables
 from tidegate.window import Cadence, Window

@@ -11,8 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from tidegate.lake.connect import Lake
-from tidegate.lake.overwrite import ensure_table
 from tidegate.lake.sql import literal, qualified, quoted
+from tidegate.lake.tables import ensure_table
 from tidegate.window import ONE_DAY, Window
 
 FIRST_DAY = dt.date(2024, 1, 1)

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from tidegate import console
+from tidegate.cli import console
 from tidegate.cli.demo import demo_app
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_monday_and_leave
@@ -29,9 +29,9 @@ from tidegate.cli.words import (
     window_between,
 )
 from tidegate.errors import TidegateError
-from tidegate.garbage import collect_seldom
+from tidegate.machine.garbage import collect_seldom
+from tidegate.machine.stopping import end_if_asked, until_asked
 from tidegate.settings import load_settings
-from tidegate.stopping import end_if_asked, until_asked
 from tidegate.window import Cadence, Window
 
 app = typer.Typer(
@@ -57,7 +57,7 @@ class Format(StrEnum):
 @told_plainly
 def init() -> None:
     """Make the home: the lake with its ledger, the parsed dbt project and Dagster's instance."""
-    from tidegate.orchestration.initialise import initialise
+    from tidegate.orchestration.instance.initialise import initialise
 
     home = initialise(load_settings())
     console.say(f"{home.settings.home} is ready.")
@@ -117,7 +117,7 @@ def rebuild(source: Annotated[str, typer.Argument(help="The source whose contrac
     """Load all that a source delivered again, under its contract as it is now: for a column of another type."""
     from tidegate.home import Home
     from tidegate.intake.rebuilding import rebuild_source
-    from tidegate.processes import person
+    from tidegate.machine.processes import person
 
     settings = load_settings()
     refuse_unknown_source(settings, source)
@@ -140,7 +140,7 @@ def publications(
 ) -> None:
     """Every publication of a day, oldest first: what stands, and what it can be rolled back to."""
     from tidegate.home import Home
-    from tidegate.lake.publications import versions_of
+    from tidegate.ledger.publications import versions_of
 
     day = day_of(partition)
     with Home(load_settings(), read_only=True).lake() as lake:
@@ -159,11 +159,11 @@ def rollback(
 ) -> None:
     """Show again what an earlier publication of a day showed, until the day's data changes."""
     from tidegate.home import Home
-    from tidegate.lake.due_weeks import due_weeks
-    from tidegate.lake.rollback import Decision
-    from tidegate.orchestration.instance import open_instance
+    from tidegate.machine.processes import person
+    from tidegate.orchestration.instance.dagster_home import open_instance
     from tidegate.orchestration.rollbacks import roll_back_and_tell
-    from tidegate.processes import person
+    from tidegate.publishing.due_weeks import due_weeks
+    from tidegate.publishing.rollback import Decision
 
     home = Home(load_settings())
     decision = Decision(day_of(partition), to, person(), reason)
@@ -198,7 +198,7 @@ def query(
 ) -> None:
     """Ask the lake, read-only. Running pipelines are not disturbed, and half a day is never seen."""
     from tidegate.lake.config import LakeConfig
-    from tidegate.lake.query import run_query
+    from tidegate.lake.reading.query import run_query
 
     result = run_query(LakeConfig.of(load_settings()), sql, moment_of(as_of))
     console.print_result(result, format.value)
@@ -209,7 +209,7 @@ def query(
 def shell(as_of: AsOf = None) -> None:
     """Open DuckDB's prompt on the lake, read-only, or run what is piped in. `.exit` leaves."""
     from tidegate.lake.config import LakeConfig
-    from tidegate.lake.shell import become_shell
+    from tidegate.lake.reading.shell import become_shell
 
     become_shell(LakeConfig.of(load_settings()), moment_of(as_of))
 
@@ -218,12 +218,12 @@ def shell(as_of: AsOf = None) -> None:
 @told_plainly
 def status() -> None:
     """What was delivered, published and held, and what to do next."""
+    from tidegate.cli.status import read_status
     from tidegate.home import Home
-    from tidegate.orchestration.breaker import Pace
-    from tidegate.orchestration.contacts import troubled_sources
-    from tidegate.orchestration.instance import open_instance
-    from tidegate.orchestration.run_ledger import finished_runs
-    from tidegate.status import read_status
+    from tidegate.orchestration.history.breaker import Pace
+    from tidegate.orchestration.history.contacts import troubled_sources
+    from tidegate.orchestration.history.run_ledger import finished_runs
+    from tidegate.orchestration.instance.dagster_home import open_instance
 
     home = Home(load_settings(), read_only=True)
     with home.lake() as lake, open_instance(home.settings) as instance:
@@ -265,8 +265,8 @@ def maintain(
 ) -> None:
     """Merge the lake's small files, drop old snapshots (TIDEGATE_SNAPSHOT_DAYS) and exports (TIDEGATE_EXPORT_DAYS)."""
     from tidegate.home import Home
-    from tidegate.lake.maintenance import maintain as maintain_lake
-    from tidegate.reporting.expiry import expire_exports
+    from tidegate.ledger.maintenance import maintain as maintain_lake
+    from tidegate.outputs.expiry import expire_exports
 
     home = Home(load_settings())
     with home.lake() as lake:
@@ -282,8 +282,8 @@ def maintain(
 @told_plainly
 def breaker_close(source: Annotated[str, typer.Argument(help="The source that works again.")]) -> None:
     """Have a source asked again at once, without waiting for its breaker's next probe."""
-    from tidegate.orchestration.contacts import close_breaker
-    from tidegate.orchestration.instance import open_instance
+    from tidegate.orchestration.history.contacts import close_breaker
+    from tidegate.orchestration.instance.dagster_home import open_instance
 
     settings = load_settings()
     refuse_unknown_source(settings, source)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from tidegate import console
+from tidegate.cli import console
 from tidegate.cli.words import day_of, ends_when_asked, told_plainly
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.deliveries import demo_landing
@@ -95,7 +95,7 @@ def _secret_in(variable: str) -> str:
 @ends_when_asked
 def demo_tour() -> None:
     """Write the demo shop, run all its days, and show what came of it."""
-    from tidegate.tour import show_tour
+    from tidegate.cli.tour import show_tour
 
     raise typer.Exit(0 if show_tour(load_settings()) else 1)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate import console
+from tidegate.cli import console
 from tidegate.cli.running import run_and_leave
 from tidegate.cli.words import day_of, ends_when_asked, refuse_unknown_source, told_plainly, window_of
 from tidegate.settings import Settings, load_settings

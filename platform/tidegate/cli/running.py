@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from tidegate import console
+from tidegate.cli import console
 from tidegate.errors import TidegateError
+from tidegate.machine.stopping import end_if_asked, until_asked
 from tidegate.settings import load_settings
-from tidegate.stopping import end_if_asked, until_asked
 from tidegate.window import Cadence, Window
 
 if TYPE_CHECKING:

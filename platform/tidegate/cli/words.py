@@ -10,10 +10,10 @@ from typing import Annotated, ParamSpec, TypeVar
 import typer
 from pydantic import ValidationError
 
-from tidegate import console
+from tidegate.cli import console
 from tidegate.errors import TidegateError
+from tidegate.machine.stopping import EXIT_CODE, StoppedError, stoppable
 from tidegate.settings import Settings
-from tidegate.stopping import EXIT_CODE, StoppedError, stoppable
 from tidegate.window import ONE_DAY, Window
 
 P = ParamSpec("P")
@@ -77,7 +77,7 @@ def _settings_complaint(error: ValidationError) -> str:
 
 def refuse_unknown_source(settings: Settings, source: str) -> None:
     """Raise TidegateError when no contract is this source's."""
-    from tidegate.contract.odcs import load_contracts
+    from tidegate.contract.reading.odcs import load_contracts
 
     contracts = load_contracts(settings.contracts)
     if source not in contracts:
@@ -94,7 +94,7 @@ def day_of(text: str) -> dt.date:
 
 def moment_of(text: str | None) -> dt.datetime | None:
     """The moment that `--as-of` names, if it was given. Raises TidegateError for what is none."""
-    from tidegate.lake import travel
+    from tidegate.lake.reading import travel
 
     return None if text is None else travel.moment_of(text)
 

@@ -14,10 +14,10 @@ from tidegate.demo.payments import WITHIN_DAYS, create_payments, rows_of_databas
 from tidegate.demo.spoil import create_day, day_lines, forget_day
 from tidegate.demo.trade import Shop, set_up
 from tidegate.errors import TidegateError
-from tidegate.intake.postgres_settings import with_defaults
-from tidegate.intake.postgres_trouble import cannot_connect, what_it_says
 from tidegate.lake.config import CONNECTION_CONFIG, load_extension
 from tidegate.lake.sql import literal
+from tidegate.sources.postgres.settings import with_defaults
+from tidegate.sources.postgres.trouble import cannot_connect, what_it_says
 
 PROCESS = "payments"
 COMPLETED = "completed"

@@ -19,7 +19,7 @@ from tidegate.demo.deliveries import copy_to, deliveries_before, delivery
 from tidegate.demo.online_retail_file import load_source
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
-from tidegate.stopping import end_if_asked
+from tidegate.machine.stopping import end_if_asked
 from tidegate.window import ONE_DAY, Window
 
 REGIONS = ("uk", "abroad")

@@ -20,7 +20,7 @@ from tidegate.demo.payments import SERVER, create_payments, rows_of_file
 from tidegate.demo.spoil import CORRECTED_WITHIN_DAYS, Draft, create_day, day_lines, forget_day
 from tidegate.demo.trade import REGIONS, Shop, admit_customers, customer_snapshot, set_up
 from tidegate.errors import TidegateError
-from tidegate.stopping import end_if_asked
+from tidegate.machine.stopping import end_if_asked
 
 # File name and format of an orders delivery, by its dirt.
 _PLAIN_FORM = ("orders.csv", CSV)

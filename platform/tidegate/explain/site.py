@@ -12,15 +12,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tidegate.contract.odcs import load_contracts
+from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.explain.marts import mart_page, marts_of, marts_page, sources_behind
 from tidegate.explain.sources import readers_of, source_page, sources_page
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import make_lake
 from tidegate.settings import CHECKOUT, Settings, load_settings
+from tidegate.transform.graph import Graph
 from tidegate.transform.invoke import write_docs
-from tidegate.transform.marts import Graph
 from tidegate.transform.project import DbtProject
 from tidegate.transform.tables import create_missing_tables
 
@@ -124,7 +124,7 @@ def _write_dbt_pages(settings: Settings, folder: Path) -> None:
     """dbt's own documentation, one file that needs no server, over a lake in which every table is there and empty."""
     project, lake = DbtProject(settings), LakeConfig.of(settings)
     graph = Graph(project.manifest())
-    with Lake.make(lake) as opened:
+    with make_lake(lake) as opened:
         create_missing_tables(opened, graph, tuple(graph.models.values()))
     folder.mkdir(parents=True)
     shutil.copyfile(write_docs(project, lake, settings.scratch / "docs"), folder / "index.html")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tidegate.contract.assess import rule_groups, wanted
+from tidegate.contract.judging.assess import rule_groups, wanted
 from tidegate.contract.model import (
     DUPLICATE_KEY,
     UNPARSABLE,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
-from tidegate.lake.known import awaited_days
 from tidegate.lake.sql import literal, qualified, quoted
+from tidegate.ledger.known import awaited_days
 
 
 @dataclass(frozen=True)

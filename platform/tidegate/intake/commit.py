@@ -13,14 +13,16 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.archive.manifest import Captured
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
 from tidegate.contract.model import CheckOutcome, Contract
 from tidegate.errors import TidegateError
-from tidegate.intake.manifest import Captured
-from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE
-from tidegate.lake.ledger import CheckRecord, DeliveryRecord, record_checks, record_deliveries, utc_now
-from tidegate.lake.overwrite import ensure_table
+from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE
 from tidegate.lake.sql import day_in, literal, qualified, quoted, rows_relation
+from tidegate.lake.tables import ensure_table
+from tidegate.ledger.checks import CheckRecord, record_checks
+from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
+from tidegate.ledger.entries import utc_now
 from tidegate.window import ONE_DAY
 
 VERDICTS = qualified("temp", "main", "intake_verdicts")

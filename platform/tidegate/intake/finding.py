@@ -16,15 +16,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from tidegate.archive.manifest import Captured, manifest_name
 from tidegate.contract.model import Contract, FileFormat, HttpServer, Region, StandIn
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
-from tidegate.intake.http_pages import PageError, read_page
-from tidegate.intake.manifest import Captured, manifest_name
-from tidegate.intake.origin import Landing, Origin, Outside, listing_of
-from tidegate.intake.places import archive_of, origin_of
-from tidegate.intake.relations import DataFile
+from tidegate.intake.files.relations import DataFile
 from tidegate.lake.connect import Lake
-from tidegate.lake.ledger import DeliveryRecord, good_deliveries, newest_deliveries
+from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
+from tidegate.sources.http.pages import PageError, read_page
+from tidegate.sources.origin import Landing, Origin, Outside, listing_of
+from tidegate.sources.places import archive_of, origin_of
 from tidegate.window import Window
 
 # After so many days in a row that a source was down for, the batch's other days are not asked for: each may cost the

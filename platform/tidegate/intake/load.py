@@ -17,10 +17,11 @@ from typing import Literal
 
 import duckdb
 
-from tidegate.contract.assess import assess, drift_of
-from tidegate.contract.measure import measure, nothing_read
+from tidegate.archive.manifest import Captured
+from tidegate.contract.judging.assess import assess, drift_of
+from tidegate.contract.judging.measure import measure, nothing_read
+from tidegate.contract.judging.verdicts import duplicate_updates
 from tidegate.contract.model import Assessment, CheckOutcome, Contract, Drift, Measures, Region, StandIn
-from tidegate.contract.verdicts import duplicate_updates
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.intake.commit import (
     DELIVERY_REJECTED,
@@ -31,20 +32,20 @@ from tidegate.intake.commit import (
     commit_lease,
     stage_verdicts,
 )
+from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
+from tidegate.intake.files.relations import DataFile
+from tidegate.intake.files.sniff import ENGINE_FAULTS, first_line
 from tidegate.intake.finding import Finding, Missing
-from tidegate.intake.manifest import Captured
-from tidegate.intake.origin import Outside
-from tidegate.intake.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
-from tidegate.intake.relations import DataFile
-from tidegate.intake.sniff import ENGINE_FAULTS, first_line
 from tidegate.intake.withdrawing import withdraw_regions_that_left
 from tidegate.lake.connect import Lake
-from tidegate.lake.known import known_deliveries
 from tidegate.lake.lease import EVERY_DAY, lease
-from tidegate.lake.ledger import DeliveryRecord, utc_now
-from tidegate.lake.required import settled_days
 from tidegate.lake.spill import spill_folder
 from tidegate.lake.sql import quoted
+from tidegate.ledger.deliveries import DeliveryRecord
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.known import known_deliveries
+from tidegate.ledger.required import settled_days
+from tidegate.sources.origin import Outside
 from tidegate.window import Window, windows_of
 
 Status = Literal["accepted", "rejected", "missing", "not expected"]

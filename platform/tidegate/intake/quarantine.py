@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.overwrite import table_columns
-from tidegate.lake.schema import tables_in
 from tidegate.lake.sql import in_window, literal, qualified
+from tidegate.lake.tables import table_columns, tables_in
 from tidegate.window import Window
 
 

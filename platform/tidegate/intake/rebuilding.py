@@ -34,21 +34,16 @@ from tidegate.intake.commit import (
 )
 from tidegate.intake.finding import Finding
 from tidegate.intake.load import BYTES_PER_ROW, judged_deliveries, scratch
-from tidegate.intake.origin import Outside
 from tidegate.intake.withdrawing import withdraw_regions_that_left
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
-from tidegate.lake.ledger import (
-    DeliveryRecord,
-    newest_deliveries,
-    record_checks,
-    record_deliveries,
-    standing_deliveries,
-    utc_now,
-)
-from tidegate.lake.overwrite import table_columns
 from tidegate.lake.sql import literal, qualified, quoted, rows_relation
-from tidegate.stopping import end_if_asked
+from tidegate.lake.tables import table_columns
+from tidegate.ledger.checks import record_checks
+from tidegate.ledger.deliveries import DeliveryRecord, newest_deliveries, record_deliveries, standing_deliveries
+from tidegate.ledger.entries import utc_now
+from tidegate.machine.stopping import end_if_asked
+from tidegate.sources.origin import Outside
 from tidegate.window import ONE_DAY, Window, windows_of
 
 # The file beside the lake, and its tables: what is to be in raw and in quarantine.

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from tidegate.background import read_in_batches
 from tidegate.contract.model import Contract
-from tidegate.intake.origin import Announcing, Arrival, Landing, Origin, Outside
-from tidegate.intake.places import origin_of
 from tidegate.lake.connect import Lake
-from tidegate.lake.known import Known, known_deliveries
+from tidegate.ledger.known import Known, known_deliveries
+from tidegate.machine.background import read_in_batches
+from tidegate.sources.origin import Announcing, Arrival, Landing, Origin, Outside
+from tidegate.sources.places import origin_of
 from tidegate.window import Window
 
 # Deliveries compared with the ledger by one query of about 20 ms. A look holds two such batches of a region in memory.

@@ -16,12 +16,13 @@ from duckdb import DuckDBPyConnection
 from tidegate.contract.model import Contract
 from tidegate.intake.commit import QUARANTINE, RAW_EXTRAS, Partition, as_json, commit_lease, event_date, raw_columns
 from tidegate.lake.connect import Lake
-from tidegate.lake.known import standing_regions
 from tidegate.lake.lease import EVERY_DAY, lease
-from tidegate.lake.ledger import DeliveryRecord, record_deliveries, standing_deliveries, utc_now
-from tidegate.lake.overwrite import ensure_table, table_columns
-from tidegate.lake.required import WITHDRAWN
 from tidegate.lake.sql import literal, qualified, quoted
+from tidegate.lake.tables import ensure_table, table_columns
+from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries, standing_deliveries
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.known import standing_regions
+from tidegate.ledger.required import WITHDRAWN
 
 REGION_WITHDRAWN = "region_withdrawn"
 

@@ -1,4 +1,4 @@
-"""The lake: attaching it, the right to write to it, overwriting windows, the ledger, promote and upkeep.
+"""The lake as an engine: attaching it, the right to write to it, overwriting windows, hashing content.
 
-Contracts, dbt and Dagster are unknown here: callers hand in names, windows and SQL.
+Ledger, contracts, dbt and Dagster are unknown here: callers hand in names, windows and SQL.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 from tenacity import RetryCallState
 
-from tidegate.disk import is_disk_trouble
+from tidegate.machine.disk import is_disk_trouble
 
 # What SQLite, Postgres and DuckLake say when another writer was first. Constraint names stay when a Postgres
 # server speaks another language than English.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -31,20 +31,14 @@ from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
 from tidegate.lake.damage import trouble
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
-from tidegate.lake.locks import HeldElsewhereError, file_lock
-from tidegate.lake.schema import LEDGER, create_tables, lacks_tables
 from tidegate.lake.spill import remove_orphans
 from tidegate.lake.sql import CATALOG, quoted
-
-if TYPE_CHECKING:
-    pass
+from tidegate.machine.locks import HeldElsewhereError, file_lock
 
 T = TypeVar("T")
 
 # What DuckLake says of a catalog that holds no lake, when it is not to make one.
 NO_LAKE = "creating a new DuckLake is explicitly disabled"
-
-LEDGER_TABLES = [("ops", name) for name in LEDGER]
 
 # A commit takes about 10 ms, so a waiter that looks every 10 ms loses at most as much.
 TURN_POLL_SECONDS = 0.01
@@ -102,8 +96,6 @@ class Lake:
             remove_orphans(self.config.spill)
         for statement in session_statements(self.config):
             self.con.execute(statement)
-        if not read_only and lacks_tables(self.con):
-            self.unit_of_work(create_tables)
 
     def _run_attach(self, statements: list[str]) -> None:
         self._run(statements)
@@ -162,7 +154,7 @@ class Lake:
 
     def unit_of_work(self, work: Callable[[DuckDBPyConnection], T], tables: Iterable[tuple[str, str]] = ()) -> T:
         """Run `work` in one transaction, and again as a whole when another writer's commit came first. What it writes
-        into `tables` and the ledger is on the disk before the commit names it.
+        into `tables` and into `ops` is on the disk before the commit names it.
 
         `work` may run several times, so all it changes must be in the lake. Raises LakeBusyError after
         `config.patience` seconds of conflicts; other exceptions come through at once, with nothing changed.
@@ -176,7 +168,7 @@ class Lake:
         self.con.begin()
         try:
             result = work(self.con)
-            sync_new_files(self.config.data, [*tables, *LEDGER_TABLES], began)
+            sync_new_files(self.config.data, tables, began)
             self.con.commit()
         except BaseException:
             # After a failed commit the transaction is gone already, and rolling it back is an error.

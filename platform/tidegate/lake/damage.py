@@ -9,9 +9,9 @@ import re
 
 import duckdb
 
-from tidegate.disk import disk_trouble
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import SCHEMAS
+from tidegate.machine.disk import disk_trouble
 
 # What SQLite says of a file that is not, or no more, a database.
 CATALOG_DAMAGED = ("file is not a database", "disk image is malformed", "file is encrypted")

@@ -80,8 +80,8 @@ def delete(data: str, names: Collection[str]) -> None:
             Path(data, name).unlink(missing_ok=True)
     elif names:
         # Importing the client takes two seconds.
-        from tidegate.s3 import S3Folder
-        from tidegate.s3_client import new_s3_client
+        from tidegate.storage.s3 import S3Folder
+        from tidegate.storage.s3_client import new_s3_client
 
         folder = S3Folder.at(data, new_s3_client(), "TIDEGATE_LAKE_DATA", TidegateError)
         for name in names:

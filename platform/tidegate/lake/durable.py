@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tidegate.disk import sync
 from tidegate.lake.data_files import is_remote
+from tidegate.machine.disk import sync
 
 # A disk syncs many files in hardly more time than one.
 SYNCS_AT_ONCE = 8
@@ -22,10 +22,12 @@ CLOCK_SECONDS = 1.0
 
 
 def sync_new_files(data: str, tables: Iterable[tuple[str, str]], since: float) -> None:
-    """Sync what was written into the folders of these tables since a moment of the system clock, and the folders."""
+    """Sync what was written into the folders of these tables and of `ops`, which any transaction may write to, since a
+    moment of the system clock, and the folders."""
     if is_remote(data):
         return
-    new = [path for table in tables for path in _new_in(Path(data, *table), since - CLOCK_SECONDS)]
+    written = [Path(data, *table) for table in tables] + list(Path(data, "ops").glob("*"))
+    new = [path for table in written for path in _new_in(table, since - CLOCK_SECONDS)]
     if new:
         folders = {folder for path in new for folder in (path.parent, *path.relative_to(data).parents)}
         with ThreadPoolExecutor(SYNCS_AT_ONCE) as threads:

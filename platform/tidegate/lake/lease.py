@@ -26,8 +26,8 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError
 from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
-from tidegate.lake.locks import HeldElsewhereError, file_lock, holder_text
 from tidegate.lake.sql import literal
+from tidegate.machine.locks import HeldElsewhereError, file_lock, holder_text
 from tidegate.window import Cadence
 
 # Short enough to go unnoticed in a run, long enough that a waiter costs no CPU worth naming.

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tidegate.processes import is_alive
+from tidegate.machine.processes import is_alive
 
 PREFIX = "spill"
 

@@ -15,7 +15,7 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from tidegate.addresses import holds_secret, without_secrets
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.lake.damage import trouble
-from tidegate.stopping import stop_is_asked
+from tidegate.machine.stopping import stop_is_asked
 
 # Another writer holds a lease for as long as its step runs; three tries outlast a large backfill's chunk. Each waits
 # twice as long as the one before.

@@ -9,7 +9,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 
 from tidegate.home import Home
-from tidegate.lake.maintenance import maintain
+from tidegate.ledger.maintenance import maintain
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import (
     BUILD_JOB,
@@ -20,7 +20,7 @@ from tidegate.orchestration.names import (
     WEEKLY_JOB,
     load_job,
 )
-from tidegate.reporting.expiry import expire_exports
+from tidegate.outputs.expiry import expire_exports
 from tidegate.window import Cadence
 
 Jobs = list[dg.JobDefinition | UnresolvedAssetJobDefinition]

@@ -6,9 +6,9 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from tidegate.home import Home
-from tidegate.lake.promote import Promotion
-from tidegate.lake.rollback import Decision, roll_back
-from tidegate.orchestration.serving_assets import figures_by_mart, serving_key
+from tidegate.orchestration.assets.serving import figures_by_mart, serving_key
+from tidegate.publishing.promote import Promotion
+from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import Cadence
 
 

@@ -18,21 +18,17 @@ from dagster import DagsterInstance, DagsterRunStatus, ExecuteInProcessResult, R
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster_shared.error import SerializableErrorInfo
 
-from tidegate.disk import is_disk_trouble
 from tidegate.home import Home
 from tidegate.intake.withdrawing import withdraw_regions_that_left
-from tidegate.lake.due import due_days
-from tidegate.lake.due_weeks import due_weeks, weeks_to_begin
-from tidegate.lake.gate import closed_gates
-from tidegate.lake.lost import forget_lost_files
-from tidegate.lake.outputs import OutputRecord, outputs_made_by
-from tidegate.lake.promote import days_to_restate
-from tidegate.lake.publications import days_published_by, rollbacks_ended_by, sentences_of_rollbacks
-from tidegate.orchestration.build_requests import cause_of
-from tidegate.orchestration.definitions import build_definitions
-from tidegate.orchestration.due_outputs import due_outputs_of, windows_over
+from tidegate.ledger.owing import forget_lost_files
+from tidegate.ledger.publications import days_published_by, rollbacks_ended_by, sentences_of_rollbacks
+from tidegate.machine.disk import is_disk_trouble
+from tidegate.machine.stopping import ended_with
+from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.failures import STOPPED
-from tidegate.orchestration.instance import open_instance
+from tidegate.orchestration.history.run_ledger import enter_finished_runs
+from tidegate.orchestration.instance.dagster_home import open_instance
+from tidegate.orchestration.instance.run_locks import run_lock
 from tidegate.orchestration.names import (
     BUILD_JOB,
     CAUSE_TAG,
@@ -46,11 +42,15 @@ from tidegate.orchestration.names import (
     WEEKLY_JOB,
 )
 from tidegate.orchestration.partitions import mondays_of, partition_tags
-from tidegate.orchestration.run_keeper import end_lost_runs
-from tidegate.orchestration.run_ledger import enter_finished_runs
-from tidegate.orchestration.run_locks import run_lock
-from tidegate.reporting.withdrawal import withdraw_exports
-from tidegate.stopping import ended_with
+from tidegate.orchestration.sensors.build_requests import cause_of
+from tidegate.orchestration.sensors.due_outputs import due_outputs_of, windows_over
+from tidegate.orchestration.sensors.run_keeper import end_lost_runs
+from tidegate.outputs.withdrawal import withdraw_exports
+from tidegate.publishing.due import due_days
+from tidegate.publishing.due_outputs import OutputRecord, outputs_made_by
+from tidegate.publishing.due_weeks import due_weeks, weeks_to_begin
+from tidegate.publishing.gate import closed_gates
+from tidegate.publishing.promote import days_to_restate
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"

@@ -16,15 +16,15 @@ from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.intake.waiting import Watch
-from tidegate.lake.due import due_days
-from tidegate.lake.known import known_deliveries
-from tidegate.lake.publications import published_days
-from tidegate.orchestration.breaker import Pace
-from tidegate.orchestration.contacts import health_of
+from tidegate.ledger.known import known_deliveries
+from tidegate.ledger.publications import published_days
+from tidegate.orchestration.history.breaker import Pace
+from tidegate.orchestration.history.contacts import health_of
+from tidegate.orchestration.history.recent_runs import runs_under_way
 from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB
 from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
-from tidegate.orchestration.recent_runs import runs_under_way
-from tidegate.orchestration.ticks import schedule_status
+from tidegate.orchestration.sensors.ticks import schedule_status
+from tidegate.publishing.due import due_days
 from tidegate.window import ONE_DAY, Window, windows_of
 
 

@@ -17,16 +17,19 @@ from dataclasses import dataclass
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake import ledger, publications
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.conflicts import is_conflict, may_heal
 from tidegate.lake.connect import Lake
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.lease import candidates, lease
-from tidegate.lake.ledger import CheckRecord
+from tidegate.ledger import publications
+from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
+from tidegate.ledger.checks import CheckRecord, record_checks
+from tidegate.ledger.deliveries import rows_delivered
+from tidegate.ledger.entries import utc_now
 from tidegate.settings import Settings
+from tidegate.transform.graph import Graph, Model, Test, Undated
 from tidegate.transform.invoke import NodeResult, OnEvent, run_nodes
-from tidegate.transform.marts import Graph, Model, Test, Undated
 from tidegate.transform.project import DbtProject
 from tidegate.transform.tables import create_missing_tables, rows_by_day
 from tidegate.transform.testing import run_tests
@@ -138,9 +141,7 @@ def build_window(
     with lease(lake.config, candidates(window.cadence), window.days, run_id):
         create_missing_tables(lake, graph, models, window)
         names = [model.name for model in models]
-        lake.unit_of_work(
-            lambda con: ledger.begin_build(con, build.build_id, window.days, names, run_id, window.cadence)
-        )
+        lake.unit_of_work(lambda con: begin_build(con, build.build_id, window.days, names, run_id, window.cadence))
         lake.size_for(build.rows)
         began = time.time()
         try:
@@ -148,7 +149,7 @@ def build_window(
             # dbt commits by itself. Until its files are on the disk too, the build counts as unfinished.
             sync_new_files(lake.config.data, [(model.schema, model.name) for model in models], began)
         except BaseException:
-            lake.unit_of_work(lambda con: ledger.interrupt_build(con, build.build_id))
+            lake.unit_of_work(lambda con: interrupt_build(con, build.build_id))
             raise
         lake.unit_of_work(lambda con: _record(con, result, run_id))
     return result
@@ -157,7 +158,7 @@ def build_window(
 def _rows_to_read(con: DuckDBPyConnection, models: Collection[Model], window: Window) -> int:
     """How much work a build is, as the ledger tells: rows delivered, or published on the days it reaches back to."""
     if window.cadence is Cadence.daily:
-        return ledger.rows_delivered(con, window)
+        return rows_delivered(con, window)
     reach = max((model.reaches_back for model in models), default=0)
     return publications.rows_published(con, Window(window.start - ONE_DAY * reach, window.end))
 
@@ -256,10 +257,10 @@ def _test_outcome(test: Test, result: NodeResult, failures: Mapping[dt.date, int
 
 def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str) -> None:
     if _was_broken_off(result):
-        ledger.interrupt_build(con, result.build_id)
+        interrupt_build(con, result.build_id)
     else:
-        ledger.finish_build(con, result.build_id, result.window.days if result.failed_models else [])
-    ledger.record_checks(con, _check_records(result, run_id))
+        finish_build(con, result.build_id, result.window.days if result.failed_models else [])
+    record_checks(con, _check_records(result, run_id))
 
 
 def _was_broken_off(result: BuildResult) -> bool:
@@ -271,7 +272,7 @@ def _was_broken_off(result: BuildResult) -> bool:
 
 def _check_records(result: BuildResult, run_id: str) -> list[CheckRecord]:
     """One result a test and day."""
-    now = ledger.utc_now()
+    now = utc_now()
     return [
         CheckRecord(
             check_name=test.name,

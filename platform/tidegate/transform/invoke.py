@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tidegate.disk import disk_trouble
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
+from tidegate.machine.disk import disk_trouble
 from tidegate.transform.project import DbtProject, quiet_arguments
 from tidegate.window import Window
 

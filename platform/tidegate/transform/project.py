@@ -19,9 +19,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tidegate.contract.odcs import load_contracts
-from tidegate.disk import disk_trouble
+from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
+from tidegate.machine.disk import disk_trouble
 from tidegate.settings import Settings
 from tidegate.transform.project_files import project_files, variables_read
 

@@ -8,10 +8,10 @@ from collections.abc import Collection
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
-from tidegate.lake.overwrite import table_columns
-from tidegate.lake.shape import fit_model_table
 from tidegate.lake.sql import in_window, literal, qualified, quoted
-from tidegate.transform.marts import Graph, Model
+from tidegate.lake.tables import table_columns
+from tidegate.publishing.shape import fit_model_table
+from tidegate.transform.graph import Graph, Model
 from tidegate.window import Window
 
 

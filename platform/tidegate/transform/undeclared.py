@@ -18,10 +18,10 @@ from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_hash
-from tidegate.lake.sight import Sight, hide_behind_views, show
+from tidegate.lake.reading.sight import Sight, hide_behind_views, show
 from tidegate.settings import Settings
+from tidegate.transform.graph import OPS, RAW, Graph, Model
 from tidegate.transform.invoke import NodeResult, compile_nodes
-from tidegate.transform.marts import OPS, RAW, Graph, Model
 from tidegate.transform.project import DbtProject
 from tidegate.window import ONE_DAY, Cadence, Window
 

@@ -1,0 +1,394 @@
+"""What the command line prints, and how. Working anything out does not belong here."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tidegate.demo.crm_faults import Fault
+from tidegate.window import Cadence, Window, windows_of
+
+if TYPE_CHECKING:
+    from tidegate.cli.status import Status
+    from tidegate.demo.crm import Crm
+    from tidegate.demo.database import DatabaseReport
+    from tidegate.demo.online_retail import SliceReport
+    from tidegate.demo.shop import ShopReport
+    from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow
+    from tidegate.lake.reading.query import QueryResult
+    from tidegate.lake.upkeep.maintenance import Upkeep
+    from tidegate.ledger.publications import Version
+    from tidegate.orchestration.history.breaker import Breaker
+    from tidegate.orchestration.runs import OutputsOutcome, RunOutcome
+    from tidegate.publishing.promote import Promotion
+
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def say(text: str) -> None:
+    out.print(escape(text))
+
+
+def heading(text: str) -> None:
+    out.print()
+    out.print(escape(text), style="bold")
+
+
+def complain(text: str) -> None:
+    err.print(escape(text), style="red")
+
+
+def warn(text: str) -> None:
+    err.print(escape(text), style="yellow")
+    # A progress bar that never ends would leave it hidden.
+    err.show_cursor()
+
+
+def show_progress(outcomes: Iterable[RunOutcome], window: Window) -> list[RunOutcome]:
+    """Run through `outcomes` under a progress bar that counts days; restatements count beside it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("days"),
+        TimeElapsedColumn(),
+    )
+    done: list[RunOutcome] = []
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task(f"{window}", total=len(window.days))
+        for outcome in outcomes:
+            done.append(outcome)
+            held = sum(len(each.held) for each in done)
+            progress.update(task, description=f"{window}, {held} held" if held else f"{window}")
+            is_asked_for = not outcome.restates and outcome.window.cadence is window.cadence
+            progress.advance(task, len(outcome.window.days) if is_asked_for else 0)
+    return done
+
+
+def print_outcomes(outcomes: Sequence[RunOutcome]) -> None:
+    """Partitions done and failed, why each failed, and what to do about it."""
+    for cadence in Cadence:
+        of_cadence = [outcome for outcome in outcomes if outcome.window.cadence is cadence]
+        if of_cadence or (not outcomes and cadence is Cadence.daily):
+            _print_outcomes_of(cadence, of_cadence)
+
+
+def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None:
+    count, cause = (_days, "late or corrected rows") if cadence is Cadence.daily else (_mondays, "their days")
+    first = [outcome for outcome in outcomes if not outcome.restates]
+    published = sum(len(outcome.published) for outcome in first)
+    held = sum(len(outcome.held) for outcome in first)
+    restated = sum(len(outcome.published) for outcome in outcomes if outcome.restates)
+    done = [f"{count(published)} published, {held} held"] if first or not outcomes else []
+    done += [f"{count(restated)} restated by {cause}"] if restated else []
+    if done:
+        say(", ".join(done) + ".")
+    newest = {day: outcome for outcome in outcomes for day in outcome.window.days}
+    for day, outcome in sorted(newest.items()):
+        if day in outcome.rolled_back:
+            say(f"{day} goes on to show an earlier publication until its data changes. {outcome.rolled_back[day]}")
+        if day in outcome.rollbacks_ended:
+            say(f"{day} shows its newest data, which changed since it was rolled back. {outcome.rollbacks_ended[day]}")
+    reasons = {day: outcome.held[day] for day, outcome in sorted(newest.items()) if day in outcome.held}
+    for why, days in _alike(reasons).items():
+        err.print(f"[bold]{', '.join(map(str, windows_of(days, cadence)))} held[/bold]")
+        for sentence in why:
+            err.print("  " + escape(sentence))
+    if reasons:
+        err.print(
+            f"Consumers keep the last good version of these {NOUNS[cadence]}. Mend what is named, then run again: "
+            f"{', '.join(AGAIN[cadence].format(day) for day in list(reasons)[:DAYS_NAMED])}"
+        )
+
+
+def show_outputs_progress(outcomes: Iterable[OutputsOutcome]) -> list[OutputsOutcome]:
+    """Go through `outcomes` with a count of what was made."""
+    done: list[OutputsOutcome] = []
+    with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True) as progress:
+        task = progress.add_task("outputs", total=None)
+        for outcome in outcomes:
+            done.append(outcome)
+            made = sum(len(each.made) for each in done)
+            progress.update(task, description=f"{made} outputs, now those before {outcome.window.start}")
+    return done
+
+
+def print_outputs(outcomes: Sequence[OutputsOutcome], place: str) -> None:
+    """What was made, where it is, and what could not be made."""
+    made = Counter(record.kind for outcome in outcomes for record in outcome.made)
+    if made:
+        kinds = ", ".join(f"{count} of {kind}" for kind, count in sorted(made.items()))
+        say(f"{made.total()} outputs made in {place}: {kinds}.")
+    elif not outcomes:
+        say(f"No output is due; all are in {place}.")
+    if any(kind.startswith("reports/") for kind in made):
+        say(f"Open {place}/reports/index.html")
+    for outcome in outcomes:
+        for complaint in outcome.complaints:
+            err.print(escape(complaint), style="red")
+
+
+def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], list[date]]:
+    """Days by what they are held for, so that a cause of thirty days is told once."""
+    alike: dict[tuple[str, ...], list[date]] = {}
+    for day, why in reasons.items():
+        alike.setdefault(why, []).append(day)
+    return alike
+
+
+# After so many it is plain how the next is run.
+DAYS_NAMED = 3
+NOUNS = {Cadence.daily: "days", Cadence.weekly: "Mondays"}
+AGAIN = {Cadence.daily: "tidegate run --partition {0}", Cadence.weekly: "tidegate run --cadence weekly --partition {0}"}
+
+
+def _mondays(count: int) -> str:
+    return "1 Monday" if count == 1 else f"{count} Mondays"
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def print_result(result: QueryResult, how: str) -> None:
+    """A query's rows as a table, as CSV, or as JSON lines' elder: one array of objects."""
+    if how == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(result.columns)
+        writer.writerows(result.rows)
+    elif how == "json":
+        rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+        json.dump(rows, sys.stdout, default=str, indent=1)
+        sys.stdout.write("\n")
+    else:
+        out.print(_table(result.columns, result.rows))
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
+    rows = list(rows)
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for position, name in enumerate(columns):
+        numbers = rows and all(isinstance(row[position], int | float) or _is_decimal(row[position]) for row in rows)
+        table.add_column(escape(name), justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape("" if value is None else str(value)) for value in row))
+    return table
+
+
+def _is_decimal(value: object) -> bool:
+    return type(value).__name__ == "Decimal"
+
+
+def print_status(status: Status) -> None:
+    """Newest published day, verdicts, held days with reasons, days owed a restatement."""
+    newest = status.newest_published_day or "none yet"
+    say(f"Published: {_days(status.published_days)}, newest {newest}.")
+    say("Deliveries: " + (", ".join(f"{n} {verdict}" for verdict, n in status.verdicts.items()) or "none yet") + ".")
+    if status.quarantined:
+        out.print(_table(("source", "reason", "rows"), status.quarantined, "In quarantine"))
+    if status.held:
+        held = ((day, "\n".join(why)) for day, why in sorted(status.held.items()))
+        out.print(_table(("day", "held because"), held, "Held days"))
+    if status.stand_ins:
+        stale = ((day, f"{source}/{region}", own) for source, region, day, own in status.stand_ins)
+        out.print(
+            _table(("day", "without its own", "stands on that of"), stale, "Days that stand on an older delivery")
+        )
+    if status.waived:
+        gone = ((day, f"{source}/{region}") for day, source, region in status.waived)
+        out.print(_table(("day", "without"), gone, "Days that go on without a late delivery"))
+    _print_stale_days(status)
+    _print_awaiting(status)
+    for source, region in status.leaving:
+        say(f"{source}/{region} left its contract. Its rows leave the figures at the next load, or: tidegate restate")
+    _print_mondays(status)
+    if status.rolled_back:
+        back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]
+        out.print(_table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
+    _print_marts_without_model(status)
+    _print_outputs_of(status)
+    if status.recent_runs:
+        columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
+        out.print(_table(columns, status.recent_runs, "Newest runs"))
+
+
+def _print_stale_days(status: Status) -> None:
+    """Days that later deliveries touched, and what is done about them."""
+    if status.stale_days:
+        days = ", ".join(map(str, status.stale_days))
+        say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
+    if status.days_before_start:
+        days = ", ".join(map(str, windows_of(status.days_before_start)))
+        say(
+            f"Touched by later deliveries and before the first day ({status.first_day}), so not rebuilt: {days}. "
+            "They stay as published. To rebuild them, set an earlier TIDEGATE_START_DATE."
+        )
+
+
+def _print_awaiting(status: Status) -> None:
+    """Rows that no mart shows, and why not."""
+    if status.lacking:
+        out.print(_table(("day", "lacks rows of the rejected"), status.lacking, "Published days that lack rows"))
+    for source, of_source in groupby(status.awaiting, key=lambda each: each.source):
+        waiting = list(of_source)
+        for has_partition in (True, False):
+            rows = {each.day: each.rows for each in waiting if (each.day >= status.first_day) is has_partition}
+            if not rows:
+                continue
+            days, count = ", ".join(map(str, windows_of(rows))), f"{sum(rows.values()):,} rows of {source}"
+            if has_partition:
+                say(f"{count} wait for {days}, which had no delivery of its own. Published once it has.")
+            else:
+                say(f"{count} are of {days}, before the first day ({status.first_day}); no mart shows them.")
+
+
+def _print_marts_without_model(status: Status) -> None:
+    for mart in status.unmade_marts:
+        say(
+            f"No model makes {mart.name} any more; it was published until {mart.days[-1]}. It leaves serving with the "
+            "next publication. To keep it, put its model back."
+        )
+    for retired in status.retired_marts:
+        say(
+            f"No model makes {retired.name} any more, so it left serving. What it showed: "
+            f"select * from serving.{retired.name} at (version => {retired.snapshot})"
+        )
+
+
+def _print_outputs_of(status: Status) -> None:
+    if status.outputs_due:
+        say(f"Outputs that are due: {status.outputs_due}. Sensors make them, or run: tidegate outputs")
+    if status.index:
+        say(f"Reports: {status.index}")
+
+
+def _print_mondays(status: Status) -> None:
+    if status.newest_published_monday:
+        say(f"Published: {_mondays(status.published_mondays)}, newest {status.newest_published_monday}.")
+    if status.held_mondays:
+        held = ((monday, "\n".join(why)) for monday, why in sorted(status.held_mondays.items()))
+        out.print(_table(("Monday", "held because"), held, "Held Mondays"))
+    if status.stale_mondays:
+        mondays = ", ".join(map(str, windows_of(status.stale_mondays, Cadence.weekly)))
+        say(f"Mondays whose days changed since they were built: {mondays}. Run: tidegate restate")
+    if status.mondays_left_out:
+        mondays = ", ".join(map(str, windows_of(status.mondays_left_out, Cadence.weekly)))
+        command = AGAIN[Cadence.weekly].format(status.mondays_left_out[0])
+        say(f"Mondays that were never built, between published ones: {mondays}. Run each: {command}")
+
+
+def print_versions(versions: Sequence[Version]) -> None:
+    """A partition's publications, oldest first. In lines, so that their names are never broken."""
+    for cadence in Cadence:
+        of_cadence = [version for version in versions if version.cadence == cadence]
+        if of_cadence:
+            heading("The day's marts" if cadence is Cadence.daily else "The Monday's marts")
+        for version in of_cadence:
+            say(f"{version.publication_id}  {_state(version)}")
+            when = f"{version.published_at:%Y-%m-%d %H:%M:%S} UTC"
+            say(f"  published {when} by run {version.run_id}: {version.rows:,} rows, content {version.content[:8]}")
+
+
+def _state(version: Version) -> str:
+    state = "standing" if version.stands else "rolled back" if version.rejected else "superseded"
+    restores = f", restores {version.restores}" if version.restores else ""
+    return state + restores + ("" if version.can_be_read else ", its snapshot is gone")
+
+
+def print_rollback(rolled_back: Promotion, mondays_due: Sequence[date]) -> None:
+    """What was put back, and what follows from it."""
+    for day, publications in rolled_back.published.items():
+        say(f"{day}: {rolled_back.rolled_back[day].sentence}")
+        shown = ", ".join(f"{row.mart} ({row.rows:,} rows)" for row in publications)
+        stays = all(row.rollback_id for row in publications)
+        say(
+            f"It shows {shown}, as publication {publications[0].publication_id}"
+            + (", until its data changes." if stays else ". That is its newest data, so it goes on as usual.")
+        )
+    if mondays_due:
+        mondays = ", ".join(map(str, windows_of(mondays_due, Cadence.weekly)))
+        say(f"Mondays made of it follow by themselves, or now with tidegate restate: {mondays}.")
+
+
+def print_breakers(breakers: Mapping[str, Breaker]) -> None:
+    """Sources that do not answer, whether they are asked any more, and until when not."""
+    now = datetime.now(UTC)
+    for source, breaker in sorted(breakers.items()):
+        err.print(escape(breaker.sentence(source, now)), style="red" if breaker.open_until else "yellow")
+
+
+def print_shop(report: ShopReport, landing: str) -> None:
+    rows = f"{report.lines:,} order lines and {report.payments:,} payments"
+    say(f"{report.files} files with {rows} for {_days(report.days)} in {landing}.")
+    for dirt in report.dirt:
+        say(f"  {dirt.day} {dirt.source}/{dirt.region}: {dirt.sentence}")
+
+
+def print_filled_database(report: DatabaseReport, variable: str) -> None:
+    say(f"{report.payments:,} payments of {_days(report.days)}, all called complete, in the database in ${variable}.")
+
+
+def print_slices(report: SliceReport, landing: str) -> None:
+    say(
+        f"{report.files} files with {report.lines:,} order lines "
+        f"of {report.first_day} to {report.last_day} in {landing}."
+    )
+    say(
+        "Use them with: TIDEGATE_CONTRACTS=examples/online_retail/contracts "
+        f"TIDEGATE_START_DATE={report.first_day} tidegate backfill --from {report.first_day} --to {report.last_day}"
+    )
+
+
+def print_crm(crm: Crm) -> None:
+    first_day = crm.snapshots.shop.first_day
+    say(f"The demo shop's CRM answers at {crm.url}/customers?as_of={first_day}. Ctrl-C ends it.")
+    say(f"Load from it with: export CRM_URL={crm.url} TIDEGATE_CONTRACTS=examples/unattended/contracts")
+    say(f"Break it with: curl -X PUT {crm.control_url}/fault/KIND, where KIND is one of {', '.join(Fault)}")
+    say(f"Mend it with: curl -X DELETE {crm.control_url}/fault")
+
+
+def print_quarantine(counts: Sequence[QuarantineCount]) -> None:
+    rows = [(c.source, c.region, c.day, c.reason, c.rows) for c in counts]
+    if rows:
+        out.print(_table(("source", "region", "day", "reason", "rows"), rows))
+    else:
+        say("Nothing is in quarantine.")
+
+
+def print_quarantined_rows(rows: Sequence[QuarantinedRow]) -> None:
+    for row in rows:
+        place = f"{row.region} {row.file}" + (f" line {row.line}" if row.line else "")
+        out.print(f"[bold]{escape(', '.join(row.reasons))}[/bold]  {escape(place)}")
+        out.print("  " + escape(row.raw or ""))
+    if not rows:
+        say("No such rows are in quarantine.")
+
+
+def print_upkeep(upkeep: Upkeep, expired_exports: int) -> None:
+    say(f"Lake maintained: {upkeep}.")
+    say(f"Old versions of exports deleted: {expired_exports}.")
+
+
+def print_next_steps() -> None:
+    """What a newcomer may try after the tour."""
+    heading("Try next")
+    out.print(
+        "  make dev                                        the same in the Dagster UI, on http://127.0.0.1:3000\n"
+        '                                                  (Materialize → "Show all partitions" for the demo\'s days)\n'
+        "  .venv/bin/tidegate status                       how things stand\n"
+        '  .venv/bin/tidegate query "select order_date, region, net_revenue from serving.daily_sales_by_region"\n'
+        "  .venv/bin/tidegate quarantine list              every row that was kept out, and why\n"
+        "  docs/tour.md                                    bring a source of your own, break it, and see the gate hold"
+    )

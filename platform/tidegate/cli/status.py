@@ -1,0 +1,152 @@
+"""How things stand, from the ledger: what was delivered, published, held and quarantined, and the newest runs.
+
+Printing belongs to `console`; what closes a gate belongs to `lake.gate`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.home import Home
+from tidegate.intake.awaiting import AwaitingRows, awaiting_rows
+from tidegate.intake.quarantine import list_quarantine
+from tidegate.intake.withdrawing import regions_that_left
+from tidegate.ledger import publications
+from tidegate.ledger.builds import built_mondays
+from tidegate.ledger.deliveries import delivered_days, deliveries_by_verdict, stale_days, stand_ins
+from tidegate.ledger.known import days_without_rejected
+from tidegate.ledger.runs import PipelineRun, newest_runs
+from tidegate.ledger.waivers import standing_waivers
+from tidegate.outputs.pages.files import FILES, INDEX
+from tidegate.publishing.due_outputs import due_outputs, standing_outputs
+from tidegate.publishing.due_weeks import due_weeks, weeks_left_out
+from tidegate.publishing.gate import closed_gates, held_days
+from tidegate.publishing.promote import days_to_restate
+from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
+from tidegate.storage.store import address
+from tidegate.window import ONE_DAY, Cadence, Window, windows_of
+
+RECENT_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Status:
+    """One look at the home. `held` are days that were delivered and are not published in their newest state, and
+    `held_mondays` Mondays that were built and are not.
+
+    `stand_ins`: source, region, day, and the day whose delivery stands in for its own. `waived`: day, source and
+    region of what a day goes on without. `rolled_back`: why a partition shows an earlier publication, by day and
+    cadence. No model makes `unmade_marts`, which are in serving still, and `retired_marts`, which left it. `index` is
+    where that of reports and briefs is, None before there are any.
+    """
+
+    published_days: int
+    newest_published_day: dt.date | None
+    published_mondays: int
+    newest_published_monday: dt.date | None
+    verdicts: Mapping[str, int]
+    quarantined: Sequence[tuple[str, str, int]]
+    held: Mapping[dt.date, Sequence[str]]
+    held_mondays: Mapping[dt.date, Sequence[str]]
+    stale_days: Sequence[dt.date]
+    stale_mondays: Sequence[dt.date]
+    # Never built, between published ones.
+    mondays_left_out: Sequence[dt.date]
+    # Touched or held, and no partitions any more: TIDEGATE_START_DATE is later.
+    days_before_start: Sequence[dt.date]
+    stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
+    waived: Sequence[tuple[dt.date, str, str]]
+    rolled_back: Mapping[tuple[dt.date, str], str]
+    unmade_marts: Sequence[PublishedMart]
+    retired_marts: Sequence[RetiredMart]
+    outputs_due: int
+    index: str | None
+    recent_runs: Sequence[tuple[Any, ...]]
+    # Loaded rows of days that nothing was delivered on, and the first day that has a partition.
+    awaiting: Sequence[AwaitingRows]
+    first_day: dt.date
+    # Source and region of what raw holds and the contract does not have.
+    leaving: Sequence[tuple[str, str]]
+    # Published days, and the rejected deliveries of other days that hold rows of them.
+    lacking: Sequence[tuple[dt.date, str]]
+
+
+def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
+    """One look at the home's ledger, and at finished runs that are not in it yet."""
+    with home.lake() as lake:
+        con = lake.con
+        return Status(
+            published_days=len(publications.published_days(con)),
+            newest_published_day=publications.newest_published_day(con),
+            published_mondays=len(publications.published_days(con, cadence=Cadence.weekly)),
+            newest_published_monday=publications.newest_published_day(con, Cadence.weekly),
+            verdicts=deliveries_by_verdict(con),
+            quarantined=_quarantined(con),
+            held=_held_days(con, home),
+            held_mondays=_held_mondays(con, home),
+            stale_days=days_to_restate(con, home.gate_requirements),
+            stale_mondays=[
+                due.day for due in due_weeks(con, home.weekly_requirements, home.days_behind_weeks) if due.restates
+            ],
+            mondays_left_out=weeks_left_out(con, home.days_behind_weeks),
+            days_before_start=[day for day in stale_days(con) if day < home.settings.start_date],
+            stand_ins=stand_ins(con),
+            waived=standing_waivers(con),
+            rolled_back=publications.sentences_of_rollbacks(con),
+            unmade_marts=marts_without_model(con, home.published_marts),
+            retired_marts=retired_marts(con),
+            outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),
+            index=address(home.outputs, INDEX) if standing_outputs(con, FILES) else None,
+            recent_runs=_recent_runs(con, not_entered),
+            awaiting=awaiting_rows(con, home.contracts),
+            first_day=home.settings.start_date,
+            lacking=days_without_rejected(con),
+            leaving=[
+                (name, left) for name, contract in home.contracts.items() for left in regions_that_left(con, contract)
+            ],
+        )
+
+
+def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
+    days = [day for day in delivered_days(con) if day >= home.settings.start_date]
+    if not days:
+        return {}
+    window = Window(days[0], days[-1] + ONE_DAY)
+    return held_days(con, window, home.gate_requirements)
+
+
+def _held_mondays(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
+    built = built_mondays(con)
+    windows = windows_of(built, Cadence.weekly)
+    closed = [closed_gates(con, window, home.weekly_requirements) for window in windows]
+    return {monday: reasons for of_window in closed for monday, reasons in of_window.items()}
+
+
+def _quarantined(con: DuckDBPyConnection) -> list[tuple[str, str, int]]:
+    rows: Counter[tuple[str, str]] = Counter()
+    for count in list_quarantine(con):
+        rows[count.source, count.reason] += count.rows
+    return [(source, reason, total) for (source, reason), total in sorted(rows.items())]
+
+
+def _recent_runs(con: DuckDBPyConnection, not_entered: Sequence[PipelineRun]) -> list[tuple[Any, ...]]:
+    runs = {run.run_id: run for run in (*newest_runs(con, RECENT_RUNS), *not_entered)}
+    newest = sorted(runs.values(), key=lambda run: run.started_at, reverse=True)[:RECENT_RUNS]
+    return [
+        (
+            run.run_id[:8],
+            run.job,
+            run.partition_from,
+            run.partition_to,
+            run.status,
+            None if run.seconds is None else round(run.seconds, 1),
+            run.rows_loaded,
+        )
+        for run in newest
+    ]

@@ -1,0 +1,252 @@
+"""The columns a contract declares: names that can stand in the lake, and types that DuckDB has.
+
+What a value must be beyond its type is in `rules`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, get_args
+
+from open_data_contract_standard.model import SchemaProperty
+
+from tidegate.contract.model import Column, LogicalType
+from tidegate.contract.reading.document import At, Document, closest
+from tidegate.lake.sql import kept_by_the_lake
+
+# Columns that raw, quarantine or judging add of their own.
+RESERVED = frozenset(
+    {"_region", "_delivered_on", "_file", "_fingerprint", "_line", "_day", "_delivery", "_reasons", "_raw"}
+    | {"_broken", "_hash", "_row", "_last"}
+)
+
+_INTEGERS = {
+    "tinyint": "TINYINT",
+    "smallint": "SMALLINT",
+    "int": "INTEGER",
+    "integer": "INTEGER",
+    "bigint": "BIGINT",
+    "hugeint": "HUGEINT",
+    "utinyint": "UTINYINT",
+    "usmallint": "USMALLINT",
+    "uinteger": "UINTEGER",
+    "ubigint": "UBIGINT",
+}
+_INTEGER_FORMATS = {
+    "i8": "TINYINT",
+    "i16": "SMALLINT",
+    "i32": "INTEGER",
+    "i64": "BIGINT",
+    "i128": "HUGEINT",
+    "u8": "UTINYINT",
+    "u16": "USMALLINT",
+    "u32": "UINTEGER",
+    "u64": "UBIGINT",
+}
+_FLOATS = {"double": "DOUBLE", "float": "FLOAT", "real": "FLOAT"}
+_FLOAT_FORMATS = {"f32": "FLOAT", "f64": "DOUBLE"}
+_PHYSICAL_TYPES: dict[str, dict[str, str]] = {
+    "string": {"varchar": "VARCHAR", "text": "VARCHAR", "string": "VARCHAR"},
+    "integer": _INTEGERS,
+    "number": _FLOATS,
+    "boolean": {"boolean": "BOOLEAN", "bool": "BOOLEAN"},
+    "date": {"date": "DATE"},
+    "timestamp": {"timestamp": "TIMESTAMP", "datetime": "TIMESTAMP"},
+    "time": {"time": "TIME"},
+}
+_FORMATS = {"integer": _INTEGER_FORMATS, "number": _FLOAT_FORMATS}
+_DEFAULT_TYPES = {
+    "string": "VARCHAR",
+    # Wide enough that no integer is refused for its size unless the contract says so.
+    "integer": "BIGINT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "time": "TIME",
+}
+
+# The standard writes dates in the letters of the JDK's DateTimeFormatter, DuckDB in strptime's.
+_DATE_LETTERS = {
+    "yyyy": "%Y",
+    "MMM": "%b",
+    "MM": "%m",
+    "M": "%m",
+    "dd": "%d",
+    "d": "%d",
+    "HH": "%H",
+    "H": "%H",
+    "hh": "%I",
+    "h": "%I",
+    "mm": "%M",
+    "ss": "%S",
+    "SSS": "%g",
+    "SSSSSS": "%f",
+    "a": "%p",
+    "XXX": "%z",
+    "XX": "%z",
+}
+
+# Keys of the standard that would change what is loaded, were they obeyed. They are not, so they are refused.
+_NOT_OBEYED = {
+    "properties": "one column for each of them",
+    "items": "a column of text, or deliver the items as rows of their own source",
+    "map": "one column for each key",
+    "partitioned": "nothing: raw is always partitioned by the day of the delivery",
+    "partitionKeyPosition": "nothing: raw is always partitioned by the day of the delivery",
+    "encryptedName": "the rule in the dbt model that reads the column",
+    "transformLogic": "it in a dbt model",
+    "transformSourceObjects": "it in a dbt model",
+    "customProperties": "nothing here: columns have no properties beyond the standard's",
+}
+
+
+def read_columns(doc: Document, properties: list[SchemaProperty], at: At) -> tuple[Column, ...]:
+    """The columns of the schema object whose `properties` stand `at`."""
+    names: dict[str, str] = {}
+    columns = []
+    for i, prop in enumerate(properties):
+        column = _read_column(doc, prop, (*at, i))
+        first = names.setdefault(column.name.lower(), column.name)
+        if len(names) <= i:
+            what = f"the column '{column.name}' is there twice (as '{first}'; case makes no difference)"
+            raise doc.refused((*at, i, "name"), what, "write another name, or remove one of them")
+        columns.append(column)
+    return tuple(columns)
+
+
+def read_key(doc: Document, properties: list[SchemaProperty], at: At) -> tuple[str, ...]:
+    """The names of the primary key's columns in its order."""
+    placed: dict[int, str] = {}
+    for i, prop in enumerate(properties):
+        position = prop.primaryKeyPosition
+        if not prop.primaryKey:
+            if position is not None and position != -1:
+                where = (*at, i, "primaryKeyPosition")
+                raise doc.refused(where, "a key position without primaryKey", "write 'primaryKey: true' beside it")
+            continue
+        place = position if position is not None and position != -1 else len(placed) + 1
+        if place in placed:
+            what = f"'{prop.name}' and '{placed[place]}' have the same place ({place}) in the primary key"
+            raise doc.refused((*at, i), what, "write a primaryKeyPosition of 1, 2, ... at each of its columns")
+        placed[place] = str(prop.name)
+    return tuple(placed[place] for place in sorted(placed))
+
+
+def _read_column(doc: Document, prop: SchemaProperty, at: At) -> Column:
+    name = _name(doc, prop, at)
+    _refuse_what_is_not_obeyed(doc, prop, at)
+    logical_type = _logical_type(doc, prop, at)
+    return Column(
+        name=name,
+        sql_type=_sql_type(doc, prop, logical_type, at),
+        logical_type=logical_type,
+        # A key without a value identifies nothing.
+        required=bool(prop.required or prop.primaryKey),
+        description=" ".join((prop.description or "").split()),
+        strptime=_strptime(doc, prop, logical_type, at),
+    )
+
+
+def _name(doc: Document, prop: SchemaProperty, at: At) -> str:
+    name = prop.name or ""
+    if not name.strip() or not name.isprintable():
+        raise doc.refused((*at, "name"), "a column without a readable name", "write its name, as in the delivered file")
+    if name.lower() in RESERVED:
+        what = f"'{name}' is the name of a column that Tidegate adds itself"
+        raise doc.refused((*at, "name"), what, "have the source deliver it under another name")
+    if kept_by_the_lake(name):
+        what = f"'{name}' is a name that DuckLake keeps for itself, so no table of the lake can have such a column"
+        raise doc.refused((*at, "name"), what, "have the source deliver it under another name")
+    return name
+
+
+def _refuse_what_is_not_obeyed(doc: Document, prop: SchemaProperty, at: At) -> None:
+    for key, instead in _NOT_OBEYED.items():
+        if getattr(prop, key) not in (None, False, -1):
+            raise doc.refused((*at, key), f"'{key}' of a column has no effect in Tidegate", f"write {instead}")
+    if prop.physicalName not in (None, prop.name):
+        what = f"the column '{prop.name}' has another physicalName"
+        raise doc.refused((*at, "physicalName"), what, "write the delivered name; dbt can rename it")
+    if prop.semanticType not in (None, "column"):
+        what = f"'{prop.semanticType}' is not a column that can be delivered"
+        raise doc.refused((*at, "semanticType"), what, "write it in dbt")
+
+
+def _logical_type(doc: Document, prop: SchemaProperty, at: At) -> LogicalType:
+    known = get_args(LogicalType)
+    if prop.logicalType is None:
+        what = f"the column '{prop.name}' has no logicalType"
+        raise doc.refused(at, what, f"write one of {', '.join(known)}")
+    if prop.logicalType in ("object", "array", "map", "vector"):
+        what = f"the column '{prop.name}' is of type {prop.logicalType}, and a row holds only single values"
+        raise doc.refused((*at, "logicalType"), what, "write 'string' and take it apart in dbt")
+    if prop.logicalType not in known:
+        what = f"'{prop.logicalType}' is no logicalType"
+        raise doc.refused((*at, "logicalType"), what, closest(prop.logicalType, known))
+    return prop.logicalType  # type: ignore[return-value]  # one of LogicalType's, as just seen
+
+
+def _sql_type(doc: Document, prop: SchemaProperty, logical_type: str, at: At) -> str:
+    if prop.physicalType is not None:
+        return _physical_type(doc, prop.physicalType, logical_type, (*at, "physicalType"))
+    written = (prop.logicalTypeOptions or {}).get("format")
+    if logical_type in _FORMATS and written is not None:
+        formats = _FORMATS[logical_type]
+        if written not in formats:
+            where = (*at, "logicalTypeOptions", "format")
+            raise doc.refused(where, f"'{written}' is no format of type {logical_type}", closest(str(written), formats))
+        return formats[written]
+    if logical_type == "number":
+        what = f"the column '{prop.name}' is a number of unknown precision"
+        raise doc.refused(at, what, "write 'physicalType: decimal(18,4)', or 'double' if it may be rounded")
+    return _DEFAULT_TYPES[logical_type]
+
+
+def _physical_type(doc: Document, written: str, logical_type: str, at: At) -> str:
+    known = _PHYSICAL_TYPES[logical_type]
+    name = " ".join(written.lower().split())
+    if name in known:
+        return known[name]
+    decimal = re.fullmatch(r"(?:decimal|numeric) ?\( ?(\d{1,2}) ?, ?(\d{1,2}) ?\)", name)
+    if logical_type == "number" and decimal:
+        precision, scale = int(decimal[1]), int(decimal[2])
+        if 1 <= precision <= 38 and scale <= precision:
+            return f"DECIMAL({precision},{scale})"
+    examples = [*known, "decimal(18,4)"] if logical_type == "number" else [*known]
+    what = f"'{written}' is no physicalType of a column of type {logical_type}"
+    hint = f"write one of {', '.join(examples)}"
+    if name.startswith(("varchar", "char")):
+        hint += ", and the length as 'maxLength' under logicalTypeOptions"
+    elif name.startswith("timestamp"):
+        hint += "; moments with an offset are stored as UTC"
+    raise doc.refused(at, what, hint)
+
+
+def _strptime(doc: Document, prop: SchemaProperty, logical_type: str, at: At) -> str | None:
+    written: Any = (prop.logicalTypeOptions or {}).get("format")
+    if written is None or logical_type not in ("date", "timestamp", "time"):
+        return None
+    where = (*at, "logicalTypeOptions", "format")
+    if logical_type == "time":
+        raise doc.refused(where, "a time has no format of its own", "leave it out; times are written '18:30:00'")
+    translated = _translated(str(written))
+    if translated is None or not re.search(r"(?=.*%Y)(?=.*%[mb])(?=.*%d)", translated):
+        what = f"the date format '{written}' is not understood, or names no day"
+        raise doc.refused(where, what, f"write it with {', '.join(_DATE_LETTERS)}, such as 'dd/MM/yyyy HH:mm'")
+    return translated
+
+
+def _translated(written: str) -> str | None:
+    """DuckDB's strptime format for one in the JDK's letters; texts stand in quotes: `yyyy-MM-dd'T'HH:mm`."""
+    translated = ""
+    for part in re.finditer(r"'[^']*'|([A-Za-z])\1*|.", written, re.DOTALL):
+        text = part[0]
+        if part[1]:
+            if text not in _DATE_LETTERS:
+                return None
+            translated += _DATE_LETTERS[text]
+        elif text == "'":
+            return None
+        else:
+            translated += text.strip("'").replace("%", "%%")
+    return translated

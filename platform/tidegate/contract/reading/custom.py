@@ -1,0 +1,151 @@
+"""The `customProperties` of a contract: what the standard has no field for. Those of a server are `servers`'."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias, get_args
+
+from open_data_contract_standard.model import CustomProperty
+
+from tidegate.contract.model import Readiness
+from tidegate.contract.reading.document import At, Document, closest
+
+# Unless a contract says otherwise. A delivery of which more is broken is more likely wrong as a whole.
+DEFAULT_MAX_QUARANTINED_PERCENT = Decimal(5)
+
+# A century: beyond it, the number is a mistake.
+MAX_LATENESS_DAYS = 36_500
+
+# Beyond it, the share alone should say what is too much.
+MAX_QUARANTINED_ROWS = 1_000_000
+
+# Beyond a day, "unchanged for so long" is a mistake and not a rule.
+MAX_QUIET_MINUTES = 1_440
+
+# Ordinary files unpack to 5 to 20 times their size, very monotonous ones to 200. Gzip cannot do more than 1,032.
+DEFAULT_MAX_UNPACKED_RATIO = 200
+LARGEST_UNPACKED_RATIO = 1_100
+
+# The values as written, and where each stands.
+Written: TypeAlias = Mapping[str, tuple[Any, At]]
+
+_KNOWN = (
+    "eventTime",
+    "allowedLatenessDays",
+    "maxQuarantinedPercent",
+    "maxQuarantinedRows",
+    "fallback",
+    "onMissing",
+    "readiness",
+    "quietMinutes",
+    "maxUnpackedRatio",
+)
+_Fallback = Literal["last_good"]
+_OnMissing = Literal["wait", "publish_without"]
+_ReadinessRule = Literal["marker", "all_regions", "quiet"]
+
+
+@dataclass(frozen=True)
+class Custom:
+    """The custom properties of a contract. `event_time_at` is where the column of the event is named."""
+
+    event_time: str | None
+    event_time_at: At
+    allowed_lateness_days: int | None
+    max_quarantined_percent: Decimal
+    max_quarantined_rows: int | None
+    fallback: _Fallback | None
+    on_missing: _OnMissing
+    readiness: Readiness
+    max_unpacked_ratio: int
+
+
+def read_custom(doc: Document) -> Custom:
+    """The contract's own. Raises ContractError for one that is unknown, or that cannot work."""
+    written = read_written(doc, doc.odcs.customProperties, ("customProperties",), _KNOWN)
+    if "allowedLatenessDays" in written and "eventTime" not in written:
+        what = "allowedLatenessDays without eventTime says nothing about when a row is late"
+        raise doc.refused(written["allowedLatenessDays"][1], what, "write the column of the event as 'eventTime'")
+    event_time, event_time_at = written.get("eventTime", (None, ()))
+    return Custom(
+        event_time=event_time,
+        event_time_at=event_time_at,
+        allowed_lateness_days=whole_number(doc, written, "allowedLatenessDays", 0, MAX_LATENESS_DAYS, "days"),
+        max_quarantined_percent=_read_max_quarantined(doc, written),
+        max_quarantined_rows=whole_number(doc, written, "maxQuarantinedRows", 0, MAX_QUARANTINED_ROWS, "rows"),
+        fallback=_read_choice(doc, written, "fallback", get_args(_Fallback), None),
+        on_missing=_read_choice(doc, written, "onMissing", get_args(_OnMissing), "wait"),
+        readiness=_read_readiness(doc, written),
+        max_unpacked_ratio=whole_number(doc, written, "maxUnpackedRatio", 1, LARGEST_UNPACKED_RATIO, "times")
+        or DEFAULT_MAX_UNPACKED_RATIO,
+    )
+
+
+def read_written(
+    doc: Document, properties: Iterable[CustomProperty] | None, at: At, known: Iterable[str]
+) -> dict[str, tuple[Any, At]]:
+    """Custom properties by name, each with where its value stands. Raises ContractError for others than `known`."""
+    names = tuple(known)
+    written: dict[str, tuple[Any, At]] = {}
+    for i, custom in enumerate(properties or []):
+        here = (*at, i)
+        name = custom.property or ""
+        if name not in names:
+            what = f"'{name}' is no custom property that Tidegate knows here"
+            raise doc.refused((*here, "property"), what, closest(name, names) if names else "remove it")
+        if name in written:
+            raise doc.refused((*here, "property"), f"'{name}' is there twice", "keep one of them")
+        written[name] = (custom.value, (*here, "value"))
+    return written
+
+
+def calendar_day(doc: Document, value: Any, at: At) -> dt.date:
+    """`2024-01-31`, or a moment, of which the UTC day counts."""
+    try:
+        moment = dt.datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise doc.refused(at, f"{value!r} is no day", 'write it as "2024-01-31"') from error
+    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).date()
+
+
+def whole_number(doc: Document, written: Written, name: str, smallest: int, largest: int, of: str) -> int | None:
+    """The property as a whole number within bounds; None when it is not there."""
+    if name not in written:
+        return None
+    value, at = written[name]
+    if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest:
+        return value
+    raise doc.refused(at, f"{value!r} is no number of {of}", f"write a whole number from {smallest} to {largest:,}")
+
+
+def _read_max_quarantined(doc: Document, written: Written) -> Decimal:
+    if "maxQuarantinedPercent" not in written:
+        return DEFAULT_MAX_QUARANTINED_PERCENT
+    percent, at = written["maxQuarantinedPercent"]
+    if isinstance(percent, int | float) and not isinstance(percent, bool) and 0 <= percent <= 100:
+        return Decimal(str(percent))
+    raise doc.refused(at, f"{percent!r} is no percentage", "write a number from 0 to 100")
+
+
+def _read_choice(doc: Document, written: Written, name: str, choices: tuple[str, ...], default: Any) -> Any:
+    if name not in written:
+        return default
+    value, at = written[name]
+    if value not in choices:
+        raise doc.refused(at, f"'{value}' is nothing that {name} can be", f"write one of {', '.join(choices)}")
+    return value
+
+
+def _read_readiness(doc: Document, written: Written) -> Readiness:
+    rule: _ReadinessRule = _read_choice(doc, written, "readiness", get_args(_ReadinessRule), "marker")
+    minutes = whole_number(doc, written, "quietMinutes", 1, MAX_QUIET_MINUTES, "minutes")
+    if rule == "quiet" and minutes is None:
+        what = "readiness is 'quiet', but not for how long nothing may have changed"
+        raise doc.refused(written["readiness"][1], what, "write the minutes as 'quietMinutes'")
+    if rule != "quiet" and minutes is not None:
+        what = "quietMinutes has no effect unless readiness is 'quiet'"
+        raise doc.refused(written["quietMinutes"][1], what, "write 'readiness: quiet', or remove it")
+    return Readiness(rule, minutes or 0)

@@ -1,0 +1,261 @@
+"""A contract's `servers`: one for each region, and what it takes to fetch deliveries from it.
+
+Fetching is intake's. What the standard has no field for stands in the server's `customProperties`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from open_data_contract_standard.model import Server as OdcsServer
+
+from tidegate.addresses import climbs, names_a_secret
+from tidegate.contract.model import (
+    Contract,
+    FileFormat,
+    FolderServer,
+    HttpServer,
+    PostgresServer,
+    Region,
+    S3Server,
+    Server,
+)
+from tidegate.contract.reading.custom import Written, calendar_day, read_written, whole_number
+from tidegate.contract.reading.document import At, Document
+from tidegate.errors import ContractError
+
+# A fetch that takes longer than a day would meet the next one.
+MAX_TIME_LIMIT_SECONDS = 86_400
+
+_SHARED_KEYS = frozenset({"id", "server", "type", "description", "environment", "roles", "customProperties"})
+
+# The fields of each type of server: those of the standard that may stand there, and Tidegate's own.
+_KEYS: Mapping[str, frozenset[str]] = {
+    "local": frozenset({"path", "format"}),
+    "s3": frozenset({"location", "format"}),
+    "api": frozenset({"location"}),
+    # The standard demands them all. They only describe: connectionVariable says where to connect to.
+    "postgres": frozenset({"host", "port", "database", "schema_"}),
+}
+_CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
+    "local": ("firstDay",),
+    "s3": ("firstDay",),
+    "api": ("firstDay", "baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
+    "postgres": ("firstDay", "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
+}
+
+# Becomes a part of table names, asset names and paths.
+_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_SEGMENT = re.compile(r"[^\\*?\[\]{}\x00-\x1f\x7f]+")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Right after its base begins a path or a query: anything else would go on with the base's host.
+_API_LOCATION = re.compile(r"\{base\}[/?][^\s{}#\\]*\{day\}[^\s{}#\\]*")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
+
+
+def read_regions(doc: Document) -> tuple[Region, ...]:
+    """The regions of a contract. Raises ContractError for a server that cannot work."""
+    servers = doc.odcs.servers or []
+    if not servers:
+        what = "the contract does not say where deliveries land"
+        raise doc.refused(("servers",), what, "write 'servers:' with one for each region")
+    regions: dict[str, Region] = {}
+    for i, server in enumerate(servers):
+        region = _read_region(doc, server, ("servers", i))
+        if region.name.lower() in regions:
+            what = f"there are two servers '{region.name}'"
+            raise doc.refused(("servers", i, "server"), what, "write another name, or remove one of them")
+        address = region.server.address
+        if address in {other.server.address for other in regions.values()}:
+            what = f"another server has the location '{address}' as well"
+            raise doc.refused(("servers", i), what, "write a place of its own for each")
+        regions[region.name.lower()] = region
+    return tuple(regions.values())
+
+
+def refuse_shared_addresses(contracts: Iterable[Contract]) -> None:
+    """Raises ContractError when two of the contracts fetch from one place."""
+    taken: dict[str, Contract] = {}
+    for contract in contracts:
+        for region in contract.regions:
+            address = region.server.address
+            first = taken.setdefault(address, contract)
+            if first is not contract:
+                raise ContractError(
+                    f"{contract.label} and {first.label} both read '{address}'; "
+                    "write a place of its own for each source."
+                )
+
+
+def _read_region(doc: Document, server: OdcsServer, at: At) -> Region:
+    name = server.server or ""
+    if not _REGION.fullmatch(name):
+        what = f"'{name}' cannot name a server (the region)"
+        raise doc.refused((*at, "server"), what, "write letters, digits, '-' and '_'")
+    if server.type is None or server.type not in _KEYS:
+        what = f"deliveries cannot be fetched from a server of type '{server.type}'"
+        raise doc.refused((*at, "type"), what, f"write one of {', '.join(_KEYS)}")
+    for other in sorted(server.model_fields_set - _SHARED_KEYS - _KEYS[server.type]):
+        raise doc.refused((*at, other), f"'{other}' of a server of type {server.type} has no effect", "remove it")
+    custom = read_written(doc, server.customProperties, (*at, "customProperties"), _CUSTOM_KEYS[server.type])
+    fetched_from, file_format = _read_server(doc, server, custom, at)
+    first_day = calendar_day(doc, *custom["firstDay"]) if "firstDay" in custom else general_availability(doc)
+    return Region(name, fetched_from, file_format, first_day)
+
+
+def general_availability(doc: Document) -> dt.date | None:
+    """The first day of the whole source, where the contract's service levels name it."""
+    for i, level in enumerate(doc.odcs.slaProperties or []):
+        if level.property == "generalAvailability" and level.value is not None:
+            return calendar_day(doc, level.value, ("slaProperties", i, "value"))
+    return None
+
+
+def _read_server(doc: Document, server: OdcsServer, custom: Written, at: At) -> tuple[Server, FileFormat | None]:
+    match server.type:
+        case "local":
+            return FolderServer(_read_path(doc, server, at)), _read_format(doc, server, at)
+        case "s3":
+            return S3Server(_read_s3_location(doc, server, at)), _read_format(doc, server, at)
+        case "api":
+            return _read_http(doc, server, custom, at), "json"
+        case _:
+            return _read_postgres(doc, custom, at), "parquet"
+
+
+# --- files
+
+
+def _read_path(doc: Document, server: OdcsServer, at: At) -> str:
+    path = server.path or ""
+    return _checked_path(doc, path, path, (*at, "path"))
+
+
+def _read_s3_location(doc: Document, server: OdcsServer, at: At) -> str:
+    location, at = server.location or "", (*at, "location")
+    bucket, _, rest = location.removeprefix("s3://").partition("/")
+    if not location.startswith("s3://") or not _BUCKET.fullmatch(bucket):
+        raise doc.refused(at, f"'{location}' is no address in S3", "write 's3://bucket/folder/{day}'")
+    return _checked_path(doc, location, rest, at)
+
+
+def _checked_path(doc: Document, location: str, rest: str, at: At) -> str:
+    if location.count("{day}") != 1:
+        what = f"'{location}' does not say once where the day stands"
+        raise doc.refused(at, what, "write '{day}' in it, as in 'orders/us-east/{day}'")
+    if rest.startswith("/"):
+        what = f"'{location}' is not relative to the landing folder"
+        raise doc.refused(at, what, "write it without the leading '/'; TIDEGATE_LANDING is what it is relative to")
+    segments = rest.replace("{day}", "day").split("/")
+    if any(part in ("", ".", "..") or not _SEGMENT.fullmatch(part) for part in segments):
+        what = f"'{location}' is no plain path below the landing folder"
+        raise doc.refused(at, what, "write names and '/' only (no '..', no wildcards, no other placeholder)")
+    return location
+
+
+def _read_format(doc: Document, server: OdcsServer, at: At) -> FileFormat | None:
+    # The standard's schema demands a format; `auto` is how to say that each file's name tells it.
+    if server.format in (None, "auto"):
+        return None
+    known: tuple[FileFormat, ...] = get_args(FileFormat)
+    for file_format in known:
+        if server.format == file_format:
+            return file_format
+    what = f"the format '{server.format}' cannot be read"
+    raise doc.refused((*at, "format"), what, f"write one of auto, {', '.join(known)}")
+
+
+# --- HTTP
+
+
+def _read_http(doc: Document, server: OdcsServer, custom: Written, at: At) -> HttpServer:
+    location = server.location or ""
+    if not _API_LOCATION.fullmatch(location):
+        what = f"'{location}' does not say where a day's pages are"
+        instead = "write it as '{base}/customers?as_of={day}': both once, and '/' or '?' after the base"
+        raise doc.refused((*at, "location"), what, instead)
+    path, _, query = location.removeprefix("{base}").partition("?")
+    if climbs(path):
+        raise doc.refused((*at, "location"), f"'{location}' leads out of its base", "write it without '..' and '.'")
+    if names_a_secret(query):
+        # Not shown: it may hold the secret.
+        what = "the address has a parameter that is named like a secret"
+        raise doc.refused((*at, "location"), what, "remove it, and write the custom property 'tokenVariable'")
+    limit = whole_number(doc, custom, "timeLimitSeconds", 1, MAX_TIME_LIMIT_SECONDS, "seconds")
+    return HttpServer(
+        location=location,
+        base_url_variable=_required_variable(doc, custom, "baseUrlVariable", "the base of the API's address", at),
+        records=_required_text(doc, custom, "records", "the key of a page's list of records", at),
+        token_variable=_read_variable(doc, custom, "tokenVariable"),
+        page_parameter=_read_text(doc, custom, "pageParameter") or HttpServer.page_parameter,
+        time_limit_seconds=limit or HttpServer.time_limit_seconds,
+    )
+
+
+# --- PostgreSQL
+
+
+def _read_postgres(doc: Document, custom: Written, at: At) -> PostgresServer:
+    what_connects = "how to connect (libpq settings or a URL)"
+    query = _required_text(doc, custom, "query", "the query of a day's rows", at)
+    ready_query = _required_text(doc, custom, "readyQuery", "the query that tells whether a day is ready", at)
+    _check_placeholders(doc, query, {"start", "end"}, custom["query"][1])
+    _check_placeholders(doc, ready_query, {"day"}, custom["readyQuery"][1])
+    limit = whole_number(doc, custom, "timeLimitSeconds", 1, MAX_TIME_LIMIT_SECONDS, "seconds")
+    return PostgresServer(
+        connection_variable=_required_variable(doc, custom, "connectionVariable", what_connects, at),
+        query=query,
+        ready_query=ready_query,
+        time_limit_seconds=limit or PostgresServer.time_limit_seconds,
+    )
+
+
+def _check_placeholders(doc: Document, query: str, needed: set[str], at: At) -> None:
+    found = set(_PLACEHOLDER.findall(query))
+    shown = " and ".join(f"'{{{name}}}'" for name in sorted(needed, reverse=True))
+    if missing := sorted(needed - found, reverse=True):
+        what = f"the query does not say where '{{{missing[0]}}}' goes"
+        raise doc.refused(at, what, f"write {shown} in it, without quotes around")
+    if unknown := sorted(found - needed):
+        raise doc.refused(at, f"'{{{unknown[0]}}}' means nothing in this query", f"write only {shown}")
+
+
+# --- texts and variables
+
+
+def _required_text(doc: Document, custom: Written, name: str, says: str, at: At) -> str:
+    text = _read_text(doc, custom, name)
+    if text is None:
+        raise doc.refused(at, f"the server does not say {says}", f"write the custom property '{name}'")
+    return text
+
+
+def _required_variable(doc: Document, custom: Written, name: str, holds: str, at: At) -> str:
+    variable = _read_variable(doc, custom, name)
+    if variable is None:
+        what = f"the server does not say which environment variable holds {holds}"
+        raise doc.refused(at, what, f"write its name as the custom property '{name}'")
+    return variable
+
+
+def _read_variable(doc: Document, custom: Written, name: str) -> str | None:
+    variable = _read_text(doc, custom, name)
+    if variable is not None and not _VARIABLE.fullmatch(variable):
+        # Not shown: it may be the secret itself.
+        what = f"{name} is no name of an environment variable"
+        raise doc.refused(custom[name][1], what, "write the variable's name, never its value")
+    return variable
+
+
+def _read_text(doc: Document, custom: Written, name: str) -> str | None:
+    if name not in custom:
+        return None
+    value: Any
+    value, at = custom[name]
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise doc.refused(at, f"'{name}' is no text", "write it in quotes")

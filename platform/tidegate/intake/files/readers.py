@@ -1,0 +1,367 @@
+"""From archived files to judged rows: one read and one judgement for all files of one layout.
+
+    JUDGED       rows as `contract.verdicts.judge_select` makes them; rowid is the order of lines
+    UNPARSABLE   _delivery, _day, _file, _line, _raw: lines that are no rows
+    PLACES       _delivery, _file, lines_before, first_row, last_row: where the rows of a file are, in the file
+                 and in JUDGED; only for files of which every line is one row or one unparsable line
+
+All are temporary tables of the connection, out of the lake. Every file's rows and broken lines are held
+against a count that DuckDB had no part in. A text file where that does not come out is mended (`csv_text`,
+`json_text`) and read again; a file that cannot be read at all is reported with its reason, and the others go
+on. What is loaded of it, and what that means, belongs to `load`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from tidegate.contract.judging.verdicts import judge_select
+from tidegate.contract.model import Contract, FileFormat
+from tidegate.intake.files import csv_text, json_text, relations
+from tidegate.intake.files.relations import Batch, DataFile
+from tidegate.intake.files.sniff import (
+    ENGINE_FAULTS,
+    Examined,
+    Layout,
+    UnreadableFileError,
+    blames_the_file,
+    examine,
+    first_line,
+    probe,
+)
+from tidegate.intake.files.text import BrokenLine, RowWriter, quote_lines
+from tidegate.lake.sql import literal, qualified, rows_relation
+
+JUDGED = qualified("temp", "main", "intake_judged")
+UNPARSABLE = qualified("temp", "main", "intake_unparsable")
+PLACES = qualified("temp", "main", "intake_places")
+
+# A file of this size has no need of all the memory that DuckDB may use: it says that it holds more than it does.
+SMALL_FILE = 16 << 20
+
+# Nobody looks through more broken lines than this; where they are also most of a file, it is no file of this kind.
+MANY_BROKEN_LINES = 200_000
+
+# More left-out JSON lines than this are not looked up one by one: mending reads the file once and keeps no
+# list.
+MANY_SUSPECTS = 100_000
+
+Relation = Callable[[Batch, Sequence[DataFile], Layout], str]
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """The lines of a file that are no rows: how many broken ones, which `quote` gives, and blank ones."""
+
+    broken: int = 0
+    blank: int = 0
+    quote: Callable[[], Iterable[BrokenLine]] = tuple
+
+
+@dataclass
+class WhatWasRead:
+    """By delivery its `rows`, broken lines included, and its files' `headers`; by file why it was refused."""
+
+    rows: Counter[int] = field(default_factory=Counter)
+    headers: dict[int, list[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(list))
+    unreadable: dict[DataFile, str] = field(default_factory=dict)
+
+
+def read_files(
+    con: DuckDBPyConnection, contract: Contract, files: Sequence[DataFile], scratch: Path, *, each_first: bool = False
+) -> WhatWasRead:
+    """Read and judge the files into the three tables, made new. `scratch` is a folder for this call alone.
+
+    `each_first`: read every file in a DuckDB of its own before, and refuse those that are the end of it.
+    """
+    with (scratch / "broken.csv").open("wb") as stream:
+        reading = _Reading(con, contract, files, scratch, RowWriter(stream), each_first)
+        reading.create_tables()
+        for layout, alike in reading.examine().items():
+            reading.read(layout, alike)
+    reading.load_broken_lines(scratch / "broken.csv")
+    reading.restore_the_order_of_files()
+    reading.note_places()
+    return reading.found
+
+
+class _Reading:
+    """One call of `read_files`, and what it knows of the files so far."""
+
+    def __init__(
+        self,
+        con: DuckDBPyConnection,
+        contract: Contract,
+        files: Sequence[DataFile],
+        scratch: Path,
+        broken: RowWriter,
+        each_first: bool,
+    ) -> None:
+        self.con = con
+        self.contract = contract
+        self.archived = Batch(scratch / "archived", files)
+        self.mended = Batch(scratch / "mended", files)
+        self.broken = broken
+        self.each_first = each_first
+        self.found = WhatWasRead()
+        self.examined: dict[DataFile, Examined] = {}
+        self.reads = 0
+        self.numbered: list[DataFile] = []
+
+    def create_tables(self) -> None:
+        nothing = "(select null::integer as _delivery, null::date as _day, null::varchar as _file limit 0)"
+        self.con.execute(f"create or replace temp table {JUDGED} as {judge_select(self.contract, {}, nothing)}")
+        self.con.execute(
+            f"create or replace temp table {UNPARSABLE} "
+            "(_delivery integer, _day date, _file varchar, _line bigint, _raw varchar)"
+        )
+
+    def examine(self) -> dict[Layout, list[DataFile]]:
+        """The files that can be read, by layout."""
+        self.archived.folder.mkdir()
+        self.mended.folder.mkdir()
+        alike: dict[Layout, list[DataFile]] = defaultdict(list)
+        for file in self.archived.files:
+            self.archived.path(file).symlink_to(file.archived)
+            try:
+                found = examine(self.contract, file.archived, file.name, file.declared)
+            except UnreadableFileError as error:
+                self.found.unreadable[file] = str(error)
+                continue
+            self.examined[file] = found
+            self.found.headers[file.delivery].append(found.header)
+            alike[found.layout].append(file)
+        return alike
+
+    def read(self, layout: Layout, files: list[DataFile]) -> None:
+        if self.each_first:
+            files = [file for file in files if self._survives(layout, file)]
+        if layout.format == "parquet":
+            rows = {file: self.examined[file].rows for file in files}
+            self._judge_each(layout, rows, relations.parquet_relation)
+            return
+        trusted = [file for file in files if self.examined[file].is_regular]
+        come_out = self._read_text(layout, trusted) if trusted else set()
+        if odd := [file for file in files if file not in come_out]:
+            self._read_mended(layout, odd)
+
+    def _survives(self, layout: Layout, file: DataFile) -> bool:
+        """Whether a DuckDB that reads the file goes on answering; a file that is the end of it is refused."""
+        try:
+            with probe() as con:
+                con.execute(f"create temp table judged as {self._judging(layout, _RELATIONS[layout.format], [file])}")
+        except ENGINE_FAULTS as error:
+            self.found.unreadable[file] = f"cannot be read or judged ({first_line(error)})"
+            return False
+        except duckdb.Error:
+            # What can be caught is caught when it is read.
+            return True
+        return True
+
+    def _judging(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> str:
+        batch = self.mended if relation is relations.mended_relation else self.archived
+        present = {column.name: column.sql_type for column in layout.columns}
+        return judge_select(self.contract, present, relation(batch, files, layout))
+
+    # --- text
+
+    def _read_text(self, layout: Layout, files: list[DataFile]) -> set[DataFile]:
+        """Read files as they are; returns those of which every line is accounted for, forgets the others."""
+        try:
+            self._judge(layout, _RELATIONS[layout.format], files)
+        except duckdb.Error as error:
+            if not _blames(files, error):
+                raise
+            # Which of the files DuckDB stumbled over it does not always say.
+            return set()
+        rows = self._count_rows()
+        leftovers = self._leftovers(layout, files, rows)
+        come_out = set()
+        for file in files:
+            leftover = leftovers.get(file, Leftover())
+            if self._comes_out(file, rows[file], leftover):
+                come_out.add(file)
+                if not leftover.blank:
+                    self.numbered.append(file)
+                self._account(file, rows[file], leftover.quote())
+        self._forget([file for file in files if file not in come_out])
+        return come_out
+
+    def _comes_out(self, file: DataFile, rows: int, leftover: Leftover) -> bool:
+        """Whether rows, broken and blank lines make up the file.
+
+        After a line with a stray quote DuckDB may go on in the middle of it and make a row of the rest, so
+        where there are both quotes and broken lines the sum proves nothing.
+        """
+        examined = self.examined[file]
+        misleading = examined.has_quotes and leftover.broken > 0
+        return not misleading and rows + leftover.broken + leftover.blank == examined.rows
+
+    def _leftovers(
+        self, layout: Layout, files: list[DataFile], rows: Mapping[DataFile, int]
+    ) -> dict[DataFile, Leftover]:
+        if layout.format == "csv":
+            return self._csv_leftovers(layout)
+        short = [file for file in files if 0 < self.examined[file].rows - rows[file] <= MANY_SUSPECTS]
+        return self._json_leftovers(layout, short) if short else {}
+
+    def _csv_leftovers(self, layout: Layout) -> dict[DataFile, Leftover]:
+        found = self.con.execute(
+            f"select file_path, list(distinct line) from {relations.REJECTS} "
+            f"join {relations.REJECT_SCANS} using (scan_id, file_id) group by file_path"
+        ).fetchall()
+        return {
+            self.archived.file_at(path): Leftover(
+                len(numbers), 0, partial(quote_lines, Path(path), layout.gzipped, numbers)
+            )
+            for path, numbers in found
+        }
+
+    def _json_leftovers(self, layout: Layout, files: list[DataFile]) -> dict[DataFile, Leftover]:
+        suspects: dict[DataFile, set[bytes]] = {file: set() for file in files}
+        self._drop_rejects()
+        left_out = self.con.execute(relations.json_suspects(self.archived, files, layout)).fetchall()
+        for path, line in left_out:
+            suspects[self.archived.file_at(path)].add(line.encode())
+        found = {}
+        for file, lines in suspects.items():
+            if looked_up := json_text.broken_lines(file.archived, layout.gzipped, lines):
+                broken, blank = looked_up
+                found[file] = Leftover(len(broken), blank, partial(list, broken))
+        return found
+
+    # --- mended text
+
+    def _read_mended(self, layout: Layout, files: list[DataFile]) -> None:
+        mended = {file: self._mend(layout, file) for file in files}
+        if rows := {file: count for file, count in mended.items() if file not in self.found.unreadable}:
+            self._judge_each(replace(layout, gzipped=False), rows, relations.mended_relation)
+
+    def _mend(self, layout: Layout, file: DataFile) -> int:
+        """Write the mended file and account for its broken lines; returns its number of rows."""
+        with self.mended.path(file).open("wb") as stream:
+            sound = RowWriter(stream)
+            for count, line in enumerate(self._mending(layout, file, sound), start=1):
+                self._account(file, 0, [line])
+                if count > max(MANY_BROKEN_LINES, sound.rows):
+                    self.found.rows[file.delivery] -= count
+                    self._refuse(file, f"has over {MANY_BROKEN_LINES:,} lines that cannot be read, and fewer others")
+                    break
+        return sound.rows
+
+    def _mending(self, layout: Layout, file: DataFile, sound: RowWriter) -> Iterator[BrokenLine]:
+        if layout.format == "json":
+            names = [column.name for column in layout.columns]
+            return json_text.mend(file.archived, layout.gzipped, names, sound)
+        cr_only = self.examined[file].ends_lines_with_cr_only
+        return csv_text.mend(file.archived, layout.gzipped, cr_only, layout.width, sound)
+
+    # --- what all share
+
+    def _judge_each(self, layout: Layout, rows: Mapping[DataFile, int], relation: Relation) -> None:
+        """Read all files at once, or one by one when that fails. `rows` says how many each must have."""
+        try:
+            self._judge(layout, relation, list(rows))
+        except duckdb.Error as error:
+            if len(rows) > 1 and blames_the_file(error):
+                for file, expected in rows.items():
+                    self._judge_each(layout, {file: expected}, relation)
+                return
+            if not _blames(list(rows), error):
+                raise
+            self._refuse(next(iter(rows)), f"cannot be read or judged ({first_line(error)})")
+            return
+        counted = self._count_rows()
+        for file, expected in rows.items():
+            if counted[file] == expected:
+                self._account(file, expected, ())
+            else:
+                self._refuse(file, f"cannot be read whole: {counted[file]:,} of its {expected:,} rows came out")
+
+    def _judge(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> None:
+        self._drop_rejects()
+        self.reads += 1
+        self.con.execute(f"insert into {JUDGED} {self._judging(layout, relation, files)}")
+
+    def _count_rows(self) -> Counter[DataFile]:
+        counts = {
+            (delivery, name): count
+            for delivery, name, count in self.con.execute(
+                f"select _delivery, _file, count(*) from {JUDGED} group by _delivery, _file"
+            ).fetchall()
+        }
+        return Counter({file: counts.get((file.delivery, file.name), 0) for file in self.archived.files})
+
+    def _account(self, file: DataFile, rows: int, broken: Iterable[BrokenLine]) -> None:
+        self.found.rows[file.delivery] += rows
+        for line in broken:
+            self.found.rows[file.delivery] += 1
+            text = line.shown.encode("utf-8", "replace")
+            self.broken.add([str(file.number).encode(), str(line.number).encode(), text])
+
+    def _refuse(self, file: DataFile, why: str) -> None:
+        self.found.unreadable[file] = why
+        self._forget([file])
+
+    def _forget(self, files: Iterable[DataFile]) -> None:
+        for file in files:
+            self.con.execute(f"delete from {JUDGED} where _delivery = {file.delivery} and _file = {literal(file.name)}")
+
+    def _drop_rejects(self) -> None:
+        for table in (relations.REJECTS, relations.REJECT_SCANS):
+            self.con.execute(f"drop table if exists {qualified('temp', 'main', table)}")
+
+    # --- when all files are read
+
+    def load_broken_lines(self, written: Path) -> None:
+        if not written.stat().st_size or len(self.found.unreadable) == len(self.archived.files):
+            return
+        values = ", ".join(
+            f"({file.number}, {file.delivery}, {literal(file.day)}, {literal(file.name)})"
+            for file in self.archived.files
+            if file not in self.found.unreadable
+        )
+        self.con.execute(f"""
+insert into {UNPARSABLE}
+select delivery, day, file, read.line, read.text
+from read_csv({literal(str(written))}, columns = {{'number': 'INTEGER', 'line': 'BIGINT', 'text': 'VARCHAR'}},
+  delim = ',', quote = '"', escape = '"', header = false, auto_detect = false, parallel = false,
+  new_line = '\\n') as read
+join (values {values}) as of_file(number, delivery, day, file) using (number)""")
+
+    def restore_the_order_of_files(self) -> None:
+        """Of equal keys the last line wins, so a delivery's files must lie one after the other, by name."""
+        files = Counter(file.delivery for file in self.archived.files)
+        if self.reads > 1 and max(files.values()) > 1:
+            self.con.execute(f"create or replace temp table {JUDGED} as from {JUDGED} order by _delivery, _file, rowid")
+
+    def note_places(self) -> None:
+        """Rows of a file follow each other, so where the first one is tells the line of every other."""
+        lines = {"_delivery": "integer", "_file": "varchar", "lines_before": "bigint"}
+        known = [(file.delivery, file.name, self.examined[file].lines_before) for file in self.numbered]
+        self.con.execute(f"""
+create or replace temp table {PLACES} as
+select _delivery, _file, known.lines_before,
+  min(judged.rowid) as first_row, max(judged.rowid) as last_row
+from {JUDGED} as judged join ({rows_relation(lines, known)}) as known using (_delivery, _file) group by all""")
+
+
+def _blames(files: Sequence[DataFile], error: duckdb.Error) -> bool:
+    """Whether a failure is the files'. That memory ran out is, where they are too small to need it."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return blames_the_file(error) and sum(file.archived.stat().st_size for file in files) <= SMALL_FILE
+    return blames_the_file(error)
+
+
+_RELATIONS: dict[FileFormat, Relation] = {
+    "csv": relations.csv_relation,
+    "json": relations.json_relation,
+    "parquet": relations.parquet_relation,
+}

@@ -1,0 +1,47 @@
+"""DuckDB's own prompt, with the lake attached to be read.
+
+What a single question needs is `query`'s; here the whole of DuckDB is at hand, with the rights of whoever types.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from importlib.resources import files
+from typing import NoReturn
+
+from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, attach_statements, session_statements
+from tidegate.lake.connect import Lake
+from tidegate.lake.reading.travel import snapshot_at
+from tidegate.lake.sql import CATALOG, literal, quoted
+
+# The whole program is in the wheel.
+PROGRAM = str(files("duckdb_cli") / "duckdb")
+
+
+def become_shell(config: LakeConfig, as_of: dt.datetime | None = None) -> NoReturn:
+    """Turn this process into DuckDB's prompt, on the lake as it is, or as it was at `as_of`.
+
+    Nothing of Tidegate stays behind it: signals and the exit code are DuckDB's own. Credentials reach it as they
+    reached this process, by the environment. Raises TidegateError when there is no such lake to read.
+    """
+    snapshot = snapshot_at(config, as_of) if as_of else None
+    # What would go wrong is told in a sentence, and extensions are installed, while this is still Python.
+    Lake.open(config, read_only=True, snapshot=snapshot).close()
+    os.execv(PROGRAM, shell_command(config, snapshot))  # noqa: S606 - no shell of the system's is wanted
+
+
+def shell_command(config: LakeConfig, snapshot: int | None = None) -> list[str]:
+    """The prompt's command line. It holds no secret, and says nothing of what it does first."""
+    return [PROGRAM, "-cmd", ".output /dev/null", "-cmd", _first_statements(config, snapshot), "-cmd", ".output"]
+
+
+def _first_statements(config: LakeConfig, snapshot: int | None) -> str:
+    statements = [
+        *(f"set {name} = {literal(str(value))}" for name, value in CONNECTION_CONFIG.items()),
+        *(f"load {name}" for name in config.extensions),
+        *session_statements(config),
+        *attach_statements(config, read_only=True, snapshot=snapshot),
+        f"use {quoted(CATALOG)}",
+    ]
+    return "".join(f"{statement};\n" for statement in statements)

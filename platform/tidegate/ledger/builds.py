@@ -1,0 +1,90 @@
+"""`ops.builds`: which partitions were built, by which run, and what each build could see when it began."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import literal, qualified
+from tidegate.ledger.entries import insert_entries, utc_now, without_nul
+from tidegate.window import Cadence
+
+
+@dataclass(frozen=True)
+class Build:
+    """One row of `ops.builds`: one day of one build."""
+
+    build_id: str
+    partition_day: dt.date
+    run_id: str
+    models: tuple[str, ...]
+    status: str
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+
+
+# One that never ended, or was broken off, may have been so before it read anything.
+NEWEST_ENDED_BUILD_OF_DAY = """
+    select partition_day, max_by(deliveries_seen, rowid) as deliveries_seen
+    from ops.builds where status in ('built', 'failed') and coalesce(cadence, 'daily') = 'daily' group by partition_day
+"""
+
+
+def begin_build(
+    con: DuckDBPyConnection,
+    build_id: str,
+    days: Collection[dt.date],
+    models: Collection[str],
+    run_id: str,
+    cadence: Cadence = Cadence.daily,
+) -> None:
+    """Enter a build as `building`. Commit this before the build's first write: it closes those days' gate."""
+    started_at = utc_now()
+    names = tuple(sorted(models))
+    builds = [Build(build_id, day, run_id, names, "building", started_at, None) for day in sorted(set(days))]
+    seen = {f"{table}_seen": _newest_entry(con, table) for table in ("deliveries", "publications")}
+    insert_entries(con, "builds", builds, cadence=cadence.value, **seen)
+
+
+def _newest_entry(con: DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"select coalesce(max(rowid), -1) from {qualified('ops', table)}").fetchone()
+    return int(row[0]) if row else -1
+
+
+def finish_build(
+    con: DuckDBPyConnection,
+    build_id: str,
+    failed_days: Collection[dt.date] = (),
+    models: Collection[str] | None = None,
+) -> None:
+    """Enter a build's end: `failed` for the failed days, `built` for its others.
+
+    `models`, when given, are those that were built in the end, in place of the announced ones.
+    """
+    failed = ", ".join(literal(day) for day in sorted(set(failed_days))) or "null"
+    names = f", models = {literal(sorted(map(without_nul, models)))}::varchar[]" if models is not None else ""
+    con.execute(
+        f"update ops.builds set finished_at = {literal(utc_now())}{names}, "
+        f"status = case when partition_day in ({failed}) then 'failed' else 'built' end "
+        f"where build_id = {literal(build_id)}"
+    )
+
+
+def interrupt_build(con: DuckDBPyConnection, build_id: str) -> None:
+    """Enter that a build was broken off by what may pass: its days are to be built again."""
+    con.execute(
+        f"update ops.builds set finished_at = {literal(utc_now())}, status = 'interrupted' "
+        f"where build_id = {literal(build_id)}"
+    )
+
+
+def built_mondays(con: DuckDBPyConnection) -> list[dt.date]:
+    """The Mondays that any build was entered for, ended or not."""
+    rows = con.execute(
+        "select distinct partition_day from ops.builds "
+        f"where cadence = {literal(Cadence.weekly)} order by partition_day"
+    ).fetchall()
+    return [monday for (monday,) in rows]

@@ -1,0 +1,225 @@
+"""`ops.deliveries`: what was delivered, and what became of it.
+
+Functions take a connection inside its transaction; when to commit belongs to the caller. Times are naive UTC.
+
+The newest entry is the one that was committed last, told by DuckLake's row id, which compaction and updates
+keep. It is therefore the one whose rows the lake holds, whatever two machines' clocks say.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import literal, rows_relation
+from tidegate.ledger.builds import NEWEST_ENDED_BUILD_OF_DAY
+from tidegate.ledger.entries import insert_entries, of_window, read_entries, storable
+from tidegate.ledger.schema import LEDGER
+from tidegate.window import Window
+
+DeliveryKey = tuple[str, str, dt.date, str]
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """One row of `ops.deliveries`: what became of one delivery.
+
+    `stands_in_for` is None for a genuine delivery; for one that stands in for it because the source was down, the
+    earlier day whose delivery it is. `listing` is what stood at its source when it was captured, as its origin
+    tells it.
+    """
+
+    source: str
+    region: str
+    partition_day: dt.date
+    fingerprint: str
+    verdict: str
+    reason: str | None
+    contract_version: str
+    files: int
+    bytes: int
+    archive: str
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+    measures: str
+    touched: tuple[dt.date, ...]
+    run_id: str
+    started_at: dt.datetime
+    finished_at: dt.datetime
+    stands_in_for: dt.date | None = None
+    listing: str | None = None
+    # Of a rejected delivery, the days other than its own that it holds sound rows of; None in an older entry.
+    withheld: tuple[dt.date, ...] | None = None
+
+
+def record_deliveries(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
+    """Write deliveries; one of the same source, region, day and fingerprint is replaced.
+
+    A rejection replaces only another rejection: what was accepted of the same bytes stands in raw, and its entry
+    says so. A rejected delivery loaded nothing, so it touches nothing. Days that the replaced entry touched and
+    that were not built since stay touched: loading the same bytes again changes no rows and must not hide that
+    they changed once.
+    """
+    if not rows:
+        return
+    rows = storable(rows)
+    owed = _days_still_owed(con, rows)
+    if owed:
+        _delete_replaced(con, rows)
+    insert_entries(con, "deliveries", [_with_touched(row, owed.get(_key(row), [])) for row in rows])
+
+
+def _key(row: DeliveryRecord) -> DeliveryKey:
+    return (row.source, row.region, row.partition_day, row.fingerprint)
+
+
+def _with_touched(row: DeliveryRecord, owed: Iterable[dt.date]) -> DeliveryRecord:
+    own = row.touched if row.verdict != "rejected" else ()
+    return dataclasses.replace(row, touched=tuple(sorted({*own, *owed})))
+
+
+def _days_still_owed(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> dict[DeliveryKey, list[dt.date]]:
+    """The entries that `rows` replace, each with the days it touched that were not built since."""
+    found = con.execute(
+        f"""
+        with replaced as (
+            select d.rowid as entry, d.source, d.region, d.partition_day, d.fingerprint, d.touched
+            from ops.deliveries as d join ({_keys_relation(rows)}) as k
+            using (source, region, partition_day, fingerprint) where {_REPLACES}
+        ),
+        owed as (
+            select t.entry, t.day
+            from (select entry, unnest(touched) as day from replaced) as t
+            left join ({NEWEST_ENDED_BUILD_OF_DAY}) as b on b.partition_day = t.day
+            where coalesce(b.deliveries_seen, -1) < t.entry
+        )
+        select r.source, r.region, r.partition_day, r.fingerprint,
+               list(distinct o.day) filter (where o.day is not null)
+        from replaced as r left join owed as o using (entry) group by all
+        """
+    ).fetchall()
+    return {(source, region, day, fingerprint): days or [] for source, region, day, fingerprint, days in found}
+
+
+def _delete_replaced(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
+    con.execute(
+        f"delete from ops.deliveries as d where exists (select 1 from ({_keys_relation(rows)}) as k "
+        "where (k.source, k.region, k.partition_day, k.fingerprint) "
+        f"= (d.source, d.region, d.partition_day, d.fingerprint) and {_REPLACES})"
+    )
+
+
+def _keys_relation(rows: Sequence[DeliveryRecord]) -> str:
+    names = ("source", "region", "partition_day", "fingerprint", "verdict")
+    types = {name: LEDGER["deliveries"][name] for name in names}
+    return rows_relation(types, [(*_key(row), row.verdict) for row in rows])
+
+
+# Whether an entry `k` takes the place of the entry `d` of the same bytes.
+_REPLACES = "(k.verdict = 'accepted' or d.verdict <> 'accepted')"
+
+
+def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Window | None) -> list[DeliveryRecord]:
+    """The newest entry of every (source, region, day) in the window, or of all days; of one source or of all."""
+    return read_entries(
+        con, DeliveryRecord, "deliveries", _of(source, window), newest_of="source, region, partition_day"
+    )
+
+
+def _of(source: str | None, window: Window | None) -> str:
+    return of_window(window) + (f" and source = {literal(source)}" if source is not None else "")
+
+
+def standing_deliveries(
+    con: DuckDBPyConnection, window: Window | None, source: str | None = None
+) -> list[DeliveryRecord]:
+    """The entry that the loaded rows of every (source, region, day) in the window are of: the newest accepted one,
+    unless it was withdrawn. Of one source or of all."""
+    condition = f"{_of(source, window)} and verdict <> 'rejected'"
+    newest = read_entries(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
+    return [delivery for delivery in newest if delivery.verdict == "accepted"]
+
+
+def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
+    """Rows that the window's deliveries loaded; of a day delivered several times, those of all of them."""
+    row = con.execute(f"select sum(rows_loaded)::bigint from ops.deliveries where {of_window(window)}").fetchone()
+    return (row[0] if row else None) or 0
+
+
+def good_deliveries(con: DuckDBPyConnection, source: str, before: dt.date) -> dict[tuple[str, dt.date], str]:
+    """Where the archive has the newest accepted and genuine delivery of each region and earlier day of a source."""
+    rows = con.execute(
+        "select region, partition_day, max_by(archive, rowid) from ops.deliveries "
+        f"where source = {literal(source)} and partition_day < {literal(before)} "
+        "and verdict = 'accepted' and stands_in_for is null group by region, partition_day"
+    ).fetchall()
+    return {(region, day): archive for region, day, archive in rows}
+
+
+def stand_ins(con: DuckDBPyConnection) -> list[tuple[str, str, dt.date, dt.date]]:
+    """Source, region, day and the day whose delivery stands in, where the rows that stand are no genuine delivery's."""
+    # In a struct: max_by passes over what is null.
+    newest = "max_by(struct_pack(day := stands_in_for), rowid).day"
+    return con.execute(
+        f"select source, region, partition_day, {newest} as stands_in_for from ops.deliveries "
+        "where verdict <> 'rejected' group by source, region, partition_day "
+        "having stands_in_for is not null order by all"
+    ).fetchall()
+
+
+def rejected_deliveries(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryRecord]:
+    """The deliveries whose newest verdict is rejected."""
+    newest = read_entries(
+        con, DeliveryRecord, "deliveries", of_window(window), newest_of="source, region, partition_day"
+    )
+    return [delivery for delivery in newest if delivery.verdict == "rejected"]
+
+
+def deliveries_by_verdict(con: DuckDBPyConnection) -> dict[str, int]:
+    """How many deliveries stand as accepted and as rejected, by their newest verdict."""
+    rows = con.execute(
+        "select verdict, count(*) from (select max_by(verdict, rowid) as verdict from ops.deliveries "
+        "group by source, region, partition_day) group by verdict order by verdict"
+    ).fetchall()
+    return dict(rows)
+
+
+def rows_loaded_by(con: DuckDBPyConnection, run_ids: Collection[str]) -> dict[str, int]:
+    """Rows that the deliveries of each of these runs loaded."""
+    if not run_ids:
+        return {}
+    rows = con.execute(
+        "select run_id, sum(rows_loaded)::bigint from ops.deliveries "
+        f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) group by run_id"
+    ).fetchall()
+    return dict(rows)
+
+
+def delivered_days(con: DuckDBPyConnection, window: Window | None = None) -> list[dt.date]:
+    """The days that any delivery was entered for, accepted or not."""
+    rows = con.execute(
+        f"select distinct partition_day from ops.deliveries where {of_window(window)} order by partition_day"
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def stale_days(con: DuckDBPyConnection) -> list[dt.date]:
+    """Days touched by a delivery that their newest ended build could not see yet: candidates for a restatement.
+
+    A day that was never built is none; one whose build is under way is, until that ends. Told by row ids and not
+    by times: a delivery may be entered before a build begins and committed after.
+    """
+    rows = con.execute(
+        f"""
+        select distinct t.day
+        from (select rowid as entry, unnest(touched) as day from ops.deliveries) as t
+        join ({NEWEST_ENDED_BUILD_OF_DAY}) as b on b.partition_day = t.day and b.deliveries_seen < t.entry
+        order by t.day
+        """
+    ).fetchall()
+    return [day for (day,) in rows]

@@ -1,0 +1,329 @@
+"""The ledger's publications: what stands in `serving`, what stood there before, and in which snapshot of the lake.
+
+As in `ledger`, functions take a connection inside its transaction, and times are naive UTC.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import literal
+from tidegate.ledger.entries import insert_entries, of_days, of_window, read_entries
+from tidegate.window import Cadence, Window
+
+# Publications that changed what a day shows; publishing the same content again is no change.
+CHANGES_OF_DAYS = """
+    select * from (
+        select partition_day, mart, publication_id, published_at, content_hash,
+            lag(content_hash) over (partition by mart, partition_day order by rowid) as content_before
+        from ops.publications where cadence = 'daily'
+    )
+    where content_hash <> content_before
+"""
+
+# Publications of a mart that came after what its partition was rolled back to: nothing is shown of it.
+WITHHELD = "(rollback_id is not null and (rollback_id, mart) not in (select (rollback_id, mart) from ops.rollbacks))"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One row of `ops.publications`: one mart's partition in `serving`.
+
+    `rollback_id`: the rollback that keeps this content, None where it is the partition's own candidate.
+    """
+
+    publication_id: str
+    partition_day: dt.date
+    cadence: str
+    mart: str
+    run_id: str
+    build_id: str
+    lake_snapshot: int | None
+    rows: int
+    content_hash: str
+    published_at: dt.datetime
+    superseded_by: str | None
+    rollback_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """One row of `ops.rollbacks`: one mart's partition, put back to what the publication `restores` showed.
+
+    What it rejects, and withholds for as long as it stands: the content of the candidate of that moment, and what was
+    served then.
+    """
+
+    rollback_id: str
+    partition_day: dt.date
+    cadence: str
+    mart: str
+    restores: str
+    candidate_hash: str
+    served_hash: str
+    rolled_back_by: str
+    reason: str | None
+    rolled_back_at: dt.datetime
+
+    @property
+    def sentence(self) -> str:
+        """What happened, when, by whom and why."""
+        when = f"{self.rolled_back_at:%Y-%m-%d %H:%M} UTC"
+        because = f": {self.reason.rstrip('.')}" if self.reason else ""
+        return f"Rolled back to {self.restores} by {self.rolled_back_by} at {when}{because}."
+
+
+@dataclass(frozen=True)
+class Version:
+    """One publication of a partition, all its marts taken together, as something to choose from.
+
+    `content` is a hash over the marts': two versions with the same one show the same. `restores` is the publication
+    that a rollback put back, `rejected` says that a rollback took this one away, `can_be_read` that maintenance has
+    not dropped its snapshot.
+    """
+
+    publication_id: str
+    cadence: str
+    published_at: dt.datetime
+    run_id: str
+    rows: int
+    content: str
+    stands: bool
+    restores: str | None
+    rejected: bool
+    can_be_read: bool
+
+
+def rows_published(con: DuckDBPyConnection, window: Window) -> int:
+    """Rows that stand in `serving` on the window's partitions, all marts taken together."""
+    row = con.execute(
+        "select sum(rows)::bigint from ops.publications "
+        f"where superseded_by is null and cadence = {literal(window.cadence)} and {of_window(window)}"
+    ).fetchone()
+    return (row[0] if row else None) or 0
+
+
+def record_publications(con: DuckDBPyConnection, rows: Sequence[Publication]) -> None:
+    """Add publications."""
+    insert_entries(con, "publications", rows)
+
+
+def supersede_publications(con: DuckDBPyConnection, days: Collection[dt.date], cadence: str, promote_id: str) -> None:
+    """Enter that what was published for `days` has given way to the promote's publications."""
+    con.execute(
+        f"update ops.publications "
+        f"set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(promote_id)} "
+        f"where superseded_by is null and cadence = {literal(cadence)} and {of_days(days)}"
+    )
+
+
+def supersede_marts(con: DuckDBPyConnection, marts: Collection[str], switch_id: str) -> None:
+    """Enter that whatever was published of these marts has left `serving`."""
+    con.execute(
+        f"update ops.publications set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(switch_id)} "
+        f"where superseded_by is null and mart in (select unnest({literal(list(marts))}::varchar[]))"
+    )
+
+
+def name_commit(con: DuckDBPyConnection, message: str, switch_id: str) -> None:
+    """Name the switch in the commit of this transaction, by which its snapshot is found."""
+    con.execute(f"call lake.set_commit_message('tidegate', {literal(message)}, extra_info => {literal(switch_id)})")
+
+
+def enter_snapshot(con: DuckDBPyConnection, days: Collection[dt.date], promote_id: str, snapshot: int | None) -> None:
+    """Enter the lake snapshot that a promote of `days` committed."""
+    con.execute(
+        f"update ops.publications set lake_snapshot = {literal(snapshot)} "
+        f"where {of_days(days)} and ends_with(publication_id, {literal('-' + promote_id)})"
+    )
+
+
+def enter_missing_snapshots(con: DuckDBPyConnection) -> None:
+    """Enter the snapshots of publications whose promote was killed before it could."""
+    con.execute(
+        "update ops.publications set lake_snapshot = s.snapshot_id from lake.snapshots() as s "
+        "where lake_snapshot is null and s.commit_extra_info is not null "
+        "and ends_with(publication_id, '-' || s.commit_extra_info)"
+    )
+
+
+def published_days(
+    con: DuckDBPyConnection, window: Window | None = None, cadence: Cadence = Cadence.daily
+) -> list[dt.date]:
+    """The days, or Mondays, that `serving` holds a publication of; those of `window`, if given, in its cadence."""
+    cadence = window.cadence if window else cadence
+    rows = con.execute(
+        "select distinct partition_day from ops.publications "
+        f"where superseded_by is null and cadence = {literal(cadence)} and {of_window(window)} order by partition_day"
+    ).fetchall()
+    return [day for (day,) in rows]
+
+
+def days_published_of(con: DuckDBPyConnection, marts: Collection[str]) -> set[dt.date]:
+    """The days that `serving` holds a publication of one of the marts of."""
+    rows = con.execute(
+        "select distinct partition_day from ops.publications "
+        "where superseded_by is null and cadence = 'daily' "
+        f"and mart in (select unnest({literal(sorted(marts))}::varchar[]))"
+    ).fetchall()
+    return {day for (day,) in rows}
+
+
+def days_published_by(con: DuckDBPyConnection, run_ids: Collection[str], window: Window) -> set[dt.date]:
+    """The partitions of the window that one of these runs published."""
+    if not run_ids:
+        return set()
+    rows = con.execute(
+        "select distinct partition_day from ops.publications "
+        f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) "
+        f"and cadence = {literal(window.cadence)} and {of_window(window)}"
+    ).fetchall()
+    return {day for (day,) in rows}
+
+
+def newest_published_day(con: DuckDBPyConnection, cadence: Cadence = Cadence.daily) -> dt.date | None:
+    row = con.execute(
+        f"select max(partition_day) from ops.publications where superseded_by is null and cadence = {literal(cadence)}"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def newest_publications(con: DuckDBPyConnection, window: Window | None = None) -> list[Publication]:
+    """The publications that stand, with content hashes: one per partition and mart, all or the window's.
+
+    `lake_snapshot` is what `serving.<mart> at (version => ...)` reads that publication with.
+    """
+    wanted = f"cadence = {literal(window.cadence)} and {of_window(window)}" if window else "true"
+    standing = read_entries(con, Publication, "publications", f"superseded_by is null and {wanted}")
+    return with_snapshots(con, sorted(standing, key=lambda row: (row.partition_day, row.mart)))
+
+
+def publication_history(con: DuckDBPyConnection, day: dt.date, cadence: Cadence = Cadence.daily) -> list[Publication]:
+    """All publications of a day, or of a Monday's week, oldest first."""
+    wanted = f"cadence = {literal(cadence)} and partition_day = {literal(day)}"
+    rows = read_entries(con, Publication, "publications", wanted)
+    return with_snapshots(con, sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)))
+
+
+def publication_named(con: DuckDBPyConnection, publication_id: str) -> list[Publication]:
+    """The marts of one publication, none when there is no such publication."""
+    rows = read_entries(con, Publication, "publications", f"publication_id = {literal(publication_id)}")
+    return with_snapshots(con, rows)
+
+
+def versions_of(con: DuckDBPyConnection, day: dt.date) -> list[Version]:
+    """The publications of a day, and of the Monday that it is, oldest first."""
+    of_day = f"partition_day = {literal(day)}"
+    rows = with_snapshots(con, read_entries(con, Publication, "publications", of_day))
+    restored = {each.rollback_id: each.restores for each in read_entries(con, Rollback, "rollbacks", of_day)}
+    found = con.execute("select snapshot_id from lake.snapshots()").fetchall()
+    snapshots = {snapshot for (snapshot,) in found}
+    marts: dict[str, list[Publication]] = {}
+    for row in sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)):
+        marts.setdefault(row.publication_id, []).append(row)
+    return [_version(of_version, restored, snapshots) for of_version in marts.values()]
+
+
+def _version(marts: Sequence[Publication], restored: Mapping[str, str], snapshots: Collection[int]) -> Version:
+    first = marts[0]
+    contents = ",".join(f"{row.mart}:{row.content_hash}" for row in marts)
+    return Version(
+        publication_id=first.publication_id,
+        cadence=first.cadence,
+        published_at=first.published_at,
+        run_id=first.run_id,
+        rows=sum(row.rows for row in marts),
+        content=hashlib.md5(contents.encode(), usedforsecurity=False).hexdigest(),
+        stands=first.superseded_by is None,
+        restores=next((restored[row.rollback_id] for row in marts if row.rollback_id), None),
+        rejected=first.superseded_by is not None and promote_of(first.superseded_by) in restored,
+        can_be_read=first.lake_snapshot in snapshots,
+    )
+
+
+def record_rollbacks(con: DuckDBPyConnection, rows: Sequence[Rollback]) -> None:
+    """Add rollbacks."""
+    insert_entries(con, "rollbacks", rows)
+
+
+def standing_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> list[Rollback]:
+    """The rollbacks that `serving` shows, one per partition and mart: all of them, or the window's."""
+    of_cadence = f"cadence = {literal(window.cadence)}" if window else "true"
+    return read_entries(
+        con,
+        Rollback,
+        "rollbacks",
+        "(rollback_id, mart) in (select (rollback_id, mart) from ops.publications where superseded_by is null) "
+        f"and {of_cadence} and {of_window(window)}",
+    )
+
+
+def marts_withheld(con: DuckDBPyConnection) -> dict[str, list[str]]:
+    """Of each rollback that stands, by its id, the marts that came later, of which its partition shows nothing."""
+    rows = con.execute(
+        "select rollback_id, list(mart order by mart) from ops.publications "
+        f"where superseded_by is null and {WITHHELD} group by rollback_id"
+    ).fetchall()
+    return dict(rows)
+
+
+def sentences_of_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> dict[tuple[dt.date, str], str]:
+    """What happened to each rolled-back partition, by day and cadence, and of which marts it shows nothing."""
+    withheld = marts_withheld(con)
+    return {
+        (each.partition_day, each.cadence): each.sentence + _shows_nothing_of(withheld.get(each.rollback_id, []))
+        for each in standing_rollbacks(con, window)
+    }
+
+
+def _shows_nothing_of(marts: Sequence[str]) -> str:
+    return f" Nothing is shown of {', '.join(marts)}, which came later." if marts else ""
+
+
+def rollbacks_ended_by(con: DuckDBPyConnection, run_id: str, window: Window) -> list[Rollback]:
+    """The rollbacks, one per partition and mart of the window, that a run ended by publishing other data."""
+    return read_entries(
+        con,
+        Rollback,
+        "rollbacks",
+        "rollback_id in (select before.rollback_id from ops.publications as before "
+        # Whichever marts there are now: a rollback is of its partition.
+        "join ops.publications as after on after.publication_id = before.superseded_by "
+        f"where after.rollback_id is null and after.run_id = {literal(run_id)}) "
+        f"and cadence = {literal(window.cadence)} and {of_window(window)}",
+    )
+
+
+def with_snapshots(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list[Publication]:
+    """`rows` with the snapshot of those whose promote was killed before it could enter it.
+
+    A snapshot's number is known only after its commit; its commit message names the promote.
+    """
+    if all(row.lake_snapshot is not None for row in rows):
+        return list(rows)
+    found = con.execute(
+        "select commit_extra_info, snapshot_id from lake.snapshots() where commit_extra_info is not null"
+    ).fetchall()
+    snapshots: dict[str, int] = dict(found)
+    return [
+        dataclasses.replace(row, lake_snapshot=snapshots.get(promote_of(row.publication_id)))
+        if row.lake_snapshot is None
+        else row
+        for row in rows
+    ]
+
+
+def publication_id(day: dt.date, promote_id: str) -> str:
+    """The name of what a promote published for a day."""
+    return f"{day:%Y%m%d}-{promote_id}"
+
+
+def promote_of(publication_id: str) -> str:
+    """The promote that made a publication, as its commit message names it."""
+    return publication_id.partition("-")[2]

@@ -1,0 +1,77 @@
+"""Which deliveries a day waits for: those that are required of it and that it was not published without.
+
+A delivery is required from its first day on. One whose first day nobody has named came later than the days that were
+published without it, and these do not wait for it: adding a region or a source closes no day of the past. That ends
+where a region of the source was withdrawn: the day may lack under its new name what it was published with.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import literal, rows_relation
+from tidegate.ledger.waivers import STANDING_WAIVERS
+
+Place = tuple[str, str]
+FirstDays = Mapping[Place, dt.date]
+
+# Of an accepted delivery whose region the contract no longer has: its rows left raw.
+WITHDRAWN = "withdrawn"
+
+NEWEST_DELIVERIES = """
+    select source, region, partition_day as day, max_by(verdict, rowid) as verdict,
+        max_by(stands_in_for is null, rowid) as is_genuine
+    from ops.deliveries group by all
+"""
+
+# Source and day that were published as they are: what never came of them is not waited for.
+SETTLED = f"""
+    select n.source, p.day
+    from (select distinct partition_day as day from ops.publications where cadence = 'daily') as p
+    cross join (select distinct source from required) as n
+    anti join (select source, day from ({NEWEST_DELIVERIES}) where verdict = '{WITHDRAWN}') as w
+    on w.source = n.source and w.day = p.day
+"""
+
+
+def required_relation(deliveries: Iterable[Place], first_days: FirstDays) -> str:
+    """A query for (source, region, first_day) of what is required."""
+    types = {"source": "varchar", "region": "varchar", "first_day": "date"}
+    return rows_relation(types, [(*place, first_days.get(place)) for place in sorted(deliveries)])
+
+
+def lacking_relation(deliveries: Iterable[Place], first_days: FirstDays) -> str:
+    """A query for (source, region, day, verdict, is_waived): what is lacking on days that anything required came for.
+
+    Lacking is what is required and was not accepted; `verdict` is null where nothing came. What was rejected lacks
+    whatever its first day is.
+    """
+    return f"""
+    with required as ({required_relation(deliveries, first_days)}),
+    newest as ({NEWEST_DELIVERIES}),
+    waived as ({STANDING_WAIVERS}),
+    settled as ({SETTLED}),
+    days as (select day from newest semi join required using (source, region)
+             union select partition_day from waived semi join required using (source, region))
+    select r.source, r.region, d.day, n.verdict, w.source is not null as is_waived
+    from days as d cross join required as r
+    left join newest as n on n.source = r.source and n.region = r.region and n.day = d.day
+    left join waived as w on w.source = r.source and w.region = r.region and w.partition_day = d.day
+    left join settled as s on s.source = r.source and s.day = d.day
+    where n.verdict = 'rejected'
+       or (n.verdict is distinct from 'accepted' and d.day >= coalesce(r.first_day, d.day)
+           and (s.day is null or n.verdict is not null or w.source is not null))
+    """
+
+
+def settled_days(con: DuckDBPyConnection, source: str, days: Iterable[dt.date]) -> set[dt.date]:
+    """The days, of these, that do not wait for a delivery of the source that never came: they were published
+    without it."""
+    rows = con.execute(
+        f"with required as (select {literal(source)} as source) "
+        f"select day from ({SETTLED}) where day in (select unnest({literal(sorted(set(days)))}::date[]))"
+    ).fetchall()
+    return {day for (day,) in rows}

@@ -1,0 +1,160 @@
+"""The tables of the ledger, and creating what a new lake lacks. Reading and writing them is `ledger`'s."""
+
+from __future__ import annotations
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import CATALOG, SCHEMAS, literal, qualified, quoted
+from tidegate.ledger.waivers import WAIVERS
+
+LEDGER: dict[str, dict[str, str]] = {
+    "deliveries": {
+        "source": "varchar",
+        "region": "varchar",
+        "partition_day": "date",
+        "fingerprint": "varchar",
+        "verdict": "varchar",
+        "reason": "varchar",
+        "contract_version": "varchar",
+        "files": "integer",
+        "bytes": "bigint",
+        "archive": "varchar",
+        "rows_read": "bigint",
+        "rows_loaded": "bigint",
+        "rows_quarantined": "bigint",
+        "measures": "varchar",
+        "touched": "date[]",
+        "run_id": "varchar",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "stands_in_for": "date",
+        # Of a rejected delivery: the days other than its own that it holds sound rows of.
+        "withheld": "date[]",
+        # What stood at the source when it was captured, told without opening it; null where that cannot be told.
+        "listing": "varchar",
+    },
+    "builds": {
+        "build_id": "varchar",
+        "partition_day": "date",
+        "run_id": "varchar",
+        "models": "varchar[]",
+        "status": "varchar",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        # The newest row of ops.deliveries that the build could see when it began.
+        "deliveries_seen": "bigint",
+        # daily, or weekly; null in a lake from before there were weekly marts.
+        "cadence": "varchar",
+        # The newest row of ops.publications that the build could see when it began.
+        "publications_seen": "bigint",
+    },
+    "check_results": {
+        "check_name": "varchar",
+        "asset": "varchar",
+        "partition_day": "date",
+        "passed": "boolean",
+        "blocking": "boolean",
+        "severity": "varchar",
+        "dimension": "varchar",
+        "observed": "varchar",
+        "description": "varchar",
+        "run_id": "varchar",
+        "subject": "varchar",
+        "checked_at": "timestamp",
+    },
+    "publications": {
+        "publication_id": "varchar",
+        "partition_day": "date",
+        "cadence": "varchar",
+        "mart": "varchar",
+        "run_id": "varchar",
+        "build_id": "varchar",
+        "lake_snapshot": "bigint",
+        "rows": "bigint",
+        "content_hash": "varchar",
+        "published_at": "timestamp",
+        "superseded_by": "varchar",
+        # The rollback that keeps this content; null where it is the partition's own candidate.
+        "rollback_id": "varchar",
+    },
+    "rollbacks": {
+        "rollback_id": "varchar",
+        "partition_day": "date",
+        "cadence": "varchar",
+        "mart": "varchar",
+        # The publication whose content was put back.
+        "restores": "varchar",
+        # What was rejected: the candidate of that moment, and what was served.
+        "candidate_hash": "varchar",
+        "served_hash": "varchar",
+        "rolled_back_by": "varchar",
+        "reason": "varchar",
+        "rolled_back_at": "timestamp",
+    },
+    "outputs": {
+        "kind": "varchar",
+        "partition_day": "date",
+        "cadence": "varchar",
+        # Over the content of every publication that it was made of.
+        "inputs_hash": "varchar",
+        "publication_id": "varchar",
+        "location": "varchar",
+        "run_id": "varchar",
+        "made_at": "timestamp",
+        # What lists of outputs show of it, as JSON.
+        "summary": "varchar",
+    },
+    "pipeline_runs": {
+        "run_id": "varchar",
+        "job": "varchar",
+        "partition_from": "date",
+        "partition_to": "date",
+        "status": "varchar",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+        "seconds": "double",
+        "rows_loaded": "bigint",
+        # Why it ran: `first` or `restatement`, and the deliveries that it answers to.
+        "reason": "varchar",
+        "cause": "varchar",
+    },
+    "waivers": WAIVERS,
+}
+
+
+def lacks_tables(con: DuckDBPyConnection) -> bool:
+    """Whether any schema, ledger table or column of one is not there yet."""
+    return bool(_missing(con))
+
+
+def create_tables(con: DuckDBPyConnection) -> None:
+    """Create the schemas, ledger tables and columns that are not there."""
+    for statement in _missing(con):
+        con.execute(statement)
+
+
+def _missing(con: DuckDBPyConnection) -> list[str]:
+    of_the_lake = f"database_name = {literal(CATALOG)}"
+    schemas = con.execute(f"select schema_name from duckdb_schemas() where {of_the_lake}").fetchall()
+    tables = dict(
+        con.execute(
+            f"select table_name, list(column_name) from duckdb_columns() "
+            f"where {of_the_lake} and schema_name = 'ops' group by table_name"
+        ).fetchall()
+    )
+    return [
+        *(f"create schema {quoted(schema)}" for schema in SCHEMAS if (schema,) not in schemas),
+        *(_create_table(name, columns) for name, columns in LEDGER.items() if name not in tables),
+        # A lake that was made before the ledger had the column.
+        *(
+            f"alter table {qualified('ops', name)} add column {quoted(column)} {sql_type}"
+            for name, columns in LEDGER.items()
+            for column, sql_type in columns.items()
+            if name in tables and column not in tables[name]
+        ),
+    ]
+
+
+def _create_table(name: str, columns: dict[str, str]) -> str:
+    listed = ", ".join(f"{quoted(column)} {sql_type}" for column, sql_type in columns.items())
+    return f"create table {qualified('ops', name)} ({listed})"

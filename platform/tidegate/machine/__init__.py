@@ -1,0 +1,1 @@
+"""What this machine gives: its disk, processes, threads, signals and file locks."""

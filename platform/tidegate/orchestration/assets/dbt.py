@@ -1,0 +1,256 @@
+"""The dbt layers as assets: keys, groups, checks and lineage from the manifest, as dagster-dbt makes them.
+
+Running dbt over a window is `transform.build`'s; here a selection made in Dagster becomes a selection of models and
+tests, and dbt's results become events of the days they concern.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from graphlib import TopologicalSorter
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from dbt_common.events.base_types import EventMsg
+from dbt_common.events.functions import msg_to_dict
+
+from tidegate.errors import LakeBusyError, TidegateError
+from tidegate.home import Home
+from tidegate.lake.connect import Lake
+from tidegate.orchestration.assets.day_events import DayCheck, add_day_metadata, checks_done, report_checks
+from tidegate.orchestration.assets.preview import preview_of
+from tidegate.orchestration.assets.raw import SEVERITIES
+from tidegate.orchestration.assets.serving import report_gates
+from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.names import LAKE_POOL, TRANSFORM, group_of, raw_key
+from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
+from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
+from tidegate.window import Cadence, Window
+
+
+class LayeredTranslator(DagsterDbtTranslator):
+    """Keys by layer (`marts/daily_sales`), and a source's table standing for all its regions' assets."""
+
+    def __init__(self, home: Home, owners: list[str]) -> None:
+        super().__init__()
+        self._home = home
+        self._owners = owners
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        return dg.AssetKey([_layer(dbt_resource_props), _table(dbt_resource_props)])
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return str(dbt_resource_props["description"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return group_of(_layer(dbt_resource_props), self._cadence_of(dbt_resource_props))
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        return {**super().get_tags(dbt_resource_props), "layer": _layer(dbt_resource_props)}
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        return self._owners
+
+    def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition[str]:
+        return partitions_of(self._home.settings, self._cadence_of(dbt_resource_props))
+
+    def _cadence_of(self, dbt_resource_props: Mapping[str, Any]) -> Cadence:
+        table = self._home.graph.tables.get(dbt_resource_props["unique_id"])
+        # What has no day stands in the lineage beside the days that read it.
+        return table.cadence if table else Cadence.daily
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        deps = [dep for parent in spec.deps for dep in self._with_regions(parent)]
+        model = self._home.graph.tables.get(unique_id)
+        if model and model.reaches_back:
+            behind = days_behind(model.reaches_back)
+            deps = [dg.AssetDep(dep.asset_key, partition_mapping=behind) for dep in deps]
+        return spec.replace_attributes(deps=deps)
+
+    def _with_regions(self, dep: dg.AssetDep) -> Iterator[dg.AssetDep]:
+        layer, name = dep.asset_key.path[0], dep.asset_key.path[-1]
+        contract = self._home.contracts.get(name)
+        if layer == "ops":
+            # The ledger is no asset: every step writes it.
+            return
+        if layer != "raw" or contract is None:
+            yield dep
+            return
+        for region in contract.regions:
+            yield dg.AssetDep(raw_key(name, region.name))
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
+    ) -> dg.AssetCheckSpec | None:
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None:
+            return None
+        test = self._home.graph.tests[unique_id]
+        return spec._replace(
+            description=test.description,
+            partitions_def=asset_spec.partitions_def,
+            metadata={**spec.metadata, "dimension": test.dimension},
+        )
+
+
+def _layer(dbt_resource_props: Mapping[str, Any]) -> str:
+    return str(dbt_resource_props["schema"])
+
+
+def _table(dbt_resource_props: Mapping[str, Any]) -> str:
+    """The name of a source's table, or of a node's: its alias."""
+    return str(dbt_resource_props.get("identifier") or dbt_resource_props["alias"])
+
+
+def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:
+    """Every dbt model of a cadence as an asset, its tests as checks, built by one step over the run's partitions."""
+
+    translator = LayeredTranslator(home, owners)
+
+    @dbt_assets(
+        name=TRANSFORM if cadence is Cadence.daily else f"{TRANSFORM}_{cadence}",
+        manifest=home.dbt.manifest_path,
+        select=" ".join(f"fqn:{'.'.join(model.fqn)}" for model in home.graph.models_of(cadence)),
+        dagster_dbt_translator=translator,
+        partitions_def=partitions_of(home.settings, cadence),
+        backfill_policy=chunked_backfills(home.settings),
+        pool=LAKE_POOL,
+    )
+    def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        window = window_of(context, home.settings, cadence)
+        events = _DbtEvents(context, home, translator)
+        with told_to_people(context), home.lake() as lake:
+            with _reporting_a_refusal(context, home, window):
+                result = build_window(
+                    home.settings,
+                    lake,
+                    window,
+                    run_id=context.run.run_id,
+                    nodes=_selected_nodes(context, home, cadence),
+                    on_event=events.collect,
+                )
+            checks = [check for check in _day_checks(result) if check.key in context.selected_asset_check_keys]
+            if result.failed_models:
+                report_checks(context, checks)
+                broken = _broken_models(result)
+                report_gates(context, home, cadence, {day: [str(broken.description)] for day in window.days})
+                raise broken
+            with lake.one_moment():
+                for model in (each for each in result.models.values() if each.unique_id in home.graph.models):
+                    _add_figures(context, home, lake, model, window, events)
+        for key in _parents_first(home):
+            if key in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=key)
+        report_checks(context, checks)
+        yield from checks_done(context)
+
+    return transform
+
+
+@contextmanager
+def _reporting_a_refusal(context: dg.AssetExecutionContext, home: Home, window: Window) -> Iterator[None]:
+    """Have the pages of the days say why they are held, where nothing of them may be built."""
+    try:
+        yield
+    except LakeBusyError:
+        raise
+    except TidegateError as error:
+        report_gates(context, home, window.cadence, {day: [str(error)] for day in window.days})
+        raise
+
+
+def _parents_first(home: Home) -> Iterator[dg.AssetKey]:
+    """The models' keys in the order in which Dagster wants a step to yield them."""
+    models = home.graph.models
+    for unique_id in TopologicalSorter({m.unique_id: m.parents for m in models.values()}).static_order():
+        if unique_id in models:
+            yield dg.AssetKey(models[unique_id].asset.split("/"))
+
+
+def _selected_nodes(context: dg.AssetExecutionContext, home: Home, cadence: Cadence) -> frozenset[str]:
+    """Exactly the models and tests that were selected in Dagster, whoever launched the run; and the tests that are no
+    checks there, of sources and of what has no day, which the gate asks for all the same."""
+    definition = context.assets_def
+    specs = [
+        *(definition.get_asset_spec(key) for key in context.selected_asset_keys),
+        *(definition.get_spec_for_check_key(key) for key in context.selected_asset_check_keys),
+    ]
+    selected = frozenset(spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY] for spec in specs)
+    shown = {spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY] for spec in definition.check_specs}
+    return selected | {test.unique_id for test in home.graph.tests_of(cadence) if test.unique_id not in shown}
+
+
+class _DbtEvents:
+    """dbt's own results of models, as the metadata that dagster-dbt makes of them."""
+
+    def __init__(self, context: dg.AssetExecutionContext, home: Home, translator: DagsterDbtTranslator) -> None:
+        self._context = context
+        self._home = home
+        self._translator = translator
+        self._results: dict[str, dict[str, Any]] = {}
+
+    def collect(self, event: EventMsg) -> None:
+        if event.info.name == "LogModelResult":
+            raw = msg_to_dict(event)
+            self._results[raw["data"]["node_info"]["unique_id"]] = raw
+
+    def metadata_of(self, unique_id: str) -> Mapping[str, Any]:
+        raw = self._results.get(unique_id)
+        if raw is None:
+            return {}
+        message = DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
+        made = message.to_default_asset_events(
+            manifest=self._home.dbt.manifest(),
+            dagster_dbt_translator=self._translator,
+            context=self._context,
+            target_path=self._home.dbt.target,
+        )
+        return {name: value for event in made if isinstance(event, dg.Output) for name, value in event.metadata.items()}
+
+
+def _day_checks(result: BuildResult) -> Iterator[DayCheck]:
+    yield from (_day_check(test, day) for test in result.tests for day in result.window.days)
+
+
+def _day_check(test: TestOutcome, day: dt.date) -> DayCheck:
+    passed = day not in test.failed_days
+    return DayCheck(
+        key=dg.AssetCheckKey(dg.AssetKey(test.asset.split("/")), test.name),
+        day=day,
+        passed=passed,
+        severity=SEVERITIES[test.severity],
+        blocking=test.blocking,
+        description=None if passed else test.message,
+        metadata={"dimension": test.dimension, "failing_rows": test.failures.get(day) or 0},
+    )
+
+
+def _broken_models(result: BuildResult) -> dg.Failure:
+    errors = "\n".join(f"{model.asset}: {model.message}" for model in result.failed_models)
+    return dg.Failure(
+        f"dbt could not build every model for {result.window}. Consumers keep the last good version. "
+        f"Mend the model and run the days again.\n{errors}",
+        allow_retries=False,
+    )
+
+
+def _add_figures(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    lake: Lake,
+    outcome: ModelOutcome,
+    window: Window,
+    events: _DbtEvents,
+) -> None:
+    model = home.graph.models[outcome.unique_id]
+    shared = events.metadata_of(outcome.unique_id)
+    by_day: dict[dt.date, dict[str, Any]] = {
+        day: {**shared, "dagster/partition_row_count": outcome.rows.get(day, 0)} for day in window.days
+    }
+    last = window.days[-1]
+    by_day[last].update(preview_of(lake, (model.schema, model.name), [], {model.day_column: last}))
+    add_day_metadata(context, dg.AssetKey([model.schema, model.name]), by_day)

@@ -1,0 +1,210 @@
+"""The serving layer: what consumers read. One step moves all marts of the good days at once and holds the others.
+
+The gate itself is the lake's and asks the ledger, so this step needs to trust nobody who launched it.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from tidegate.home import Home
+from tidegate.lake.connect import Lake
+from tidegate.ledger.publications import Publication, Rollback
+from tidegate.orchestration.assets.day_events import (
+    DayCheck,
+    add_day_metadata,
+    checks_done,
+    report_checks,
+    report_materializations,
+)
+from tidegate.orchestration.assets.preview import preview_of
+from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.names import LAKE_POOL, group_of
+from tidegate.orchestration.partitions import NOUNS, chunked_backfills, partitions_of, window_of
+from tidegate.publishing.gate import Mart
+from tidegate.publishing.promote import Promotion, promote
+from tidegate.publishing.retire import retire_marts
+from tidegate.window import Cadence, Window
+
+# The schedule runs at 06:00; by noon somebody should ask why there is nothing new.
+PUBLISHED_ON_MONDAYS = dg.FreshnessPolicy.cron("0 12 * * 1", lower_bound_delta=dt.timedelta(hours=12))
+
+
+# The check that tells a held partition from a published one.
+GATE = "may_be_published"
+
+
+def serving_key(mart: str) -> dg.AssetKey:
+    return dg.AssetKey(["serving", mart])
+
+
+def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:
+    """One asset per mart of a cadence, moved together: a reader sees all marts of a partition before or after, never
+    between."""
+
+    requirements = home.requirements_of(cadence)
+    marts = requirements.marts
+
+    @dg.multi_asset(
+        name="promote" if cadence is Cadence.daily else f"promote_{cadence}",
+        description="Publishes the partitions whose gate is open, all marts in one transaction; holds the others.",
+        specs=[_asset_spec(home, mart, owners, cadence) for mart in marts],
+        check_specs=[_gate_spec(home, mart, cadence) for mart in marts],
+        can_subset=False,
+        backfill_policy=chunked_backfills(home.settings),
+        pool=LAKE_POOL,
+    )
+    def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        window = window_of(context, home.settings, cadence)
+        with told_to_people(context), home.lake() as lake:
+            for name in retire_marts(lake, home.published_marts, home.dbt.take_up(), context.run.run_id):
+                context.log.info(f"{name} left serving: no model makes it any more.")
+            promotion = promote(lake, window, requirements, context.run.run_id)
+            figures = figures_by_mart(lake, marts, promotion)
+            if promotion.held:
+                _materialize_good_days(context, figures)
+                report_gates(context, home, cadence, promotion.held, promotion.published)
+                raise dg.Failure(_why_held(window, promotion), allow_retries=False)
+            for mart in marts:
+                add_day_metadata(context, serving_key(mart.name), figures[mart.name])
+        for mart in marts:
+            yield dg.MaterializeResult(asset_key=serving_key(mart.name))
+        report_gates(context, home, cadence, {}, promotion.published)
+        yield from checks_done(context)
+
+    return promote_days
+
+
+def report_gates(
+    context: dg.AssetExecutionContext,
+    home: Home,
+    cadence: Cadence,
+    held: Mapping[dt.date, Sequence[str]],
+    published: Iterable[dt.date] = (),
+) -> None:
+    """Record on every mart's page of each partition whether it may be published, and if not, why.
+
+    A day is not only held by the step that publishes: one that was rejected or could not be built never gets there.
+    """
+    reasons: dict[dt.date, Sequence[str]] = {**dict.fromkeys(published, ()), **held}
+    checks = [
+        DayCheck(
+            key=dg.AssetCheckKey(serving_key(mart.name), GATE),
+            day=day,
+            passed=not why,
+            severity=dg.AssetCheckSeverity.ERROR,
+            blocking=False,
+            description="\n".join(why) or None,
+        )
+        for mart in home.requirements_of(cadence).marts
+        for day, why in reasons.items()
+    ]
+    report_checks(context, checks)
+
+
+def _gate_spec(home: Home, mart: Mart, cadence: Cadence) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        GATE,
+        asset=serving_key(mart.name),
+        description="Everything behind the partition is delivered, built and checked. If this fails, it says why the "
+        "partition is held; consumers keep its last good version.",
+        partitions_def=partitions_of(home.settings, cadence),
+    )
+
+
+def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> dg.AssetSpec:
+    model = next(each for each in home.graph.models.values() if each.is_mart and each.name == mart.name)
+    node = home.dbt.manifest()["nodes"][model.unique_id]
+    columns = [dg.TableColumn(c["name"], c["data_type"], c["description"]) for c in node["columns"].values()]
+    return dg.AssetSpec(
+        serving_key(mart.name),
+        deps=[dg.AssetKey(["marts", mart.name])],
+        description=f"{node['description']}\n\nAs consumers read it: only partitions that passed every blocking check.",
+        group_name=group_of("serving", cadence),
+        kinds={"duckdb"},
+        owners=owners,
+        tags={"layer": "serving"},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns),
+            "dagster/table_name": f"lake.serving.{mart.name}",
+        },
+        partitions_def=partitions_of(home.settings, cadence),
+        freshness_policy=_published_in_time(home) if cadence is Cadence.daily else PUBLISHED_ON_MONDAYS,
+    )
+
+
+def _published_in_time(home: Home) -> dg.FreshnessPolicy | None:
+    """Something is published every day between midnight and the last of the contracts' deadlines.
+
+    Dagster looks at the newest materialization, of whichever day: a restatement counts as one. What exactly is
+    overdue is told by the sensors.
+    """
+    sources = {source for source, _ in home.gate_requirements.deliveries}
+    deadline = max((time for source in sources if (time := home.contracts[source].published_by)), default=None)
+    if deadline is None:
+        return None
+    since_midnight = dt.timedelta(hours=deadline.hour, minutes=deadline.minute)
+    return dg.FreshnessPolicy.cron(
+        f"{deadline.minute} {deadline.hour} * * *", lower_bound_delta=since_midnight or dt.timedelta(days=1)
+    )
+
+
+def figures_by_mart(
+    lake: Lake, marts: tuple[Mart, ...], promotion: Promotion
+) -> dict[str, dict[dt.date, dict[str, Any]]]:
+    """What was published of each mart on each day; on the newest day, some of its rows as well."""
+    figures: dict[str, dict[dt.date, dict[str, Any]]] = {mart.name: {} for mart in marts}
+    for day, publications in promotion.published.items():
+        for publication in publications:
+            figures[publication.mart][day] = _figures(publication) | _rollback_figures(promotion.rolled_back.get(day))
+    if promotion.published:
+        newest = max(promotion.published)
+        with lake.one_moment():
+            for mart in marts:
+                figures[mart.name][newest] |= preview_of(lake, ("serving", mart.name), [], {mart.day_column: newest})
+    return figures
+
+
+def _figures(publication: Publication) -> dict[str, Any]:
+    return {
+        "dagster/partition_row_count": publication.rows,
+        "content_hash": publication.content_hash,
+        "publication": publication.publication_id,
+        "lake_snapshot": publication.lake_snapshot,
+    }
+
+
+def _rollback_figures(rollback: Rollback | None) -> dict[str, Any]:
+    """That the partition does not show its newest candidate, and why."""
+    if rollback is None:
+        return {}
+    return {
+        "rolled_back": rollback.sentence,
+        "rolled_back_to": rollback.restores,
+        "rolled_back_by": rollback.rolled_back_by,
+        "rolled_back_because": rollback.reason or "",
+    }
+
+
+def _materialize_good_days(
+    context: dg.AssetExecutionContext, figures: Mapping[str, Mapping[dt.date, Mapping[str, Any]]]
+) -> None:
+    """Record the published days one by one, since the step will fail for the held ones."""
+    report_materializations(
+        context,
+        [
+            dg.AssetMaterialization(serving_key(mart), partition=day.isoformat(), metadata=metadata)
+            for mart, by_day in figures.items()
+            for day, metadata in by_day.items()
+        ],
+    )
+
+
+def _why_held(window: Window, promotion: Promotion) -> str:
+    held = "\n".join(f"{day} is held: {' '.join(reasons)}" for day, reasons in sorted(promotion.held.items()))
+    return (
+        f"{len(promotion.held)} of {len(window.days)} {NOUNS[window.cadence]} of {window} not published; "
+        f"consumers keep the last good version of each.\n{held}"
+    )

@@ -1,0 +1,1 @@
+"""The Dagster instance of a home: its folder, its storage, making it, and the web server."""

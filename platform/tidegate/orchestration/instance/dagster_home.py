@@ -1,0 +1,108 @@
+"""The Dagster instance of a Tidegate home: its folder, its dagster.yaml, and opening it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import yaml
+from dagster import DagsterInstance
+
+from tidegate.errors import TidegateError
+from tidegate.machine.locks import HeldElsewhereError, file_lock
+from tidegate.settings import Settings
+
+# Events of one batch are written together; a run of 365 days times 60 checks stays in a handful of batches.
+EVENT_BATCH_SIZE = "5000"
+
+# Making an instance takes a second or two, opening one a tenth of that.
+OPENING_POLL_SECONDS = 0.05
+
+
+def instance_config(settings: Settings) -> dict[str, object]:
+    """What dagster.yaml says for an embedded home: SQLite under the home, no telemetry, a queue of runs.
+
+    Runs are not retried by Dagster, which cannot tell a rejected delivery from an outage and does not wait between two
+    tries: what can heal by itself is asked for again by its sensor, after pauses that grow.
+    """
+    return {
+        "telemetry": {"enabled": False},
+        # No sign-up dialog in front of the first look at the graph.
+        "nux": {"enabled": False},
+        "event_log_storage": {
+            "module": "tidegate.orchestration.instance.event_log",
+            "class": "BatchingSqliteEventLogStorage",
+            "config": {"base_dir": str(settings.dagster_home / "history" / "runs")},
+        },
+        "concurrency": {
+            # A run uses every core through DuckDB; more at once would only wait for each other's leases.
+            "runs": {"max_concurrent_runs": 2},
+            # One run at a time for the lake and for each kind of server outside. Of whole runs and not of steps: a
+            # step that is killed would keep its place in the pool until somebody frees it.
+            "pools": {"default_limit": 1, "granularity": "run"},
+        },
+        "run_monitoring": {
+            "enabled": True,
+            "max_runtime_seconds": settings.run_limit_minutes * 60,
+            # A busy machine may take minutes to start a process.
+            "start_timeout_seconds": 600,
+            "cancel_timeout_seconds": 180,
+            "poll_interval_seconds": 30,
+        },
+        "run_retries": {"enabled": False},
+        "scheduler": {
+            "module": "dagster._core.scheduler.scheduler",
+            "class": "DagsterDaemonScheduler",
+            # After downtime the newest tick alone is made up for; it looks at the days before it by itself.
+            "config": {"max_catchup_runs": 1},
+        },
+        # A source that hangs must not keep the other sensors from looking.
+        "sensors": {"use_threads": True, "num_workers": 4},
+        # A sensor skips two thousand times a day.
+        "retention": {"sensor": {"purge_after_days": {"skipped": 2, "failure": 30, "success": 90}}},
+    }
+
+
+def make_instance(settings: Settings) -> None:
+    """Make the home's instance: its dagster.yaml, and what Dagster keeps its record in.
+
+    A dagster.yaml that is already there is left alone: who deploys to more machines owns theirs.
+    """
+    config = settings.dagster_home / "dagster.yaml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    if not config.exists():
+        draft = config.with_suffix(f".{os.getpid()}")
+        draft.write_text(yaml.safe_dump(instance_config(settings), sort_keys=False))
+        draft.replace(config)
+    open_instance(settings).dispose()
+
+
+def batch_events() -> None:
+    """Have this process and its children write events in batches, unless the environment says otherwise."""
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH_SIZE)
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """The home's instance, which this process is pointed at.
+
+    Raises TidegateError when there is none, or another process is making it for too long.
+    """
+    if not (settings.dagster_home / "dagster.yaml").exists():
+        raise TidegateError(
+            f"There is no Dagster instance in {settings.dagster_home}. Nothing was made or changed. "
+            "Set TIDEGATE_HOME to the home that you mean, or make what it lacks: tidegate init"
+        )
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    batch_events()
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    lock = settings.scratch / "dagster-instance.lock"
+    deadline = time.monotonic() + settings.lake_patience
+    try:
+        # Two processes that make Dagster's SQLite files at once stamp them twice, and nobody can open them ever after.
+        with file_lock(lock, deadline, OPENING_POLL_SECONDS):
+            return DagsterInstance.get()
+    except HeldElsewhereError as error:
+        raise TidegateError(
+            f"{error.holder or 'Another process'} has been opening Dagster's instance in {settings.dagster_home} for "
+            f"{settings.lake_patience:g} s. Nothing was run. Let that process end, or stop it, and run this again."
+        ) from error

@@ -1,0 +1,1 @@
+"""The sensors: arrivals, due partitions and outputs, and runs whose process died."""

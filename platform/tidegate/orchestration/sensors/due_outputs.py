@@ -1,0 +1,103 @@
+"""The sensors that have due outputs made, those of the newest days first.
+
+Which are due is told by the ledger, and a run makes what is due of its days when it runs. So days may be asked for in
+few runs, with days between them that need nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster import DagsterInstance
+
+from tidegate.home import Home
+from tidegate.orchestration.history.breaker import Pace
+from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
+from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUT_JOBS, REQUEST_TAG
+from tidegate.orchestration.partitions import partition_tags
+from tidegate.orchestration.sensors.ticks import sensor_status
+from tidegate.publishing.due_outputs import Output, due_outputs
+from tidegate.window import Cadence, Window
+
+SENSORS = {Cadence.daily: "outputs_due", Cadence.weekly: "weekly_outputs_due"}
+
+
+def build_due_outputs_sensor(home: Home, cadence: Cadence) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=SENSORS[cadence],
+        job_name=OUTPUT_JOBS[cadence],
+        minimum_interval_seconds=home.settings.tick_seconds,
+        default_status=sensor_status(home.settings),
+        description="Makes exports and pages anew where what is published differs from what they were made of.",
+    )
+    def outputs_due(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        return look_for_due_outputs(home, context.instance, cadence, dt.datetime.now(dt.UTC))
+
+    return outputs_due
+
+
+def look_for_due_outputs(home: Home, instance: DagsterInstance, cadence: Cadence, now: dt.datetime) -> dg.SensorResult:
+    """One tick at `now` (UTC): the runs to launch, or why there are none."""
+    due = due_outputs_of(home, cadence)
+    if not due:
+        return dg.SensorResult(skip_reason="No output is due.")
+    look = _Look(runs_under_way(instance), Attempts(instance, OUTPUT_JOBS[cadence], Pace.of(home.settings)), now)
+    ready = [output for output in due if look.may_be_made(output, cadence)]
+    if not ready:
+        waiting = f"{len(due)} due outputs wait for runs under way or for their next attempt."
+        return dg.SensorResult(skip_reason=waiting)
+    windows = windows_over((output.day for output in ready), cadence, home.settings.chunk_days)
+    requests = [look.request(window, [output for output in ready if output.day in window]) for window in windows]
+    return dg.SensorResult(run_requests=requests[: home.settings.chunk_days])
+
+
+def due_outputs_of(home: Home, cadence: Cadence) -> list[Output]:
+    """Every due output of a cadence."""
+    kinds = [maker.kind for maker in home.makers_of(cadence)]
+    with home.lake() as lake:
+        return due_outputs(lake.con, kinds, home.outputs.place)
+
+
+def windows_over(days: Iterable[dt.date], cadence: Cadence, size: int) -> Iterator[Window]:
+    """Few windows that hold all `days`, the newest first, of at most `size` partitions each, others among them."""
+    left = sorted(set(days), reverse=True)
+    while left:
+        last = left[0]
+        inside = [day for day in left if day > last - size * cadence.step]
+        yield Window(inside[-1], last + cadence.step, cadence)
+        left = left[len(inside) :]
+
+
+@dataclass(frozen=True)
+class _Look:
+    under_way: Sequence[RunOfDays]
+    attempts: Attempts
+    now: dt.datetime
+
+    def may_be_made(self, output: Output, cadence: Cadence) -> bool:
+        """Not while a run makes it, or is at what it is made of; and not too soon after it failed."""
+        builds = RunOfDays.builds if cadence is Cadence.daily else RunOfDays.builds_week
+        if any(run.makes(output.kind, output.day) or builds(run, output.day) for run in self.under_way):
+            return False
+        return self.attempts.may_go(self._in_vain(output), self.now)
+
+    def _in_vain(self, output: Output) -> list[RunOfDays]:
+        """Runs that failed to make it since what it is made of was published."""
+        return self.attempts.in_vain(
+            output.day, lambda run: run.makes(output.kind, output.day) and not run.succeeded, since=output.since
+        )
+
+    def _newest(self, output: Output) -> str:
+        return self.attempts.newest(output.day, lambda run: run.makes(output.kind, output.day))
+
+    def request(self, window: Window, outputs: Sequence[Output]) -> dg.RunRequest:
+        # Dagster answers to a run key once and never again: it names what is to be made, what stood before, and what
+        # ran before.
+        state = [
+            (output.kind, str(output.day), output.inputs_hash, output.entry, self._newest(output)) for output in outputs
+        ]
+        key = f"{window}:{digest(state)}"
+        return dg.RunRequest(run_key=key, tags={**partition_tags(window), REQUEST_TAG: key, ONLY_DUE_TAG: "true"})

@@ -1,0 +1,255 @@
+"""The brief of a day: one small page, the same as Markdown for Dagster's UI, and its figures as JSON.
+
+What the figures are belongs to `daily`, which of them are unusual to `anomalies`. Here is what the brief says of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.outputs.pages.anomalies import LIMITS, MIN_COMPARABLE_DAYS
+from tidegate.outputs.pages.daily import WEEKS_COMPARED, ComparedFigure, DailyFacts, Part, read_days
+from tidegate.outputs.pages.quality_words import QualitySection, quality_of_day
+from tidegate.outputs.rendering.charts import Column, Series, draw_columns
+from tidegate.outputs.rendering.drawing import to_data_uri
+from tidegate.outputs.rendering.markdown import heading, image, paragraph, strong
+from tidegate.outputs.rendering.markdown import table as markdown_table
+from tidegate.outputs.rendering.numbers import (
+    MINUS,
+    NOTHING,
+    amount,
+    long_date,
+    percent,
+    plural,
+    short_date,
+    signed_percent,
+    tenth,
+    weekday,
+    whole,
+)
+from tidegate.outputs.rendering.page import Picture, Table, Tile, render
+from tidegate.outputs.rendering.records import to_json
+
+LABELS = {
+    "net_revenue": "Net revenue",
+    "gross_revenue": "Gross revenue",
+    "total_orders": "Orders",
+    "average_order_value": "Average order value",
+    "units_sold": "Units sold",
+    "unique_customers": "Customers",
+    "guest_orders": "Orders of guests",
+    "total_returns": "Returns",
+    "returned_amount": "Returned",
+    "total_discount": "Discounts",
+    "paid_amount": "Paid",
+    "unpaid_orders": "Orders unpaid that day",
+}
+HEADLINES = ("net_revenue", "total_orders", "average_order_value", "unique_customers")
+
+_LIMITS = ", ".join(f"{limit} with {days} days" for days, limit in sorted(LIMITS.items(), reverse=True))
+TIMES = "\N{MULTIPLICATION SIGN}"
+RULE = (
+    f"A figure is unusual when its score, 0.6745 {TIMES} (figure {MINUS} median) ÷ MAD over the same weekday of the "
+    f"{WEEKS_COMPARED} weeks before, is further from zero than those of 99 in 100 ordinary figures ({_LIMITS}). It is "
+    "the modified z-score of Iglewicz and Hoaglin, 1993. MAD is the median distance from the median; where it is zero, "
+    f"1.2533 {TIMES} the mean distance takes the place of MAD ÷ 0.6745, and where all those days are the same, any "
+    f"other figure is unusual. With fewer than {MIN_COMPARABLE_DAYS} published days to compare with, nothing is. "
+    "Figures with a dash for a score are not judged."
+)
+
+
+@dataclass(frozen=True)
+class Brief:
+    """The brief of a day.
+
+    `flagged` names the unusual figures; `markdown` has an inline picture; `json` has all figures, decimals as strings.
+    """
+
+    day: dt.date
+    flagged: tuple[str, ...]
+    html: str
+    markdown: str
+    json: str
+
+
+def make_brief(con: DuckDBPyConnection, day: dt.date) -> Brief:
+    """The brief of one day. Raises TidegateError when the day is not published."""
+    (brief,) = make_briefs(con, [day])
+    return brief
+
+
+def make_briefs(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Brief]:
+    """The briefs of `days`, in their order. `serving` is asked once for all, at once; pages are made one by one."""
+    return map(_brief, read_days(con, days))
+
+
+def _brief(facts: DailyFacts) -> Brief:
+    picture = _picture(facts)
+    quality = quality_of_day(facts.quality)
+    return Brief(
+        day=facts.day,
+        flagged=tuple(figure.measure for figure in facts.flagged),
+        html=_page(facts, picture, quality),
+        markdown=_markdown(facts, picture, quality),
+        json=to_json("brief", facts),
+    )
+
+
+def _page(facts: DailyFacts, picture: Picture, quality: QualitySection) -> str:
+    return render(
+        "brief.html",
+        title=f"{long_date(facts.day)}: daily brief",
+        heading=long_date(facts.day),
+        lead=_lead(facts),
+        flags=_flags(facts),
+        tiles=_tiles(facts),
+        picture=picture,
+        figures=_figures_table(facts),
+        parts_of_day=_parts(facts),
+        quality=quality,
+        rule=RULE,
+    )
+
+
+def _markdown(facts: DailyFacts, picture: Picture, quality: QualitySection) -> str:
+    """The brief as Dagster shows it: tables of GitHub's kind, and the picture as a `data:` address."""
+    blocks = [heading(long_date(facts.day)), paragraph(_lead(facts))]
+    blocks += [f"{strong('Unusual:')} {paragraph(flag)}" for flag in _flags(facts)]
+    if picture.svg:
+        blocks.append(image(_picture_label(facts), to_data_uri(picture.svg)))
+    blocks += [markdown_table(_figures_table(facts)), paragraph(RULE), heading(quality.title)]
+    blocks += [*map(paragraph, quality.sentences), *(markdown_table(one) for one in quality.tables if one.rows)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _lead(facts: DailyFacts) -> str:
+    if not facts.total_orders:
+        return f"No sale on this day; net revenue was {amount(facts.net_revenue)}."
+    said = f"Net revenue was {amount(facts.net_revenue)} from {plural(facts.total_orders, 'order')}"
+    net_revenue = next(figure for figure in facts.figures if figure.measure == "net_revenue")
+    by = net_revenue.change_percent
+    if by is None:
+        return said + "."
+    usual = f"the median of {plural(net_revenue.verdict.comparable_days, weekday(facts.day))} before it"
+    return f"{said}, {percent(abs(by))} {'above' if by >= 0 else 'below'} {usual}."
+
+
+def _flags(facts: DailyFacts) -> list[str]:
+    """A sentence for each unusual figure."""
+    return [_flag(figure, facts.day) for figure in facts.flagged]
+
+
+def _flag(figure: ComparedFigure, day: dt.date) -> str:
+    verdict = figure.verdict
+    high_or_low = "high" if verdict.direction == "above" else "low"
+    median = _as_measured(figure, verdict.median)
+    said = f"{LABELS[figure.measure]}, unusually {high_or_low} for a {weekday(day)}: {_shown(figure)}, median {median}"
+    return (
+        f"{said}, score {tenth(verdict.score)}."
+        if verdict.score is not None
+        else f"{said} on each of the days compared."
+    )
+
+
+def _shown(figure: ComparedFigure) -> str:
+    return whole(figure.value) if isinstance(figure.value, int) else amount(figure.value)
+
+
+def _as_measured(figure: ComparedFigure, value: Decimal | None) -> str:
+    """A median of counts may lie between two."""
+    return tenth(value) if isinstance(figure.value, int) else amount(value)
+
+
+def _tiles(facts: DailyFacts) -> list[Tile]:
+    figures = {figure.measure: figure for figure in facts.figures}
+    return [Tile(LABELS[name], _shown(figures[name]), _against(figures[name])) for name in HEADLINES]
+
+
+def _against(figure: ComparedFigure) -> str:
+    median = figure.verdict.median
+    if median is None:
+        return "no day to compare with"
+    if figure.change_percent is None:
+        return f"median {_as_measured(figure, median)}"
+    return f"{signed_percent(figure.change_percent)} from {_as_measured(figure, median)}"
+
+
+def _figures_table(facts: DailyFacts) -> Table:
+    compared = sum(day.net_revenue is not None for day in facts.comparable_days)
+    return Table(
+        f"This day and the median of {plural(compared, weekday(facts.day))} before it",
+        ("Figure", "This day", "Median", "Score"),
+        [
+            (LABELS[figure.measure], _shown(figure), _as_measured(figure, figure.verdict.median), _score(figure))
+            for figure in facts.figures
+        ],
+    )
+
+
+def _score(figure: ComparedFigure) -> str:
+    verdict = figure.verdict
+    if not verdict.is_flagged:
+        return tenth(verdict.score)
+    score = f"{tenth(verdict.score)}, " if verdict.score is not None else ""
+    return f"{score}{'high' if verdict.direction == 'above' else 'low'}"
+
+
+def _picture(facts: DailyFacts) -> Picture:
+    title = f"{weekday(facts.day)}s, {WEEKS_COMPARED} weeks back"
+    known = [day for day in facts.comparable_days if day.net_revenue is not None]
+    sentence = "This day in colour; the dashed line is the median of the days before it."
+    if missing := len(facts.comparable_days) - len(known):
+        sentence += f" {plural(missing, 'day')} not published {'is' if missing == 1 else 'are'} left out, not zero."
+    medians = {figure.measure: figure.verdict.median for figure in facts.figures}
+    svg = draw_columns(
+        [
+            Series("Net revenue", _columns(facts, "net_revenue"), amount(facts.net_revenue), medians["net_revenue"]),
+            Series("Orders", _columns(facts, "total_orders"), whole(facts.total_orders), medians["total_orders"]),
+        ],
+        _picture_label(facts),
+    )
+    return Picture(title, sentence, svg, [_comparable_table(facts)])
+
+
+def _picture_label(facts: DailyFacts) -> str:
+    return (
+        f"Columns of net revenue and of orders on {long_date(facts.day)} and on the {weekday(facts.day)}s of the "
+        f"{WEEKS_COMPARED} weeks before."
+    )
+
+
+def _columns(facts: DailyFacts, measure: str) -> list[Column]:
+    earlier = [Column(short_date(day.day), getattr(day, measure)) for day in facts.comparable_days]
+    return [*earlier, Column(short_date(facts.day), getattr(facts, measure), is_main=True)]
+
+
+def _comparable_table(facts: DailyFacts) -> Table:
+    days = [(facts.day, facts.net_revenue, facts.total_orders)]
+    days += [(d.day, d.net_revenue, d.total_orders) for d in reversed(facts.comparable_days)]  # type: ignore[misc]
+    return Table(
+        "The days compared, the newest first",
+        ("Day", "Net revenue", "Orders"),
+        [(str(day), amount(revenue), whole(orders)) for day, revenue, orders in days],
+    )
+
+
+def _parts(facts: DailyFacts) -> list[Table]:
+    return [
+        _parts_table("Region", "Regions", facts.regions, facts.regions_in_all),
+        _parts_table("Category", "Categories", facts.categories, facts.categories_in_all),
+    ]
+
+
+def _parts_table(one: str, many: str, parts: Sequence[Part], in_all: int) -> Table:
+    shown = "" if len(parts) == in_all else f": {len(parts)} of {whole(in_all)}"
+    return Table(
+        f"{many} by net revenue{shown}",
+        (one, "Orders", "Net revenue"),
+        [(part.name or NOTHING, whole(part.total_orders), amount(part.net_revenue)) for part in parts],
+        f"No {one.lower()} had a line on this day.",
+    )

@@ -1,0 +1,1 @@
+"""Which partitions are due, whether their gate is open, publishing them together, and rolling back."""

@@ -1,0 +1,125 @@
+"""Which days are due: to be built and published, because nobody did since their deliveries came.
+
+Told by the ledger alone, so that it does not matter who loaded what, in which order, or what crashed between.
+When a day's turn comes and who builds it belong to the callers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import literal
+from tidegate.ledger.required import lacking_relation, required_relation
+from tidegate.ledger.waivers import STANDING_WAIVERS
+from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.promote import open_days_left_unpublished
+from tidegate.publishing.reading_back import changed_days_behind
+
+# Enough to tell a person why; a restatement of a year may have hundreds.
+CAUSES_TOLD = 5
+
+
+@dataclass(frozen=True)
+class DueDay:
+    """A day whose deliveries are all in and accepted, or waived, and that is not published with all of them.
+
+    `restates`: it was published before. `causes` are the deliveries it was not built with yet, newest first, as
+    `orders/eu-west 2024-01-05`; `entry` is the ledger's number of the newest that concerns it, and `caused_at` when
+    that was loaded (UTC, naive). `build` is the ledger's number of its newest build, -1 without one.
+    """
+
+    day: dt.date
+    restates: bool
+    causes: tuple[str, ...]
+    entry: int
+    caused_at: dt.datetime | None
+    build: int
+
+
+def due_days(con: DuckDBPyConnection, requirements: GateRequirements) -> list[DueDay]:
+    """Every due day, oldest first. One that is being built is among them: only its run tells whether it still is."""
+    behind = changed_days_behind(con, requirements.reach)
+    unpublished = open_days_left_unpublished(con, requirements)
+    rows = con.execute(_due_days(requirements, {*unpublished, *behind})).fetchall()
+    due = [
+        DueDay(day, restates, tuple(causes or ()), entry, caused_at, build)
+        for day, restates, causes, entry, caused_at, build in rows
+        if day >= requirements.starts
+    ]
+    return [_for_days_behind(each, behind[each.day]) if each.day in behind else each for each in due]
+
+
+def _for_days_behind(due: DueDay, changes: Sequence[tuple[dt.date, int, dt.datetime]]) -> DueDay:
+    """The due day, with the days it reads back to that changed among its causes."""
+    days = [str(day) for day, _, _ in changes]
+    moments = [moment for moment in (due.caused_at, *(changed_at for *_, changed_at in changes)) if moment]
+    causes = (*due.causes, *days[:CAUSES_TOLD])
+    entry = max(due.entry, *(entry for _, entry, _ in changes))
+    return dataclasses.replace(due, causes=causes, entry=entry, caused_at=max(moments, default=None))
+
+
+def _due_days(requirements: GateRequirements, unpublished: Collection[dt.date]) -> str:
+    lacking = lacking_relation(requirements.deliveries, requirements.first_days)
+    return f"""
+with required as ({required_relation(requirements.deliveries, requirements.first_days)}),
+newest as (
+    select source, region, partition_day as day, verdict, rowid as entry, finished_at from ops.deliveries
+    semi join required using (source, region)
+    qualify row_number() over (partition by source, region, partition_day order by rowid desc) = 1
+),
+complete as (
+    select day from newest
+    union
+    select partition_day from ({STANDING_WAIVERS}) semi join required using (source, region)
+    except
+    select day from ({lacking}) where not is_waived
+),
+builds as (
+    select partition_day as day, models, status, run_id, deliveries_seen, rowid as entry
+    from ops.builds semi join complete on day = partition_day
+    where coalesce(cadence, 'daily') = 'daily'
+),
+-- The newest build that ended of itself, well or not: what it saw was answered.
+answered as (
+    select day, max_by(deliveries_seen, entry) as seen, max_by(status, entry) as status
+    from builds where status in ('built', 'failed') group by day
+),
+whole as (
+    select day from (select day, unnest(models) as model from builds where status in ('built', 'failed'))
+    where model in (select unnest({literal(sorted(requirements.models))}::varchar[]))
+    group by day having count(distinct model) = {len(requirements.models)}
+),
+last_build as (select day, max_by(status, entry) as status, max(entry) as entry from builds group by day),
+touches as (
+    select unnest(touched) as day, rowid as entry, source || '/' || region || ' ' || partition_day as cause,
+        finished_at
+    from ops.deliveries
+),
+touched as (
+    select t.day, max(t.entry) as entry, max_by(t.finished_at, t.entry) as finished_at,
+        list(t.cause order by t.entry desc)[:{CAUSES_TOLD}] as causes
+    from touches as t left join answered as a using (day)
+    where t.entry > coalesce(a.seen, -1) group by t.day
+),
+own as (select day, max(entry) as entry, max_by(finished_at, entry) as finished_at from newest group by day),
+published as (select distinct partition_day as day from ops.publications where cadence = 'daily')
+select c.day, p.day is not null, t.causes, greatest(coalesce(t.entry, -1), coalesce(o.entry, -1)),
+    coalesce(t.finished_at, o.finished_at), coalesce(l.entry, -1)
+from complete as c
+left join answered as a using (day)
+left join whole as w using (day)
+left join last_build as l using (day)
+left join touched as t using (day)
+left join own as o using (day)
+left join published as p using (day)
+where t.day is not null
+   or a.day is null
+   or (w.day is null and a.status = 'built')
+   or l.status in ('building', 'interrupted')
+   or c.day in (select unnest({literal(sorted(unpublished))}::date[]))
+order by c.day"""

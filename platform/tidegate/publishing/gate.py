@@ -1,0 +1,303 @@
+"""The gate of a day: what must hold before it may be published, and in plain sentences why it does not.
+
+Only the ledger is asked, one query per kind of entry for the whole window. Publishing belongs to `promote`,
+and what is required (which deliveries, models, checks) to the callers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import in_window
+from tidegate.ledger.deliveries import delivered_days
+from tidegate.ledger.publications import published_days
+from tidegate.ledger.required import WITHDRAWN, FirstDays, Place
+from tidegate.ledger.waivers import standing_waivers
+from tidegate.window import Cadence, Window
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A table of `marts`, the column that holds its day, and all that its model has; none where that is not known."""
+
+    name: str
+    day_column: str
+    columns: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class GateRequirements:
+    """What must hold for a day, or for a Monday, before it is published.
+
+    `deliveries` are (source, region), `models` the names that builds record, `blocking_checks` (asset, check).
+    """
+
+    deliveries: frozenset[tuple[str, str]]
+    models: frozenset[str]
+    blocking_checks: frozenset[tuple[str, str]]
+    marts: tuple[Mart, ...]
+    cadence: Cadence = Cadence.daily
+    # From which day on a delivery is required; one that is not named, from the beginning.
+    first_days: FirstDays = field(default_factory=dict, hash=False)
+    # The first partition: days before it are built no more, whatever comes for them.
+    starts: dt.date = dt.date.min
+    # Days before a day of their own that models read, one behind the other.
+    reach: int = 0
+
+    def are_required_on(self, day: dt.date) -> frozenset[Place]:
+        return frozenset(place for place in self.deliveries if self.first_days.get(place, day) <= day)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Why each closed day is closed, and the newest build of each model on every day: by (day, model)."""
+
+    closed: dict[dt.date, list[str]]
+    builds: dict[tuple[dt.date, str], str]
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    fingerprint: str
+    verdict: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class _Build:
+    build_id: str
+    status: str
+    run_id: str
+    started_at: dt.datetime
+    entry: int
+
+
+@dataclass(frozen=True)
+class _Check:
+    passed: bool
+    subject: str
+    observed: str | None
+    description: str | None
+
+
+@dataclass
+class _Day:
+    """What the ledger says of one day, the newest of each."""
+
+    day: dt.date
+    deliveries: dict[tuple[str, str], _Delivery]
+    builds: dict[str, _Build]
+    entries: dict[str, int]
+    checks: dict[tuple[str, str], _Check]
+    # Deliveries, all missing, that the day may be published without.
+    waived: set[tuple[str, str]]
+    was_published: bool = False
+
+    def waits_for(self, source: str, region: str) -> bool:
+        """Whether a delivery that is not there is waited for, as `required` describes it."""
+        if (source, region) in self.waived:
+            return False
+        return not self.was_published or bool(self.withdrawn(source))
+
+    def withdrawn(self, source: str) -> list[str]:
+        """The regions of the source whose deliveries of the day left raw."""
+        return [
+            region
+            for (name, region), delivery in sorted(self.deliveries.items())
+            if name == source and delivery.verdict == WITHDRAWN
+        ]
+
+
+def closed_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> dict[dt.date, list[str]]:
+    """Why each closed day of the window is closed, in sentences. A day that may be published is not in it."""
+    return read_gates(con, window, requirements).closed
+
+
+def held_days(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> dict[dt.date, list[str]]:
+    """The closed days of the window that anything was delivered for, and why: what a status shows."""
+    delivered = set(delivered_days(con, window))
+    return {day: why for day, why in closed_gates(con, window, requirements).items() if day in delivered}
+
+
+def read_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> Gates:
+    days = _ledger_of(con, window)
+    reasons = {day: list(_reasons(days[day], requirements)) for day in window.days}
+    return Gates(
+        closed={day: sentences for day, sentences in reasons.items() if sentences},
+        builds={(day, model): build.build_id for day in window.days for model, build in days[day].builds.items()},
+    )
+
+
+def _ledger_of(con: DuckDBPyConnection, window: Window) -> dict[dt.date, _Day]:
+    days = {day: _Day(day, {}, {}, {}, {}, set()) for day in window.days}
+    _add_deliveries(con, window, days)
+    for day, source, region in standing_waivers(con, window):
+        days[day].waived.add((source, region))
+    for day in published_days(con, window) if window.cadence is Cadence.daily else ():
+        days[day].was_published = True
+    _add_builds(con, window, days)
+    _add_checks(con, window, days)
+    return days
+
+
+def _add_deliveries(con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, _Day]) -> None:
+    rows = con.execute(
+        "select partition_day, source, region, fingerprint, verdict, reason from ops.deliveries "
+        f"where {_inside(window)} "
+        "qualify row_number() over (partition by source, region, partition_day order by rowid desc) = 1"
+    ).fetchall()
+    for day, source, region, *delivery in rows:
+        days[day].deliveries[source, region] = _Delivery(*delivery)
+
+
+def _add_builds(con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, _Day]) -> None:
+    rows = con.execute(
+        "select partition_day, models, build_id, status, run_id, started_at, rowid from ops.builds "
+        f"where {_inside(window)} order by rowid"
+    ).fetchall()
+    for day, models, *build in rows:
+        entry = _Build(*build)
+        days[day].entries[entry.build_id] = entry.entry
+        days[day].builds.update(dict.fromkeys(models, entry))
+
+
+def _add_checks(con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, _Day]) -> None:
+    # A blocking check that found a warning only (some rows quarantined, the delivery sound) closes nothing.
+    rows = con.execute(
+        "select partition_day, asset, check_name, passed or severity <> 'error', subject, "
+        "if(passed, null, observed), if(passed, null, description) "
+        f"from ops.check_results where {_inside(window)} "
+        "qualify row_number() over (partition by asset, check_name, partition_day order by rowid desc) = 1"
+    ).fetchall()
+    for day, asset, check_name, *check in rows:
+        days[day].checks[asset, check_name] = _Check(*check)
+
+
+def _inside(window: Window) -> str:
+    return in_window("partition_day", window)
+
+
+def _reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
+    yield from _delivery_reasons(day, required)
+    yield from _build_reasons(day, required)
+    yield from _check_reasons(day, required)
+
+
+def _delivery_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
+    expected = required.are_required_on(day.day)
+    if required.deliveries and not expected:
+        yield f"{day.day}: it is before the first day of every source. Choose a later day."
+    for source, region in sorted(required.deliveries):
+        delivery = day.deliveries.get((source, region))
+        if delivery is None or delivery.verdict == WITHDRAWN:
+            if (source, region) in expected and day.waits_for(source, region):
+                yield _missing(day, source, region)
+        elif delivery.verdict != "accepted":
+            yield _sentence(delivery.reason or f"{source}/{region} {day.day} was rejected; no reason was recorded")
+
+
+def _missing(day: _Day, source: str, region: str) -> str:
+    why = f"{source}/{region} {day.day}: no delivery was loaded. Once it has landed, run the day."
+    if others := [name for name in day.withdrawn(source) if name != region]:
+        why += (
+            f" The day was published with {source}/{', '.join(others)}, which the contract no longer has. "
+            f"If {region} came later and replaces nothing, write its `firstDay` in the contract."
+        )
+    return why
+
+
+def _build_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
+    never = sorted(model for model in required.models if model not in day.builds)
+    if never:
+        yield f"{_names(never)} {day.day}: never built. Run the day."
+    for build, models in _unfinished_builds(day, required).items():
+        who = f"{_names(models)} {day.day}: build {build.build_id} of run {build.run_id}"
+        if build.status == "building":
+            yield (
+                f"{who} began at {build.started_at:%Y-%m-%d %H:%M:%S} UTC and has not finished. "
+                "Let it end or, if it died, run the day again."
+            )
+        elif build.status == "interrupted":
+            yield f"{who} was broken off. See why in that run's log and run the day again."
+        else:
+            yield f"{who} failed. See why in that run's log, mend it and run the day again."
+
+
+def _unfinished_builds(day: _Day, required: GateRequirements) -> dict[_Build, list[str]]:
+    found: dict[_Build, list[str]] = {}
+    for model in sorted(required.models & day.builds.keys()):
+        build = day.builds[model]
+        if build.status != "built":
+            found.setdefault(build, []).append(model)
+    return found
+
+
+def _check_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
+    raw_assets = _raw_assets(required)
+    for asset, check_name in sorted(required.blocking_checks):
+        delivery = day.deliveries.get(raw_assets[asset]) if asset in raw_assets else None
+        build = _newest_build_of(day, asset, required)
+        if _is_told_already(asset, asset in raw_assets, delivery, build, required):
+            continue
+        check = day.checks.get((asset, check_name))
+        who = f"{asset} {day.day}: the check {check_name}"
+        if check is None:
+            yield f"{who} has not run. Run the day again."
+        elif not _saw_the_newest(day, check, delivery, build):
+            yield f"{who} has not run on what is there now, only on an earlier version. Run the day again."
+        elif not check.passed:
+            yield f"{who} failed: {_sentence(check.observed)} {check.description or ''}".rstrip()
+
+
+def _raw_assets(required: GateRequirements) -> dict[str, tuple[str, str]]:
+    """Which delivery a raw asset is: `raw/orders/eu-west`, or `raw/customers` where there is one region."""
+    regions: dict[str, list[str]] = {}
+    for source, region in required.deliveries:
+        regions.setdefault(source, []).append(region)
+    single = {f"raw/{source}": (source, names[0]) for source, names in regions.items() if len(names) == 1}
+    return single | {f"raw/{source}/{region}": (source, region) for source, region in required.deliveries}
+
+
+def _is_told_already(
+    asset: str, is_raw: bool, delivery: _Delivery | None, build: _Build | None, required: GateRequirements
+) -> bool:
+    """Whether the gate is closed, and says so, for want of what this check is about."""
+    if is_raw:
+        return delivery is None or delivery.verdict != "accepted"
+    return _model(asset) in required.models and (build is None or build.status != "built")
+
+
+def _saw_the_newest(day: _Day, check: _Check, delivery: _Delivery | None, build: _Build | None) -> bool:
+    """Whether the check saw the newest delivery or the newest build of its asset.
+
+    A later build that left the asset alone and ran the check counts: it saw the same rows.
+    """
+    if delivery is not None and check.subject == delivery.fingerprint:
+        return True
+    return build is not None and day.entries.get(check.subject, -1) >= build.entry
+
+
+def _newest_build_of(day: _Day, asset: str, required: GateRequirements) -> _Build | None:
+    """The newest build of the asset's model; of any required model when it is none, as a source's test is."""
+    model = _model(asset)
+    if model in day.builds or model in required.models:
+        return day.builds.get(model)
+    builds = [day.builds[name] for name in required.models & day.builds.keys()]
+    return max(builds, key=lambda build: build.entry, default=None)
+
+
+def _model(asset: str) -> str:
+    return asset.rpartition("/")[2]
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more models"
+
+
+def _sentence(text: str | None) -> str:
+    text = (text or "").strip()
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,174 @@
+"""Promoting: the partitions whose gate is open show their candidates, all marts of them at once.
+
+The ledger is asked, never the caller, so promoting by hand passes no closed gate either. Building the
+candidates and choosing what the gate requires belong to the callers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.connect import Lake
+from tidegate.lake.content import NOTHING, Content
+from tidegate.lake.sql import literal, qualified
+from tidegate.ledger.deliveries import stale_days
+from tidegate.ledger.publications import Rollback, standing_rollbacks
+from tidegate.publishing.gate import GateRequirements, Mart, closed_gates, read_gates
+from tidegate.publishing.reading_back import changed_days_behind
+from tidegate.publishing.shape import fit_published_tables
+from tidegate.publishing.switch import (
+    Contents,
+    Published,
+    Switch,
+    delete_days,
+    held_for_switching,
+    insert_days,
+    read_contents,
+)
+from tidegate.window import Window, windows_of
+
+__all__ = ["GateRequirements", "Mart", "Promotion", "closed_gates", "days_to_restate", "promote"]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What a promote did: the publications of each published day, and why each held day was held.
+
+    `rolled_back`: the published days that go on to show what they were rolled back to.
+    """
+
+    published: Published
+    held: dict[dt.date, list[str]]
+    rolled_back: dict[dt.date, Rollback] = field(default_factory=dict)
+
+
+def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: str) -> Promotion:
+    """Switch the window's open days to their candidates, all marts in one transaction; hold the others.
+
+    A day that was rolled back goes on to show what it was rolled back to while its candidates are those that were
+    rejected; of a mart that came later it shows nothing until then.
+    """
+    switch = Switch.of_run(run_id, window.cadence)
+    with held_for_switching(lake, window, run_id):
+        promotion = lake.unit_of_work(
+            lambda con: _promote(con, window, requirements, switch),
+            [("serving", mart.name) for mart in requirements.marts],
+        )
+        if not promotion.published:
+            return promotion
+        return dataclasses.replace(promotion, published=switch.with_its_snapshot(lake, promotion.published))
+
+
+def days_to_restate(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
+    """Days that deliveries of other days touched, days of which a day that they read back to changed, and days that
+    may be published in a newer state than is served."""
+    days = {*stale_days(con), *changed_days_behind(con, requirements.reach)}
+    days.update(open_days_left_unpublished(con, requirements))
+    return sorted(day for day in days if day >= requirements.starts)
+
+
+def open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
+    """Days whose candidates may be published and are not: a run was killed between building and publishing them.
+
+    Nothing touched them since they were built, so that no other entry of the ledger tells.
+    """
+    marts = literal([mart.name for mart in requirements.marts])
+    rows = con.execute(
+        f"""
+        with candidates as (
+            select partition_day, mart, max_by(build_id, entry) as build_id
+            from (select partition_day, build_id, rowid as entry, unnest(models) as mart from ops.builds)
+            where mart in (select unnest({marts}::varchar[])) group by partition_day, mart
+        ),
+        served as (
+            select partition_day, mart, build_id from ops.publications
+            where superseded_by is null and cadence = {literal(requirements.cadence)}
+        )
+        select distinct c.partition_day
+        from candidates as c left join served as s using (partition_day, mart)
+        where s.build_id is distinct from c.build_id
+        """
+    ).fetchall()
+    unpublished = [day for (day,) in rows]
+    closed = {
+        day
+        for window in windows_of(unpublished, requirements.cadence)
+        for day in closed_gates(con, window, requirements)
+    }
+    return [day for day in unpublished if day not in closed]
+
+
+def _promote(con: DuckDBPyConnection, window: Window, requirements: GateRequirements, switch: Switch) -> Promotion:
+    gates = read_gates(con, window, requirements)
+    days = [day for day in window.days if day not in gates.closed]
+    if not days:
+        return Promotion({}, gates.closed)
+    fit_published_tables(con, requirements.marts, days, requirements.cadence)
+    contents = read_contents(con, window, requirements.marts)
+    kept = _kept(con, window, requirements, contents)
+    for mart in requirements.marts:
+        _switch_mart(con, mart, [day for day in days if day not in kept], contents)
+        delete_days(con, mart, [day for day in days if _came_later(mart.name, kept.get(day))])
+    published: Published = {day: [] for day in days}
+    for day in days:
+        rollbacks = kept.get(day, {})
+        rollback_id = next((each.rollback_id for each in rollbacks.values()), None)
+        for mart in requirements.marts:
+            content = _shown(mart.name, day, rollbacks, contents)
+            build_id = gates.builds.get((day, mart.name), "")
+            published[day].append(switch.publication(day, mart.name, build_id, content, rollback_id))
+    switch.enter(con, published, f"promote {window}")
+    rolled_back = {day: next(iter(kept[day].values())) for day in days if day in kept}
+    return Promotion(published, gates.closed, rolled_back)
+
+
+# The rollbacks of one partition, by mart.
+Rollbacks = Mapping[str, Rollback]
+
+
+def _kept(
+    con: DuckDBPyConnection, window: Window, requirements: GateRequirements, contents: Contents
+) -> dict[dt.date, Rollbacks]:
+    """The rolled-back days whose candidates are still what was rejected then."""
+    names = {mart.name for mart in requirements.marts}
+    of_day: dict[dt.date, dict[str, Rollback]] = {}
+    for rollback in standing_rollbacks(con, window):
+        if rollback.mart in names:
+            of_day.setdefault(rollback.partition_day, {})[rollback.mart] = rollback
+    return {
+        day: rollbacks
+        for day, rollbacks in of_day.items()
+        # All marts are of one moment: what mixes two of them was never looked at.
+        if all(contents.candidate(mart, day).hash == each.candidate_hash for mart, each in rollbacks.items())
+        or all(contents.candidate(mart, day).hash == each.served_hash for mart, each in rollbacks.items())
+    }
+
+
+def _came_later(mart: str, rollbacks: Rollbacks | None) -> bool:
+    """Whether the partition shows a moment at which there was no such mart. It shows nothing of the mart then: its
+    rows would be of what was rejected."""
+    return rollbacks is not None and mart not in rollbacks
+
+
+def _shown(mart: str, day: dt.date, rollbacks: Rollbacks, contents: Contents) -> Content:
+    """What the partition shows of a mart from now on."""
+    if not rollbacks:
+        return contents.candidate(mart, day)
+    return NOTHING if _came_later(mart, rollbacks) else contents.served(mart, day)
+
+
+def _switch_mart(con: DuckDBPyConnection, mart: Mart, days: list[dt.date], contents: Contents) -> None:
+    """Make the days of `serving` what they are in `marts`.
+
+    Days that hold the same already are left alone: running again then writes no files, only the ledger.
+    """
+    before = {day: contents.served(mart.name, day) for day in days}
+    after = {day: contents.candidate(mart.name, day) for day in days}
+    changed = [day for day in days if before[day] != after[day]]
+    delete_days(con, mart, [day for day in changed if before[day] != NOTHING])
+    insert_days(con, mart, [day for day in changed if after[day] != NOTHING], qualified("marts", mart.name))

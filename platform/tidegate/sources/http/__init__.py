@@ -1,0 +1,1 @@
+"""Deliveries from a paged JSON API."""

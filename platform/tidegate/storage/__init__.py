@@ -1,0 +1,1 @@
+"""Files by name in a folder or an object store."""

@@ -1,0 +1,376 @@
+"""What the manifest says about models and tests, as far as Tidegate acts on it.
+
+Which table and day column a model has, which check a test is, what a day needs before it may be published.
+Pure: the content of a manifest.json goes in. Running anything does not belong here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tidegate.errors import TidegateError
+from tidegate.publishing.gate import Mart
+from tidegate.transform.columns import refuse_columns_no_table_can_have
+from tidegate.transform.nodes import MARTS, Kind, Node, kind_of, meta_of, refuse_what_reads_snapshots
+from tidegate.window import Cadence
+
+RAW, SERVING, OPS = "raw", "serving", "ops"
+
+# The column that holds the day of every table in `raw`.
+DELIVERY_DAY = "_delivered_on"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A dated dbt model, or a source's table: where it is, what it has, and which column holds its day.
+
+    `parents` are the dated models and sources that it reads, be it through nodes that have no day.
+    """
+
+    unique_id: str
+    schema: str
+    name: str
+    fqn: tuple[str, ...]
+    day_column: str
+    columns: Mapping[str, str]
+    partitioned_by: str | None
+    cadence: Cadence
+    # Days before its own that its rows are made of.
+    reaches_back: int
+    parents: tuple[str, ...]
+    # The file that says so, for people.
+    file: str
+    # A source that is empty where no contract delivers it, by intention.
+    optional: bool = False
+
+    @property
+    def asset(self) -> str:
+        return f"{self.schema}/{self.name}"
+
+    @property
+    def is_mart(self) -> bool:
+        return self.schema == MARTS
+
+
+@dataclass(frozen=True)
+class Undated:
+    """A seed, view, or table without a day: made whole by dbt's `command`, before what reads it."""
+
+    unique_id: str
+    schema: str
+    name: str
+    fqn: tuple[str, ...]
+    command: str
+
+    @property
+    def asset(self) -> str:
+        return f"{self.schema}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Test:
+    """A dbt data test, as the check that it is on its asset."""
+
+    __test__ = False  # not one of pytest's
+
+    unique_id: str
+    name: str
+    asset: str
+    fqn: tuple[str, ...]
+    severity: str
+    dimension: str
+    description: str
+    parents: tuple[str, ...]
+    fail_calc: str
+    warn_if: str
+    error_if: str
+    limit: int | None
+    keeps_failures: bool
+
+    @property
+    def blocking(self) -> bool:
+        return self.severity == "error"
+
+
+@dataclass(frozen=True)
+class Marts:
+    """What a partition of a cadence needs to be published: the marts, the models behind them, the blocking checks."""
+
+    marts: tuple[Mart, ...]
+    models: frozenset[str]
+    blocking_checks: frozenset[tuple[str, str]]
+
+
+class Graph:
+    """Models, sources and data tests of a manifest, by dbt's unique id."""
+
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
+        self._manifest = manifest
+        self._nodes: Mapping[str, Node] = manifest["nodes"]
+
+    @cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        refuse_what_reads_snapshots(self._nodes.values())
+        return {unique_id: kind_of(node) for unique_id, node in self._nodes.items()}
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """The dated models: those that have rows of days."""
+        return {
+            unique_id: _model(self._nodes[unique_id], self._dated(self._parents(unique_id)))
+            for unique_id, kind in self._kinds.items()
+            if kind is Kind.dated
+        }
+
+    @cached_property
+    def undated(self) -> dict[str, Undated]:
+        """Seeds, views, and tables without a day."""
+        return {
+            unique_id: _undated(self._nodes[unique_id])
+            for unique_id, kind in self._kinds.items()
+            if kind is Kind.undated
+        }
+
+    @cached_property
+    def sources(self) -> dict[str, Model]:
+        """The tables of `raw` that models read, and those of `serving` and `ops` that models of other cadences do."""
+        return {source["unique_id"]: self._source(source) for source in self._manifest["sources"].values()}
+
+    @cached_property
+    def tables(self) -> dict[str, Model]:
+        """Models and sources."""
+        return {**self.models, **self.sources}
+
+    @cached_property
+    def deliveries(self) -> frozenset[str]:
+        """The names of the sources that models read from `raw`."""
+        return frozenset(source.name for source in self.sources.values() if source.schema == RAW)
+
+    @cached_property
+    def tests(self) -> dict[str, Test]:
+        nodes = self._manifest["nodes"].values()
+        return {node["unique_id"]: self._test(node) for node in nodes if node["resource_type"] == "test"}
+
+    @cached_property
+    def daily_reach(self) -> int:
+        """Days before its own that a day is made of, models that read back behind one another added up."""
+        reach: dict[str, int] = {}
+
+        def reach_of(unique_id: str) -> int:
+            if unique_id not in reach:
+                model = self.models.get(unique_id)
+                daily = model is not None and model.cadence is Cadence.daily
+                reach[unique_id] = (
+                    model.reaches_back + max(map(reach_of, model.parents), default=0) if model and daily else 0
+                )
+            return reach[unique_id]
+
+        return max((reach_of(model.unique_id) for model in self.models_of(Cadence.daily)), default=0)
+
+    def models_of(self, cadence: Cadence) -> list[Model]:
+        return [model for model in self.models.values() if model.cadence is cadence]
+
+    def tests_of(self, cadence: Cadence) -> list[Test]:
+        """The tests that are checks of the cadence's models; of sources, the daily ones."""
+        weekly = {model.asset for model in self.models_of(Cadence.weekly)}
+        return [test for test in self.tests.values() if (test.asset in weekly) is (cadence is Cadence.weekly)]
+
+    def marts_of(self, cadence: Cadence) -> Marts:
+        """The marts of a cadence, and all of that cadence that stands behind any mart.
+
+        What stands behind a weekly mart day by day must be sound for the day to be published.
+        """
+        marts = [model for model in self.models_of(cadence) if model.is_mart]
+        behind = self.with_ancestors(model.unique_id for model in self.models.values() if model.is_mart)
+        models = [model for model in self.models_of(cadence) if model.unique_id in behind]
+        assets = {model.asset for model in models}
+        if cadence is Cadence.daily:
+            assets |= self._assets_without_cadence(behind)
+        checks = [test for test in self.tests.values() if test.blocking and test.asset in assets]
+        return Marts(
+            marts=tuple(sorted((Mart(model.name, model.day_column, tuple(model.columns)) for model in marts), key=str)),
+            models=frozenset(model.name for model in models),
+            blocking_checks=frozenset((check.asset, check.name) for check in checks),
+        )
+
+    def _assets_without_cadence(self, models: Collection[str]) -> set[str]:
+        """What these models read that is of no cadence. Its tests are run with the days."""
+        raw = {source.asset for source in self.sources_of(self.models[each] for each in models) if source.schema == RAW}
+        passed = self._passed_through(parent for unique_id in models for parent in self._parents(unique_id))
+        return raw | {_asset(self._nodes[unique_id]) for unique_id in passed}
+
+    def undated_behind(self, unique_ids: Iterable[str]) -> list[Undated]:
+        """What these models and tests read that has no day, be it through one another or inlined models."""
+        passed = self._passed_through(parent for unique_id in unique_ids for parent in self._parents(unique_id))
+        return [undated for unique_id, undated in self.undated.items() if unique_id in passed]
+
+    def _parents(self, unique_id: str) -> tuple[str, ...]:
+        node = self._nodes.get(unique_id)
+        return tuple(node["depends_on"].get("nodes", ())) if node else ()
+
+    def _dated(self, unique_ids: Iterable[str]) -> tuple[str, ...]:
+        """These nodes as far as they are dated or sources; in place of the others, what these read."""
+        reached = self._reached(unique_ids)
+        return tuple(each for each in reached if each not in self._nodes or self._kinds[each] is Kind.dated)
+
+    def _passed_through(self, unique_ids: Iterable[str]) -> set[str]:
+        return {
+            each for each in self._reached(unique_ids) if each in self._nodes and self._kinds[each] is not Kind.dated
+        }
+
+    def _reached(self, unique_ids: Iterable[str]) -> list[str]:
+        """These nodes and what they read, up to the first that is dated or a source."""
+        found: dict[str, None] = {}
+        waiting = list(unique_ids)
+        while waiting:
+            unique_id = waiting.pop(0)
+            if unique_id not in found:
+                found[unique_id] = None
+                if self._kinds.get(unique_id) is not Kind.dated:
+                    waiting.extend(self._parents(unique_id))
+        return list(found)
+
+    def read_by(self, models: Collection[Model]) -> list[Model]:
+        """The tables that the models read themselves, other models among them."""
+        own = {model.unique_id for model in models}
+        parents = {parent for model in models for parent in model.parents} - own
+        return [table for unique_id, table in self.tables.items() if unique_id in parents]
+
+    def sources_of(self, models: Iterable[Model]) -> list[Model]:
+        """The source tables that the models read themselves."""
+        parents = {parent for model in models for parent in model.parents}
+        return [source for unique_id, source in self.sources.items() if unique_id in parents]
+
+    def with_ancestors(self, unique_ids: Iterable[str]) -> frozenset[str]:
+        """The models and every model upstream of them."""
+        found: set[str] = set()
+        waiting = list(unique_ids)
+        while waiting:
+            unique_id = waiting.pop()
+            if unique_id in self.models and unique_id not in found:
+                found.add(unique_id)
+                waiting.extend(self.models[unique_id].parents)
+        return frozenset(found)
+
+    def _source(self, node: Mapping[str, Any]) -> Model:
+        published = [model for model in self.models.values() if model.is_mart and model.name == node["identifier"]]
+        if node["schema"] == SERVING and published:
+            # As it is promoted: what its mart is.
+            return dataclasses.replace(
+                published[0],
+                unique_id=node["unique_id"],
+                schema=SERVING,
+                fqn=tuple(node["fqn"]),
+                partitioned_by=None,
+                parents=(),
+                file=node["original_file_path"],
+            )
+        return _source(node)
+
+    def _test(self, node: Mapping[str, Any]) -> Test:
+        config = node["config"]
+        return Test(
+            unique_id=node["unique_id"],
+            name=node["name"],
+            asset=self._tested(node),
+            fqn=tuple(node["fqn"]),
+            severity="error" if config["severity"].lower() == "error" else "warning",
+            dimension=config["meta"].get("dimension", ""),
+            description=node["description"],
+            parents=self._dated(node["depends_on"]["nodes"]),
+            fail_calc=config["fail_calc"],
+            warn_if=config["warn_if"],
+            error_if=config["error_if"],
+            limit=config["limit"],
+            keeps_failures=bool(config["store_failures"]),
+        )
+
+    def _tested(self, node: Node) -> str:
+        """The asset of the node that a test is a check of, chosen as dagster-dbt chooses it."""
+        named = node["config"]["meta"].get("dagster", {}).get("ref", {}).get("name")
+        if named:
+            tested = [_asset(each) for each in self._nodes.values() if each["name"] == named and _is_table(each)]
+        elif node.get("attached_node"):
+            tested = [self._assets[node["attached_node"]]]
+        else:
+            tested = [self._assets[parent] for parent in node["depends_on"]["nodes"] if parent in self._assets]
+        if len(tested) != 1:
+            raise TidegateError(
+                f"dbt test {node['name']} ({node['original_file_path']}) does not say which model it checks: "
+                f"{len(tested)} are in question. "
+                "Name one in the test's config: meta={'dagster': {'ref': {'name': '<model>'}}}."
+            )
+        return tested[0]
+
+    @cached_property
+    def _assets(self) -> dict[str, str]:
+        """The assets of all nodes that are tables, and of sources."""
+        of_nodes = {unique_id: _asset(node) for unique_id, node in self._nodes.items() if _is_table(node)}
+        return of_nodes | {unique_id: source.asset for unique_id, source in self.sources.items()}
+
+
+def _asset(node: Node) -> str:
+    return f"{node['schema']}/{node['alias']}"
+
+
+def _is_table(node: Node) -> bool:
+    return node["resource_type"] in ("model", "seed", "snapshot")
+
+
+def _undated(node: Node) -> Undated:
+    command = "seed" if node["resource_type"] == "seed" else "run"
+    return Undated(node["unique_id"], node["schema"], node["alias"], tuple(node["fqn"]), command)
+
+
+def _model(node: Node, parents: tuple[str, ...]) -> Model:
+    meta = meta_of(node)
+    columns = _columns(node)
+    refuse_columns_no_table_can_have(node["name"], node["original_file_path"], columns, meta["day"])
+    return Model(
+        unique_id=node["unique_id"],
+        schema=node["schema"],
+        name=node["alias"],
+        fqn=tuple(node["fqn"]),
+        day_column=meta["day"],
+        columns=columns,
+        partitioned_by=node["config"].get("partition_by"),
+        cadence=Cadence(meta.get("cadence", Cadence.daily)),
+        reaches_back=_days_back(node, meta.get("reaches_back_days", 0)),
+        parents=parents,
+        file=node["original_file_path"],
+    )
+
+
+def _source(node: Mapping[str, Any]) -> Model:
+    return Model(
+        unique_id=node["unique_id"],
+        schema=node["schema"],
+        name=node["identifier"],
+        fqn=tuple(node["fqn"]),
+        day_column=DELIVERY_DAY,
+        columns=_columns(node),
+        partitioned_by=DELIVERY_DAY,
+        cadence=Cadence.daily,
+        reaches_back=0,
+        parents=(),
+        file=node["original_file_path"],
+        optional=node["config"]["meta"].get("tidegate", {}).get("optional") is True,
+    )
+
+
+def _days_back(node: Mapping[str, Any], written: object) -> int:
+    # dbt renders a variable in YAML as text.
+    if not isinstance(written, int | str) or not str(written).isdecimal():
+        raise TidegateError(
+            f"dbt's {node['name']} ({node['original_file_path']}) has {written!r} as reaches_back_days. Nothing was "
+            "built. Write how many days before its own it reads, as a whole number from 0."
+        )
+    return int(written)
+
+
+def _columns(node: Mapping[str, Any]) -> dict[str, str]:
+    return {column["name"]: column["data_type"] for column in node["columns"].values()}
