@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-# Tests import what they share by the name that mypy knows it by, `tests.e2e.e2e_home`.
+# Tests import what they share by the name that mypy knows it by, `tests.support.runs.home`.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.s3_server import Bucket, S3Server
-from tests.s3_server import s3_server as start_s3_server
-from tests.servers import PostgresAddress, postgres, postgres_database
+from tests.support.s3_server import Bucket, S3Server
+from tests.support.s3_server import s3_server as start_s3_server
+from tests.support.servers import PostgresAddress, postgres, postgres_database
 
 # What Tidegate, and the libraries it stands on, would read. Without compiled modules every new process takes
 # seconds longer to import them.

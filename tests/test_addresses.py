@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from pydantic import ValidationError
-from tests.lake.conftest import config_in
+from tests.support.lake.shop import config_in
 
 from tidegate.addresses import without_secrets
 from tidegate.errors import SourceDownError, TidegateError

@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.e2e.ui_pages import chromium, open_groups
-from tests.e2e.ui_server import make_dev
+from tests.support.ui.pages import chromium, open_groups
+from tests.support.ui.server import make_dev
 
 from tidegate.settings import CHECKOUT
 

@@ -22,7 +22,7 @@ from tests.docs.docs_clone import fresh_clone
 from tests.docs.docs_commands import tidegate_commands
 from tests.docs.docs_pages import Block, Page, pages
 from tests.docs.docs_shell import environment_of, terminal
-from tests.servers import PostgresAddress, postgres_database
+from tests.support.servers import PostgresAddress, postgres_database
 
 from tidegate.demo.deliveries import demo_landing
 from tidegate.demo.shop import write_shop
@@ -38,12 +38,12 @@ RUN_ELSEWHERE = {
     "make test": (".ci/run", "make test"),
     "make lint": (".ci/run", "make lint"),
     "make types": (".ci/run", "make types"),
-    "make dev": ("tests/e2e/ui_server.py", '"make", "dev"'),
+    "make dev": ("tests/support/ui/server.py", '"make", "dev"'),
     'DAGSTER_HOME="$PWD/.tidegate/dagster" .venv/bin/dagster job execute -m tidegate.definitions -j daily '
-    '--tags \'{"dagster/partition": "DAY"}\'': ("tests/e2e/test_e2e_gate.py", '"dagster", "job", "execute"'),
+    '--tags \'{"dagster/partition": "DAY"}\'': ("tests/e2e/test_gate.py", '"dagster", "job", "execute"'),
     # It needs two publications that differ.
     'tidegate rollback --partition DAY --to PUBLICATION --reason "The shop counted twice"': (
-        "tests/e2e/test_e2e_rollback.py",
+        "tests/e2e/test_rollback.py",
         '"rollback", "--partition"',
     ),
     # Minutes to an hour each; the one for `big` is run here, with fewer lines.

@@ -24,7 +24,7 @@ OF_OTHERS = {
     "dagster dev": "named as what has no guards",
     "python -m tidegate.orchestration.instance.ui": "make dev starts it, in tests/e2e/test_ui_dev.py",
     "dbt build": "benchmarks/contenders.py",
-    "dagster code-server": "tests/e2e/test_e2e_unattended.py starts what it serves",
+    "dagster code-server": "tests/e2e/test_unattended.py starts what it serves",
     'psql "$SHOP_DATABASE"': "needs a client of PostgreSQL, which is not ours to install",
 }
 

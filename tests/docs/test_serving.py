@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tests.docs.docs_pages import Page
 from tests.docs.docs_shell import Shell, terminal
-from tests.s3_server import Bucket, s3_server
-from tests.servers import PostgresAddress, postgres_programs
+from tests.support.s3_server import Bucket, s3_server
+from tests.support.servers import PostgresAddress, postgres_programs
 
 from tidegate.lake.config import LakeConfig, load_extension
 from tidegate.lake.connect import Lake

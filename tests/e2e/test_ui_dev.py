@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.e2e.ui_pages import (
+from tests.support.ui.pages import (
     assets_from_left,
     chromium,
     groups_from_left,
@@ -27,7 +27,7 @@ from tests.e2e.ui_pages import (
     open_check,
     open_page,
 )
-from tests.e2e.ui_server import Server, make_dev
+from tests.support.ui.server import Server, make_dev
 
 from tidegate.demo.dirt import Dirt, DirtKind
 from tidegate.demo.shop import write_shop

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 from duckdb import DuckDBPyConnection
-from tests.e2e.conftest import new_home, new_module_home, parsed
-from tests.e2e.e2e_home import NewHome, TemporaryHome
-from tests.orchestration.watched import TODAY, Watched
+from tests.support.runs.fixtures import new_home, new_module_home, parsed
+from tests.support.runs.home import NewHome, TemporaryHome
+from tests.support.runs.watched import TODAY, Watched
 
 from tidegate.ledger.schema import LEDGER
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from dagster import DagsterInstance
 from dagster._core.instance.config import PoolGranularity
-from tests.e2e.e2e_home import TemporaryHome
+from tests.support.runs.home import TemporaryHome
 
 from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server, Server
 from tidegate.errors import DeliveryRejectedError, LakeBusyError, SourceDownError, TidegateError

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
-from tests.e2e.e2e_home import TemporaryHome
-from tests.orchestration.watched import NOW, TODAY, Watched, days_ago, delivery
+from tests.support.runs.home import TemporaryHome
+from tests.support.runs.watched import NOW, TODAY, Watched, days_ago, delivery
 
 from tidegate.contract.model import HttpServer, Region
 from tidegate.orchestration.assembly import build_definitions

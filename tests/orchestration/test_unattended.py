@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
-from tests.e2e.e2e_home import CONTRACTS, NewHome
-from tests.e2e.e2e_landing import Line, sound_lines
-from tests.orchestration.machine import Machine
-from tests.orchestration.watched import days_ago
+from tests.support.runs.home import CONTRACTS, NewHome
+from tests.support.runs.landing import Line, sound_lines
+from tests.support.runs.machine import Machine
+from tests.support.runs.watched import days_ago
 
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault

@@ -29,7 +29,7 @@ def quoted(name: str) -> str:
 
 
 # DuckLake keeps these to itself and creates no table that has one, in upper or lower case; a column `rowid` it creates,
-# and then updates wrong rows. Every other name works, as does every name of a table (tests/lake/test_lake_names.py).
+# and then updates wrong rows. Every other name works, as does every name of a table (tests/lake/test_names.py).
 _KEPT_BY_DUCKLAKE = frozenset({"row_id", "begin_snapshot", "end_snapshot", "rowid"})
 _KEPT_PREFIX = "_ducklake_internal_"
 

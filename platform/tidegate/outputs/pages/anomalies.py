@@ -13,7 +13,7 @@ from statistics import median
 from tidegate.outputs.rendering.numbers import FINE, WIDE, rounded
 
 # How far from the median one ordinary figure in a hundred lies, by how many days it is compared with: percentile 99
-# of the score where all of them come from one normal distribution (tests/reporting/test_reporting_anomalies.py draws
+# of the score where all of them come from one normal distribution (tests/outputs/pages/test_anomalies.py draws
 # them). The 3.5 of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993) is meant for larger samples:
 # beside eight days one ordinary figure in 21 is beyond it, beside five one in 8.
 LIMITS = {5: Decimal("14.5"), 6: Decimal("8.1"), 7: Decimal("7.8"), 8: Decimal("5.9")}

@@ -1,0 +1,248 @@
+"""The command line: what it prints, what it refuses, and that errors are sentences and never traces."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tidegate.cli import app
+from tidegate.lake.config import LakeConfig
+from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.orchestration.instance.dagster_home import make_instance
+from tidegate.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def figures(home: Path) -> None:
+    """A lake with one published table, as promote leaves it."""
+    with make_lake(LakeConfig.of(load_settings())) as lake:
+        lake.con.execute("create table serving.daily_sales (order_date date, net_revenue decimal(38, 4), note varchar)")
+        lake.con.execute(
+            "insert into serving.daily_sales values ('2024-01-01', 10.5, '[red]'), ('2024-01-02', null, 'a,\"b')"
+        )
+
+
+def tidegate(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def refused(*words: str) -> str:
+    result = tidegate(*words)
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return " ".join(result.output.split())
+
+
+@pytest.mark.usefixtures("figures")
+def test_query_prints_csv_that_reads_back() -> None:
+    result = tidegate("query", "from serving.daily_sales order by 1", "--format", "csv")
+
+    assert list(csv.reader(io.StringIO(result.stdout))) == [
+        ["order_date", "net_revenue", "note"],
+        ["2024-01-01", "10.5000", "[red]"],
+        ["2024-01-02", "", 'a,"b'],
+    ]
+
+
+@pytest.mark.usefixtures("figures")
+def test_query_prints_json_that_reads_back() -> None:
+    result = tidegate("query", "from serving.daily_sales order by 1", "--format", "json")
+
+    assert json.loads(result.stdout)[0] == {"order_date": "2024-01-01", "net_revenue": "10.5000", "note": "[red]"}
+
+
+@pytest.mark.usefixtures("figures")
+def test_query_prints_a_table_with_values_as_they_are() -> None:
+    result = tidegate("query", "from serving.daily_sales")
+
+    assert "10.5000" in result.stdout
+    assert "[red]" in result.stdout
+
+
+@pytest.mark.usefixtures("figures")
+def test_query_only_reads(tmp_path: Path) -> None:
+    """What else is refused is in tests/lake/reading/test_query.py."""
+    assert "reads the lake and nothing else" in refused("query", "from duckdb_settings()")
+    assert "only reads" in refused("query", "explain analyze copy (select 1) to 'stolen.csv'")
+    assert "only reads" in refused("query", "delete from serving.daily_sales")
+
+    assert not (tmp_path / "stolen.csv").exists()
+    assert tidegate("query", "select count(*) as days from serving.daily_sales", "--format", "csv").stdout.split() == [
+        "days",
+        "2",
+    ]
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_query_that_does_not_work_says_why() -> None:
+    assert "The query does not work" in refused("query", "from serving.no_such_table")
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_query_can_go_back_in_time() -> None:
+    then = dt.datetime.now(dt.UTC).isoformat()
+    with open_lake(LakeConfig.of(load_settings())) as lake:
+        lake.con.execute("delete from serving.daily_sales where order_date = '2024-01-02'")
+    count = "select count(*) as days from serving.daily_sales"
+
+    assert tidegate("query", count, "--as-of", then, "--format", "csv").stdout.split() == ["days", "2"]
+    assert tidegate("query", count, "--format", "csv").stdout.split() == ["days", "1"]
+    assert "only reads" in refused("query", "delete from serving.daily_sales", "--as-of", then)
+    assert "There was no lake at 2001-09-09T00:00:00Z" in refused("query", count, "--as-of", "2001-09-09")
+    assert "'last week' is not a moment" in refused("query", count, "--as-of", "last week")
+
+
+READING = [
+    "status",
+    "query values(1)",
+    "shell",
+    "publications --partition 2024-01-01",
+    "check-reads --partition 2024-01-01",
+    "quarantine list",
+    "quarantine show --source orders --partition 2024-01-01",
+]
+WRITING = [
+    "run --partition 2024-01-01",
+    "run --partition 2024-01-08 --cadence weekly",
+    "backfill --from 2024-01-01 --to 2024-01-02",
+    "restate",
+    "outputs",
+    "maintain",
+    "rollback --partition 2024-01-01 --to 20240101-0",
+    "quarantine replay --source orders --partition 2024-01-01",
+    "breaker close orders",
+]
+
+
+@pytest.mark.parametrize("command", [*READING, *WRITING])
+def test_only_init_makes_a_home(command: str, tmp_path: Path) -> None:
+    assert "tidegate init" in refused(*command.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_makes_no_home(tmp_path: Path) -> None:
+    for command in ([], ["run"], ["maintain"], ["demo", "shop"]):
+        assert tidegate(*command, "--help").exit_code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_days_that_are_none_are_refused() -> None:
+    assert "'yesterday' is not a day" in refused("run", "--partition", "yesterday")
+    assert "cannot end" in refused("backfill", "--from", "2024-01-05", "--to", "2024-01-01")
+    assert "cannot end" in refused("quarantine", "list", "--from", "2024-01-05", "--to", "2024-01-01")
+    assert "has not ended yet" in refused("backfill", "--from", "2024-01-05", "--to", "9999-12-31")
+    assert "before the first partition" in refused("run", "--partition", "2019-01-01")
+    assert "has not ended yet" in refused("run", "--partition", "2999-01-01")
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_day_without_publications_says_so() -> None:
+    assert "2024-01-01 was never published" in refused("publications", "--partition", "2024-01-01")
+    assert "'x' is not a day" in refused("publications", "--partition", "x")
+    assert "'x' is not a day" in refused("rollback", "--partition", "x", "--to", "20240101-0")
+
+
+def test_only_a_source_with_a_contract_is_rebuilt() -> None:
+    assert "There is no source nothing" in refused("rebuild", "nothing")
+
+
+def test_settings_that_do_not_work_are_named_without_their_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_CHUNK_DAYS", "s3cret")
+    told = refused("status")
+
+    assert "TIDEGATE_CHUNK_DAYS" in told
+    assert "s3cret" not in told
+
+
+def test_a_contract_that_cannot_work_is_told_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    (contracts / "orders.odcs.yaml").write_text("apiVersion: v3.1.0\nkind: DataContract\nschemas: []\n")
+    monkeypatch.setenv("TIDEGATE_CONTRACTS", str(contracts))
+
+    assert "orders.odcs.yaml:3" in refused("run", "--partition", "2024-01-01")
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file grows beyond so many bytes, as after `ulimit -f`, or on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writes_bytecode = not sys.dont_write_bytecode
+    # Python would leave a compiled module that is cut short, and no process could import that module again.
+    sys.dont_write_bytecode = True
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = not writes_bytecode
+
+
+@pytest.mark.usefixtures("figures")
+@pytest.mark.parametrize(
+    "words", [("init",), ("maintain",), ("breaker", "close", "orders"), ("demo", "shop", "--days", "1")]
+)
+def test_a_command_without_room_to_write_says_so_and_works_once_there_is(words: tuple[str, ...]) -> None:
+    make_instance(load_settings())
+
+    with files_up_to(1000):
+        said = refused(*words)
+    assert "limit" in said or "File too large" in said
+    assert "damaged" not in said
+    assert tidegate(*words).exit_code == 0
+
+
+def test_the_demo_shop_says_what_is_wrong_with_it(home: Path) -> None:
+    result = tidegate("demo", "shop", "--days", "5", "--orders-per-day", "40")
+
+    assert result.exit_code == 0, result.output
+    assert "far too many" in result.output
+    assert (home / "landing" / "orders" / "us-east" / "2024-01-01" / "_SUCCESS").exists()
+
+
+def test_the_demo_replaces_nobody_elses_deliveries(home: Path) -> None:
+    delivered = home / "landing" / "orders" / "eu-west" / "2024-01-01" / "orders.csv"
+    delivered.parent.mkdir(parents=True)
+    delivered.write_text("somebody's")
+
+    assert "did not write" in refused("demo", "shop", "--days", "1")
+    assert "did not write" in refused("demo", "tour")
+    assert delivered.read_text() == "somebody's"
+
+
+@pytest.mark.usefixtures("figures")
+def test_quarantine_of_an_unknown_source_is_refused() -> None:
+    for asked in ("replay", "show"):
+        assert "There is no source" in refused("quarantine", asked, "--source", "x", "--partition", "2024-01-01")
+    assert "There is no source" in refused("quarantine", "list", "--source", "x")
+
+
+@pytest.mark.usefixtures("figures")
+def test_quarantine_of_a_source_without_any_is_empty() -> None:
+    listed = tidegate("quarantine", "list", "--source", "orders", "--to", "9999-12-31")
+    assert "Nothing is in quarantine" in listed.output
+
+
+def test_a_query_before_anything_is_published_says_so(home: Path) -> None:
+    with make_lake(LakeConfig.of(load_settings())):
+        pass
+    assert "Nothing was published" in refused("query", "from serving.daily_sales")
+    assert "Nothing was published" not in refused("query", "selec 1")

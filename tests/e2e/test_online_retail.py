@@ -1,0 +1,238 @@
+"""Real data that nobody tidied: UCI Online Retail, 374 days with and without trade, from its file to serving.
+
+The figures are those that were found in the file without Tidegate.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from tests.support.runs.home import NewHome, TemporaryHome
+from tests.support.runs.rfm_in_pandas import COLUMNS, read_lines, rfm
+
+from tidegate.demo.online_retail import REGIONS, slice_online_retail
+from tidegate.settings import CHECKOUT
+from tidegate.window import ONE_DAY, Cadence, Window
+
+FILE = CHECKOUT.parent / "shared" / "data" / "online_retail.parquet"
+FIRST, LAST = dt.date(2010, 12, 1), dt.date(2011, 12, 9)
+EVERY_DAY = Window(FIRST, LAST + ONE_DAY)
+
+# Three weeks with a holiday, and the only two lines that break the contract (12 August 2011).
+SOME_WEEKS = Window(dt.date(2011, 8, 8), dt.date(2011, 8, 31))
+TWO_WEEKS = Window(dt.date(2011, 8, 8), dt.date(2011, 8, 23))
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FILE.exists(), reason=f"UCI Online Retail is not there: {FILE}")]
+
+
+# Days by which the latest of the late lines are late; the contract allows seven.
+LATEST = 5
+MANY_LINES = 200
+
+
+@pytest.fixture
+def home(new_home: NewHome) -> TemporaryHome:
+    return online_retail_home(new_home)
+
+
+def online_retail_home(new_home: NewHome) -> TemporaryHome:
+    return new_home(contracts=CHECKOUT / "examples" / "online_retail" / "contracts", start_date=FIRST)
+
+
+def slice_into(home: TemporaryHome, window: Window) -> int:
+    report = slice_online_retail(
+        FILE, Path(home.settings.landing), first_day=window.start, last_day=window.end - ONE_DAY
+    )
+    return report.lines
+
+
+def assert_all_is_published(home: TemporaryHome, window: Window) -> None:
+    for outcome in home.backfill(window):
+        assert outcome.succeeded, outcome.held
+    days = home.query("select order_date from serving.daily_sales order by order_date")
+    assert days == [(day,) for day in window.days]
+
+
+def assert_nothing_is_lost(home: TemporaryHome, lines: int, quarantined: int) -> None:
+    counted = home.query(
+        "select sum(rows_read), sum(rows_loaded), sum(rows_quarantined) from ops.deliveries where source = 'orders'"
+    )
+    assert counted == [(lines, lines - quarantined, quarantined)]
+    assert home.query("select count(*) from raw.orders") == [(lines - quarantined,)]
+    assert home.query("select count(*) from quarantine.orders") == [(quarantined,)]
+
+
+def assert_days_without_lines_have_zeros(home: TemporaryHome) -> None:
+    empty = home.query("""
+        select total_orders, total_returns, units_sold, gross_revenue, returned_amount, net_revenue,
+            average_order_value, total_discount, unique_customers, guest_orders, top_category_by_orders,
+            paid_amount, unpaid_orders
+        from serving.daily_sales
+        where order_date not in (select ordered_at::date from raw.orders)
+    """)
+    assert empty
+    assert set(empty) == {(0, 0, 0, 0, 0, 0, None, 0, 0, 0, None, 0, 0)}
+
+
+def assert_nothing_is_known_of_payments(home: TemporaryHome) -> None:
+    sums = "select sum(paid_amount), bool_and(unpaid_orders = total_orders) from serving.daily_sales"
+    assert home.query(sums) == [(0, True)]
+
+
+def deliver_late(landing: Path, window: Window, share: float, seed: int) -> int:
+    """Move that share of the landed lines into their region's deliveries of one to five days later; returns how many.
+
+    Only into deliveries of many lines: among few, one guest or broken line more is too large a share for the contract.
+    """
+    chance = random.Random(seed)
+    header, on_time = read_landed(landing, window)
+    delivered: dict[tuple[str, dt.date], list[str]] = {delivery: [] for delivery in on_time}
+    late = 0
+    for (region, day), lines in on_time.items():
+        days_after = [day + ONE_DAY * i for i in range(1, LATEST + 1)]
+        busy = [after for after in days_after if len(on_time.get((region, after), ())) > MANY_LINES]
+        for line in lines:
+            is_late = bool(busy) and chance.random() < share
+            delivered[region, chance.choice(busy) if is_late else day].append(line)
+            late += is_late
+    for (region, day), lines in delivered.items():
+        write_landed(landing, region, day, header, lines)
+    return late
+
+
+def read_landed(landing: Path, window: Window) -> tuple[str, dict[tuple[str, dt.date], list[str]]]:
+    """The files' header, and the lines of each delivery."""
+    landed = {
+        (region, day): (landing / "orders" / region / str(day) / "orders.csv").read_text().splitlines()
+        for day in window.days
+        for region in REGIONS
+    }
+    return next(iter(landed.values()))[0], {delivery: lines[1:] for delivery, lines in landed.items()}
+
+
+def write_landed(landing: Path, region: str, day: dt.date, header: str, lines: list[str]) -> None:
+    (landing / "orders" / region / str(day) / "orders.csv").write_text("\n".join([header, *lines]) + "\n")
+
+
+def shuffled_parts(window: Window, seed: int) -> list[Window]:
+    """The window cut into pieces of one to five days, in no order."""
+    chance = random.Random(seed)
+    parts = []
+    start = window.start
+    while start < window.end:
+        end = min(start + ONE_DAY * chance.randint(1, 5), window.end)
+        parts.append(Window(start, end))
+        start = end
+    chance.shuffle(parts)
+    return parts
+
+
+def days_materialized_after(home: TemporaryHome, asset: list[str], after: float) -> set[str | None]:
+    """The partitions of an asset that Dagster's event log tells of since then."""
+    found = home.runner.instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(asset), after_timestamp=after), limit=10_000
+    )
+    return {record.partition_key for record in found.records}
+
+
+def assert_restating_a_day_rebuilds_that_day_and_no_other(home: TemporaryHome) -> None:
+    delivered, touched = dt.date(2011, 9, 15), dt.date(2011, 9, 13)
+    landing = Path(home.settings.landing)
+    header, *lines = (landing / "orders" / "uk" / str(touched) / "orders.csv").read_text().splitlines()
+    own = (landing / "orders" / "uk" / str(delivered) / "orders.csv").read_text().splitlines()[1:]
+    began = time.time()
+    of_a_customer = next(line for line in lines if line.split(",")[2])
+    write_landed(landing, "uk", delivered, header, [*own, of_a_customer.replace(",", "-late,", 1)])
+    assert all(outcome.succeeded for outcome in home.run(delivered))
+
+    assert days_materialized_after(home, ["raw", "orders", "uk"], began) == {str(delivered)}
+    # The line adds to no figure of its delivery's own day, so only Mondays with the touched day behind them follow.
+    mondays = Cadence.weekly.among(Window(touched + ONE_DAY, LAST + ONE_DAY))
+    rebuilt = {
+        Cadence.daily: {str(delivered), str(touched)},
+        Cadence.weekly: {str(monday) for monday in mondays.days},
+    }
+    for model in home.home.graph.models.values():
+        assert days_materialized_after(home, [model.schema, model.name], began) == rebuilt[model.cadence], model.asset
+    for cadence in Cadence:
+        for mart in home.home.requirements_of(cadence).marts:
+            assert days_materialized_after(home, ["serving", mart.name], began) == rebuilt[cadence], mart.name
+
+
+def assert_rfm_is_what_pandas_makes_of_the_file(home: TemporaryHome) -> None:
+    assert home.query("select count(distinct as_of_date) from serving.customer_rfm") == [(53,)]
+    lines = read_lines(FILE)
+    for monday in (dt.date(2011, 2, 7), dt.date(2011, 6, 6), dt.date(2011, 12, 5)):
+        expected = rfm(lines, monday).astype(object)
+        found = home.query(
+            f"select {', '.join(COLUMNS)} from serving.customer_rfm where as_of_date = '{monday}' order by customer_id"
+        )
+        assert found == list(expected.where(expected.notna(), None).itertuples(index=False, name=None))
+
+
+def assert_mondays_are_built_in_chunks(home: TemporaryHome) -> None:
+    runs = "select partition_from, partition_to from ops.pipeline_runs where job = 'weekly' order by started_at"
+    chunks = Cadence.weekly.among(EVERY_DAY).chunks(home.settings.chunk_days)
+    assert home.query(runs) == [(chunk.start, chunk.last) for chunk in chunks]
+
+
+def assert_running_again_changes_nothing(home: TemporaryHome, window: Window) -> None:
+    chance = random.Random(374)
+    before = home.contents()
+    assert all(outcome.succeeded for outcome in home.run(chance.choice(window.days)))
+    assert home.contents() == before
+    first = chance.choice(window.days[:-10])
+    assert all(outcome.succeeded for outcome in home.backfill(Window(first, first + ONE_DAY * 10)))
+    assert home.contents() == before
+
+
+def test_some_weeks_of_online_retail(home: TemporaryHome) -> None:
+    lines = slice_into(home, SOME_WEEKS)
+    assert_all_is_published(home, SOME_WEEKS)
+    assert_nothing_is_lost(home, lines, quarantined=2)
+    assert_days_without_lines_have_zeros(home)
+    assert_nothing_is_known_of_payments(home)
+    assert_running_again_changes_nothing(home, SOME_WEEKS)
+
+
+@pytest.mark.timeout(1800)
+def test_all_of_online_retail(home: TemporaryHome) -> None:
+    lines = slice_into(home, EVERY_DAY)
+    assert lines == 541_909
+    assert_all_is_published(home, EVERY_DAY)
+    assert_nothing_is_lost(home, lines, quarantined=2)
+    assert_days_without_lines_have_zeros(home)
+    assert_nothing_is_known_of_payments(home)
+    assert home.query("select sum(net_revenue) from serving.daily_sales") == [(Decimal("9769872.0540"),)]
+    with_customer = "select count(distinct order_id) from staging.stg_orders where customer_id is not null"
+    assert home.query(with_customer) == [(22_190,)]
+    trading = "select count(*) from serving.daily_sales where total_orders + total_returns > 0"
+    assert home.query(trading) == [(305,)]
+    assert_mondays_are_built_in_chunks(home)
+    assert_rfm_is_what_pandas_makes_of_the_file(home)
+    assert_restating_a_day_rebuilds_that_day_and_no_other(home)
+
+
+@pytest.mark.timeout(5400)
+def test_lines_that_come_late_and_days_in_no_order_end_in_the_same_figures(new_home: NewHome) -> None:
+    """3 % of the lines one to five days late. HYPOTHESIS_PROFILE=thorough takes the whole year."""
+    window = EVERY_DAY if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else TWO_WEEKS
+    on_time, late = online_retail_home(new_home), online_retail_home(new_home)
+    lines = slice_into(on_time, window)
+    assert_all_is_published(on_time, window)
+
+    assert slice_into(late, window) == lines
+    assert deliver_late(Path(late.settings.landing), window, share=0.03, seed=3) > 0.02 * lines
+    for part in shuffled_parts(window, seed=3):
+        for outcome in late.backfill(part):
+            assert outcome.succeeded, outcome.held
+
+    assert late.contents("serving") == on_time.contents("serving")
+    assert_nothing_is_lost(late, lines, quarantined=2)

@@ -1,0 +1,73 @@
+"""Ctrl-C and SIGTERM: the first ends a backfill after its current step, the second at once; nothing is half done."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dagster import DagsterRunStatus
+from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
+from tests.support.runs.processes import Process, start_tidegate
+
+from tidegate.ledger.opening import open_lake
+from tidegate.orchestration.history.recent_runs import runs_under_way
+from tidegate.orchestration.sensors.run_keeper import end_lost_runs
+from tidegate.window import ONE_DAY, Window
+
+pytestmark = pytest.mark.slow
+
+DAYS = Window(FIRST_DAY, FIRST_DAY + ONE_DAY * 3)
+BACKFILL = ("backfill", "--from", str(DAYS.start), "--to", str(DAYS.last))
+LOOKING_SECONDS = 0.01
+
+
+def wait_until(happened: Callable[[], bool], process: Process) -> None:
+    while not happened():
+        assert not process.ended_within(LOOKING_SECONDS), process.printed()
+
+
+def runs_by_status(home: TemporaryHome) -> dict[DagsterRunStatus, int]:
+    statuses = [run.status for run in home.runner.instance.get_runs()]
+    return {status: statuses.count(status) for status in statuses}
+
+
+def test_ctrl_c_ends_a_backfill_after_its_step_and_twice_at_once_and_it_goes_on_from_there(
+    new_home: NewHome, tmp_path: Path
+) -> None:
+    home = new_home(chunk_days=1)
+    for day in DAYS.days:
+        home.landing.day(day)
+    assert home.runner.instance, "makes Dagster's instance"
+
+    with home.home.lake(), open_lake(home.home.lake_config, read_only=True) as lake:
+        process = start_tidegate(home, tmp_path / "first.log", *BACKFILL)
+        # Between loading the second day and building it.
+        loaded = f"select count(*) = 3 from ops.deliveries where partition_day = '{FIRST_DAY + ONE_DAY}'"
+        wait_until(lambda: lake.con.execute(loaded).fetchone() == (True,), process)
+        process.signal(signal.SIGINT)
+        assert process.exit_code() == 130, process.printed()
+    told = " ".join(process.printed().split())
+    assert "Ending after the current step." in told
+    assert "1 day published, 0 held." in told
+    assert "1 are published and 2 are left" in told
+    assert f"tidegate {' '.join(BACKFILL)} --resume" in told
+    assert runs_under_way(home.runner.instance) == []
+    assert runs_by_status(home) == {DagsterRunStatus.SUCCESS: 1, DagsterRunStatus.CANCELED: 1}
+
+    process = start_tidegate(home, tmp_path / "second.log", *BACKFILL, "--resume")
+    wait_until(lambda: bool(runs_under_way(home.runner.instance)), process)
+    process.signal(signal.SIGTERM)
+    wait_until(lambda: "Ending after the current step." in process.printed(), process)
+    process.signal(signal.SIGTERM)
+    assert process.exit_code() == 130, process.printed()
+    assert "Traceback" not in process.printed()
+    end_lost_runs(home.home, home.runner.instance)
+    assert runs_under_way(home.runner.instance) == []
+
+    outcomes = list(home.runner.backfill(DAYS, resume=True))
+    assert all(outcome.succeeded for outcome in outcomes)
+    published = "select count(distinct partition_day) from ops.publications where cadence = 'daily'"
+    assert home.query(published) == [(3,)]
+    assert DAYS.days[0] not in {day for outcome in outcomes for day in outcome.published}

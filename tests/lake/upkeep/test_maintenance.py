@@ -1,0 +1,235 @@
+"""Upkeep changes how content is stored and never the content."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tidegate.errors import TidegateError
+from tidegate.lake.content import content_hash
+from tidegate.lake.sql import qualified
+from tidegate.lake.upkeep.catalog_copies import COPIES_KEPT, keep_copy
+from tidegate.lake.upkeep.leftovers import FEW_LEFTOVERS
+from tidegate.lake.upkeep.maintenance import LONGEST_TRANSACTION, TO_THE_DAY
+from tidegate.ledger import publications
+from tidegate.ledger.deliveries import newest_deliveries, stale_days
+from tidegate.ledger.maintenance import maintain, maintain_until
+from tidegate.publishing.gate import closed_gates
+from tidegate.window import ONE_DAY, Window
+
+if TYPE_CHECKING:
+    from tests.support.lake.shop import Home, Shop
+
+    from tidegate.lake.connect import Lake
+
+DAY = dt.date(2024, 6, 1)
+DAYS = Window(DAY, DAY + 4 * ONE_DAY)
+
+
+def busy_days(shop: Shop) -> None:
+    for day in DAYS.days:
+        shop.publish(Window.of_day(day), rows=30)
+    shop.build(Window(DAY, DAY + 2 * ONE_DAY), factor=2, rows=30)
+    shop.promote(Window(DAY, DAY + 2 * ONE_DAY))
+
+
+def contents(lake: Lake) -> dict[str, tuple[int, str]]:
+    tables = lake.con.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'lake'"
+    ).fetchall()
+    return {f"{s}.{t}": content_hash(lake.con, f"select * from {qualified(s, t)}") for s, t in tables}
+
+
+def files(lake: Lake) -> int:
+    return len(list(Path(lake.config.data).rglob("*.parquet")))
+
+
+def upkeep_now(lake: Lake) -> tuple[int, int, int]:
+    now = dt.datetime.now(dt.UTC)
+    done = maintain_until(lake, now, now)
+    return done.files_merged, done.snapshots_expired, done.files_deleted
+
+
+def test_contents_ledger_and_gates_stay(new_shop: Shop) -> None:
+    busy_days(new_shop)
+    lake = new_shop.lake
+    before = (
+        contents(lake),
+        publications.newest_publications(lake.con),
+        newest_deliveries(lake.con, None, DAYS),
+    )
+    files_before = files(lake)
+    assert all(figure > 0 for figure in upkeep_now(lake))
+    assert files(lake) < files_before
+    after = (contents(lake), publications.newest_publications(lake.con), newest_deliveries(lake.con, None, DAYS))
+    assert after == before
+    assert closed_gates(lake.con, DAYS, new_shop.requirements) == {}
+    assert stale_days(lake.con) == []
+    assert upkeep_now(lake)[0] == 0
+    new_shop.publish(DAYS, factor=9, rows=2)
+    assert new_shop.served() == [(day, 9, 18) for day in DAYS.days]
+    assert len(new_shop.served("daily_sales_by_region")) == 8
+
+
+def test_what_is_younger_than_asked_is_kept(new_shop: Shop) -> None:
+    busy_days(new_shop)
+    snapshot = publications.newest_publications(new_shop.lake.con)[0].lake_snapshot
+    done = maintain(new_shop.lake, 0)
+    assert (done.snapshots_expired, done.files_deleted) == (0, 0)
+    served = new_shop.lake.con.execute(
+        f"select count(*) from serving.daily_sales at (version => {snapshot})"
+    ).fetchone()
+    assert served == (4,)
+
+
+def test_what_was_made_later_on_the_same_day_is_kept(new_shop: Shop) -> None:
+    """Regression: told a moment, DuckLake 1.0 drops all of its day on a SQLite catalog."""
+    new_shop.publish(DAYS)
+    now = dt.datetime.now(dt.UTC)
+    later = new_shop.publish(DAYS, factor=2).published[DAY][0].lake_snapshot
+    new_shop.publish(DAYS, factor=3)
+    assert maintain_until(new_shop.lake, now, now).snapshots_expired > 0
+    served = new_shop.lake.con.execute(f"select distinct total_orders from serving.daily_sales at (version => {later})")
+    assert served.fetchall() == [(2,)]
+    oldest = new_shop.lake.con.execute("select min(snapshot_time) from lake.snapshots()").fetchone()
+    assert oldest is not None
+    assert oldest[0] > now
+
+
+def test_files_that_went_out_of_use_today_are_kept(new_shop: Shop) -> None:
+    busy_days(new_shop)
+    before = files(new_shop.lake)
+    now = dt.datetime.now(dt.UTC)
+    maintain_until(new_shop.lake, now, now - LONGEST_TRANSACTION - TO_THE_DAY)
+    assert files(new_shop.lake) >= before
+    assert maintain(new_shop.lake, 0).files_deleted == 0
+    assert files(new_shop.lake) >= before
+
+
+def test_a_snapshot_is_entered_before_its_commit_message_goes(new_shop: Shop) -> None:
+    new_shop.publish(DAYS)
+    expected = {row.lake_snapshot for row in publications.newest_publications(new_shop.lake.con)}
+    new_shop.lake.con.execute("update ops.publications set lake_snapshot = null")
+    upkeep_now(new_shop.lake)
+    assert {row.lake_snapshot for row in publications.newest_publications(new_shop.lake.con)} == expected
+
+
+def test_files_that_a_killed_writer_left_are_deleted(new_shop: Shop) -> None:
+    new_shop.lake.con.execute("create table raw.orders (day date, writer varchar, n bigint)")
+    victim = new_shop.home.start("stop_before_commit", DAY, "new")
+    victim.wait_for("written")
+    victim.kill()
+    left = len(list(Path(new_shop.home.config.data, "raw").rglob("*.parquet")))
+    assert left > 0
+    upkeep_now(new_shop.lake)
+    assert list(Path(new_shop.home.config.data, "raw").rglob("*.parquet")) == []
+
+
+def write_files(lake: Lake, count: int) -> None:
+    """A table of so many partitions, and so of as many files."""
+    lake.con.execute("create table raw.many (day integer, n integer)")
+    lake.con.execute("alter table raw.many set partitioned by (day)")
+    lake.con.execute(f"insert into raw.many select i % {count}, i from range({12 * count}) as r(i)")
+
+
+def test_files_of_others_stay(new_shop: Shop) -> None:
+    """Regression: any Parquet in the data folder was deleted that the catalog did not name, whosever it was."""
+    lake = new_shop.lake
+    write_files(lake, 2)
+    data, ours = Path(lake.config.data), next(Path(lake.config.data).rglob("*.parquet"))
+    elsewhere = ["landing/orders.parquet", ours.name, f"raw/{ours.name}", f"raw/nobodys/{ours.name}"]
+    beside = [f"raw/many/{name}" for name in ("mine.parquet", "ducklake-1.parquet", f"sub/{ours.name}", "README.txt")]
+    for name in (*elsewhere, *beside):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_bytes(ours.read_bytes())
+    upkeep_now(lake)
+    assert all((data / name).exists() for name in (*elsewhere, *beside))
+
+
+def test_an_old_copy_of_the_catalog_deletes_nothing_unasked(home: Home) -> None:
+    """Its files of since then are named nowhere, like those of a killed writer."""
+    catalog = home.config.catalog_file
+    assert catalog
+    with home.open() as lake:
+        lake.con.execute("create table raw.many (day integer, n integer)")
+    old = catalog.read_bytes()
+    with home.open() as lake:
+        lake.con.execute("drop table raw.many")
+        write_files(lake, FEW_LEFTOVERS + 1)
+    catalog.write_bytes(old)
+    with home.open() as lake:
+        before = files(lake)
+        with pytest.raises(TidegateError, match=r"101 files in .* named nowhere.*tidegate maintain --delete-leftovers"):
+            upkeep_now(lake)
+        assert files(lake) == before
+        now = dt.datetime.now(dt.UTC)
+        assert maintain_until(lake, now, now, delete_leftovers=True).files_deleted == FEW_LEFTOVERS + 1
+
+
+def test_a_copy_of_the_catalog_is_kept_before_anything_is_deleted(new_shop: Shop) -> None:
+    catalog = new_shop.lake.config.catalog_file
+    assert catalog
+    busy_days(new_shop)
+    before = contents(new_shop.lake)
+    maintain(new_shop.lake, 0)
+    (copy,) = (catalog.parent / "copies").iterdir()
+    new_shop.lake.close()
+    for suffix in ("", "-wal", "-shm"):
+        catalog.with_name(catalog.name + suffix).unlink(missing_ok=True)
+    copy.rename(catalog)
+    assert contents(new_shop.home.open()) == before
+
+
+def test_copies_are_few_and_only_copies_go(home: Home) -> None:
+    catalog = home.config.catalog_file
+    assert catalog
+    mine = catalog.parent / "copies" / f"{catalog.name}.before-the-move"
+    copies = [keep_copy(catalog, dt.datetime(2024, 6, day, tzinfo=dt.UTC)) for day in range(1, 3)]
+    mine.write_text("a person's")
+    copies += [keep_copy(catalog, dt.datetime(2024, 6, day, tzinfo=dt.UTC)) for day in range(3, 8)]
+    assert sorted(mine.parent.iterdir()) == [*copies[-COPIES_KEPT:], mine]
+
+
+def test_a_damaged_catalog_is_not_maintained(home: Home) -> None:
+    with home.open() as lake:
+        write_files(lake, 200)
+    catalog = home.config.catalog_file
+    assert catalog
+    content = bytearray(catalog.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    with pytest.raises(TidegateError, match="is damaged"):
+        catalog.write_bytes(content)
+        keep_copy(catalog, dt.datetime.now(dt.UTC))
+    assert list((catalog.parent / "copies").iterdir()) == []
+
+
+def test_readers_and_a_writer_go_on_beside_it(new_shop: Shop) -> None:
+    busy_days(new_shop)
+    new_shop.build(DAYS, factor=4, rows=10)
+    new_shop.promote(DAYS)
+    reader = new_shop.home.start("poll_serving", 4)
+    reader.wait_for("reading")
+    writer = new_shop.home.start("overwrite_at_once", DAY, "a", 5)
+    writer.wait_for("ready")
+    writer.tell("go")
+    for factor in (5, 6, 7):
+        maintain(new_shop.lake, 30)
+        new_shop.build(DAYS, factor=factor, rows=10)
+        new_shop.promote(DAYS)
+    writer.wait_for("done")
+    reader.tell("stop")
+    assert reader.result().split(" ", 1)[1] == "[]"
+    assert new_shop.lake.con.execute("select count(*) from raw.orders").fetchone() == (200,)
+
+
+def test_hostile_table_names_are_names(new_shop: Shop) -> None:
+    lake = new_shop.lake
+    name = "a\"b'; drop table ops.builds; --"
+    lake.con.execute(f"create table {qualified('raw', name)} as select i from range(50) as r(i)")
+    for _ in range(3):
+        lake.con.execute(f"insert into {qualified('raw', name)} from range(50)")
+    assert maintain(lake, 30).files_merged == 4
+    assert lake.con.execute(f"select count(*) from {qualified('raw', name)}").fetchone() == (200,)

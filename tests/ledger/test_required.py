@@ -1,0 +1,89 @@
+"""What a day waits for: gate, what is due and what is asked for say the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from tidegate.ledger.deliveries import record_deliveries
+from tidegate.ledger.known import days_lacking, incomplete_days
+from tidegate.ledger.required import WITHDRAWN, settled_days
+from tidegate.publishing.due import due_days
+from tidegate.publishing.gate import GateRequirements, closed_gates
+from tidegate.window import ONE_DAY, Window
+
+if TYPE_CHECKING:
+    from tests.support.lake.shop import Shop
+
+DAY = dt.date(2024, 6, 2)
+ONE = Window.of_day(DAY)
+NEXT = DAY + ONE_DAY
+BOTH = Window(DAY, NEXT + ONE_DAY)
+NEW = ("orders", "ap-south")
+
+
+def with_new_region(shop: Shop, first_day: dt.date | None = None) -> GateRequirements:
+    """What the gate requires once a region was added."""
+    before = shop.requirements
+    return dataclasses.replace(
+        before, deliveries=before.deliveries | {NEW}, first_days={NEW: first_day} if first_day else {}
+    )
+
+
+def deliver(shop: Shop, day: dt.date, region: str, **fields: object) -> None:
+    row = shop.delivery(day, region, **fields)
+    shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
+
+
+def waiting(shop: Shop, required: GateRequirements, window: Window = BOTH) -> set[dt.date]:
+    """The days that wait for the new region, on which all agree."""
+    con = shop.lake.con
+    closed = closed_gates(con, window, required)
+    lacking = {day for day, why in closed.items() if any("orders/ap-south" in sentence for sentence in why)}
+    places = (required.deliveries, required.first_days)
+    assert set(incomplete_days(con, *places)) == lacking == set(days_lacking(con, "orders", *places, 9))
+    assert not {each.day for each in due_days(con, required)} & lacking
+    return lacking
+
+
+def test_a_region_that_is_added_closes_no_day_that_was_published_without_it(shop: Shop) -> None:
+    shop.publish(ONE)
+    shop.deliver(Window.of_day(NEXT))
+    required = with_new_region(shop)
+    assert waiting(shop, required) == {NEXT}
+    assert settled_days(shop.lake.con, "orders", [DAY, NEXT]) == {DAY}
+
+    # A late row of the day restates it, without the region that was not there.
+    deliver(shop, NEXT, "eu-west", touched=(DAY,), fingerprint="late")
+    assert [(each.day, each.restates) for each in due_days(shop.lake.con, required)] == [(DAY, True)]
+
+
+def test_a_region_is_required_from_its_first_day_on(shop: Shop) -> None:
+    shop.deliver(BOTH)
+    assert waiting(shop, with_new_region(shop, NEXT)) == {NEXT}
+    assert [each.day for each in due_days(shop.lake.con, with_new_region(shop, NEXT))] == [DAY]
+    shop.build(BOTH)
+    assert DAY not in closed_gates(shop.lake.con, BOTH, with_new_region(shop, NEXT))
+    # What it delivers before that is judged like any other.
+    deliver(shop, DAY, "ap-south", verdict="rejected", reason="It is garbage.")
+    assert closed_gates(shop.lake.con, ONE, with_new_region(shop, NEXT)) == {DAY: ["It is garbage."]}
+    assert due_days(shop.lake.con, with_new_region(shop, NEXT)) == []
+
+
+def test_a_day_before_the_first_of_every_region_is_not_published_empty(shop: Shop) -> None:
+    shop.build(ONE)
+    places = shop.requirements.deliveries
+    required = dataclasses.replace(shop.requirements, first_days=dict.fromkeys(places, NEXT))
+    assert "before the first day" in closed_gates(shop.lake.con, ONE, required)[DAY][0]
+
+
+def test_a_day_that_was_published_with_a_region_that_left_waits_for_the_one_in_its_place(shop: Shop) -> None:
+    deliver(shop, DAY, "ap")
+    shop.publish(ONE)
+    deliver(shop, DAY, "ap", verdict=WITHDRAWN, touched=(DAY,))
+    assert [each.day for each in due_days(shop.lake.con, shop.requirements)] == [DAY]
+    assert waiting(shop, with_new_region(shop), ONE) == {DAY}
+    [sentence] = closed_gates(shop.lake.con, ONE, with_new_region(shop))[DAY]
+    assert "published with orders/ap, which the contract no longer has" in sentence
+    assert waiting(shop, with_new_region(shop, NEXT), ONE) == set()

@@ -1,0 +1,125 @@
+"""Pages in the store: made once, replaced whole, and all of them in the index."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.outputs.breaking_store import AWAY, FULL, BreakingStore
+from tests.support.outputs.shop import MONDAY, Shop, amount, day_row, lake_in, random_customers
+
+from tidegate.lake.connect import Lake
+from tidegate.lake.sql import literal
+from tidegate.outputs.making import Making, make_outputs
+from tidegate.outputs.pages import daily, weekly
+from tidegate.outputs.pages.brief import make_brief
+from tidegate.outputs.pages.files import BRIEFS, REPORTS, briefs, reports
+from tidegate.outputs.pages.segmentation import make_report
+from tidegate.publishing.due_outputs import due_outputs, standing_outputs
+from tidegate.storage.store import FolderStore, Store
+from tidegate.window import ONE_DAY, ONE_WEEK, Window
+
+DAYS = Window(MONDAY - 2 * ONE_WEEK, MONDAY)
+LAST = MONDAY - ONE_DAY
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    """Two weeks of days and the Monday after them, published."""
+    with lake_in(tmp_path) as lake:
+        shop = Shop(lake.con)
+        shop.serve_days(day_row(day) for day in DAYS.days)
+        for day in DAYS.days:
+            shop.publish(day, "daily", (*daily.MARTS, "orders_daily_summary"))
+        shop.publish_monday(random_customers(20, MONDAY, seed=1))
+        yield lake
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "outputs")
+
+
+def make(lake: Lake, store: Store, run_id: str = "run-1") -> Making:
+    days = [*DAYS.days, MONDAY]
+    return make_outputs(lake, store, [briefs(), reports()], days, run_id)
+
+
+def restate(lake: Lake, day: dt.date, revenue: str) -> None:
+    lake.con.execute(
+        f"update serving.daily_sales set net_revenue = {amount(revenue)} where order_date = {literal(day)}"
+    )
+    Shop(lake.con).publish(day, "daily", ["daily_sales"], content=revenue)
+
+
+def due(lake: Lake, store: Store) -> list[tuple[str, dt.date]]:
+    kinds = [briefs().kind, reports().kind]
+    return [(output.kind, output.day) for output in due_outputs(lake.con, kinds, store.place)]
+
+
+def text(store: FolderStore, name: str) -> str:
+    return (store.root / "reports" / name).read_bytes().decode()
+
+
+def test_every_page_is_made_once_and_stands_at_its_address(lake: Lake, store: FolderStore) -> None:
+    making = make(lake, store)
+    assert making.unmade == {}
+    assert sorted(making.made) == [*((BRIEFS, day) for day in DAYS.days), (REPORTS, MONDAY)]
+    brief, report = make_brief(lake.con, LAST), make_report(lake.con, MONDAY)
+    assert text(store, f"daily/{LAST}/brief.html") == brief.html
+    assert text(store, f"daily/{LAST}/brief.json") == brief.json
+    assert making.made[BRIEFS, LAST].markdown == brief.markdown
+    assert making.made[BRIEFS, LAST].location == str(store.root / "reports" / "daily" / str(LAST) / "brief.html")
+    for ending in ("html", "json", "csv"):
+        assert text(store, f"segmentation/{MONDAY}/report.{ending}") == getattr(report, ending)
+    assert make(lake, store, "run-2").made == {}
+
+
+def test_the_index_leads_to_every_page(lake: Lake, store: FolderStore) -> None:
+    make(lake, store)
+    index = text(store, "index.html")
+    for day in DAYS.days:
+        assert f'href="daily/{day}/brief.html"' in index
+    for ending in ("html", "json", "csv"):
+        assert f'href="segmentation/{MONDAY}/report.{ending}"' in index
+
+
+def test_a_restated_day_renews_its_pages_and_the_index(lake: Lake, store: FolderStore) -> None:
+    make(lake, store)
+    day = LAST - ONE_WEEK
+    restate(lake, day, "98765.43")
+    assert due(lake, store) == [(BRIEFS, day), (BRIEFS, LAST), (REPORTS, MONDAY)]
+    untouched = {day: (store.root / "reports" / "daily" / str(day)).stat() for day in DAYS.days}
+    making = make(lake, store, "run-2")
+    assert sorted(making.made) == [(BRIEFS, day), (BRIEFS, LAST), (REPORTS, MONDAY)]
+    for page in (f"daily/{day}/brief.html", f"daily/{LAST}/brief.html", "index.html"):
+        assert "98,765.43" in text(store, page)
+    assert (store.root / "reports" / "daily" / str(DAYS.start)).stat() == untouched[DAYS.start]
+
+
+@pytest.mark.parametrize(("puts", "error"), [(0, FULL), (1, AWAY), (4, FULL), (2 * 14, FULL), (2 * 14 + 2, AWAY)])
+def test_what_fails_to_be_put_is_due_again(lake: Lake, store: FolderStore, puts: int, error: Exception) -> None:
+    """A brief is two puts and a report three, and the index of each kind's pages one more."""
+    making = make(lake, BreakingStore(store.root, puts, error))
+    told = making.unmade[REPORTS, MONDAY]
+    assert ("No space left" in told) or ("S3 is away" in told)
+    assert due(lake, store) == sorted(making.unmade, key=lambda page: (page[1], page[0]))
+    assert make(lake, store, "run-2").unmade == {}
+    assert due(lake, store) == []
+    index = text(store, "index.html")
+    assert all(f"daily/{day}/brief.html" in index for day in DAYS.days)
+    assert f"segmentation/{MONDAY}/report.html" in index
+
+
+def test_the_ledger_has_what_the_index_shows(lake: Lake, store: FolderStore) -> None:
+    make(lake, store)
+    rows = {(row.kind, row.partition_day): row for row in standing_outputs(lake.con, [BRIEFS, REPORTS])}
+    assert rows[BRIEFS, LAST].summary == '{"net_revenue": "100.0000", "orders": 10, "flagged": []}'
+    assert '"days_published": 7' in rows[REPORTS, MONDAY].summary
+
+
+def test_a_home_is_asked_for_pages_only_of_marts_that_it_has() -> None:
+    assert briefs().kind.marts == set(daily.MARTS)
+    assert reports().kind.marts == set(weekly.MARTS)

@@ -1,0 +1,95 @@
+"""A mart that no model makes any more leaves what consumers read, and what nobody published here is left alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.support.lake.shop import MARTS
+
+from tidegate.lake.lease import lease
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.publications import newest_publications
+from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.promote import days_to_restate
+from tidegate.publishing.retire import marts_without_model, retire_marts, retired_marts
+from tidegate.window import ONE_DAY, Cadence, Window
+
+if TYPE_CHECKING:
+    from tests.support.lake.shop import Shop
+
+DAY = dt.date(2024, 6, 1)
+BOTH = Window(DAY, DAY + 2 * ONE_DAY)
+
+
+def daily(*names: str) -> list[tuple[str, Cadence]]:
+    return [(name, Cadence.daily) for name in names]
+
+
+def retire(shop: Shop, *kept: str) -> list[str]:
+    return retire_marts(shop.lake, daily(*kept), utc_now(), "run-2")
+
+
+def without_regions(shop: Shop) -> GateRequirements:
+    return dataclasses.replace(shop.requirements, marts=(Mart("daily_sales", "order_date"),))
+
+
+def tables_of_serving(shop: Shop) -> list[str]:
+    rows = shop.lake.con.execute("select table_name from duckdb_tables() where schema_name = 'serving'").fetchall()
+    return sorted(name for (name,) in rows)
+
+
+def test_a_mart_that_no_model_makes_leaves_serving_and_can_still_be_read_as_it_was(shop: Shop) -> None:
+    shop.publish(BOTH, rows=2)
+    before = shop.served("daily_sales_by_region")
+    assert [(mart.name, mart.days) for mart in marts_without_model(shop.lake.con, daily("daily_sales"))] == [
+        ("daily_sales_by_region", tuple(BOTH.days))
+    ]
+    assert retire(shop, "daily_sales") == ["daily_sales_by_region"]
+
+    assert tables_of_serving(shop) == ["daily_sales"]
+    assert {row.mart for row in newest_publications(shop.lake.con)} == {"daily_sales"}
+    assert (
+        marts_without_model(shop.lake.con, daily("daily_sales")),
+        days_to_restate(shop.lake.con, without_regions(shop)),
+    ) == ([], [])
+    (retired,) = retired_marts(shop.lake.con)
+    then = f"select * from serving.{retired.name} at (version => {retired.snapshot}) order by all"
+    assert shop.lake.con.execute(then).fetchall() == before
+    assert retire(shop, "daily_sales") == []
+
+    # Where its model comes back, its days are due and published as they were.
+    assert days_to_restate(shop.lake.con, shop.requirements) == BOTH.days
+    shop.promote(BOTH)
+    assert (shop.served("daily_sales_by_region"), retired_marts(shop.lake.con)) == (before, [])
+
+
+def test_what_the_ledger_never_published_is_left_alone(shop: Shop) -> None:
+    shop.publish(BOTH)
+    shop.lake.con.execute("create table serving.of_somebody_else as select 1 as x")
+    assert retire(shop, *MARTS) == []
+    assert retire(shop, "daily_sales") == ["daily_sales_by_region"]
+    assert tables_of_serving(shop) == ["daily_sales", "of_somebody_else"]
+
+
+def test_a_home_with_an_older_project_leaves_alone_what_a_newer_one_published(shop: Shop) -> None:
+    since = utc_now()
+    shop.publish(BOTH)
+    assert retire_marts(shop.lake, daily("daily_sales"), since, "run-2") == []
+    assert tables_of_serving(shop) == sorted(MARTS)
+
+
+def test_a_mart_of_another_cadence_begins_with_a_table_of_its_own(shop: Shop) -> None:
+    shop.publish(BOTH)
+    marts = [*daily("daily_sales"), ("daily_sales_by_region", Cadence.weekly)]
+    assert retire_marts(shop.lake, marts, utc_now(), "run-2") == ["daily_sales_by_region"]
+
+
+def test_it_waits_for_who_publishes_its_days(shop: Shop) -> None:
+    shop.publish(BOTH)
+    impatient = shop.home.open(patience=0.2)
+    with lease(shop.home.config, "serving", [DAY], "run-9"), pytest.raises(Exception, match="run run-9"):
+        retire_marts(impatient, daily("daily_sales"), utc_now(), "run-2")
+    assert tables_of_serving(shop) == sorted(MARTS)

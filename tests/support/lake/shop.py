@@ -1,0 +1,268 @@
+"""A lake on a temporary home, and a small shop that delivers, builds and checks days in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
+from tidegate.lake.overwrite import overwrite_window
+from tidegate.lake.sql import day_in, literal, qualified
+from tidegate.lake.tables import ensure_table
+from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.checks import CheckRecord, record_checks
+from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.publishing.promote import GateRequirements, Mart, Promotion, promote
+from tidegate.window import Window
+
+PROCESSES = Path(__file__).with_name("processes.py")
+
+
+@dataclass
+class Home:
+    """A temporary home: its lake's configuration, connections that close by themselves, other processes."""
+
+    config: LakeConfig
+    stack: ExitStack
+
+    def open(self, read_only: bool = False, patience: float | None = None, snapshot: int | None = None) -> Lake:
+        config = self.config if patience is None else dataclasses.replace(self.config, patience=patience)
+        lake = open_lake(config, read_only) if snapshot is None else Lake.open(config, read_only, snapshot)
+        return self.stack.enter_context(lake)
+
+    def start(self, command: str, *arguments: object, env: dict[str, str] | None = None) -> Process:
+        """Run a command of lake_processes.py on this lake in a process of its own."""
+        process = Process(self.config, command, [str(argument) for argument in arguments], env or {})
+        self.stack.callback(process.kill)
+        return process
+
+
+class Process:
+    """A process that says a line when it gets somewhere."""
+
+    def __init__(self, config: LakeConfig, command: str, arguments: list[str], env: dict[str, str]) -> None:
+        settings = [config.catalog, config.data, str(config.spill), str(config.patience)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **env}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        self._process = subprocess.Popen(
+            [sys.executable, str(PROCESSES), command, *settings, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    def wait_for(self, line: str) -> None:
+        """Read on until the process says `line`."""
+        assert self._process.stdout is not None
+        for said in self._process.stdout:
+            if said.strip() == line:
+                return
+        raise AssertionError(f"the process ended before it said {line!r}: {self._process.communicate()[1]}")
+
+    def tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            assert self._process.stderr is not None
+            raise AssertionError(f"the process ended early: {self._process.stderr.read()}") from None
+
+    def kill(self) -> None:
+        """SIGKILL, as a machine that dies does it."""
+        self._process.kill()
+        self._process.communicate()
+
+    def result(self) -> str:
+        """What it said last, once it has ended well."""
+        said, complaints = self._process.communicate(timeout=60)
+        assert self._process.returncode == 0, complaints
+        return said.strip().splitlines()[-1] if said.strip() else ""
+
+
+def config_in(folder: Path) -> LakeConfig:
+    catalog = folder / "lake" / "catalog.sqlite"
+    data = str(folder / "lake" / "data")
+    # On tables of a few rows one thread is a third faster than two.
+    return LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0)
+
+
+@pytest.fixture
+def bare_home(tmp_path: Path) -> Iterator[Home]:
+    """A home without a lake yet."""
+    with ExitStack() as stack:
+        yield Home(config_in(tmp_path), stack)
+
+
+@pytest.fixture
+def home(bare_home: Home) -> Home:
+    """A home with a lake of its own."""
+    make_lake(bare_home.config).close()
+    return bare_home
+
+
+@pytest.fixture(scope="module")
+def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with make_lake(config_in(tmp_path_factory.mktemp("home"))) as lake:
+        yield lake
+
+
+@pytest.fixture
+def lake(module_lake: Lake) -> Lake:
+    """An empty lake. It is the module's: a new one for each test takes three times as long."""
+    module_lake.unit_of_work(empty)
+    return module_lake
+
+
+def empty(con: DuckDBPyConnection) -> None:
+    tables = con.execute("select schema_name, table_name from duckdb_tables() where database_name = 'lake'").fetchall()
+    for schema, table in tables:
+        con.execute(f"{'delete from' if schema == 'ops' else 'drop table'} {qualified(schema, table)}")
+
+
+MARTS = {
+    "daily_sales": {"order_date": "date", "total_orders": "bigint", "net_revenue": "decimal(38,4)"},
+    "daily_sales_by_region": {"order_date": "date", "region": "varchar", "net_revenue": "decimal(38,4)"},
+}
+
+
+@dataclass
+class Shop:
+    """Two regions, a staging model and two marts, with one blocking check of each."""
+
+    lake: Lake
+    home: Home
+    regions: tuple[str, ...] = ("eu-west", "us-east")
+    models: tuple[str, ...] = ("stg_orders", *MARTS)
+    builds: list[str] = field(default_factory=list)
+
+    @property
+    def requirements(self) -> GateRequirements:
+        return GateRequirements(
+            deliveries=frozenset(("orders", region) for region in self.regions),
+            models=frozenset(self.models),
+            blocking_checks=frozenset(
+                {(f"raw/orders/{region}", "values_are_valid") for region in self.regions}
+                | {("staging/stg_orders", "keys_are_unique"), ("marts/daily_sales", "revenue_adds_up")}
+            ),
+            marts=tuple(Mart(name, "order_date") for name in MARTS),
+        )
+
+    def delivery(self, day: dt.date, region: str = "eu-west", **fields: object) -> DeliveryRecord:
+        now = utc_now()
+        record = DeliveryRecord(
+            source="orders", region=region, partition_day=day, fingerprint=f"print-{region}-{day}",
+            verdict="accepted", reason=None, contract_version="1.0.0", files=1, bytes=100, archive="a/b",
+            rows_read=10, rows_loaded=9, rows_quarantined=1, measures='{"rows": 10}', touched=(day,),
+            run_id="run-1", started_at=now, finished_at=now,
+        )  # fmt: skip
+        return dataclasses.replace(record, **fields)  # type: ignore[arg-type]
+
+    def deliver(self, window: Window, **fields: object) -> None:
+        """Every region delivers every day, and the deliveries' checks pass."""
+        rows = [self.delivery(day, region, **fields) for day in window.days for region in self.regions]
+        checks = [
+            self.check(row.partition_day, f"raw/orders/{row.region}", "values_are_valid", row.fingerprint)
+            for row in rows
+        ]
+
+        def work(con: DuckDBPyConnection) -> None:
+            record_deliveries(con, rows)
+            record_checks(con, checks)
+
+        self.lake.unit_of_work(work)
+
+    def check(
+        self, day: dt.date, asset: str, name: str, subject: str, passed: bool = True, **fields: object
+    ) -> CheckRecord:
+        record = CheckRecord(
+            check_name=name, asset=asset, partition_day=day, passed=passed, blocking=True, severity="error",
+            dimension="accuracy", observed="0 of 10 rows" if passed else "7 of 10 rows are wrong",
+            description="Mend the file and drop it again.", run_id="run-1", subject=subject, checked_at=utc_now(),
+        )  # fmt: skip
+        return dataclasses.replace(record, **fields)  # type: ignore[arg-type]
+
+    def build(self, window: Window, factor: int = 1, rows: int = 1) -> str:
+        """Build every day's candidates; `factor` tells one build's figures from another's."""
+        build_id = f"build-{uuid.uuid4().hex[:8]}"
+        self.lake.unit_of_work(lambda con: begin_build(con, build_id, window.days, self.models, "run-1"))
+        self.write_candidates(window, factor, rows)
+        self.finish(build_id, window)
+        self.builds.append(build_id)
+        return build_id
+
+    def finish(self, build_id: str, window: Window) -> None:
+        checks = [
+            self.check(day, asset, name, build_id)
+            for day in window.days
+            for asset, name in self.requirements.blocking_checks
+            if not asset.startswith("raw/")
+        ]
+
+        def work(con: DuckDBPyConnection) -> None:
+            finish_build(con, build_id)
+            record_checks(con, checks)
+
+        self.lake.unit_of_work(work)
+
+    def write_candidates(self, window: Window, factor: int = 1, rows: int = 1) -> None:
+        days = f"unnest({literal(window.days)}::date[]) as order_date"
+        selects = {
+            "daily_sales": f"select {days}, {factor} as total_orders, {factor * rows} as net_revenue",
+            "daily_sales_by_region": f"select {days}, 'region ' || i as region, {factor} as net_revenue "
+            f"from range({rows}) as r(i)",
+        }
+
+        def work(con: DuckDBPyConnection) -> None:
+            for name, select in selects.items():
+                ensure_table(con, "marts", name, MARTS[name], None)
+                overwrite_window(con, ("marts", name), "order_date", window, select)
+
+        self.lake.unit_of_work(work)
+
+    def empty_candidates(self, window: Window) -> None:
+        self.lake.con.execute(
+            "; ".join(
+                f"delete from marts.{name} where {day_in('order_date', window.start, window.end)}" for name in MARTS
+            )
+        )
+
+    def promote(self, window: Window) -> Promotion:
+        return promote(self.lake, window, self.requirements, "run-1")
+
+    def publish(self, window: Window, factor: int = 1, rows: int = 1) -> Promotion:
+        """A whole good day, or more."""
+        self.deliver(window)
+        self.build(window, factor, rows)
+        return self.promote(window)
+
+    def served(self, mart: str = "daily_sales") -> list[tuple[object, ...]]:
+        return self.lake.con.execute(f"select * from serving.{mart} order by all").fetchall()
+
+
+@pytest.fixture
+def shop(lake: Lake) -> Iterator[Shop]:
+    with ExitStack() as stack:
+        yield Shop(lake, Home(lake.config, stack))
+
+
+@pytest.fixture
+def new_shop(home: Home) -> Shop:
+    """A shop in a lake of its own."""
+    return Shop(home.open(), home)

@@ -1,0 +1,158 @@
+"""Processes that do what a test wants done beside it: runs to be killed, runs at once, a reader that never rests.
+
+Each is forked from a server that has imported everything and opened nothing, so it starts working at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from tests.support.runs.home import TemporaryHome
+
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import open_lake
+
+# What `tidegate run` imports on its way, seconds of it.
+IMPORTED_ONCE = [
+    "tidegate.cli",
+    "tidegate.cli.tour",
+    "tidegate.orchestration.instance.event_log",
+    "tidegate.transform.lake_plugin",
+    "dagster._core.execution.execute_in_process",
+    "dagster._core.instance.factory",
+    "dagster._core.instance.runs.run_domain",
+    "dagster._core.storage.local_compute_log_manager",
+    "dagster._core.storage.root",
+    "dagster._core.storage.runs.sqlite",
+    "dagster._core.storage.schedules.sqlite",
+    "dagster._daemon.daemon",
+    "dbt.adapters.duckdb.environments.local",
+    "dbt.task.run",
+    "dbt.task.test",
+    "rich.progress",
+    "sqlite3.dbapi2",
+]
+
+MARTS = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
+
+# Per mart: its name, revenue, number of rows and digest.
+Served = tuple[tuple[str, str, int, str], ...]
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(IMPORTED_ONCE)
+
+
+@dataclass
+class Process:
+    """A process in a group of its own, with what it prints in a file."""
+
+    process: ForkServerProcess
+    log: Path
+
+    def kill(self) -> None:
+        """SIGKILL to all of it, as a machine that dies does it. One that has ended stays as it is."""
+        if self.process.is_alive() and self.process.pid is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.join()
+
+    def signal(self, number: signal.Signals) -> None:
+        """As Ctrl-C or a service manager sends one, to the process alone."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def ended_within(self, seconds: float) -> bool:
+        self.process.join(seconds)
+        return not self.process.is_alive()
+
+    def exit_code(self) -> int:
+        self.process.join()
+        assert self.process.exitcode is not None
+        return self.process.exitcode
+
+    def printed(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+
+class Reader(Process):
+    """A process that reads `serving` all the time."""
+
+    def stop(self) -> tuple[int, set[Served]]:
+        """How often it read, and what it saw. Fails when a read failed."""
+        self.process.terminate()
+        assert self.exit_code() == 0, self.printed()
+        told = json.loads(self.printed())
+        return told["reads"], {tuple(tuple(mart) for mart in seen) for seen in told["seen"]}
+
+
+def start_tidegate(home: TemporaryHome, log: Path, *arguments: str) -> Process:
+    """`tidegate <arguments>` on this home."""
+    return start(_tidegate, log, home.environment, list(arguments))
+
+
+def start_reader(home: TemporaryHome, day: dt.date, log: Path) -> Reader:
+    """A consumer that asks for the day's marts over and over until it is stopped."""
+    started = start(_read_on_and_on, log, home.home.lake_config, day)
+    return Reader(started.process, started.log)
+
+
+def served(lake: Lake, day: dt.date) -> Served:
+    """What a consumer sees of a day, in one statement: a digest of each mart, and the day's revenue by each."""
+    marts = " union all ".join(
+        f"select '{mart}' as mart, coalesce(sum(net_revenue), 0)::varchar as revenue, count(*) as mart_rows, "
+        f"coalesce(bit_xor(hash(t)), 0)::varchar as digest from serving.{mart} as t where order_date = '{day}'"
+        for mart in MARTS
+    )
+    return tuple(lake.con.execute(f"{marts} order by mart").fetchall())
+
+
+def start(target: Callable[..., None], log: Path, *arguments: object) -> Process:
+    """`target`, a function that can be imported, in a process of its own; what it prints goes into `log`."""
+    ready, told = _processes.Pipe(duplex=False)
+    process = _processes.Process(target=_in_a_group_of_its_own, args=(target, str(log), told, *arguments))
+    process.start()
+    # Until it leads a group, killing the group would miss it.
+    ready.recv()
+    return Process(process, log)
+
+
+def _in_a_group_of_its_own(target: Callable[..., None], log: str, told: Connection, *arguments: object) -> None:
+    os.setsid()
+    sys.stdout.flush()
+    output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    told.send(None)
+    target(*arguments)
+
+
+def _read_on_and_on(config: LakeConfig, day: dt.date) -> None:
+    told_to_stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
+    test = multiprocessing.parent_process()
+    seen, reads = set(), 0
+    while not told_to_stop and test is not None and test.is_alive():
+        # As a dashboard that stays connected, and as one that connects for every look.
+        with open_lake(config, read_only=True) as lake:
+            for _ in range(10):
+                seen.add(served(lake, day))
+                reads += 1
+    print(json.dumps({"reads": reads, "seen": sorted(seen)}))
+
+
+def _tidegate(environment: dict[str, str], arguments: list[str]) -> None:
+    from tidegate.cli import app
+
+    os.environ.clear()
+    os.environ.update(environment)
+    app(arguments)

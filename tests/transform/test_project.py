@@ -1,0 +1,182 @@
+"""The project itself: complete, documented, parsed once, unit-tested; and its connection is Tidegate's own."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from dbt.cli.main import dbtRunner
+from tests.support.orders import RAW_CUSTOMERS, RAW_ORDERS, RAW_PAYMENTS, day
+
+from tidegate.errors import TidegateError
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
+from tidegate.publishing.gate import Mart
+from tidegate.settings import CHECKOUT, Settings, load_settings
+from tidegate.transform.graph import Graph
+from tidegate.transform.invoke import variables
+from tidegate.transform.lake_plugin import lake_as_text, lake_of_text
+from tidegate.transform.project import DbtProject, quiet_arguments
+from tidegate.transform.tables import create_missing_tables
+from tidegate.window import Cadence, Window
+
+DIMENSIONS = {"accuracy", "completeness", "consistency", "timeliness", "traceability", "uniqueness"}
+
+
+@pytest.fixture
+def graph(settings: Settings) -> Graph:
+    return Graph(DbtProject(settings).manifest())
+
+
+def test_the_gate_learns_what_a_day_needs(graph: Graph) -> None:
+    daily = graph.marts_of(Cadence.daily)
+    names = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
+    assert daily.marts == tuple(Mart(name, "order_date") for name in names)
+    # Weekly marts take the customers of published days, so these must be sound before their day is published.
+    assert daily.models == {*names, "int_orders", "stg_orders", "stg_payments", "stg_customers"}
+    assert ("staging/stg_orders", "stg_orders_no_line_is_lost") in daily.blocking_checks
+    assert ("marts/daily_sales", "daily_sales_has_every_day_once") in daily.blocking_checks
+    assert ("staging/stg_customers", "stg_customers_are_unique_per_day") in daily.blocking_checks
+    # A warning holds no day.
+    assert "orders_daily_summary_customers_are_known" not in {name for _, name in daily.blocking_checks}
+
+
+def test_the_gate_learns_what_a_monday_needs(graph: Graph) -> None:
+    weekly = graph.marts_of(Cadence.weekly)
+
+    assert weekly.marts == (Mart("customer_rfm", "as_of_date"), Mart("segment_summary", "as_of_date"))
+    # What stands behind them day by day is published day by day.
+    assert weekly.models == {"customer_rfm", "segment_summary"}
+    assert {asset for asset, _ in weekly.blocking_checks} == {"marts/customer_rfm", "marts/segment_summary"}
+    assert "customer_rfm_window_is_published" not in {name for _, name in weekly.blocking_checks}
+
+
+def test_everything_is_described_and_every_test_says_what_it_guards(settings: Settings, graph: Graph) -> None:
+    nodes = DbtProject(settings).manifest()["nodes"].values()
+    for node in nodes:
+        assert node["description"], node["unique_id"]
+        assert all(column["description"] for column in node["columns"].values()), node["unique_id"]
+    assert {test.dimension for test in graph.tests.values()} == DIMENSIONS
+    assert {test.severity for test in graph.tests.values()} == {"error", "warning"}
+    assert {test.asset for test in graph.tests.values()} == {model.asset for model in graph.models.values()}
+
+
+def test_unit_tests_of_the_arithmetic_pass(settings: Settings, lake: Lake, graph: Graph) -> None:
+    create_missing_tables(lake, graph, graph.models.values())
+    project = DbtProject(settings)
+    arguments = ["test", "--select", "test_type:unit", *quiet_arguments(project.folder, project.target)]
+    given = json.dumps(variables(project, Window.of_day(day(1)), lake.config))
+    outcome = dbtRunner(project.load_manifest()).invoke([*arguments, "--vars", given])
+    results = {result.node.name: result.status for result in outcome.result.results}  # type: ignore[union-attr]
+    assert len(results) == 11
+    assert set(results.values()) == {"pass"}
+
+
+def test_a_new_column_is_added_to_a_table_that_is_there(lake: Lake, graph: Graph) -> None:
+    lake.con.execute("create table marts.daily_sales (order_date date)")
+    lake.con.execute("insert into marts.daily_sales values ('2024-01-01')")
+    create_missing_tables(lake, graph, graph.models.values())
+    columns = [row[0] for row in lake.con.execute("describe marts.daily_sales").fetchall()]
+    assert columns == list(graph.models["model.tidegate.daily_sales"].columns)
+
+
+def test_processes_that_parse_at_once_share_one_result(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path)
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        targets = pool.map(_target_of, [settings, settings], chunksize=1)
+    assert targets[0] == targets[1]
+    assert [path.name for path in (settings.scratch / "dbt").iterdir()] == [targets[0].name]
+
+
+def _target_of(settings: Settings) -> Path:
+    return DbtProject(settings).target
+
+
+def test_a_changed_project_is_parsed_again_and_a_broken_one_named(tmp_path: Path, parsed: Path) -> None:
+    folder = tmp_path / "dbt_project"
+    shutil.copytree(CHECKOUT / "dbt_project", folder)
+    settings = load_settings(home=tmp_path, dbt_project=folder)
+    model = folder / "models" / "marts" / "daily_sales.sql"
+
+    before = DbtProject(settings)._fingerprint()
+    model.write_text(model.read_text() + "\n-- changed\n")
+    assert DbtProject(settings)._fingerprint() != before
+
+    since = DbtProject(settings).take_up()
+    written = model.read_text()
+    model.write_text("select {{ ")
+    with pytest.raises(TidegateError, match=r"daily_sales[\s\S]*Mend the file"):
+        DbtProject(settings).prepare()
+
+    # Nothing was published with any other state meanwhile.
+    model.write_text(written)
+    assert DbtProject(settings).take_up() == since
+
+
+def test_whatever_dbt_reads_is_noticed_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, package = tmp_path / "project", tmp_path / "package"
+    files = {
+        folder / "dbt_project.yml": "name: x\nmodel-paths: [elsewhere]\npackages-install-path: installed\n",
+        folder / "profiles.yml": "x: {path: \"{{ env_var('WHERE', '') }}\"}",
+        folder / "packages.yml": "packages: [{local: ../package}]",
+        folder / "elsewhere" / "model.py": "def model(dbt, session): ...",
+        folder / "elsewhere" / "docs.md": "{% docs x %}{% enddocs %}",
+        folder / "seeds" / "seed.csv": "a",
+        folder / "analyses" / "analysis.sql": "select 1",
+        package / "dbt_project.yml": "name: y\nmacro-paths: [their_macros]\n",
+        package / "their_macros" / "macro.sql": "{% macro m() %}1{% endmacro %}",
+    }
+    for file, content in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    (folder / "installed").mkdir()
+    (folder / "installed" / "y").symlink_to(package)
+    settings = load_settings(home=tmp_path, dbt_project=folder)
+    prints = [DbtProject(settings)._fingerprint()]
+    for file, content in files.items():
+        file.write_text(content + "\n# changed\n")
+        prints.append(DbtProject(settings)._fingerprint())
+    for name in ("WHERE", "DBT_WARN_ERROR"):
+        monkeypatch.setenv(name, "other")
+        prints.append(DbtProject(settings)._fingerprint())
+    assert len(set(prints)) == len(prints)
+
+    # What dbt leaves there is not part of it.
+    (folder / "target").mkdir()
+    (folder / "target" / "manifest.json").write_text("{}")
+    assert DbtProject(settings)._fingerprint() == prints[-1]
+
+
+def test_there_must_be_a_project(tmp_path: Path) -> None:
+    with pytest.raises(TidegateError, match="TIDEGATE_DBT_PROJECT"):
+        DbtProject(load_settings(home=tmp_path, dbt_project=tmp_path)).prepare()
+
+
+def test_the_lake_reaches_dbt_as_it_is(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = LakeConfig.of(settings)
+    assert lake_of_text(lake_as_text(config)) == config
+    monkeypatch.setenv("TIDEGATE_HOME", str(settings.home))
+    assert lake_of_text("").catalog == config.catalog
+
+
+def test_the_project_runs_on_a_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "plain file.duckdb"
+    with duckdb.connect(str(file)) as con:
+        con.execute("create schema raw")
+        tables = {"orders": RAW_ORDERS, "customers": RAW_CUSTOMERS, "payments": RAW_PAYMENTS}
+        for name, columns in tables.items():
+            con.execute(f"create table raw.{name} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
+    monkeypatch.setenv("TIDEGATE_PLAIN_FILE", str(file))
+    quiet = quiet_arguments(CHECKOUT / "dbt_project", tmp_path / "target")
+    days = json.dumps({"window_start": "2024-01-01", "window_end": "2024-01-03"})
+    # Weekly marts are made of published days, which a plain file does not have.
+    outcome = dbtRunner().invoke(
+        ["build", "--exclude", "source:ops+", "source:serving+", *quiet, "--target", "plain", "--vars", days]
+    )
+    assert outcome.success, outcome.exception
+    with duckdb.connect(str(file)) as con:
+        assert con.execute("select count(*) from marts.daily_sales").fetchall() == [(2,)]

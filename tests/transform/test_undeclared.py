@@ -1,0 +1,106 @@
+"""A model that reads days that it does not declare is found by trying; the demo's models are not such."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.support.orders import (
+    MODELS,
+    day,
+    random_lines,
+    random_payments,
+    write_customers,
+    write_orders,
+    write_payments,
+)
+
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
+from tidegate.ledger.opening import make_lake
+from tidegate.settings import CHECKOUT, Settings, load_settings
+from tidegate.transform.build import build_window
+from tidegate.transform.undeclared import check_reads
+from tidegate.window import Cadence, Window
+
+PROJECTS = Path(__file__).parents[1] / "support" / "runs" / "projects"
+
+ALL_VISITS = "{{ config(materialized='view', schema='staging') }} select * from {{ ref('daily_visits') }}"
+SUM_OF_DAYS = """
+with days as (select distinct _delivered_on as day from {{{{ source('raw', 'visits') }}}})
+select days.day as visit_date, cast(sum(visitors) as bigint) as visitors
+from days join {{{{ ref('{read}') }}}} as visits on visit_date between days.day - {back} and days.day + {ahead}
+where {{{{ in_window('days.day') }}}}
+group by all
+"""
+WEEKLY = ["model.tidegate.customer_rfm", "model.tidegate.segment_summary"]
+MODEL = """
+  - name: {name}
+    config: {{meta: {{tidegate: {{day: visit_date, reaches_back_days: {declared}}}}}}}
+    columns: [{{name: visit_date, data_type: date}}, {{name: visitors, data_type: bigint}}]
+"""
+
+
+def add_model(
+    project: Path, name: str, *, read: str = "daily_visits", back: int = 0, ahead: int = 0, declared: int
+) -> None:
+    (project / "models" / f"{name}.sql").write_text(SUM_OF_DAYS.format(read=read, back=back, ahead=ahead))
+    with (project / "models" / "models.yml").open("a") as yaml:
+        yaml.write(MODEL.format(name=name, declared=declared))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    shutil.copytree(PROJECTS / "minimal", folder)
+    own = CHECKOUT / "dbt_project"
+    shutil.copytree(own / "macros", folder / "macros", ignore=shutil.ignore_patterns("reconciliation.sql", "weeks.sql"))
+    shutil.copy(own / "profiles.yml", folder)
+    return folder
+
+
+def test_a_model_that_reads_days_that_it_does_not_declare_is_found(tmp_path: Path, project: Path) -> None:
+    (project / "models" / "all_visits.sql").write_text(ALL_VISITS)
+    add_model(project, "of_yesterday", back=1, declared=0)
+    add_model(project, "of_yesterday_by_a_view", read="all_visits", back=1, declared=0)
+    add_model(project, "of_tomorrow", ahead=1, declared=0)
+    add_model(project, "of_two_days_back", back=2, declared=1)
+    add_model(project, "of_yesterday_as_declared", back=1, declared=1)
+    settings = load_settings(home=tmp_path / "home", dbt_project=project, contracts=PROJECTS / "contracts", threads=1)
+    days = Window(day(1), day(6))
+    with make_lake(LakeConfig.of(settings)) as lake:
+        lake.con.execute(
+            "create table raw.visits as select date '2024-01-01' + cast(i as integer) as _delivered_on, "
+            "cast(10 ** i as integer) as visitors from range(5) as numbers (i)"
+        )
+        assert build_window(settings, lake, days, run_id="test").failed_models == ()
+
+    found = {(read.model.name, read.side) for read in check_reads(settings, day(3)).reads}
+    assert found == {
+        ("of_yesterday", "before"),
+        ("of_yesterday_by_a_view", "before"),
+        ("of_tomorrow", "after"),
+        ("of_two_days_back", "before"),
+    }
+
+
+def test_the_demos_models_read_what_they_declare(settings: Settings, lake: Lake) -> None:
+    days = Window(day(1), day(11))
+    lines = random_lines(1, 10, orders_per_day=6)
+    write_orders(lake, lines)
+    write_payments(lake, random_payments(1, lines))
+    write_customers(lake, {on: ["anna", "bert", "cleo", "dora"] for on in days.days})
+    assert build_window(settings, lake, days, run_id="test", nodes=MODELS).failed_models == ()
+    for statement in (
+        "create table serving.orders_daily_summary as from marts.orders_daily_summary",
+        "insert into ops.publications (cadence, mart, partition_day) "
+        "select distinct 'daily', 'orders_daily_summary', order_date from marts.orders_daily_summary",
+    ):
+        lake.con.execute(statement)
+    monday = Window.of_day(day(8), Cadence.weekly)
+    assert build_window(settings, lake, monday, run_id="test", nodes=WEEKLY).failed_models == ()
+    assert lake.con.execute("select count(*), sum(frequency) > 0 from marts.customer_rfm").fetchone() == (4, True)
+
+    checked = check_reads(settings, day(8))
+    assert (len(checked.models), checked.without_rows, checked.reads) == (10, (), ())
