@@ -56,10 +56,11 @@ test-system: setup
 		echo "  apt-get update && apt-get install --no-install-recommends -y$$missing"; exit 1; fi
 	$(BIN)/pytest -n 2 --dist loadfile -m system
 
-lint: setup ## Check format, style, imports and SQL.
+lint: setup ## Check format, style, imports, dead code and SQL.
 	$(BIN)/ruff format --check platform tests benchmarks docs
 	$(BIN)/ruff check platform tests benchmarks docs
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
 format: setup ## Format Python and SQL.

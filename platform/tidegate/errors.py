@@ -24,10 +24,6 @@ class ContractError(TidegateError):
     """A contract that cannot work, found while loading it."""
 
 
-class DeliveryRejectedError(TidegateError):
-    """A delivery broke its contract as a whole: nothing of it was loaded. Running again cannot heal it."""
-
-
 class IncompleteError(TidegateError):
     """A delivery that is not there, or not whole yet. Nothing was changed; waiting for its source heals it."""
 
@@ -49,10 +45,6 @@ class ColumnTypeError(TidegateError):
     def __init__(self, message: str, columns: Mapping[str, str]) -> None:
         super().__init__(message)
         self.columns = columns
-
-
-class GateClosedError(TidegateError):
-    """A partition was kept out of `serving` because a blocking check did not pass."""
 
 
 class LakeMissingError(TidegateError):

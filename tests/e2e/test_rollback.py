@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import dagster as dg
 import pytest
+from tests.support.lake.queries import day_content
 from tests.support.runs.home import FIRST_DAY, Contents, TemporaryHome
 from tests.support.runs.landing import REGIONS, Line, sound_lines
 
-from tidegate.lake.content import day_content
 from tidegate.ledger.publications import Publication, newest_publications, publication_history
 from tidegate.orchestration.assets.serving import serving_key
 from tidegate.orchestration.names import WEEKLY_JOB

@@ -8,9 +8,9 @@ import json
 import pytest
 from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.shop import DAY, HEADER, SALES, Shop, csv, row
+from tests.support.lake.queries import checks_of_day
 
 from tidegate.errors import TidegateError
-from tidegate.ledger.checks import checks_of_day
 from tidegate.ledger.deliveries import newest_deliveries
 from tidegate.window import Window
 

@@ -9,8 +9,9 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.lake.queries import day_content
 
-from tidegate.lake.content import content_hash, day_content
+from tidegate.lake.content import content_hash
 from tidegate.lake.sql import rows_relation
 
 COLUMNS = {"k": "varchar", "a": "decimal(18,4)", "d": "date"}

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.lake.queries import overwrite_window
 
 from tidegate.errors import ColumnTypeError, TidegateError
-from tidegate.lake.overwrite import overwrite_window
 from tidegate.lake.sql import qualified, rows_relation
 from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.window import ONE_DAY, Window

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from duckdb import DuckDBPyConnection
+from tests.support.lake.queries import checks_of_day, rejected_deliveries
 
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
-from tidegate.ledger.checks import checks_of_day, record_checks
+from tidegate.ledger.checks import record_checks
 from tidegate.ledger.deliveries import (
     DeliveryRecord,
     delivered_days,
     deliveries_by_verdict,
     newest_deliveries,
     record_deliveries,
-    rejected_deliveries,
     stale_days,
 )
 from tidegate.ledger.entries import utc_now

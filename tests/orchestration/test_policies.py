@@ -19,7 +19,7 @@ from dagster._core.instance.config import PoolGranularity
 from tests.support.runs.home import TemporaryHome
 
 from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server, Server
-from tidegate.errors import DeliveryRejectedError, LakeBusyError, SourceDownError, TidegateError
+from tidegate.errors import IncompleteError, LakeBusyError, SourceDownError, TidegateError
 from tidegate.home import Home
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.raw import build_raw_assets
@@ -51,7 +51,7 @@ def test_a_step_waits_longer_each_time_for_a_busy_lake(attempt: int, wait: int) 
     assert (raised.value.seconds_to_wait, raised.value.max_retries) == (wait, 3)
 
 
-@pytest.mark.parametrize("error", [DeliveryRejectedError, SourceDownError, TidegateError])
+@pytest.mark.parametrize("error", [IncompleteError, SourceDownError, TidegateError])
 def test_no_other_failure_is_tried_again_by_the_step(error: type[TidegateError]) -> None:
     with pytest.raises(dg.Failure) as raised, told_to_people(step(0)):
         raise error("It is told as it is.")

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.lake.queries import day_content
 
 from tidegate.errors import TidegateError
-from tidegate.lake.content import day_content
 from tidegate.lake.lease import lease
 from tidegate.ledger import publications
 from tidegate.ledger.checks import record_checks

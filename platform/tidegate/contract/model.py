@@ -68,9 +68,6 @@ class FolderServer:
     def address(self) -> str:
         return self.path
 
-    def path_of(self, day: dt.date) -> str:
-        return self.path.replace("{day}", day.isoformat())
-
 
 @dataclass(frozen=True)
 class S3Server:
@@ -201,15 +198,6 @@ class DeliveryRule:
 
 
 @dataclass(frozen=True)
-class ServiceLevel:
-    """One of the contract's slaProperties, as written."""
-
-    property: str
-    value: str
-    unit: str | None = None
-
-
-@dataclass(frozen=True)
 class Contract:
     """One source's contract, checked: everything in it is known to work on an empty delivery."""
 
@@ -237,7 +225,6 @@ class Contract:
     fallback: Literal["last_good"] | None = None
     on_missing: Literal["wait", "publish_without"] = "wait"
     readiness: Readiness = Readiness()
-    service_levels: tuple[ServiceLevel, ...] = ()
     # A compressed file that unpacks to more times its size is taken for a trap.
     max_unpacked_ratio: int = 200
 

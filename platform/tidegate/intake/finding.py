@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tidegate.archive.manifest import Captured, manifest_name
 from tidegate.contract.model import Contract, FileFormat, HttpServer, Region, StandIn
-from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
+from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.files.relations import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
@@ -43,11 +43,6 @@ class Missing:
     region: str
     day: dt.date
     error: TidegateError
-
-    @property
-    def can_heal(self) -> bool:
-        """Whether asking again may find it, without anybody doing anything."""
-        return isinstance(self.error, SourceDownError | ArchiveDownError)
 
 
 @dataclass

@@ -59,8 +59,7 @@ BYTES_PER_ROW = 70
 class DeliveryReport:
     """What became of one region's delivery of a day.
 
-    `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing, and
-    `can_heal` whether that is because the source or the archive is down, so that running again may find it. What is
+    `rejection` is the whole sentence for the person on call; for status 'missing' it says what is missing. What is
     'not expected' is not there either, but its day does not wait for it.
     `trouble` says why the source could not be asked, whatever was loaded in its stead, or None if it answered, be it
     that there is nothing yet.
@@ -85,7 +84,6 @@ class DeliveryReport:
     checks: tuple[CheckOutcome, ...] = ()
     drift: Drift = field(default_factory=Drift)
     touched: tuple[dt.date, ...] = ()
-    can_heal: bool = False
     trouble: str | None = None
     stands_in_for: dt.date | None = None
 
@@ -345,7 +343,7 @@ def _report_absent(contract: Contract, missing: Missing) -> DeliveryReport:
 
 def _report_lacking(contract: Contract, missing: Missing) -> DeliveryReport:
     text = f"{contract.source}/{missing.region} {missing.day} is missing: {missing.error}"
-    return DeliveryReport(contract.source, missing.region, missing.day, "missing", text, can_heal=missing.can_heal)
+    return DeliveryReport(contract.source, missing.region, missing.day, "missing", text)
 
 
 def _report(record: DeliveryRecord, verdict: Verdict, judged: _Judged) -> DeliveryReport:

@@ -45,12 +45,6 @@ def content_hash(con: DuckDBPyConnection, relation_sql: str) -> tuple[int, str]:
     return content.rows, content.hash
 
 
-def day_content(con: DuckDBPyConnection, schema: str, table: str, day_column: str, day: dt.date) -> tuple[int, str]:
-    """Number of rows and content hash of one day of a table."""
-    condition = f"{quoted(day_column)} = {literal(day)}"
-    return content_hash(con, f"select * from {qualified(schema, table)} where {condition}")
-
-
 def content_by_day_select(schema: str, table: str, columns: Mapping[str, str], day_column: str, window: Window) -> str:
     """A query for `(schema, table, day, rows, upper, lower)` of the days in the window that have rows.
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.ledger.entries import insert_entries, of_window, read_entries
-from tidegate.window import Window
+from tidegate.ledger.entries import insert_entries
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,3 @@ class CheckRecord:
 def record_checks(con: DuckDBPyConnection, rows: Sequence[CheckRecord]) -> None:
     """Add check results. Of a check's results for an asset and day, the newest counts."""
     insert_entries(con, "check_results", rows)
-
-
-def checks_of_day(con: DuckDBPyConnection, day: dt.date) -> list[CheckRecord]:
-    """The newest result of every check of a day."""
-    condition = of_window(Window.of_day(day))
-    return read_entries(con, CheckRecord, "check_results", condition, newest_of="asset, check_name, partition_day")

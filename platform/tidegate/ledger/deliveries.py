@@ -172,14 +172,6 @@ def stand_ins(con: DuckDBPyConnection) -> list[tuple[str, str, dt.date, dt.date]
     ).fetchall()
 
 
-def rejected_deliveries(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryRecord]:
-    """The deliveries whose newest verdict is rejected."""
-    newest = read_entries(
-        con, DeliveryRecord, "deliveries", of_window(window), newest_of="source, region, partition_day"
-    )
-    return [delivery for delivery in newest if delivery.verdict == "rejected"]
-
-
 def deliveries_by_verdict(con: DuckDBPyConnection) -> dict[str, int]:
     """How many deliveries stand as accepted and as rejected, by their newest verdict."""
     rows = con.execute(

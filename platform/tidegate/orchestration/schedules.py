@@ -74,7 +74,6 @@ class _Look:
 
     def __init__(self, home: Home, instance: DagsterInstance, now: dt.datetime) -> None:
         self._home = home
-        self._now = now
         self._under_way = runs_under_way(instance)
         self._required = home.gate_requirements.deliveries
         self._contracts = [home.contracts[source] for source in sorted({source for source, _ in self._required})]

@@ -85,10 +85,6 @@ class BuildResult:
     def failed_models(self) -> tuple[ModelOutcome, ...]:
         return tuple(model for model in self.models.values() if model.status == "error")
 
-    @property
-    def built_models(self) -> tuple[ModelOutcome, ...]:
-        return tuple(model for model in self.models.values() if model.status == "success")
-
 
 @dataclass(frozen=True)
 class _Build:

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 from tests.support.outputs.breaking_store import AWAY, FULL, BreakingStore
-from tests.support.outputs.shop import MONDAY, Shop, amount, day_row, lake_in, random_customers
+from tests.support.outputs.shop import MONDAY, Shop, amount, brief_of, day_row, lake_in, random_customers
 
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import literal
 from tidegate.outputs.making import Making, make_outputs
 from tidegate.outputs.pages import daily, weekly
-from tidegate.outputs.pages.brief import make_brief
 from tidegate.outputs.pages.files import BRIEFS, REPORTS, briefs, reports
 from tidegate.outputs.pages.segmentation import make_report
 from tidegate.publishing.due_outputs import due_outputs, standing_outputs
@@ -67,7 +66,7 @@ def test_every_page_is_made_once_and_stands_at_its_address(lake: Lake, store: Fo
     making = make(lake, store)
     assert making.unmade == {}
     assert sorted(making.made) == [*((BRIEFS, day) for day in DAYS.days), (REPORTS, MONDAY)]
-    brief, report = make_brief(lake.con, LAST), make_report(lake.con, MONDAY)
+    brief, report = brief_of(lake.con, LAST), make_report(lake.con, MONDAY)
     assert text(store, f"daily/{LAST}/brief.html") == brief.html
     assert text(store, f"daily/{LAST}/brief.json") == brief.json
     assert making.made[BRIEFS, LAST].markdown == brief.markdown

@@ -18,13 +18,14 @@ from tests.support.outputs.shop import (
     MARTS,
     MONDAY,
     Shop,
+    brief_of,
     customer_row,
     day_row,
     delivery,
     lake_in,
 )
 
-from tidegate.outputs.pages.brief import RULE, Brief, make_brief, make_briefs
+from tidegate.outputs.pages.brief import RULE, Brief, make_briefs
 from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
 from tidegate.outputs.pages.segmentation import Report, make_report
 from tidegate.window import ONE_DAY, Window
@@ -61,7 +62,7 @@ def report(full_shop: Shop) -> Report:
 
 @pytest.fixture(scope="module")
 def brief(full_shop: Shop) -> Brief:
-    return make_brief(full_shop.con, SUNDAY)
+    return brief_of(full_shop.con, SUNDAY)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,7 @@ def test_a_page_has_landmarks_headings_in_order_and_names_nothing_to_load(
 
 def test_the_same_figures_make_the_same_bytes(full_shop: Shop, report: Report, brief: Brief) -> None:
     assert make_report(full_shop.con, MONDAY) == report
-    assert make_brief(full_shop.con, SUNDAY) == brief
+    assert brief_of(full_shop.con, SUNDAY) == brief
 
 
 def test_the_json_of_a_report_has_its_figures_with_all_their_digits(full_shop: Shop, report: Report) -> None:
@@ -202,7 +203,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Brief]:
     """Pages to which every text is hostile: customers, segments, regions, categories, reasons."""
     with lake_in(tmp_path_factory.mktemp("hostile")) as lake:
         fill_with_hostile_values(Shop(lake.con))
-        return make_report(lake.con, MONDAY), make_brief(lake.con, SUNDAY)
+        return make_report(lake.con, MONDAY), brief_of(lake.con, SUNDAY)
 
 
 def fill_with_hostile_values(shop: Shop) -> None:
@@ -325,7 +326,7 @@ def usual_days(orders: int = 100) -> list[dict[str, object]]:
 
 def test_a_brief_states_its_rule_and_what_is_unusual(shop: Shop) -> None:
     shop.serve_days([*usual_days(), day_row(SUNDAY, total_orders=20)])
-    brief = make_brief(shop.con, SUNDAY)
+    brief = brief_of(shop.con, SUNDAY)
     said = read_page(brief.html).text()
 
     assert brief.flagged == ("total_orders",)
@@ -336,7 +337,7 @@ def test_a_brief_states_its_rule_and_what_is_unusual(shop: Shop) -> None:
 
 def test_the_first_days_of_a_shop_have_too_little_to_compare_with(shop: Shop) -> None:
     shop.serve_days([day_row(SUNDAY)])
-    brief = make_brief(shop.con, SUNDAY)
+    brief = brief_of(shop.con, SUNDAY)
     said = read_page(brief.html).text()
 
     assert brief.flagged == ()
@@ -360,7 +361,7 @@ def test_markdown_has_the_figures_and_one_small_picture(full_shop: Shop, brief: 
 def test_many_briefs_are_those_of_single_days(full_shop: Shop) -> None:
     days = [SUNDAY, BEFORE, SUNDAY - 30 * ONE_DAY]
 
-    assert list(make_briefs(full_shop.con, days)) == [make_brief(full_shop.con, day) for day in days]
+    assert list(make_briefs(full_shop.con, days)) == [brief_of(full_shop.con, day) for day in days]
 
 
 def entries(days: list[dt.date]) -> list[DayEntry]:

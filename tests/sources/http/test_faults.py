@@ -96,7 +96,7 @@ def test_a_fault_that_stays_ends_in_a_clear_failure(crm: Crm, bare_shop: Shop, f
     report = load(bare_shop, DAY)
 
     assert time.monotonic() - started < TIME_LIMITS.get(fault, 0) + MARGIN
-    assert (report.status, report.can_heal) == ("missing", True)
+    assert report.status == "missing" and report.trouble
     assert re.search(TOLD[fault], str(report.rejection))
     assert str(report.rejection).endswith("What was loaded before stays; run again when the source is back.")
 
@@ -162,7 +162,7 @@ def test_a_first_day_has_nothing_to_stand_in_for_it(crm: Crm, fresh_shop: Shop) 
     crm.break_by(Fault.ERRORS)
     report = load(fresh_shop, DAY)
     # A later day's snapshot knows customers that this one cannot.
-    assert (report.status, report.can_heal) == ("missing", True)
+    assert report.status == "missing" and report.trouble
 
 
 def test_what_the_source_itself_delivered_for_the_day_stays(crm: Crm, fresh_shop: Shop) -> None:
@@ -212,7 +212,7 @@ def test_who_insists_on_the_source_gets_no_stand_in(crm: Crm, fresh_shop: Shop) 
     crm.break_by(Fault.ERRORS)
     for day in (DAY, NEXT_DAY):
         report = fresh_shop.load(Window.of_day(day), from_landing=True)["crm"]
-        assert (report.status, report.can_heal) == ("missing", True)
+        assert report.status == "missing" and report.trouble
 
 
 def test_a_lake_made_anew_takes_a_down_sources_day_from_the_archive(crm: Crm, fresh_shop: Shop, tmp_path: Path) -> None:

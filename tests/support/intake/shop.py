@@ -73,7 +73,7 @@ class Shop:
     def folder(self, region: str, day: dt.date = DAY) -> Path:
         server = self.contract.region(region).server
         assert isinstance(server, FolderServer)
-        return self.landing / server.path_of(day)
+        return self.landing / server.path.replace("{day}", day.isoformat())
 
     def deliver(
         self, region: str, files: Mapping[str, bytes] | bytes, day: dt.date = DAY, complete: bool = True

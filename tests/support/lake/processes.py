@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
+from tests.support.lake.queries import overwrite_window
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.lease import lease
-from tidegate.lake.overwrite import overwrite_window
 from tidegate.lake.sql import literal
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger.opening import make_lake, open_lake

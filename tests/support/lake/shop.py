@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 from duckdb import DuckDBPyConnection
+from tests.support.lake.queries import overwrite_window
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.lake.overwrite import overwrite_window
 from tidegate.lake.sql import day_in, literal, qualified
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger.builds import begin_build, finish_build

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import duckdb
@@ -139,9 +138,7 @@ class SqlBench:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._con.close()
 
     def try_predicate(self, sql: str) -> None:
@@ -177,10 +174,6 @@ class SqlBench:
     def try_pattern(self, pattern: str) -> None:
         """Refuses what is not a regular expression of DuckDB's (RE2's) syntax."""
         self._computed(f"select regexp_matches('', {literal(pattern)}) as found")
-
-    def try_value(self, value: str, sql_type: str) -> None:
-        """Refuses the SQL literal `value` where it is not a value of `sql_type`."""
-        self._computed(f"select {value}::{sql_type} as found")
 
     def _parsed(self, statement: str, sql: str) -> Syntax:
         if "\0" in sql:

@@ -15,7 +15,7 @@ from pathlib import Path
 from open_data_contract_standard.model import SchemaObject, Team
 
 from tidegate.contract.judging.sqlcheck import SqlBench
-from tidegate.contract.model import Contract, ServiceLevel
+from tidegate.contract.model import Contract
 from tidegate.contract.reading.columns import read_columns, read_key
 from tidegate.contract.reading.custom import Custom, read_custom
 from tidegate.contract.reading.document import At, Document, closest
@@ -57,6 +57,7 @@ def load_contract(path: Path) -> Contract:
     """The contract in `path`, whose name is `<source>.odcs.yaml`. Raises ContractError if it cannot work."""
     doc = Document(path)
     _read_kind(doc)
+    _check_service_levels(doc)
     schema, at = _read_schema(doc)
     source = _read_source(doc, schema, at)
     columns_at = (*at, "properties")
@@ -89,7 +90,6 @@ def load_contract(path: Path) -> Contract:
         on_missing=custom.on_missing,
         readiness=custom.readiness,
         max_unpacked_ratio=custom.max_unpacked_ratio,
-        service_levels=_read_service_levels(doc),
     )
 
 
@@ -173,8 +173,7 @@ def _read_channel(doc: Document) -> str | None:
     return next((item.channel for item in doc.odcs.support or []), None)
 
 
-def _read_service_levels(doc: Document) -> tuple[ServiceLevel, ...]:
-    levels = []
+def _check_service_levels(doc: Document) -> None:
     for i, level in enumerate(doc.odcs.slaProperties or []):
         name, at = level.property or "", ("slaProperties", i)
         if name not in _SERVICE_LEVELS:
@@ -182,8 +181,6 @@ def _read_service_levels(doc: Document) -> tuple[ServiceLevel, ...]:
             raise doc.refused((*at, "property"), what, closest(name, _SERVICE_LEVELS))
         if level.value is None:
             raise doc.refused(at, f"the service level '{name}' has no value", "write 'value: ...'")
-        levels.append(ServiceLevel(name, str(level.value), level.unit))
-    return tuple(levels)
 
 
 def _read_published_by(doc: Document) -> dt.time | None:

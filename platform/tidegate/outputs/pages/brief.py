@@ -77,14 +77,11 @@ class Brief:
     json: str
 
 
-def make_brief(con: DuckDBPyConnection, day: dt.date) -> Brief:
-    """The brief of one day. Raises TidegateError when the day is not published."""
-    (brief,) = make_briefs(con, [day])
-    return brief
-
-
 def make_briefs(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Brief]:
-    """The briefs of `days`, in their order. `serving` is asked once for all, at once; pages are made one by one."""
+    """The briefs of `days`, in their order. `serving` is asked once for all, at once; pages are made one by one.
+
+    Raises TidegateError when one of the days is not published.
+    """
     return map(_brief, read_days(con, days))
 
 
