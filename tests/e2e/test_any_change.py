@@ -1,7 +1,7 @@
 """Whatever changes in between (data, contract, regions, marts, archive, writers, machines), the same lake comes of it.
 
 A home to which all of that happened is compared with one that saw only the last contract, the last project and the last
-files, once and in order. What data alone does in any order is in `test_e2e_any_order`.
+files, once and in order. What data alone does in any order is in `test_any_order`.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     deliveries/<source>/<region>/<day>/journal/...          in which order deliveries came, and their fate (`journal`)
     damaged/...                                             what was found damaged when the right bytes came again
 
-In a folder or, by the same names, in S3 (`s3_archive`). Nothing is ever deleted, and bytes are held against their hash
-before they are read. Where bytes come from is an `origin`'s knowledge, what they mean is `readers`'.
+In a folder or, by the same names, in S3 (`archive.s3`). Nothing is ever deleted, and bytes are held against their hash
+before they are read. Where bytes come from belongs to `sources`, what they mean to `intake`.
 """
 
 from __future__ import annotations

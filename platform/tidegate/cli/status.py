@@ -1,6 +1,6 @@
 """How things stand, from the ledger: what was delivered, published, held and quarantined, and the newest runs.
 
-Printing belongs to `console`; what closes a gate belongs to `lake.gate`.
+Printing belongs to `console`; what closes a gate belongs to `publishing.gate`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a contract says, as plain values: columns, rules, regions, and what judging a delivery found.
 
-Only data and its arithmetic belong here. Reading ODCS is `odcs`, SQL is `verdicts`, the verdict on a whole
-delivery is `assess`.
+Only data and its arithmetic belong here. Reading ODCS belongs to `contract.reading`; the SQL and the
+verdict on a whole delivery belong to `contract.judging`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What an error of DuckDB says of a lake that is damaged: its catalog, or one of its files.
 
-Finding lost files before a run meets them, and forgetting them, is `lost`'s.
+Finding lost files before a run meets them, and forgetting them, belongs to `upkeep.lost`.
 """
 
 from __future__ import annotations

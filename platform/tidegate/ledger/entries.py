@@ -1,4 +1,4 @@
-"""Rows of the ledger as dataclasses: reading and adding them. What they mean belongs to `ledger` and `publications`."""
+"""Rows of the ledger as dataclasses: reading and adding them. What they mean belongs to the module of their table."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The ledger's publications: what stands in `serving`, what stood there before, and in which snapshot of the lake.
 
-As in `ledger`, functions take a connection inside its transaction, and times are naive UTC.
+As in `deliveries`, functions take a connection inside its transaction, and times are naive UTC.
 """
 
 from __future__ import annotations

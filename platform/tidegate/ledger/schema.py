@@ -1,4 +1,4 @@
-"""The tables of the ledger, and creating what a new lake lacks. Reading and writing them is `ledger`'s."""
+"""The tables of the ledger, and creating what a new lake lacks. Reading and writing one belongs to its module."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """File locks that die with their holder, and whom a waiter waits for.
 
 The operating system releases them when a process ends in whatever way, so none is ever stuck. What a lock
-means is its user's: `lease` for the days of a resource, `connect` for a SQLite catalog's single writer.
+means belongs to its user: `lake.lease` for the days of a resource, `lake.connect` for a SQLite catalog's single writer.
 """
 
 from __future__ import annotations

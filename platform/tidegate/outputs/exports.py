@@ -6,7 +6,7 @@
 
 The pointer is written last and at once, and nothing is ever written again where it may lead. So a consumer that
 follows it reads one publication whole, whoever was killed meanwhile, and goes on reading it until it expires.
-Which partitions are due is the ledger's to tell (`lake.outputs`).
+Which partitions are due is decided in `publishing.due_outputs`.
 """
 
 from __future__ import annotations

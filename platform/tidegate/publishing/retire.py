@@ -1,7 +1,7 @@
 """Retiring: a mart that no model makes any more leaves `serving`, so that nobody goes on reading what grows stale.
 
 Only what the ledger says was published is touched. The rows of `marts` stay: where the model comes back, its days are
-published again from there. Which marts the project has is for the callers to say, and exports are `reporting`'s.
+published again from there. Which marts the project has is for the callers to say, and exports belong to `outputs`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Deliveries dropped into a folder: capturing one, and listing all that are there.
 
-What may be opened is `landing`'s knowledge, where the bytes are kept `archive`'s.
+What may be opened belongs to `landing`, where the bytes are kept to `archive`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What stands in the landing folder: which deliveries are there, and which of their files may be opened.
 
-Everything in landing is hostile: names, links, things that are no files. Copying and reading belong to
-`folder_source` and `readers`; nothing here opens a file.
+Everything in landing is hostile: names, links, things that are no files. Copying belongs to
+`sources.folder`, reading to `intake.files`; nothing here opens a file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Where deliveries come from: one `Origin` for each region of a contract, whatever kind of server it has.
 
 An origin finds a day's delivery and captures its bytes in the archive, unchanged. Reading, judging and committing
-them is the same for all kinds and belongs to `load`. How each kind is found is in `folder_source`, `s3_source`,
-`http_source` and `postgres_source`, and which kind a contract calls for in `places`.
+them is the same for all kinds and belongs to `intake`. How each kind is found is in `folder`, `s3`,
+`http.source` and `postgres.source`, and which kind a contract calls for in `places`.
 """
 
 from __future__ import annotations

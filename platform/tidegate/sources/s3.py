@@ -1,6 +1,6 @@
 """Deliveries dropped into a bucket: capturing one, and listing all that are there.
 
-What is asked of S3 is `s3`'s knowledge, where the bytes are kept `archive`'s. A key is text that anybody may have
+What is asked of S3 belongs to `storage.s3`, where the bytes are kept to `archive`. A key is text that anybody may have
 written: it is shown, compared and hashed, and never becomes a path of this machine.
 """
 

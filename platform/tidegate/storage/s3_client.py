@@ -1,4 +1,4 @@
-"""The client that this process speaks to S3 with. What is asked of S3 is `s3`'s knowledge."""
+"""The client that this process speaks to S3 with. What is asked of S3 belongs to `storage.s3`."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Home:
         return self.stack.enter_context(lake)
 
     def start(self, command: str, *arguments: object, env: dict[str, str] | None = None) -> Process:
-        """Run a command of lake_processes.py on this lake in a process of its own."""
+        """Run a command of processes.py on this lake in a process of its own."""
         process = Process(self.config, command, [str(argument) for argument in arguments], env or {})
         self.stack.callback(process.kill)
         return process

@@ -1,6 +1,6 @@
 """`make dev` on a home of its own, and what a test asks of it without a browser.
 
-Starting, asking and stopping the server belongs here; what a person does with mouse and keyboard is `ui_pages`.
+Starting, asking and stopping the server belongs here; what a person does with mouse and keyboard is `pages`.
 """
 
 from __future__ import annotations

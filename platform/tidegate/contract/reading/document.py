@@ -1,6 +1,6 @@
 """One contract file: its YAML, checked against the standard's own model, with a line for everything in it.
 
-Whether the file is well-formed ODCS belongs here; what Tidegate makes of it belongs to `odcs` and `rules`.
+Whether the file is well-formed ODCS belongs here; what Tidegate makes of it belongs to `odcs`.
 """
 
 from __future__ import annotations

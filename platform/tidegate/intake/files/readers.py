@@ -1,6 +1,6 @@
 """From archived files to judged rows: one read and one judgement for all files of one layout.
 
-    JUDGED       rows as `contract.verdicts.judge_select` makes them; rowid is the order of lines
+    JUDGED       rows as `contract.judging.verdicts.judge_select` makes them; rowid is the order of lines
     UNPARSABLE   _delivery, _day, _file, _line, _raw: lines that are no rows
     PLACES       _delivery, _file, lines_before, first_row, last_row: where the rows of a file are, in the file
                  and in JUDGED; only for files of which every line is one row or one unparsable line

@@ -1,4 +1,4 @@
-"""The SQL that reads files of one layout: FROM-able text, as `contract.verdicts.judge_select` wants it.
+"""The SQL that reads files of one layout: FROM-able text, as `contract.judging.verdicts.judge_select` wants it.
 
 Pure functions of their arguments. Running the SQL, and deciding what to do when it does not come out, is
 `readers`'.

@@ -1,7 +1,7 @@
 """One page of a JSON API, as bytes: what it says of itself, and where its records are.
 
 A record is cut out by its braces and quotes and never parsed here: 1.10 stays 1.10, and what is broken inside of
-it is for the readers to judge, record by record. What the pages of a delivery must be together is `http_source`'s.
+it is for `intake` to judge, record by record. What the pages of a delivery must be together belongs to `http.source`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Deliveries from a paged JSON API: all pages of a day, one by one into the archive.
 
 A page is checked before it is kept, and the pages against each other before they count as a delivery. How requests are
-made and repeated is `http_client`'s, what a page is made of `http_pages`'s.
+made and repeated belongs to `http.client`, what a page is made of to `http.pages`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 No row goes through Python. PostgreSQL writes every value as text: of a numeric NaN DuckDB 1.5.5 makes 0, of a long
 one null, and no gate would ever see them. The rows are sorted by all of their columns on one thread, so equal rows
-are equal bytes. Judging them is `load`'s, telling what went wrong `postgres_trouble`'s.
+are equal bytes. Judging them belongs to `intake`, saying what went wrong to `postgres.trouble`.
 """
 
 from __future__ import annotations
