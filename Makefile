@@ -18,6 +18,7 @@ SITE ?= build/site
 
 INSTALLED := $(VENV)/.installed
 SYSTEM_PACKAGES := chromium
+ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 .PHONY: help setup run test test-all test-system test-slow dev lint format types lock clean benchmark docs
 
@@ -56,12 +57,17 @@ test-system: setup
 		echo "  apt-get update && apt-get install --no-install-recommends -y$$missing"; exit 1; fi
 	$(BIN)/pytest -n 2 --dist loadfile -m system
 
-lint: setup ## Check format, style, imports, dead code and SQL.
+lint: setup ## Check format, style, imports, dead code, SQL and the files that the forge reads.
 	$(BIN)/ruff format --check platform tests benchmarks docs
 	$(BIN)/ruff check platform tests benchmarks docs
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(ISSUE_FORMS)
 
 format: setup ## Format Python and SQL.
 	$(BIN)/ruff format platform tests benchmarks docs
