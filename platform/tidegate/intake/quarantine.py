@@ -1,6 +1,6 @@
-"""What is in quarantine and why.
+"""Reading the quarantine: which rows are in it, and why. `commit` is what writes it.
 
-Rows get there in `commit`, and leave it when their delivery is loaded again by a mended contract or from a mended file.
+Rows leave it when their delivery is loaded again, under a contract or from a file that was fixed.
 Of a region's day the newest delivery is shown: the table also keeps the broken rows of the accepted one before it.
 """
 

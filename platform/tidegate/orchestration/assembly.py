@@ -18,7 +18,7 @@ from tidegate.orchestration.schedules import build_schedules
 from tidegate.orchestration.sensors.arrivals import build_arrival_sensor
 from tidegate.orchestration.sensors.due_days import build_due_sensor
 from tidegate.orchestration.sensors.due_outputs import build_due_outputs_sensor
-from tidegate.orchestration.sensors.due_weeks import build_weekly_schedule, build_weeks_due_sensor
+from tidegate.orchestration.sensors.due_weeks import build_weeks_due_sensor
 from tidegate.orchestration.sensors.run_keeper import build_run_keeper
 from tidegate.settings import Settings, load_settings
 from tidegate.window import Cadence
@@ -50,10 +50,7 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
             *(build_due_outputs_sensor(home, cadence) for cadence in home.cadences),
             build_run_keeper(home),
         ],
-        schedules=[
-            *build_schedules(home),
-            *([build_weekly_schedule(home)] if Cadence.weekly in home.cadences else []),
-        ],
+        schedules=build_schedules(home),
         # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.
         executor=dg.in_process_executor,
     )

@@ -1,7 +1,8 @@
-"""The clock's part: a day is run at its end if all of it is there, and the lake is kept up weekly.
+"""All schedules: a day at its end if all of it is there, a Monday when it begins, and maintenance of the lake weekly.
 
 Sensors load and publish what comes, whenever it comes. The daily schedule is for the day whose deliveries are all there
-at its end, and catches up on earlier ones that are unpublished though nothing is missing; never on more than set.
+at its end, and catches up on earlier ones that are unpublished though nothing is missing; never on more than set. The
+weekly one does not wait for unpublished days: a check counts them, and the Monday is built again when they come.
 """
 
 from __future__ import annotations
@@ -21,16 +22,21 @@ from tidegate.ledger.publications import published_days
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import health_of
 from tidegate.orchestration.history.recent_runs import runs_under_way
-from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB
-from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
+from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB, WEEKLY_JOB
+from tidegate.orchestration.partitions import ended_days, mondays_of, named_by_days, partition_tags
 from tidegate.orchestration.sensors.ticks import schedule_status
 from tidegate.publishing.due import due_days
-from tidegate.window import ONE_DAY, Window, windows_of
+from tidegate.publishing.due_weeks import weeks_with_days
+from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 
 def build_schedules(home: Home) -> list[dg.ScheduleDefinition]:
     """All schedules of a home."""
+    weekly = [_weekly_schedule(home)] if Cadence.weekly in home.cadences else []
+    return [_daily_schedule(home), *weekly, _maintenance_schedule(home)]
 
+
+def _daily_schedule(home: Home) -> dg.ScheduleDefinition:
     @dg.schedule(
         name="daily",
         job_name=DAILY_JOB,
@@ -42,7 +48,26 @@ def build_schedules(home: Home) -> list[dg.ScheduleDefinition]:
     def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         return runs_of_ended_days(home, context.instance, context.scheduled_execution_time)
 
-    maintenance = dg.ScheduleDefinition(
+    return daily
+
+
+def _weekly_schedule(home: Home) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name="weekly",
+        job_name=WEEKLY_JOB,
+        cron_schedule="0 6 * * 1",
+        execution_timezone="UTC",
+        default_status=schedule_status(home.settings),
+        description="Builds and publishes the marts of the Monday that has begun, and of one before it that is not.",
+    )
+    def weekly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+        return runs_of_mondays(home, context.instance, context.scheduled_execution_time)
+
+    return weekly
+
+
+def _maintenance_schedule(home: Home) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
         name="weekly_maintenance",
         job_name=MAINTENANCE_JOB,
         # Sunday, when the fewest loads are expected, and well before the week is looked at on Monday.
@@ -51,7 +76,6 @@ def build_schedules(home: Home) -> list[dg.ScheduleDefinition]:
         default_status=schedule_status(home.settings),
         description="Merges the lake's small files and drops what nobody needs any more.",
     )
-    return [daily, maintenance]
 
 
 def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> list[dg.RunRequest] | dg.SkipReason:
@@ -67,6 +91,25 @@ def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) 
         named = named_by_days((name, day) for day in days for name in awaited[day])
         return dg.SkipReason(f"Awaited: {named}. Each is loaded, and its day published, once it is there.")
     return dg.SkipReason("Every ended day is published, held by its checks, or under way.")
+
+
+def runs_of_mondays(home: Home, instance: DagsterInstance, now: dt.datetime) -> list[dg.RunRequest] | dg.SkipReason:
+    """The runs to launch at `now` (UTC): Mondays of the days that are caught up on, and today."""
+    today = now.date()
+    earliest = max(home.settings.start_date, today - ONE_DAY * home.settings.catch_up_days)
+    mondays = mondays_of(home.settings, Window(earliest, max(earliest, today + ONE_DAY)))
+    under_way = runs_under_way(instance)
+    with home.lake() as lake:
+        published = set(published_days(lake.con, mondays))
+        ready = [
+            monday
+            for monday in weeks_with_days(lake.con, mondays, home.days_behind_weeks)
+            if monday not in published and not any(run.builds_week(monday) for run in under_way)
+        ]
+    if not ready:
+        return dg.SkipReason("Every Monday is published, under way, or without a published day before it.")
+    windows = windows_of(ready, Cadence.weekly)
+    return [dg.RunRequest(run_key=f"{now:%Y-%m-%d} {window}", tags=partition_tags(window)) for window in windows]
 
 
 class _Look:

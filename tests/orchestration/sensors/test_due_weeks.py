@@ -13,7 +13,8 @@ from tests.support.runs.watched import NOW, TODAY, Watched, delivery, requests_o
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, REASON_TAG, WEEKLY_JOB
 from tidegate.orchestration.partitions import first_monday, partitions_of, window_of_tags
-from tidegate.orchestration.sensors.due_weeks import look_for_due_weeks, runs_of_mondays
+from tidegate.orchestration.schedules import runs_of_mondays
+from tidegate.orchestration.sensors.due_weeks import look_for_due_weeks
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 # The newest Monday that has a whole week of the past before it, and the days of that week.

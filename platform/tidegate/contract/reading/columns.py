@@ -1,6 +1,6 @@
 """The columns a contract declares: names that can stand in the lake, and types that DuckDB has.
 
-What a value must be beyond its type is in `rules`.
+What a value must be beyond its type is in `options` and `quality`.
 """
 
 from __future__ import annotations

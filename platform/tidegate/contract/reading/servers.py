@@ -1,6 +1,6 @@
 """A contract's `servers`: one for each region, and what it takes to fetch deliveries from it.
 
-Fetching is intake's. What the standard has no field for stands in the server's `customProperties`.
+Fetching belongs to `sources`. What the standard has no field for stands in the server's `customProperties`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Mondays: the schedule that has each built when its time comes, and the sensor that has them built again.
-
-The schedule does not wait for days that are unpublished; a check counts them, and the Monday follows when they come.
-"""
+"""The sensor that has due Mondays built and published again. A Monday is first built by the schedule `weekly`."""
 
 from __future__ import annotations
 
@@ -12,50 +9,14 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from tidegate.home import Home
-from tidegate.ledger.publications import published_days
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, runs_under_way
 from tidegate.orchestration.names import WEEKLY_JOB
-from tidegate.orchestration.partitions import mondays_of, partition_tags
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
-from tidegate.orchestration.sensors.ticks import schedule_status, sensor_status
+from tidegate.orchestration.sensors.ticks import sensor_status
 from tidegate.publishing.due import DueDay, due_days
-from tidegate.publishing.due_weeks import due_weeks, weeks_with_days
-from tidegate.window import ONE_DAY, Cadence, Window, windows_of
-
-
-def build_weekly_schedule(home: Home) -> dg.ScheduleDefinition:
-    @dg.schedule(
-        name="weekly",
-        job_name=WEEKLY_JOB,
-        cron_schedule="0 6 * * 1",
-        execution_timezone="UTC",
-        default_status=schedule_status(home.settings),
-        description="Builds and publishes the marts of the Monday that has begun, and of one before it that is not.",
-    )
-    def weekly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        return runs_of_mondays(home, context.instance, context.scheduled_execution_time)
-
-    return weekly
-
-
-def runs_of_mondays(home: Home, instance: DagsterInstance, now: dt.datetime) -> list[dg.RunRequest] | dg.SkipReason:
-    """The runs to launch at `now` (UTC): Mondays of the days that are caught up on, and today."""
-    today = now.date()
-    earliest = max(home.settings.start_date, today - ONE_DAY * home.settings.catch_up_days)
-    mondays = mondays_of(home.settings, Window(earliest, max(earliest, today + ONE_DAY)))
-    under_way = runs_under_way(instance)
-    with home.lake() as lake:
-        published = set(published_days(lake.con, mondays))
-        ready = [
-            monday
-            for monday in weeks_with_days(lake.con, mondays, home.days_behind_weeks)
-            if monday not in published and not any(run.builds_week(monday) for run in under_way)
-        ]
-    if not ready:
-        return dg.SkipReason("Every Monday is published, under way, or without a published day before it.")
-    windows = windows_of(ready, Cadence.weekly)
-    return [dg.RunRequest(run_key=f"{now:%Y-%m-%d} {window}", tags=partition_tags(window)) for window in windows]
+from tidegate.publishing.due_weeks import due_weeks
+from tidegate.window import ONE_DAY, Cadence, Window
 
 
 def build_weeks_due_sensor(home: Home) -> dg.SensorDefinition:
