@@ -36,8 +36,6 @@ DAY = FIRST + dt.timedelta(days=1)
 RUN_ELSEWHERE = {
     "make run": ("docs/tour.md", "make run"),
     "make test": (".ci/run", "make test"),
-    "make lint": (".ci/run", "make lint"),
-    "make types": (".ci/run", "make types"),
     "make dev": ("tests/support/ui/server.py", '"make", "dev"'),
     'DAGSTER_HOME="$PWD/.tidegate/dagster" .venv/bin/dagster job execute -m tidegate.definitions -j daily '
     '--tags \'{"dagster/partition": "DAY"}\'': ("tests/e2e/test_gate.py", '"dagster", "job", "execute"'),
@@ -59,7 +57,7 @@ RUN_ELSEWHERE = {
 CALLED_OTHERWISE = {"demo tour": "make run"}
 
 # Pages and sections with a test of their own.
-FOLLOWED_ELSEWHERE = {("docs/tour.md", None), ("docs/serving.md", "Postgres and S3")}
+FOLLOWED_ELSEWHERE = {("docs/tour.md", None), ("CONTRIBUTING.md", None), ("docs/serving.md", "Postgres and S3")}
 SECTIONS = [
     pytest.param(page, section, id=f"{page.name}: {section or 'top'}")
     for page in pages()

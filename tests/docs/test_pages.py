@@ -1,4 +1,4 @@
-"""What README.md and docs/ hold together: no link within them is broken, and every command in them is one."""
+"""What README.md and docs/ hold together: no link is broken; every path, target and command that they name exists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,20 @@ OF_OTHERS = {
     "python -m tidegate.orchestration.instance.ui": "make dev starts it, in tests/e2e/test_ui_dev.py",
     "dbt build": "benchmarks/contenders.py",
     "dagster code-server": "tests/e2e/test_unattended.py starts what it serves",
+    ".venv/bin/python -m tidegate.settings > docs/settings.md": "tests/test_settings.py compares the page with it",
     'psql "$SHOP_DATABASE"': "needs a client of PostgreSQL, which is not ours to install",
+}
+
+# What has no place for a value in it, like `<source>`; and how a folder or a file ends.
+PATH = re.compile(r"[\w.-]+/[\w./-]*")
+ENDING = re.compile(r"(/|\.(py|sql|ya?ml|md|sh|svg|json|parquet))$")
+
+# Where a home and an environment are, in a checkout that has them.
+NOT_OF_THE_REPOSITORY = (".tidegate/", ".venv/", "build/")
+
+# Paths within sentences that lie elsewhere than in the repository, each with where.
+OF_PLACES = {
+    "damaged/": "in the archive",
 }
 
 TARGETS = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
@@ -84,6 +97,40 @@ def _no_command(code: str) -> str | None:
         return f"no command {name}"
     options = commands.get(name, frozenset())
     return next((f"no option {word}" for word in words if word.startswith("--") and word not in options), None)
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_every_target_in_a_block_is_one(page: Page) -> None:
+    commands = [command for block in page.blocks if block.language == "sh" for command in block.commands]
+    assert [command for command in commands if command.startswith("make ") and _no_command(command)] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_every_path_exists(page: Page) -> None:
+    written_by_the_reader = {block.file for block in page.blocks}
+    paths = [code for code in page.inline_code if _is_of_the_repository(code) and code not in written_by_the_reader]
+    assert [path for path in paths if not _exists(path)] == []
+
+
+def _is_of_the_repository(code: str) -> bool:
+    if not PATH.fullmatch(code) or code in OF_PLACES or code.startswith(NOT_OF_THE_REPOSITORY):
+        return False
+    return bool(ENDING.search(code)) or (CHECKOUT / code.partition("/")[0]).is_dir()
+
+
+def _exists(path: str) -> bool:
+    """Whether it is a path from the root of the repository, or from that of the package."""
+    return any((root / path).exists() for root in (CHECKOUT, CHECKOUT / "platform" / "tidegate"))
+
+
+def test_what_is_no_path_is_found() -> None:
+    assert _exists("docs/tour.md")
+    assert _exists("lake/sql.py")
+    assert [code for code in ("reporting/anomalies.py", "lake/outputs.py", "tests/reports/") if _exists(code)] == []
+    assert all(map(_is_of_the_repository, ("reporting/anomalies.py", "platform/tidegate/reporting", "tests/reports/")))
+    assert not any(
+        map(_is_of_the_repository, ("contracts/<source>.odcs.yaml", "application/json", ".tidegate/lake/copies"))
+    )
 
 
 def test_what_is_no_command_is_found() -> None:
