@@ -188,9 +188,7 @@ class Home:
             models=daily.models,
             blocking_checks=daily.blocking_checks | frozenset(_blocking_raw_checks(sources)),
             marts=daily.marts,
-            first_days={
-                (c.source, region.name): region.first_day for c in sources for region in c.regions if region.first_day
-            },
+            delivery_days={(c.source, region.name): region.delivers_on for c in sources for region in c.regions},
             starts=self.settings.start_date,
             reach=self.graph.daily_reach,
         )

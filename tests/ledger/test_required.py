@@ -6,6 +6,9 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tidegate.delivery_days import EVERY_WEEKDAY, DeliveryDays
 from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.known import days_lacking, incomplete_days
 from tidegate.ledger.required import WITHDRAWN, settled_days
@@ -25,10 +28,12 @@ NEW = ("orders", "ap-south")
 
 def with_new_region(shop: Shop, first_day: dt.date | None = None) -> GateRequirements:
     """What the gate requires once a region was added."""
+    return with_region_on(shop, DeliveryDays(first_day))
+
+
+def with_region_on(shop: Shop, days: DeliveryDays) -> GateRequirements:
     before = shop.requirements
-    return dataclasses.replace(
-        before, deliveries=before.deliveries | {NEW}, first_days={NEW: first_day} if first_day else {}
-    )
+    return dataclasses.replace(before, deliveries=before.deliveries | {NEW}, delivery_days={NEW: days})
 
 
 def deliver(shop: Shop, day: dt.date, region: str, **fields: object) -> None:
@@ -41,7 +46,7 @@ def waiting(shop: Shop, required: GateRequirements, window: Window = BOTH) -> se
     con = shop.lake.con
     closed = closed_gates(con, window, required)
     lacking = {day for day, why in closed.items() if any("orders/ap-south" in sentence for sentence in why)}
-    places = (required.deliveries, required.first_days)
+    places = (required.deliveries, required.delivery_days)
     assert set(incomplete_days(con, *places)) == lacking == set(days_lacking(con, "orders", *places, 9))
     assert not {each.day for each in due_days(con, required)} & lacking
     return lacking
@@ -71,11 +76,27 @@ def test_a_region_is_required_from_its_first_day_on(shop: Shop) -> None:
     assert due_days(shop.lake.con, with_new_region(shop, NEXT)) == []
 
 
+@pytest.mark.parametrize(
+    "days",
+    [
+        DeliveryDays(weekdays=EVERY_WEEKDAY - {DAY.weekday()}),
+        DeliveryDays(except_dates=frozenset({DAY})),
+    ],
+)
+def test_nobody_waits_for_a_region_on_a_day_that_it_does_not_deliver_on(shop: Shop, days: DeliveryDays) -> None:
+    shop.deliver(BOTH)
+    required = with_region_on(shop, days)
+    assert waiting(shop, required) == {NEXT}
+    assert [each.day for each in due_days(shop.lake.con, required)] == [DAY]
+    shop.build(BOTH)
+    assert DAY not in closed_gates(shop.lake.con, BOTH, required)
+
+
 def test_a_day_before_the_first_of_every_region_is_not_published_empty(shop: Shop) -> None:
     shop.build(ONE)
     places = shop.requirements.deliveries
-    required = dataclasses.replace(shop.requirements, first_days=dict.fromkeys(places, NEXT))
-    assert "before the first day" in closed_gates(shop.lake.con, ONE, required)[DAY][0]
+    required = dataclasses.replace(shop.requirements, delivery_days=dict.fromkeys(places, DeliveryDays(NEXT)))
+    assert "no source delivers on this day" in closed_gates(shop.lake.con, ONE, required)[DAY][0]
 
 
 def test_a_day_that_was_published_with_a_region_that_left_waits_for_the_one_in_its_place(shop: Shop) -> None:

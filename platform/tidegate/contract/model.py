@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
+from tidegate.delivery_days import EVERY_DAY, DeliveryDays
+
 Dimension = Literal["accuracy", "completeness", "consistency", "timeliness", "traceability", "uniqueness"]
 Severity = Literal["error", "warning"]
 Unit = Literal["rows", "percent"]
@@ -133,11 +135,7 @@ class Region:
     name: str
     server: Server
     format: FileFormat | None = None
-    # The first day that it delivers; None where the contract does not say.
-    first_day: dt.date | None = None
-
-    def is_expected_on(self, day: dt.date) -> bool:
-        return self.first_day is None or day >= self.first_day
+    delivers_on: DeliveryDays = EVERY_DAY
 
 
 @dataclass(frozen=True)

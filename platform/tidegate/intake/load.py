@@ -331,7 +331,7 @@ def _report_missing(lake: Lake, contract: Contract, missing: Sequence[Missing]) 
         _report_absent(contract, each)
         if isinstance(each.error, IncompleteError)
         and (each.region, each.day) not in known
-        and (each.day in settled or not contract.region(each.region).is_expected_on(each.day))
+        and (each.day in settled or each.day not in contract.region(each.region).delivers_on)
         else _report_lacking(contract, each)
         for each in missing
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, rows_relation
-from tidegate.ledger.required import NEWEST_DELIVERIES, FirstDays, lacking_relation
+from tidegate.ledger.required import NEWEST_DELIVERIES, DaysOfPlaces, lacking_relation
 
 Place = tuple[str, dt.date]
 
@@ -42,7 +42,7 @@ def known_deliveries(con: DuckDBPyConnection, source: str, places: Iterable[Plac
 
 
 def days_lacking(
-    con: DuckDBPyConnection, source: str, required: Collection[tuple[str, str]], first_days: FirstDays, limit: int
+    con: DuckDBPyConnection, source: str, required: Collection[tuple[str, str]], delivery_days: DaysOfPlaces, limit: int
 ) -> list[dt.date]:
     """The oldest days for which anything required was delivered, and that lack a genuine delivery of the source."""
     rows = con.execute(
@@ -51,7 +51,7 @@ def days_lacking(
             select region, day from ({NEWEST_DELIVERIES})
             where source = {literal(source)} and verdict = 'accepted' and not is_genuine
         )
-        select day from ({lacking_relation(required, first_days)})
+        select day from ({lacking_relation(required, delivery_days)})
         where source = {literal(source)} and verdict is distinct from 'rejected'
         union
         select day from stand_ins where region in (select unnest({literal(_regions_of(source, required))}::varchar[]))
@@ -66,7 +66,7 @@ def _regions_of(source: str, required: Collection[tuple[str, str]]) -> list[str]
 
 
 def incomplete_days(
-    con: DuckDBPyConnection, required: Collection[tuple[str, str]], first_days: FirstDays
+    con: DuckDBPyConnection, required: Collection[tuple[str, str]], delivery_days: DaysOfPlaces
 ) -> dict[dt.date, list[tuple[str, str]]]:
     """Days for which some of what is required was delivered, and what was neither delivered nor waived.
 
@@ -75,7 +75,7 @@ def incomplete_days(
     rows = con.execute(
         f"""
         select day, list((source, region) order by source, region) filter (not is_waived)
-        from ({lacking_relation(required, first_days)})
+        from ({lacking_relation(required, delivery_days)})
         group by day having not bool_or(coalesce(verdict = 'rejected', false)) and not bool_and(is_waived)
         order by day
         """

@@ -1,8 +1,9 @@
 """Which deliveries a day waits for: those that are required of it and that it was not published without.
 
-A delivery is required from its first day on. One whose first day nobody has named came later than the days that were
-published without it, and these do not wait for it: adding a region or a source closes no day of the past. That ends
-where a region of the source was withdrawn: the day may lack under its new name what it was published with.
+A delivery is required on the days that its contract expects it. One whose first day nobody has named came later than
+the days that were published without it, and these do not wait for it: adding a region or a source closes no day of the
+past. That ends where a region of the source was withdrawn: the day may lack under its new name what it was published
+with.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import Iterable, Mapping
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.delivery_days import EVERY_DAY, DeliveryDays
 from tidegate.lake.sql import literal, rows_relation
 from tidegate.ledger.waivers import STANDING_WAIVERS
 
 Place = tuple[str, str]
-FirstDays = Mapping[Place, dt.date]
+# Those of places that are not named are all days.
+DaysOfPlaces = Mapping[Place, DeliveryDays]
 
 # Of an accepted delivery whose region the contract no longer has: its rows left raw.
 WITHDRAWN = "withdrawn"
@@ -37,20 +40,38 @@ SETTLED = f"""
 """
 
 
-def required_relation(deliveries: Iterable[Place], first_days: FirstDays) -> str:
-    """A query for (source, region, first_day) of what is required."""
-    types = {"source": "varchar", "region": "varchar", "first_day": "date"}
-    return rows_relation(types, [(*place, first_days.get(place)) for place in sorted(deliveries)])
+# Whether the required delivery `r` is expected on the day of `d`. ISO counts Monday as 1.
+_IS_EXPECTED = """
+    d.day >= coalesce(r.first_day, d.day)
+    and list_contains(r.weekdays, isodow(d.day)) and not list_contains(r.except_dates, d.day)
+"""
 
 
-def lacking_relation(deliveries: Iterable[Place], first_days: FirstDays) -> str:
+def required_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces) -> str:
+    """A query for (source, region, first_day, weekdays, except_dates) of what is required; weekdays as ISO counts."""
+    types = {
+        "source": "varchar",
+        "region": "varchar",
+        "first_day": "date",
+        "weekdays": "bigint[]",
+        "except_dates": "date[]",
+    }
+    rows = [(*place, *_written(delivery_days.get(place, EVERY_DAY))) for place in sorted(deliveries)]
+    return rows_relation(types, rows)
+
+
+def _written(days: DeliveryDays) -> tuple[dt.date | None, list[int], list[dt.date]]:
+    return days.first_day, [weekday + 1 for weekday in sorted(days.weekdays)], sorted(days.except_dates)
+
+
+def lacking_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces) -> str:
     """A query for (source, region, day, verdict, is_waived): what is lacking on days that anything required came for.
 
-    Lacking is what is required and was not accepted; `verdict` is null where nothing came. What was rejected lacks
-    whatever its first day is.
+    Lacking is what is expected and was not accepted; `verdict` is null where nothing came. What was rejected lacks
+    whether it was expected or not.
     """
     return f"""
-    with required as ({required_relation(deliveries, first_days)}),
+    with required as ({required_relation(deliveries, delivery_days)}),
     newest as ({NEWEST_DELIVERIES}),
     waived as ({STANDING_WAIVERS}),
     settled as ({SETTLED}),
@@ -62,7 +83,7 @@ def lacking_relation(deliveries: Iterable[Place], first_days: FirstDays) -> str:
     left join waived as w on w.source = r.source and w.region = r.region and w.partition_day = d.day
     left join settled as s on s.source = r.source and s.day = d.day
     where n.verdict = 'rejected'
-       or (n.verdict is distinct from 'accepted' and d.day >= coalesce(r.first_day, d.day)
+       or (n.verdict is distinct from 'accepted' and ({_IS_EXPECTED})
            and (s.day is null or n.verdict is not null or w.source is not null))
     """
 

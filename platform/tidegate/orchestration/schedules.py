@@ -159,7 +159,7 @@ class _Look:
 
     def _expected(self, day: dt.date) -> Iterator[tuple[Contract, str]]:
         for contract in self._contracts:
-            yield from ((contract, region.name) for region in contract.regions if region.is_expected_on(day))
+            yield from ((contract, region.name) for region in contract.regions if day in region.delivers_on)
 
     def _is_under_way(self, day: dt.date) -> bool:
         return any(day in run.days for run in self._under_way)

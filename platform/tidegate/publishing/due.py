@@ -64,9 +64,9 @@ def _for_days_behind(due: DueDay, changes: Sequence[tuple[dt.date, int, dt.datet
 
 
 def _due_days(requirements: GateRequirements, unpublished: Collection[dt.date]) -> str:
-    lacking = lacking_relation(requirements.deliveries, requirements.first_days)
+    lacking = lacking_relation(requirements.deliveries, requirements.delivery_days)
     return f"""
-with required as ({required_relation(requirements.deliveries, requirements.first_days)}),
+with required as ({required_relation(requirements.deliveries, requirements.delivery_days)}),
 newest as (
     select source, region, partition_day as day, verdict, rowid as entry, finished_at from ops.deliveries
     semi join required using (source, region)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.delivery_days import EVERY_DAY
 from tidegate.lake.sql import in_window
 from tidegate.ledger.deliveries import delivered_days
 from tidegate.ledger.publications import published_days
-from tidegate.ledger.required import WITHDRAWN, FirstDays, Place
+from tidegate.ledger.required import WITHDRAWN, DaysOfPlaces, Place
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.window import Cadence, Window
 
@@ -41,15 +42,15 @@ class GateRequirements:
     blocking_checks: frozenset[tuple[str, str]]
     marts: tuple[Mart, ...]
     cadence: Cadence = Cadence.daily
-    # From which day on a delivery is required; one that is not named, from the beginning.
-    first_days: FirstDays = field(default_factory=dict, hash=False)
+    # On which days a delivery is required; one that is not named, on all.
+    delivery_days: DaysOfPlaces = field(default_factory=dict, hash=False)
     # The first partition: days before it are built no more, whatever comes for them.
     starts: dt.date = dt.date.min
     # Days before a day of their own that models read, one behind the other.
     reach: int = 0
 
     def are_required_on(self, day: dt.date) -> frozenset[Place]:
-        return frozenset(place for place in self.deliveries if self.first_days.get(place, day) <= day)
+        return frozenset(place for place in self.deliveries if day in self.delivery_days.get(place, EVERY_DAY))
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ def _reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
 def _delivery_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
     expected = required.are_required_on(day.day)
     if required.deliveries and not expected:
-        yield f"{day.day}: it is before the first day of every source. Choose a later day."
+        yield f"{day.day}: no source delivers on this day, as the contracts say. Nothing is published for it."
     for source, region in sorted(required.deliveries):
         delivery = day.deliveries.get((source, region))
         if delivery is None or delivery.verdict == WITHDRAWN:

@@ -479,11 +479,35 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "format: xlsx",
         "write one of auto, csv, json, parquet",
     ),
+    "a weekday that there is none of": (
+        "format: auto",
+        "format: auto\n    customProperties: [{property: deliversOn, value: [monday, frieday]}]",
+        "frieday",
+        "is not a day of the week; write 'friday'",
+    ),
+    "days that are no list": (
+        "format: auto",
+        "format: auto\n    customProperties: [{property: deliversOn, value: monday}]",
+        "monday",
+        "is not a list with entries; write a list",
+    ),
+    "no day at all": (
+        "format: auto",
+        "format: auto\n    customProperties: [{property: deliversOn, value: []}]",
+        "deliversOn",
+        "is not a list with entries",
+    ),
+    "a date that there is none of": (
+        "format: auto",
+        "format: auto\n    customProperties: [{property: exceptDates, value: ['2024-02-30']}]",
+        "2024-02-30",
+        'write it as "2024-01-31"',
+    ),
     "file server with custom properties": (
         "format: auto",
         "format: auto\n    customProperties: [{property: records, value: x}]",
         "records",
-        "no custom property that Tidegate knows here; write one of firstDay",
+        "no custom property that Tidegate knows here; write one of deliversOn, exceptDates, firstDay",
     ),
     # custom properties and promises
     "unknown custom property": (

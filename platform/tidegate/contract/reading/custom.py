@@ -42,6 +42,8 @@ _KNOWN = (
     "readiness",
     "quietMinutes",
     "maxUnpackedRatio",
+    "deliversOn",
+    "exceptDates",
 )
 _Fallback = Literal["last_good"]
 _OnMissing = Literal["wait", "publish_without"]
@@ -50,7 +52,8 @@ _ReadinessRule = Literal["marker", "all_regions", "quiet"]
 
 @dataclass(frozen=True)
 class Custom:
-    """The custom properties of a contract. `event_time_at` is where the column of the event is named."""
+    """The custom properties of a contract. `event_time_at` is where the column of the event is named,
+    `written` all of them as they stand there."""
 
     event_time: str | None
     event_time_at: At
@@ -61,6 +64,7 @@ class Custom:
     on_missing: _OnMissing
     readiness: Readiness
     max_unpacked_ratio: int
+    written: Written
 
 
 def read_custom(doc: Document) -> Custom:
@@ -81,6 +85,7 @@ def read_custom(doc: Document) -> Custom:
         readiness=_read_readiness(doc, written),
         max_unpacked_ratio=whole_number(doc, written, "maxUnpackedRatio", 1, LARGEST_UNPACKED_RATIO, "times")
         or DEFAULT_MAX_UNPACKED_RATIO,
+        written=written,
     )
 
 

@@ -5,7 +5,6 @@ Fetching belongs to `sources`. What the standard has no field for stands in the 
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
@@ -23,8 +22,10 @@ from tidegate.contract.model import (
     S3Server,
     Server,
 )
-from tidegate.contract.reading.custom import Written, calendar_day, read_written, whole_number
+from tidegate.contract.reading.custom import Written, read_written, whole_number
+from tidegate.contract.reading.delivery_days import DAYS_OF_A_REGION, own_delivery_days
 from tidegate.contract.reading.document import At, Document
+from tidegate.delivery_days import DeliveryDays
 from tidegate.errors import ContractError
 
 # A fetch that takes longer than a day would meet the next one.
@@ -41,10 +42,10 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "postgres": frozenset({"host", "port", "database", "schema_"}),
 }
 _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
-    "local": ("firstDay",),
-    "s3": ("firstDay",),
-    "api": ("firstDay", "baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
-    "postgres": ("firstDay", "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
+    "local": DAYS_OF_A_REGION,
+    "s3": DAYS_OF_A_REGION,
+    "api": (*DAYS_OF_A_REGION, "baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
+    "postgres": (*DAYS_OF_A_REGION, "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
 }
 
 # Becomes a part of table names, asset names and paths.
@@ -57,15 +58,18 @@ _API_LOCATION = re.compile(r"\{base\}[/?][^\s{}#\\]*\{day\}[^\s{}#\\]*")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
-def read_regions(doc: Document) -> tuple[Region, ...]:
-    """The regions of a contract. Raises ContractError for a server that cannot work."""
+def read_regions(doc: Document, delivery_days: DeliveryDays) -> tuple[Region, ...]:
+    """The regions of a contract, which deliver on `delivery_days` unless they say otherwise.
+
+    Raises ContractError for a server that cannot work.
+    """
     servers = doc.odcs.servers or []
     if not servers:
         what = "the contract does not say where deliveries land"
         raise doc.refused(("servers",), what, "write 'servers:' with one for each region")
     regions: dict[str, Region] = {}
     for i, server in enumerate(servers):
-        region = _read_region(doc, server, ("servers", i))
+        region = _read_region(doc, server, ("servers", i), delivery_days)
         if region.name.lower() in regions:
             what = f"there are two servers '{region.name}'"
             raise doc.refused(("servers", i, "server"), what, "write another name, or remove one of them")
@@ -91,7 +95,7 @@ def refuse_shared_addresses(contracts: Iterable[Contract]) -> None:
                 )
 
 
-def _read_region(doc: Document, server: OdcsServer, at: At) -> Region:
+def _read_region(doc: Document, server: OdcsServer, at: At, delivery_days: DeliveryDays) -> Region:
     name = server.server or ""
     if not _REGION.fullmatch(name):
         what = f"'{name}' cannot name a server (the region)"
@@ -103,16 +107,7 @@ def _read_region(doc: Document, server: OdcsServer, at: At) -> Region:
         raise doc.refused((*at, other), f"'{other}' of a server of type {server.type} has no effect", "remove it")
     custom = read_written(doc, server.customProperties, (*at, "customProperties"), _CUSTOM_KEYS[server.type])
     fetched_from, file_format = _read_server(doc, server, custom, at)
-    first_day = calendar_day(doc, *custom["firstDay"]) if "firstDay" in custom else general_availability(doc)
-    return Region(name, fetched_from, file_format, first_day)
-
-
-def general_availability(doc: Document) -> dt.date | None:
-    """The first day of the whole source, where the contract's service levels name it."""
-    for i, level in enumerate(doc.odcs.slaProperties or []):
-        if level.property == "generalAvailability" and level.value is not None:
-            return calendar_day(doc, level.value, ("slaProperties", i, "value"))
-    return None
+    return Region(name, fetched_from, file_format, own_delivery_days(doc, custom, delivery_days))
 
 
 def _read_server(doc: Document, server: OdcsServer, custom: Written, at: At) -> tuple[Server, FileFormat | None]:

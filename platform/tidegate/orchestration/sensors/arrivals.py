@@ -19,7 +19,7 @@ from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.waiting import Waiting, Watch
 from tidegate.ledger.known import days_lacking, known_deliveries
-from tidegate.ledger.required import settled_days
+from tidegate.ledger.required import DaysOfPlaces, settled_days
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import Health, breaker_told, contact, health_of
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
@@ -131,14 +131,14 @@ class _Tick:
         required = self.home.gate_requirements.deliveries | own
         limit = self.home.settings.chunk_days
         with self.home.lake() as lake:
-            lacking = days_lacking(lake.con, self.source, required, self._first_days(), limit)
+            lacking = days_lacking(lake.con, self.source, required, self._delivery_days(), limit)
         newest = Window(min(first_open, self.ended.end), self.ended.end).days
         expected = {*newest, *(day for day in lacking if day in self.ended)}
-        return sorted(day for day in expected if any(region.is_expected_on(day) for region in self.contract.regions))
+        return sorted(day for day in expected if any(day in region.delivers_on for region in self.contract.regions))
 
-    def _first_days(self) -> dict[tuple[str, str], dt.date]:
-        own = {(self.source, region.name): region.first_day for region in self.contract.regions}
-        return {**self.home.gate_requirements.first_days, **{place: day for place, day in own.items() if day}}
+    def _delivery_days(self) -> DaysOfPlaces:
+        own = {(self.source, region.name): region.delivers_on for region in self.contract.regions}
+        return {**self.home.gate_requirements.delivery_days, **own}
 
     def _may_be_asked_for(self, waiting: Waiting) -> bool:
         if not self._is_not_under_way(waiting):
@@ -155,7 +155,7 @@ class _Tick:
         """What should have been loaded by now and never was."""
         due = [day for day in expected if (deadline := deadline_of(self.contract, day)) and self.now >= deadline]
         regions = self.contract.regions
-        places = [(region.name, day) for day in due for region in regions if region.is_expected_on(day)]
+        places = [(region.name, day) for day in due for region in regions if day in region.delivers_on]
         with self.home.lake() as lake:
             known = known_deliveries(lake.con, self.source, places)
             settled = settled_days(lake.con, self.source, due)

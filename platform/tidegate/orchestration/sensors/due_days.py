@@ -141,7 +141,7 @@ def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[R
     ended = ended_days(home.settings, now)
     with home.lake() as lake:
         required = home.gate_requirements
-        lacking = incomplete_days(lake.con, required.deliveries, required.first_days)
+        lacking = incomplete_days(lake.con, required.deliveries, required.delivery_days)
     waivers = [
         Waiver(source, region, day, WHY_WAIVED, utc_now())
         for day, missing in lacking.items()

@@ -1,0 +1,28 @@
+"""On which days a source delivers: from its first day on, on the days of the week that it says, and not on holidays."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+# As Python counts them: Monday is 0.
+EVERY_WEEKDAY = frozenset(range(7))
+
+
+@dataclass(frozen=True)
+class DeliveryDays:
+    """The days on which a delivery is expected. On any other day nobody waits for it, and it is welcome all the same.
+
+    `first_day` is None where nobody has named one: from the beginning.
+    """
+
+    first_day: dt.date | None = None
+    weekdays: frozenset[int] = EVERY_WEEKDAY
+    except_dates: frozenset[dt.date] = frozenset()
+
+    def __contains__(self, day: dt.date) -> bool:
+        began = self.first_day is None or day >= self.first_day
+        return began and day.weekday() in self.weekdays and day not in self.except_dates
+
+
+EVERY_DAY = DeliveryDays()
