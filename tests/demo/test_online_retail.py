@@ -11,15 +11,10 @@ from typing import TypeAlias
 import duckdb
 import openpyxl
 import pytest
+from tests.support.online_retail import FILE, needs_online_retail
 
 from tidegate.demo.online_retail import SliceReport, slice_online_retail
 from tidegate.errors import TidegateError
-
-PUBLISHED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "online_retail.parquet"
-needs_published = pytest.mark.skipif(
-    not PUBLISHED.is_file(),
-    reason="needs shared/data/online_retail.parquet beside the checkout; it is not there",
-)
 
 HEADER = [
     "InvoiceNo",
@@ -239,9 +234,9 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         slice_online_retail(tmp_path / "retail.parquet", tmp_path / "landing")
 
 
-@needs_published
+@needs_online_retail
 def test_the_whole_data_set_arrives_line_by_line(tmp_path: Path) -> None:
-    report = slice_online_retail(PUBLISHED, tmp_path)
+    report = slice_online_retail(FILE, tmp_path)
     assert report == SliceReport(dt.date(2010, 12, 1), dt.date(2011, 12, 9), 374, 1122, 541_909, 4372)
     con = duckdb.connect()
     con.execute(f"""
@@ -267,7 +262,7 @@ def test_the_whole_data_set_arrives_line_by_line(tmp_path: Path) -> None:
         select
             InvoiceNo, StockCode, Quantity, InvoiceDate, UnitPrice::varchar::decimal(18, 4), CustomerID,
             Country
-        from '{PUBLISHED}'
+        from '{FILE}'
     """
     delivered = """
         select order_id, product_id, quantity::bigint, ordered_at::timestamp, price, customer_id, country
@@ -279,11 +274,11 @@ def test_the_whole_data_set_arrives_line_by_line(tmp_path: Path) -> None:
     assert (count, str(revenue)) == (541_907, "9769872.0540")
 
 
-@needs_published
+@needs_online_retail
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_real_lines_gives_the_same_deliveries(form: str, tmp_path: Path) -> None:
     rows: list[Row] = duckdb.sql(f"""
-        select {", ".join(HEADER)} from read_parquet('{PUBLISHED}', file_row_number = true)
+        select {", ".join(HEADER)} from read_parquet('{FILE}', file_row_number = true)
         where InvoiceDate < timestamp '2010-12-08' and file_row_number % 7 = 0
     """).fetchall()
     slice_online_retail(write_parquet(tmp_path / "retail.parquet", rows), tmp_path / "parquet")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from tests.support.online_retail import FILE, needs_online_retail
 from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.rfm_in_pandas import COLUMNS, read_lines, rfm
 
@@ -21,7 +22,6 @@ from tidegate.demo.online_retail import REGIONS, slice_online_retail
 from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY, Cadence, Window
 
-FILE = CHECKOUT.parent / "shared" / "data" / "online_retail.parquet"
 FIRST, LAST = dt.date(2010, 12, 1), dt.date(2011, 12, 9)
 EVERY_DAY = Window(FIRST, LAST + ONE_DAY)
 
@@ -29,7 +29,7 @@ EVERY_DAY = Window(FIRST, LAST + ONE_DAY)
 SOME_WEEKS = Window(dt.date(2011, 8, 8), dt.date(2011, 8, 31))
 TWO_WEEKS = Window(dt.date(2011, 8, 8), dt.date(2011, 8, 23))
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not FILE.exists(), reason=f"UCI Online Retail is not there: {FILE}")]
+pytestmark = [pytest.mark.slow, needs_online_retail]
 
 
 # Days by which the latest of the late lines are late; the contract allows seven.
