@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from tidegate.contract.reading.odcs import load_contract
@@ -14,8 +13,9 @@ from tidegate.demo.shop import write_shop
 from tidegate.demo.trade import Shop
 from tidegate.errors import TidegateError
 from tidegate.intake.load import load_deliveries
-from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.config import LakeConfig
 from tidegate.lake.content import content_hash
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
 from tidegate.ledger.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
@@ -35,8 +35,7 @@ def fill(database: str, days: int = DAYS, shop: Shop = SHOP) -> int:
 
 def contents(database: str) -> tuple[tuple[int, str], tuple[int, str]]:
     """Rows and hash of both tables."""
-    with duckdb.connect(config=CONNECTION_CONFIG) as con:
-        load_extension(con, "postgres_scanner")
+    with connect_with(["postgres_scanner"]) as con:
         con.execute(f"attach {literal(database)} as shop (type postgres, read_only)")
         payments = content_hash(con, "select * from shop.payments")
         return payments, content_hash(con, "select * from shop.etl_status")

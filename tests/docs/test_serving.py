@@ -15,8 +15,9 @@ from tests.docs.docs_shell import Shell, terminal
 from tests.support.s3_server import Bucket, s3_server
 from tests.support.servers import PostgresAddress, postgres_programs
 
-from tidegate.lake.config import LakeConfig, load_extension
+from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.lake.extensions import load_extensions
 from tidegate.ledger.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
 
@@ -60,7 +61,7 @@ def cluster(
     owner = {"PATH": path, "PGHOST": folder, "PGPORT": port, "PGUSER": "postgres", "PGDATABASE": name}
     with make_lake(LakeConfig.of(settings)) as lake, s3_server(bucket.server.root, "--read-only", *allowed) as store:
         # What the page has a reader install is there already: these tests reach no network.
-        load_extension(lake.con, "aws")
+        load_extensions(lake.con, ["aws"])
         reader = {
             **store.environment,
             "PATH": path,

@@ -16,9 +16,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from tidegate.lake.config import CONNECTION_CONFIG, load_extension
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
 
 # PostgreSQL refuses to run as root. This user is on every Linux.
@@ -76,8 +74,7 @@ def postgres() -> Iterator[PostgresAddress]:
 def postgres_database(address: PostgresAddress) -> Iterator[str]:
     """A database of its own on a server; gives libpq settings of its owner."""
     name = f"tidegate_{uuid.uuid4().hex[:12]}"
-    with duckdb.connect(config=CONNECTION_CONFIG) as con:
-        load_extension(con, "postgres_scanner")
+    with connect_with(["postgres_scanner"]) as con:
         con.execute(f"attach {literal(address.settings + ' dbname=postgres')} as server (type postgres)")
         con.execute(f"call postgres_execute('server', 'create database {name}', use_transaction => false)")
         yield f"{address.settings} dbname={name}"

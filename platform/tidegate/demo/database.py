@@ -14,7 +14,7 @@ from tidegate.demo.payments import WITHIN_DAYS, create_payments, rows_of_databas
 from tidegate.demo.spoil import create_day, day_lines, forget_day
 from tidegate.demo.trade import Shop, set_up
 from tidegate.errors import TidegateError
-from tidegate.lake.config import CONNECTION_CONFIG, load_extension
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
 from tidegate.sources.postgres.settings import with_defaults
 from tidegate.sources.postgres.trouble import cannot_connect, what_it_says
@@ -46,9 +46,8 @@ def fill_database(connection: str, variable: str, shop: Shop, days: int) -> Data
     `connection`, which `variable` holds, is libpq settings or a URL; tables that are not there are made. Raises
     TidegateError when the database cannot be reached or does not take them, with nothing changed.
     """
-    with duckdb.connect(config=CONNECTION_CONFIG | {"threads": 1}) as con:
+    with connect_with(["postgres_scanner"], {"threads": 1}) as con:
         _make_payments(con, shop, days)
-        load_extension(con, "postgres_scanner")
         trouble = _attach(con, connection, variable) or _write(con, connection, variable, shop, days)
         # Not raised where DuckDB's error is at hand: it quotes the connection's settings.
         if trouble:

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import duckdb
 from duckdb import DuckDBPyConnection
-from duckdb_extensions import import_extension
 
 from tidegate.addresses import holds_secret, libpq_settings, secrets_of
 from tidegate.errors import TidegateError
@@ -33,13 +31,6 @@ ROWS_WORTH_THREADS = 200_000
 # A year's partitions written at once. With the default of 100, DuckDB closes and reopens files: 429 files in
 # 6.2 s instead of 369 in 3.8 s for 7.3 million lines. Sorting by day first took 9.7 s.
 OPEN_PARTITIONS = 400
-
-# Nothing is fetched from a network: extensions come from the installed wheels or not at all.
-CONNECTION_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
-
 
 # Where credentials are looked for that the environment does not hold, in this order.
 CREDENTIAL_CHAIN = "config;web_identity;sso;process;instance"
@@ -224,12 +215,3 @@ def resource_statements(config: LakeConfig) -> list[str]:
         f"set temp_directory = {literal(str(spill_folder(config.spill)))}",
         f"set partitioned_write_max_open_files = {OPEN_PARTITIONS}",
     ]
-
-
-def load_extension(con: DuckDBPyConnection, name: str) -> None:
-    """Load an extension, installing it from its wheel when this version of DuckDB has not got it yet."""
-    try:
-        con.load_extension(name)
-    except duckdb.IOException:
-        import_extension(name, con=con)
-        con.load_extension(name)

@@ -18,17 +18,16 @@ from tenacity import Retrying, stop_after_delay, wait_random_exponential
 
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
 from tidegate.lake.config import (
-    CONNECTION_CONFIG,
     LakeConfig,
     attach_statement,
     attach_statements,
-    load_extension,
     s3_statements,
     session_statements,
 )
 from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
 from tidegate.lake.damage import trouble
 from tidegate.lake.durable import sync_new_files
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
 from tidegate.lake.spill import remove_orphans
 from tidegate.lake.sql import CATALOG, quoted
@@ -236,10 +235,8 @@ def no_lake(config: LakeConfig) -> LakeMissingError:
 @contextmanager
 def _connected(config: LakeConfig) -> Iterator[DuckDBPyConnection]:
     """A connection with the lake's extensions, which stays open when the work on it succeeds."""
-    con = duckdb.connect(config=CONNECTION_CONFIG)
+    con = connect_with(config.extensions)
     try:
-        for extension in config.extensions:
-            load_extension(con, extension)
         yield con
     except BaseException:
         con.close()

@@ -21,11 +21,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError
-from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
 from tidegate.machine.locks import HeldElsewhereError, file_lock, holder_text
 from tidegate.window import Cadence
@@ -97,9 +97,8 @@ def _allow_open_files(count: int) -> None:
 
 @contextmanager
 def _advisory_leases(config: LakeConfig, resource: str, days: list[dt.date], run_id: str) -> Iterator[None]:
-    con = duckdb.connect(config=CONNECTION_CONFIG)
+    con = connect_with(["postgres_scanner"])
     try:
-        load_extension(con, "postgres_scanner")
         con.execute(_attach_as(config, holder_text(run_id)))
         _take_advisory_locks(con, resource, days, config.patience)
         yield

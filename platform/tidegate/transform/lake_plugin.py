@@ -15,8 +15,9 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, attach_statements, load_extension, resource_statements
+from tidegate.lake.config import LakeConfig, attach_statements, resource_statements
 from tidegate.lake.connect import refuse_missing_catalog
+from tidegate.lake.extensions import config_for, load_extensions
 from tidegate.settings import load_settings
 
 
@@ -44,12 +45,11 @@ class Plugin(BasePlugin):
         self.lake = lake_of_text(plugin_config.get("lake", ""))
 
     def update_connection_config(self, creds: DuckDBCredentials, config: dict[str, Any]) -> None:
-        config.update(CONNECTION_CONFIG)
+        config.update(config_for(self.lake.extensions))
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         refuse_missing_catalog(self.lake)
-        for extension in self.lake.extensions:
-            load_extension(conn, extension)
+        load_extensions(conn, self.lake.extensions)
         for statement in (*resource_statements(self.lake), UNORDERED, *attach_statements(self.lake)):
             conn.execute(statement)
 

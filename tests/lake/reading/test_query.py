@@ -11,8 +11,9 @@ import pytest
 from tests.support.lake.shop import config_in
 
 from tidegate.errors import TidegateError
-from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.reading import query
 from tidegate.lake.reading.query import confine, run_query
 from tidegate.lake.reading.statements import REACHING_FUNCTIONS, reading_statement
@@ -234,9 +235,7 @@ def test_a_query_for_too_many_rows_is_refused(config: LakeConfig, monkeypatch: p
 
 def test_every_function_of_this_duckdb_was_looked_at() -> None:
     """After an upgrade: which functions of values are new, and does one reach for more than its arguments?"""
-    with duckdb.connect(config=CONNECTION_CONFIG) as con:
-        for extension in ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs", "aws"):
-            load_extension(con, extension)
+    with connect_with(["ducklake", "sqlite_scanner", "postgres_scanner", "httpfs", "aws"]) as con:
         found = con.execute(
             "select distinct function_name from duckdb_functions() "
             "where function_type in ('scalar', 'aggregate', 'macro') order by all"

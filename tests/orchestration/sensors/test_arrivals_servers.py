@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-import duckdb
 import pytest
 from tests.support.runs.watched import DAY, LATER, NOW, TODAY, Watched, days_ago, delivery, requests_of, said
 from tests.support.s3_server import Bucket
 
 from tidegate.contract.model import Contract, HttpServer, PostgresServer, Region
 from tidegate.home import Home
-from tidegate.lake.config import CONNECTION_CONFIG, load_extension
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
 from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.names import load_job
@@ -108,8 +107,7 @@ class Etl:
     """The database's owner, who says which days are ready."""
 
     def __init__(self, settings: str) -> None:
-        self.con = duckdb.connect(config=CONNECTION_CONFIG)
-        load_extension(self.con, "postgres_scanner")
+        self.con = connect_with(["postgres_scanner"])
         self.con.execute(f"attach {literal(settings)} as owner (type postgres)")
         self.execute("create table etl_status (date date, status text, updated_at int)")
 

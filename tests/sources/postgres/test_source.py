@@ -23,8 +23,9 @@ from tidegate.contract.model import Contract, PostgresServer
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.load import DeliveryReport, load_deliveries
-from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, load_extension
+from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
 from tidegate.ledger.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
@@ -50,8 +51,7 @@ class Database:
 
     def __init__(self, settings: str) -> None:
         self.settings = settings
-        self.con = duckdb.connect(config=CONNECTION_CONFIG)
-        load_extension(self.con, "postgres_scanner")
+        self.con = connect_with(["postgres_scanner"])
         self.con.execute(f"attach {literal(settings)} as owner (type postgres)")
 
     def execute(self, sql: str) -> None:

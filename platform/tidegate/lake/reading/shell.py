@@ -10,8 +10,9 @@ import os
 from importlib.resources import files
 from typing import NoReturn
 
-from tidegate.lake.config import CONNECTION_CONFIG, LakeConfig, attach_statements, session_statements
+from tidegate.lake.config import LakeConfig, attach_statements, session_statements
 from tidegate.lake.connect import Lake
+from tidegate.lake.extensions import NO_DOWNLOADS
 from tidegate.lake.reading.travel import snapshot_at
 from tidegate.lake.sql import CATALOG, literal, quoted
 
@@ -38,7 +39,7 @@ def shell_command(config: LakeConfig, snapshot: int | None = None) -> list[str]:
 
 def _first_statements(config: LakeConfig, snapshot: int | None) -> str:
     statements = [
-        *(f"set {name} = {literal(str(value))}" for name, value in CONNECTION_CONFIG.items()),
+        *(f"set {name} = {literal(str(value))}" for name, value in NO_DOWNLOADS.items()),
         *(f"load {name}" for name in config.extensions),
         *session_statements(config),
         *attach_statements(config, read_only=True, snapshot=snapshot),

@@ -25,7 +25,7 @@ from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
 from tidegate.contract.model import PostgresServer
 from tidegate.errors import IncompleteError, TidegateError
-from tidegate.lake.config import CONNECTION_CONFIG, load_extension
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal, quoted
 from tidegate.machine.background import started
 from tidegate.sources.origin import Outside
@@ -134,13 +134,8 @@ class _Engine:
 
     def __init__(self) -> None:
         self._spill = tempfile.TemporaryDirectory(prefix="tidegate-spill-", ignore_cleanup_errors=True)
-        own: dict[str, str | bool | int | float | list[str]] = {
-            "threads": 1,
-            "memory_limit": MEMORY_LIMIT,
-            "temp_directory": self._spill.name,
-        }
-        self.con = duckdb.connect(config=CONNECTION_CONFIG | own)
-        load_extension(self.con, "postgres_scanner")
+        own: dict[str, str | int] = {"threads": 1, "memory_limit": MEMORY_LIMIT, "temp_directory": self._spill.name}
+        self.con = connect_with(["postgres_scanner"], own)
 
 
 class _Database:
