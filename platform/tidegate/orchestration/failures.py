@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from math import isfinite
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from tidegate.addresses import holds_secret, without_secrets
 from tidegate.errors import LakeBusyError, TidegateError
@@ -25,7 +24,7 @@ BUSY_WAIT_SECONDS = 30
 STOPPED = "Stopped by Ctrl-C or SIGTERM. Committed data is kept; the rest is due again."
 
 # By either, Dagster limits a run. It takes what is no number, and 0, for no limit at all.
-RUN_LIMIT_TAGS = (MAX_RUNTIME_SECONDS_TAG, "dagster/max_runtime_seconds")
+RUN_LIMIT_TAGS = (dg.MAX_RUNTIME_SECONDS_TAG, "dagster/max_runtime_seconds")
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 
 from tidegate.home import Home
 from tidegate.ledger.maintenance import maintain
@@ -17,9 +15,11 @@ from tidegate.orchestration.names import (
     LAKE_POOL,
     MAINTENANCE_JOB,
     OUTPUT_JOBS,
+    RETRY_AFTER_STEP_TAG,
     WEEKLY_JOB,
     load_job,
 )
+from tidegate.orchestration.private import UnresolvedAssetJobDefinition
 from tidegate.outputs.expiry import expire_exports
 from tidegate.window import Cadence
 
@@ -44,9 +44,9 @@ class Layers:
 def build_jobs(home: Home, layers: Layers) -> Jobs:
     """All jobs of a home."""
     limit = {
-        MAX_RUNTIME_SECONDS_TAG: str(home.settings.run_limit_minutes * 60),
+        dg.MAX_RUNTIME_SECONDS_TAG: str(home.settings.run_limit_minutes * 60),
         # Where an instance retries runs: a rejected delivery or a broken model is not one to retry.
-        RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "false",
+        RETRY_AFTER_STEP_TAG: "false",
     }
     return [
         dg.define_asset_job(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dagster as dg
+from dagster import DagsterRunStatus
 
 from tidegate.window import Cadence
 
@@ -14,6 +15,27 @@ OUTPUT_JOBS = {Cadence.daily: "daily_outputs", Cadence.weekly: "weekly_outputs"}
 
 # The step that builds models; that of another cadence than days has a name of its own, which begins so.
 TRANSFORM = "transform"
+
+# Dagster's own tags, and how its name for a job of chosen assets begins: stored runs hold these strings.
+PARTITION_TAG = "dagster/partition"
+FIRST_PARTITION_TAG = "dagster/asset_partition_range_start"
+LAST_PARTITION_TAG = "dagster/asset_partition_range_end"
+RETRY_AFTER_STEP_TAG = "dagster/retry_on_asset_or_op_failure"
+LAUNCHED_BY_TAG = ".dagster/grpc_info"
+JOB_OF_CHOSEN_ASSETS = "__ASSET_JOB"
+
+# The metadata by which dagster-dbt keeps the node of dbt that an asset or check is.
+DBT_NODE = "dagster_dbt/unique_id"
+
+FINISHED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+UNFINISHED = (
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.SUSPENDED,
+    DagsterRunStatus.CANCELING,
+)
 
 # Why a run runs, which deliveries it answers to, and the request of which it is an attempt.
 REASON_TAG = "tidegate/reason"

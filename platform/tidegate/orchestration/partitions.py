@@ -10,13 +10,9 @@ import math
 from collections.abc import Iterable, Mapping
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 
 from tidegate.errors import TidegateError
+from tidegate.orchestration.names import FIRST_PARTITION_TAG, LAST_PARTITION_TAG, PARTITION_TAG
 from tidegate.settings import Settings
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window, windows_of
 
@@ -116,8 +112,8 @@ def partition_tags(window: Window) -> dict[str, str]:
     """The tags by which Dagster knows a run's partitions: one for a single day, two for a range."""
     first, last = str(window.start), str(window.last)
     if first == last:
-        return {PARTITION_NAME_TAG: first}
-    return {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+        return {PARTITION_TAG: first}
+    return {FIRST_PARTITION_TAG: first, LAST_PARTITION_TAG: last}
 
 
 def window_of_tags(tags: Mapping[str, str], cadence: Cadence = Cadence.daily) -> Window:
@@ -131,9 +127,9 @@ def window_of_tags(tags: Mapping[str, str], cadence: Cadence = Cadence.daily) ->
 
 def _keys_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
     """The first and last partition key of a run with these tags, as its steps have them from Dagster."""
-    if single := tags.get(PARTITION_NAME_TAG):
+    if single := tags.get(PARTITION_TAG):
         return single, single
-    first, last = tags.get(ASSET_PARTITION_RANGE_START_TAG), tags.get(ASSET_PARTITION_RANGE_END_TAG)
+    first, last = tags.get(FIRST_PARTITION_TAG), tags.get(LAST_PARTITION_TAG)
     return (first, last) if first and last else None
 
 

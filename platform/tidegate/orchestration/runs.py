@@ -15,7 +15,6 @@ from typing import Self
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, ExecuteInProcessResult, RunsFilter
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster_shared.error import SerializableErrorInfo
 
 from tidegate.home import Home
@@ -39,6 +38,7 @@ from tidegate.orchestration.names import (
     REASON_TAG,
     RESTATEMENT,
     TRANSFORM,
+    UNFINISHED,
     WEEKLY_JOB,
 )
 from tidegate.orchestration.partitions import mondays_of, partition_tags
@@ -182,7 +182,7 @@ class Runner:
 
     def _cancel(self, lock: Mapping[str, str]) -> None:
         """End the run that holds the lock, since its process ends now."""
-        unfinished = RunsFilter(tags=lock, statuses=list(NOT_FINISHED_STATUSES))
+        unfinished = RunsFilter(tags=lock, statuses=list(UNFINISHED))
         # The run goes on meanwhile on its own thread, and what it reports may set its status back. Should it do so last
         # of all, the lock is free, and whoever looks next ends it.
         while runs := self.instance.get_runs(unfinished):

@@ -11,18 +11,16 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.machine.disk import disk_trouble
+from tidegate.transform.private import DbtEvent, call_dbt, is_of_dbt
 from tidegate.transform.project import DbtProject, quiet_arguments
 from tidegate.window import Window
 
-if TYPE_CHECKING:
-    from dbt_common.events.base_types import EventMsg
-
-OnEvent = Callable[["EventMsg"], None]
+OnEvent = Callable[[DbtEvent], None]
 
 # dbt keeps its flags, adapter and invocation id in globals of the process.
 _ONE_CALL_AT_A_TIME = threading.Lock()
@@ -115,15 +113,11 @@ def write_docs(project: DbtProject, lake: LakeConfig, target: Path) -> Path:
 def _invoke(
     project: DbtProject, target: Path, arguments: Sequence[str], variables: dict[str, Any], on_event: OnEvent | None
 ) -> Any:
-    # dbt takes a second to import.
-    from dbt.cli.main import dbtRunner
-    from dbt_common.exceptions import DbtBaseException
-
     quiet = quiet_arguments(project.folder, target)
     with _ONE_CALL_AT_A_TIME:
-        runner = dbtRunner(project.load_manifest(), callbacks=[on_event] if on_event else [])
-        outcome = runner.invoke([*arguments, *quiet, "--vars", json.dumps(variables)])
-    if isinstance(outcome.exception, DbtBaseException):
+        all_arguments = [*arguments, *quiet, "--vars", json.dumps(variables)]
+        outcome = call_dbt(all_arguments, project.load_manifest(), on_event)
+    if outcome.exception and is_of_dbt(outcome.exception):
         raise disk_trouble(outcome.exception) or TidegateError(
             f"dbt {arguments[0]} did not start: {outcome.exception}\nNothing more was built."
         ) from outcome.exception

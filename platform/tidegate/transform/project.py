@@ -17,16 +17,14 @@ from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.machine.disk import disk_trouble
 from tidegate.settings import Settings
+from tidegate.transform.private import Manifest, call_dbt, manifest_of
 from tidegate.transform.project_files import project_files, variables_read
-
-if TYPE_CHECKING:
-    from dbt.contracts.graph.manifest import Manifest
 
 PICKLED = "manifest.pickle"
 
@@ -126,10 +124,7 @@ def quiet_arguments(folder: Path, target: Path) -> list[str]:
 
 
 def _parse(folder: Path, target: Path) -> None:
-    # dbt takes a second to import, and whoever only reads a manifest does without.
-    from dbt.cli.main import dbtRunner
-
-    result = dbtRunner().invoke(["parse", *quiet_arguments(folder, target), "--no-partial-parse"])
+    result = call_dbt(["parse", *quiet_arguments(folder, target), "--no-partial-parse"])
     if result.exception:
         raise disk_trouble(result.exception) or TidegateError(
             f"dbt cannot read the project in {folder}: {result.exception}\n"
@@ -145,11 +140,7 @@ def _read_manifest(path: Path) -> Mapping[str, Any]:
 
 def _pickle_manifest(target: Path) -> None:
     """Keep the manifest as dbt's runner takes it: loading that takes 5 ms, and dbt's own msgpack 140 ms."""
-    from dbt.contracts.graph.manifest import Manifest
-
-    manifest = Manifest.from_msgpack((target / "partial_parse.msgpack").read_bytes())
-    # dbt does this after parsing; macros read it as `graph`.
-    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    manifest = manifest_of((target / "partial_parse.msgpack").read_bytes())
     (target / PICKLED).write_bytes(pickle.dumps(manifest, pickle.HIGHEST_PROTOCOL))
 
 

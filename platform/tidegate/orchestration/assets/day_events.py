@@ -7,23 +7,21 @@ what makes one bad day visible among thirty good ones. Deciding what is good or 
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+from dagster import DagsterEventType
+
+from tidegate.orchestration.private import (
     AssetCheckEvaluationTargetMaterializationData,
-)
-from dagster._core.events import (
     AssetMaterializationPlannedData,
-    DagsterEvent,
-    DagsterEventBatchMetadata,
-    DagsterEventType,
     EventSpecificData,
     StepMaterializationData,
+    output_of_check,
+    report_events,
 )
 
 Metadata = Mapping[str, Any]
@@ -133,22 +131,7 @@ def report_again(context: dg.AssetExecutionContext, asset: dg.AssetKey, days: Se
 
 
 def _report(context: dg.AssetExecutionContext, events: Sequence[tuple[DagsterEventType, EventSpecificData]]) -> None:
-    step = context.op_execution_context.get_step_execution_context()
-    batch, last = uuid.uuid4().hex, len(events) - 1
-    for position, (kind, data) in enumerate(events):
-        event = DagsterEvent(
-            event_type_value=kind.value,
-            job_name=step.job_name,
-            step_handle=step.step.handle,
-            node_handle=step.step.node_handle,
-            step_kind_value=step.step.kind.value,
-            logging_tags=step.event_tags,
-            event_specific_data=data,
-            message=_message(data),
-        )
-        context.instance.report_dagster_event(
-            event, context.run.run_id, batch_metadata=DagsterEventBatchMetadata(batch, position == last)
-        )
+    report_events(context, [(kind, data, _message(data)) for kind, data in events])
 
 
 def _message(data: EventSpecificData) -> str:
@@ -163,9 +146,8 @@ def _message(data: EventSpecificData) -> str:
 
 def checks_done(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
     """The outputs by which Dagster knows that each selected check ran; their results were reported per day."""
-    layer = context.op_execution_context.get_step_execution_context().job_def.asset_layer
     for key in context.selected_asset_check_keys:
-        yield dg.Output(None, output_name=layer.get_op_output_name(key))
+        yield dg.Output(None, output_name=output_of_check(context, key))
 
 
 def add_day_metadata(context: dg.AssetExecutionContext, asset: dg.AssetKey, by_day: Mapping[dt.date, Metadata]) -> None:

@@ -12,10 +12,6 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
-from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
-from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
-from dbt_common.events.base_types import EventMsg
-from dbt_common.events.functions import msg_to_dict
 
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
@@ -25,9 +21,11 @@ from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.assets.raw import SEVERITIES
 from tidegate.orchestration.assets.serving import report_gates
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import LAKE_POOL, TRANSFORM, group_of, raw_key
+from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, TRANSFORM, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
+from tidegate.orchestration.private import metadata_of_model
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
+from tidegate.transform.private import DbtEvent, result_of_model
 from tidegate.window import Cadence, Window
 
 
@@ -179,8 +177,8 @@ def _selected_nodes(context: dg.AssetExecutionContext, home: Home, cadence: Cade
         *(definition.get_asset_spec(key) for key in context.selected_asset_keys),
         *(definition.get_spec_for_check_key(key) for key in context.selected_asset_check_keys),
     ]
-    selected = frozenset(spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY] for spec in specs)
-    shown = {spec.metadata[DAGSTER_DBT_UNIQUE_ID_METADATA_KEY] for spec in definition.check_specs}
+    selected = frozenset(spec.metadata[DBT_NODE] for spec in specs)
+    shown = {spec.metadata[DBT_NODE] for spec in definition.check_specs}
     return selected | {test.unique_id for test in home.graph.tests_of(cadence) if test.unique_id not in shown}
 
 
@@ -193,23 +191,16 @@ class _DbtEvents:
         self._translator = translator
         self._results: dict[str, dict[str, Any]] = {}
 
-    def collect(self, event: EventMsg) -> None:
-        if event.info.name == "LogModelResult":
-            raw = msg_to_dict(event)
-            self._results[raw["data"]["node_info"]["unique_id"]] = raw
+    def collect(self, event: DbtEvent) -> None:
+        if result := result_of_model(event):
+            self._results[result["data"]["node_info"]["unique_id"]] = result
 
     def metadata_of(self, unique_id: str) -> Mapping[str, Any]:
-        raw = self._results.get(unique_id)
-        if raw is None:
+        result = self._results.get(unique_id)
+        if result is None:
             return {}
-        message = DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
-        made = message.to_default_asset_events(
-            manifest=self._home.dbt.manifest(),
-            dagster_dbt_translator=self._translator,
-            context=self._context,
-            target_path=self._home.dbt.target,
-        )
-        return {name: value for event in made if isinstance(event, dg.Output) for name, value in event.metadata.items()}
+        dbt = self._home.dbt
+        return metadata_of_model(result, self._context, dbt.manifest(), self._translator, dbt.target)
 
 
 def _day_checks(result: BuildResult) -> Iterator[DayCheck]:

@@ -32,6 +32,7 @@ from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.history.recent_runs import BUILT_LAYERS
 from tidegate.orchestration.names import FROM_LANDING_TAG, LAKE_POOL, raw_key, source_key
 from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
+from tidegate.orchestration.private import selected_in_run
 from tidegate.window import Cadence
 
 SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
@@ -221,8 +222,7 @@ def _has_to_fail(
 
 def _is_followed(context: dg.AssetExecutionContext) -> bool:
     """Whether the run builds anything of what is loaded."""
-    selected = context.op_execution_context.get_step_execution_context().job_def.asset_layer.selected_asset_keys
-    return any(key.path[0] in BUILT_LAYERS for key in selected)
+    return any(key.path[0] in BUILT_LAYERS for key in selected_in_run(context))
 
 
 def _held_by(home: Home, refused: Sequence[DeliveryReport]) -> Mapping[dt.date, Sequence[str]]:

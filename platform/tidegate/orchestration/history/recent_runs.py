@@ -12,11 +12,21 @@ from typing import Generic, Self, TypeVar
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
-from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG, PARTITION_NAME_TAG
 
 from tidegate.orchestration.history.breaker import Pace
-from tidegate.orchestration.names import BUILD_JOB, DAILY_JOB, OUTPUT_JOBS, WEEKLY_JOB, cadence_of, load_job, raw_key
+from tidegate.orchestration.names import (
+    BUILD_JOB,
+    DAILY_JOB,
+    FINISHED,
+    FIRST_PARTITION_TAG,
+    OUTPUT_JOBS,
+    PARTITION_TAG,
+    UNFINISHED,
+    WEEKLY_JOB,
+    cadence_of,
+    load_job,
+    raw_key,
+)
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.window import Window
 
@@ -95,7 +105,7 @@ class RunOfDays:
 
 def runs_under_way(instance: DagsterInstance) -> list[RunOfDays]:
     """Every run that is queued or running."""
-    return [RunOfDays.of(run) for run in instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))]
+    return [RunOfDays.of(run) for run in instance.get_runs(RunsFilter(statuses=list(UNFINISHED)))]
 
 
 class Attempts:
@@ -138,10 +148,7 @@ class Attempts:
     def _newest_first(self, day: dt.date, since: dt.datetime | None) -> Iterator[RunOfDays]:
         step = cadence_of(self._job).step
         starts = [str(day - step * back) for back in range(LONGEST_RANGE)]
-        pages = [
-            self._pages(tags, since)
-            for tags in ({PARTITION_NAME_TAG: str(day)}, {ASSET_PARTITION_RANGE_START_TAG: starts})
-        ]
+        pages = [self._pages(tags, since) for tags in ({PARTITION_TAG: str(day)}, {FIRST_PARTITION_TAG: starts})]
         for record in merge(*pages, key=lambda record: record.storage_id, reverse=True):
             run = RunOfDays.of(record.dagster_run, end_of(record))
             if day in run.days:
@@ -150,7 +157,7 @@ class Attempts:
     def _pages(self, tags: Mapping[str, str | list[str]], since: dt.datetime | None) -> Iterator[RunRecord]:
         wanted = RunsFilter(
             job_name=self._job,
-            statuses=list(FINISHED_STATUSES),
+            statuses=list(FINISHED),
             tags=tags,
             updated_after=since.replace(tzinfo=dt.UTC) if since else None,
         )

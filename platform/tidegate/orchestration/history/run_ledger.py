@@ -8,14 +8,12 @@ from __future__ import annotations
 import datetime as dt
 
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
-from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import rows_loaded_by
 from tidegate.ledger.runs import PipelineRun, newest_run_end, record_pipeline_runs
-from tidegate.orchestration.names import CAUSE_TAG, REASON_TAG, cadence_of
+from tidegate.orchestration.names import CAUSE_TAG, FINISHED, JOB_OF_CHOSEN_ASSETS, REASON_TAG, cadence_of
 from tidegate.orchestration.partitions import window_of_tags
 
 # Runs end out of order; those that ended a little before the newest known one are looked at again.
@@ -32,7 +30,7 @@ def finished_runs(instance: DagsterInstance, con: DuckDBPyConnection) -> list[Pi
     """The runs that finished since the ledger was last brought up to date, and some that it has."""
     newest = newest_run_end(con)
     since = newest.replace(tzinfo=dt.UTC) - OVERLAP if newest else None
-    records = instance.get_run_records(RunsFilter(statuses=list(FINISHED_STATUSES), updated_after=since))
+    records = instance.get_run_records(RunsFilter(statuses=list(FINISHED), updated_after=since))
     loaded = rows_loaded_by(con, [record.dagster_run.run_id for record in records])
     return [_entry(record, loaded.get(record.dagster_run.run_id)) for record in records if record.start_time]
 
@@ -45,7 +43,7 @@ def _entry(record: RunRecord, rows_loaded: int | None) -> PipelineRun:
     return PipelineRun(
         run_id=run.run_id,
         # Dagster's own name for a run of chosen assets, as the UI launches them, is an internal one.
-        job="assets" if is_implicit_asset_job_name(run.job_name) else run.job_name,
+        job="assets" if run.job_name.startswith(JOB_OF_CHOSEN_ASSETS) else run.job_name,
         partition_from=days.start if days.days else None,
         partition_to=days.last if days.days else None,
         status="success" if run.status is DagsterRunStatus.SUCCESS else run.status.value.lower(),

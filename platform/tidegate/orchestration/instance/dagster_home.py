@@ -10,6 +10,7 @@ from dagster import DagsterInstance
 
 from tidegate.errors import TidegateError
 from tidegate.machine.locks import HeldElsewhereError, file_lock
+from tidegate.orchestration.private import SCHEDULER
 from tidegate.settings import Settings
 
 # Events of one batch are written together; a run of 365 days times 60 checks stays in a handful of batches.
@@ -51,7 +52,7 @@ def instance_config(settings: Settings) -> dict[str, object]:
         },
         "run_retries": {"enabled": False},
         "scheduler": {
-            "module": "dagster._core.scheduler.scheduler",
+            "module": SCHEDULER,
             "class": "DagsterDaemonScheduler",
             # After downtime the newest tick alone is made up for; it looks at the days before it by itself.
             "config": {"max_catchup_runs": 1},

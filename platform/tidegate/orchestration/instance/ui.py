@@ -11,12 +11,9 @@ in the address. Both are refused. For people elsewhere a proxy with passwords st
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from dagster import _cli as dagster_cli
-from dagster._cli import dev
 from dagster_webserver import app, cli
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.datastructures import Headers
@@ -25,6 +22,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tidegate.orchestration.private import run_dagster_dev
 from tidegate.settings import load_settings
 
 # By these names a browser on this machine reaches it.
@@ -67,20 +65,10 @@ class Webserver(DagsterWebserver[Any, Any]):
         return [*guards, *super().build_middleware()]
 
 
-def _start_process(parts: Sequence[str], **options: Any) -> Any:
-    """As `dagster dev` starts its webserver and daemon; the webserver is this module's."""
-    return _dagsters_start([__spec__.name if part == "dagster_webserver" else part for part in parts], **options)
-
-
-# Neither is Dagster's public interface; a test starts both.
-_dagsters_start = dev.open_ipc_subprocess  # type: ignore[attr-defined]
-
-
 def main() -> None:
     """`dagster dev`, or the webserver alone."""
     if sys.argv[1:2] == ["dev"]:
-        dev.open_ipc_subprocess = _start_process  # type: ignore[attr-defined]
-        dagster_cli.main()  # type: ignore[no-untyped-call]
+        run_dagster_dev(__spec__.name)
     else:
         app.DagsterWebserver = Webserver  # type: ignore[attr-defined]
         cli.main()  # type: ignore[no-untyped-call]

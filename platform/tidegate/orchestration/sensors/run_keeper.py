@@ -10,17 +10,15 @@ import datetime as dt
 import json
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
-from dagster._core.events import DagsterEventType, JobFailureData, RunFailureReason
-from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from tidegate.errors import LakeBusyError
 from tidegate.home import Home
 from tidegate.machine.processes import is_alive, started_at
 from tidegate.orchestration.history.run_ledger import enter_finished_runs
 from tidegate.orchestration.instance.run_locks import lock_of_the_dead
-from tidegate.orchestration.names import LOCK_TAG
+from tidegate.orchestration.names import FINISHED, LAUNCHED_BY_TAG, LOCK_TAG, UNFINISHED
+from tidegate.orchestration.private import report_died
 from tidegate.orchestration.sensors.ticks import hurried_lake, sensor_status
 
 # A machine's clock may be set between the start of a process and its run's; a process id comes round later than that.
@@ -43,7 +41,7 @@ def build_run_keeper(home: Home) -> dg.SensorDefinition:
 def keep_runs(home: Home, instance: DagsterInstance, cursor: str | None) -> dg.SensorResult:
     """One tick. The cursor is when the newest finished run that is in the ledger changed last."""
     end_lost_runs(home, instance)
-    finished = RunsFilter(statuses=list(FINISHED_STATUSES))
+    finished = RunsFilter(statuses=list(FINISHED))
     newest = instance.get_run_records(finished, limit=1, order_by="update_timestamp")
     state = newest[0].update_timestamp.isoformat() if newest else ""
     if state == (cursor or ""):
@@ -63,7 +61,7 @@ def end_lost_runs(home: Home, instance: DagsterInstance) -> None:
 
     What cannot be seen from here, a run of another machine, ends by the limits of the instance's run monitoring.
     """
-    for run in instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
+    for run in instance.get_runs(RunsFilter(statuses=list(UNFINISHED))):
         if LOCK_TAG in run.tags:
             with lock_of_the_dead(home.settings.scratch, run.tags) as is_lost:
                 if is_lost:
@@ -81,13 +79,12 @@ def _end(instance: DagsterInstance, run: DagsterRun) -> None:
     if now.status is DagsterRunStatus.CANCELING:
         instance.report_run_canceled(now, why)
         return
-    data = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
-    instance.report_run_failed(now, why, data)
+    report_died(instance, now, why)
 
 
 def _launched_process_is_gone(instance: DagsterInstance, run: DagsterRun) -> bool:
     """Whether a server of this machine launched the run, and its process is there no more, or is another one."""
-    if json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("host") not in ("localhost", "127.0.0.1"):
+    if json.loads(run.tags.get(LAUNCHED_BY_TAG, "{}")).get("host") not in ("localhost", "127.0.0.1"):
         return False
     records = instance.get_records_for_run(run.run_id, of_type=DagsterEventType.RUN_START, limit=1).records
     if not records:

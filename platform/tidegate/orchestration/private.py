@@ -1,0 +1,150 @@
+"""Names of Dagster that Dagster does not promise: what each is for here, and why no public name serves.
+
+Only this module imports a module of Dagster whose name begins with an underscore, or one from inside dagster_dbt. A
+test imports them all and checks what is relied on, so an upgrade that moves one fails there first. What is only a
+string, such as a tag, stands in `names`; the same test compares it with Dagster's.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+# What define_asset_job returns, for a type: it has no public name.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+# For the event log that writes in batches (`instance.event_log`): Dagster offers the hook but not the storage, and no
+# storage is public.
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+
+# isort: split
+# For events of single days. The public `context.log_event` was tried: 620 materializations took 5.0 to 5.7 s, against
+# 0.5 s in a batch, and those of a step that raises are lost unless it yielded something in between.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    DagsterEventBatchMetadata,
+    EventSpecificData,
+    StepMaterializationData,
+)
+
+# isort: split
+# To end a run whose process died as Dagster's own monitoring would; without them its failure has no reason.
+from dagster._core.events import JobFailureData, RunFailureReason
+
+# The scheduler in dagster.yaml, to set its one option: Dagster documents the class, but no public module has it.
+SCHEDULER = "dagster._core.scheduler.scheduler"
+
+__all__ = [
+    "ASSET_CHECK_EVENTS",
+    "ASSET_EVENTS",
+    "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
+    "INDEX_SHARD_NAME",
+    "SCHEDULER",
+    "SQLITE_BUSY_TIMEOUT_SECONDS",
+    "AssetCheckEvaluationTargetMaterializationData",
+    "AssetCheckExecutionRecordStatus",
+    "AssetCheckExecutionsTable",
+    "AssetMaterializationPlannedData",
+    "ConfigurableClassData",
+    "DagsterEventBatchMetadata",
+    "EventSpecificData",
+    "JobFailureData",
+    "SqlEventLogStorageTable",
+    "SqliteEventLogStorage",
+    "StepMaterializationData",
+    "UnresolvedAssetJobDefinition",
+    "metadata_of_model",
+    "output_of_check",
+    "report_died",
+    "report_events",
+    "run_dagster_dev",
+    "selected_in_run",
+]
+
+
+def report_events(
+    context: dg.AssetExecutionContext, events: Sequence[tuple[dg.DagsterEventType, EventSpecificData, str]]
+) -> None:
+    """Record events of this step, each with its kind, data and message, in one batch."""
+    step = context.op_execution_context.get_step_execution_context()
+    batch, last = uuid.uuid4().hex, len(events) - 1
+    for position, (kind, data, message) in enumerate(events):
+        event = dg.DagsterEvent(
+            event_type_value=kind.value,
+            job_name=step.job_name,
+            step_handle=step.step.handle,
+            node_handle=step.step.node_handle,
+            step_kind_value=step.step.kind.value,
+            logging_tags=step.event_tags,
+            event_specific_data=data,
+            message=message,
+        )
+        context.instance.report_dagster_event(
+            event, context.run.run_id, batch_metadata=DagsterEventBatchMetadata(batch, position == last)
+        )
+
+
+def output_of_check(context: dg.AssetExecutionContext, key: dg.AssetCheckKey) -> str:
+    """The output by which this step says that the check ran. The public AssetCheckResult would be one result for all
+    days."""
+    return str(_assets_of(context).get_op_output_name(key))
+
+
+def selected_in_run(context: dg.AssetExecutionContext) -> Collection[dg.AssetKey]:
+    """The assets of the whole run; the public property names only those of this step."""
+    selected: Collection[dg.AssetKey] = _assets_of(context).selected_asset_keys
+    return selected
+
+
+def _assets_of(context: dg.AssetExecutionContext) -> Any:
+    return context.op_execution_context.get_step_execution_context().job_def.asset_layer
+
+
+def report_died(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
+    """Record that the process of a run died."""
+    data = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
+    instance.report_run_failed(run, why, data)
+
+
+def metadata_of_model(
+    result: Mapping[str, Any],
+    context: dg.AssetExecutionContext,
+    manifest: Mapping[str, Any],
+    translator: Any,
+    target: Path,
+) -> dict[str, Any]:
+    """What dagster-dbt says of dbt's own result of a model. Its public events come only from a process of their own,
+    which costs ten times the work itself."""
+    from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+    made = DbtCoreCliEventMessage(raw_event=dict(result), event_history_metadata={}).to_default_asset_events(
+        manifest=manifest, dagster_dbt_translator=translator, context=context, target_path=target
+    )
+    return {name: value for event in made if isinstance(event, dg.Output) for name, value in event.metadata.items()}
+
+
+def run_dagster_dev(webserver: str) -> None:
+    """`dagster dev` with this process's arguments, and the module `webserver` in place of Dagster's own: no option of
+    it names another one."""
+    from dagster import _cli
+    from dagster._cli import dev
+
+    start = dev.open_ipc_subprocess  # type: ignore[attr-defined]
+
+    def start_with_our_webserver(parts: Sequence[str], **options: Any) -> Any:
+        return start([webserver if part == "dagster_webserver" else part for part in parts], **options)
+
+    dev.open_ipc_subprocess = start_with_our_webserver  # type: ignore[attr-defined]
+    _cli.main()  # type: ignore[no-untyped-call]

@@ -1,0 +1,165 @@
+"""Private names of Dagster and dbt: imported in one module each, and as we know them. An upgrade fails here first."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.assets.job.asset_layer import AssetLayer
+from dagster._core.execution.context.system import StepExecutionContext
+from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
+from dagster._core.storage import dagster_run, tags
+from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from dbt_common.events.functions import msg_to_dict
+
+import tidegate
+from tidegate.orchestration import names, private
+
+PACKAGE = Path(str(tidegate.__file__)).parent
+
+# Where each may be imported. `lake_plugin` is written as dbt-duckdb documents its plugins.
+AT_HOME = {
+    "dagster": {"orchestration/private.py"},
+    "dbt": {"transform/private.py", "transform/lake_plugin.py"},
+}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module or name that a file imports, with dots; also those imported in functions and for types only."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def private_name(imported: str) -> str | None:
+    """Whose private name this is: Dagster's, dbt's, or nobody's."""
+    top, *inner = imported.split(".")
+    if top in ("dbt", "dbt_common"):
+        return "dbt"
+    is_inside = any(part.startswith("_") for part in inner) or (top == "dagster_dbt" and len(inner) > 1)
+    return "dagster" if top.startswith("dagster") and is_inside else None
+
+
+def test_private_names_are_imported_in_one_module_each() -> None:
+    found = {
+        (owner, str(path.relative_to(PACKAGE)))
+        for path in PACKAGE.rglob("*.py")
+        for imported in imports_of(path)
+        if (owner := private_name(imported))
+    }
+    assert found == {(owner, module) for owner, modules in AT_HOME.items() for module in modules}
+
+
+@pytest.mark.parametrize(
+    ("imported", "owner"),
+    [
+        ("dagster._core.events.DagsterEvent", "dagster"),
+        ("dagster._cli", "dagster"),
+        ("dagster_dbt.core.dbt_cli_event.DbtCoreCliEventMessage", "dagster"),
+        ("dagster_dbt.dbt_assets", None),
+        ("dagster.DagsterRun", None),
+        ("dbt_common.events.functions.msg_to_dict", "dbt"),
+        ("duckdb", None),
+    ],
+)
+def test_a_private_name_is_told_from_a_public_one(imported: str, owner: str | None) -> None:
+    assert private_name(imported) == owner
+
+
+# What is called by us, and the arguments that we give by name or position.
+CALLED: list[tuple[Callable[..., object], tuple[str, ...]]] = [
+    (private.StepMaterializationData, ("materialization",)),
+    (private.AssetMaterializationPlannedData, ("asset_key", "partition")),
+    (private.DagsterEventBatchMetadata, ("id", "is_end")),
+    (private.JobFailureData, ("error", "failure_reason")),
+    (dg.AssetCheckEvaluation, ("target_materialization_data", "partition")),
+    (
+        dg.DagsterEvent,
+        (
+            *("event_type_value", "job_name", "step_handle", "node_handle", "step_kind_value", "logging_tags"),
+            *("event_specific_data", "message"),
+        ),
+    ),
+    (dg.DagsterInstance.report_dagster_event, ("dagster_event", "run_id", "batch_metadata")),
+    (dg.DagsterInstance.report_run_failed, ("dagster_run", "message", "job_failure_data")),
+    (AssetLayer.get_op_output_name, ("key",)),
+    (private.SqliteEventLogStorage.__init__, ("base_dir", "inst_data")),
+    (private.SqliteEventLogStorage.store_event_batch, ("events",)),
+    (private.SqliteEventLogStorage.from_config_value, ("inst_data", "config_value")),
+    (private.SqliteEventLogStorage.store_asset_check_event, ("event", "event_id")),
+    (private.SqliteEventLogStorage.conn_string_for_shard, ("shard_name",)),
+    (private.SqliteEventLogStorage.has_table, ("table_name",)),
+    (private.SqliteEventLogStorage._connect, ("shard",)),
+    (private.SqliteEventLogStorage._initdb, ("engine",)),
+    (private.SqliteEventLogStorage._event_to_row, ("event",)),
+    (private.SqliteEventLogStorage._store_asset_event_tags, ("conn", "events", "event_ids")),
+    (private.SqliteEventLogStorage._store_asset_event, ("conn", "event", "event_id")),
+    (private.SqliteEventLogStorage._event_insert_timestamp, ("event",)),
+    (private.SqliteEventLogStorage._has_asset_key_index_cols_on_connection, ("conn",)),
+    (DbtCoreCliEventMessage, ("raw_event", "event_history_metadata")),
+    (
+        DbtCoreCliEventMessage.to_default_asset_events,
+        ("manifest", "dagster_dbt_translator", "context", "target_path"),
+    ),
+    (dbtRunner, ("manifest", "callbacks")),
+    (dbtRunner.invoke, ("args",)),
+    (Manifest.from_msgpack, ("d",)),
+    (Manifest.build_flat_graph, ()),
+    (msg_to_dict, ("msg",)),
+]
+
+
+@pytest.mark.parametrize(("called", "arguments"), CALLED, ids=[called.__qualname__ for called, _ in CALLED])
+def test_a_private_name_takes_what_it_is_given(called: Callable[..., object], arguments: tuple[str, ...]) -> None:
+    assert [name for name in inspect.signature(called).parameters if name in arguments] == list(arguments)
+
+
+def test_a_check_result_names_what_it_checked() -> None:
+    target = private.AssetCheckEvaluationTargetMaterializationData(storage_id=1, run_id="run", timestamp=2.0)
+    assert (target.storage_id, target.run_id, target.timestamp) == (1, "run", 2.0)
+
+
+def test_a_step_knows_what_an_event_says_of_it() -> None:
+    assert "asset_layer" in dir(dg.JobDefinition)
+    assert "selected_asset_keys" in dir(AssetLayer)
+    assert {"job_name", "step", "event_tags", "job_def"} <= set(dir(StepExecutionContext))
+    assert "get_step_execution_context" in dir(dg.OpExecutionContext)
+
+
+def test_the_event_log_has_the_columns_that_are_written() -> None:
+    of_check = {
+        *("asset_key", "check_name", "partition", "run_id", "execution_status", "evaluation_event"),
+        *("evaluation_event_timestamp", "evaluation_event_storage_id", "materialization_event_storage_id"),
+    }
+    assert of_check <= set(private.AssetCheckExecutionsTable.c.keys())
+    assert {"id", "run_id", "event"} <= set(private.SqlEventLogStorageTable.c.keys())
+
+
+def test_strings_of_dagster_are_what_dagster_calls_them() -> None:
+    assert names.PARTITION_TAG == tags.PARTITION_NAME_TAG
+    assert names.FIRST_PARTITION_TAG == tags.ASSET_PARTITION_RANGE_START_TAG
+    assert names.LAST_PARTITION_TAG == tags.ASSET_PARTITION_RANGE_END_TAG
+    assert names.RETRY_AFTER_STEP_TAG == tags.RETRY_ON_ASSET_OR_OP_FAILURE_TAG
+    assert names.LAUNCHED_BY_TAG == tags.GRPC_INFO_TAG
+    assert names.DBT_NODE == DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
+    assert is_implicit_asset_job_name(names.JOB_OF_CHOSEN_ASSETS)
+    assert not is_implicit_asset_job_name(names.JOB_OF_CHOSEN_ASSETS[:-1])
+
+
+def test_a_run_has_ended_or_not_as_dagster_sees_it() -> None:
+    assert set(names.FINISHED) == set(dagster_run.FINISHED_STATUSES)
+    assert set(names.UNFINISHED) == set(dagster_run.NOT_FINISHED_STATUSES)
+
+
+def test_the_scheduler_is_where_dagster_yaml_says() -> None:
+    assert "DagsterDaemonScheduler" in vars(import_module(private.SCHEDULER))
