@@ -141,3 +141,10 @@ def test_what_is_no_command_is_found() -> None:
     assert _no_command("tidegate run --day DAY") == "no option --day"
     assert _no_command("make coffee") == "no target coffee"
     assert _no_command("curl localhost") is not None
+
+
+def test_readme_names_every_folder_of_the_package() -> None:
+    folders = {path.parent.name for path in (CHECKOUT / "platform" / "tidegate").glob("*/__init__.py")}
+    named_there = set(Page(CHECKOUT / "README.md").inline_code)
+
+    assert {folder for folder in folders if f"{folder}/" not in named_there} == set()
