@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from pathlib import Path
 
 import yaml
 from dagster import DagsterInstance
@@ -15,6 +17,11 @@ from tidegate.settings import Settings
 
 # Events of one batch are written together; a run of 365 days times 60 checks stays in a handful of batches.
 EVENT_BATCH_SIZE = "5000"
+
+EVENT_LOG_MODULE = "tidegate.orchestration.instance.event_log"
+
+# What it was called before. The dagster.yaml of a home names it, and Dagster opens no home that names a missing module.
+FORMER_EVENT_LOG_MODULE = re.compile(r"\btidegate\.orchestration\.event_log\b")
 
 # Making an instance takes a second or two, opening one a tenth of that.
 OPENING_POLL_SECONDS = 0.05
@@ -31,7 +38,7 @@ def instance_config(settings: Settings) -> dict[str, object]:
         # No sign-up dialog in front of the first look at the graph.
         "nux": {"enabled": False},
         "event_log_storage": {
-            "module": "tidegate.orchestration.instance.event_log",
+            "module": EVENT_LOG_MODULE,
             "class": "BatchingSqliteEventLogStorage",
             "config": {"base_dir": str(settings.dagster_home / "history" / "runs")},
         },
@@ -67,15 +74,26 @@ def instance_config(settings: Settings) -> dict[str, object]:
 def make_instance(settings: Settings) -> None:
     """Make the home's instance: its dagster.yaml, and what Dagster keeps its record in.
 
-    A dagster.yaml that is already there is left alone: who deploys to more machines owns theirs.
+    A dagster.yaml that is already there is left alone but for the name of a module that has moved since: who deploys to
+    more machines owns theirs.
     """
     config = settings.dagster_home / "dagster.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
     if not config.exists():
-        draft = config.with_suffix(f".{os.getpid()}")
-        draft.write_text(yaml.safe_dump(instance_config(settings), sort_keys=False))
-        draft.replace(config)
+        _write(config, yaml.safe_dump(instance_config(settings), sort_keys=False))
+    elif _names_a_moved_module(config):
+        _write(config, FORMER_EVENT_LOG_MODULE.sub(EVENT_LOG_MODULE, config.read_text()))
     open_instance(settings).dispose()
+
+
+def _names_a_moved_module(config: Path) -> bool:
+    return FORMER_EVENT_LOG_MODULE.search(config.read_text()) is not None
+
+
+def _write(config: Path, text: str) -> None:
+    draft = config.with_suffix(f".{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(config)
 
 
 def batch_events() -> None:
@@ -86,12 +104,18 @@ def batch_events() -> None:
 def open_instance(settings: Settings) -> DagsterInstance:
     """The home's instance, which this process is pointed at.
 
-    Raises TidegateError when there is none, or another process is making it for too long.
+    Raises TidegateError when there is none, an older version made it, or another process is making it for too long.
     """
-    if not (settings.dagster_home / "dagster.yaml").exists():
+    config = settings.dagster_home / "dagster.yaml"
+    if not config.exists():
         raise TidegateError(
             f"There is no Dagster instance in {settings.dagster_home}. Nothing was made or changed. "
             "Set TIDEGATE_HOME to the home that you mean, or make what it lacks: tidegate init"
+        )
+    if _names_a_moved_module(config):
+        raise TidegateError(
+            f"{config} was written by an older version: it names a module that has moved to {EVENT_LOG_MODULE}. "
+            "Nothing was run or changed. Set the new name, and nothing else, with: tidegate init"
         )
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     batch_events()
