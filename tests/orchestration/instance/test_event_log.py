@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -106,6 +107,20 @@ def test_a_batch_leaves_the_same_tables_as_dagsters_own_storage(tmp_path: Path) 
 
     for shard in ("index", "run-1"):
         assert tables(tmp_path / "batching" / f"{shard}.db") == tables(tmp_path / "dagsters" / f"{shard}.db")
+
+
+def test_all_who_open_a_new_run_at_once_write_to_one_file(tmp_path: Path) -> None:
+    """The webserver looks at a run while its process begins to write to it, and this process may be the first ever."""
+    storages = [BatchingSqliteEventLogStorage(str(tmp_path)) for _ in range(8)]
+    kind, data = next(a_runs_events())
+
+    with ThreadPoolExecutor(len(storages)) as pool:
+        list(pool.map(lambda storage: storage.store_event_batch([entry("run-1", (kind, data))]), storages))
+
+    assert len(storages[0].get_logs_for_run("run-1")) == len(storages)
+    for storage in storages:
+        storage.dispose()
+    assert {file.name for file in tmp_path.iterdir()} == {"index.db", "run-1.db", f".blank-{dg.__version__}"}
 
 
 def a_runs_events() -> Iterator[tuple[DagsterEventType, EventSpecificData]]:
