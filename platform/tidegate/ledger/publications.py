@@ -254,6 +254,8 @@ def record_rollbacks(con: DuckDBPyConnection, rows: Sequence[Rollback]) -> None:
 
 def standing_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> list[Rollback]:
     """The rollbacks that `serving` shows, one per partition and mart: all of them, or the window's."""
+    if not _any_rollbacks(con):
+        return []
     of_cadence = f"cadence = {literal(window.cadence)}" if window else "true"
     return read_entries(
         con,
@@ -262,6 +264,12 @@ def standing_rollbacks(con: DuckDBPyConnection, window: Window | None = None) ->
         "(rollback_id, mart) in (select (rollback_id, mart) from ops.publications where superseded_by is null) "
         f"and {of_cadence} and {of_window(window)}",
     )
+
+
+def _any_rollbacks(con: DuckDBPyConnection) -> bool:
+    """Whether anything was ever rolled back. Mostly nothing was, and every run asks which of it stands or ended: a
+    comparison with all publications, which takes as long as ten of these."""
+    return bool(con.execute("select 1 from ops.rollbacks limit 1").fetchone())
 
 
 def marts_withheld(con: DuckDBPyConnection) -> dict[str, list[str]]:
@@ -275,10 +283,11 @@ def marts_withheld(con: DuckDBPyConnection) -> dict[str, list[str]]:
 
 def sentences_of_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> dict[tuple[dt.date, str], str]:
     """What happened to each rolled-back partition, by day and cadence, and of which marts it shows nothing."""
-    withheld = marts_withheld(con)
+    standing = standing_rollbacks(con, window)
+    withheld = marts_withheld(con) if standing else {}
     return {
         (each.partition_day, each.cadence): each.sentence + _shows_nothing_of(withheld.get(each.rollback_id, []))
-        for each in standing_rollbacks(con, window)
+        for each in standing
     }
 
 
@@ -288,6 +297,8 @@ def _shows_nothing_of(marts: Sequence[str]) -> str:
 
 def rollbacks_ended_by(con: DuckDBPyConnection, run_id: str, window: Window) -> list[Rollback]:
     """The rollbacks, one per partition and mart of the window, that a run ended by publishing other data."""
+    if not _any_rollbacks(con):
+        return []
     return read_entries(
         con,
         Rollback,

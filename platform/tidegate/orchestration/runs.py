@@ -257,11 +257,12 @@ class Runner:
     def _outcome(self, window: Window, result: ExecuteInProcessResult) -> RunOutcome:
         with self.home.lake() as lake:
             enter_finished_runs(self.instance, lake)
-            published = days_published_by(lake.con, [result.run_id], window)
-            rollbacks = sentences_of_rollbacks(lake.con, window)
-            ended = rollbacks_ended_by(lake.con, result.run_id, window)
-            unpublished = [day for day in window.days if day not in published]
-            closed = closed_gates(lake.con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
+            with lake.one_moment() as con:
+                published = days_published_by(con, [result.run_id], window)
+                rollbacks = sentences_of_rollbacks(con, window)
+                ended = rollbacks_ended_by(con, result.run_id, window)
+                unpublished = [day for day in window.days if day not in published]
+                closed = closed_gates(con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
         told, crashes = _failures(result)
         reasons = {day: _with_causes(day, why, list(told.values())) for day, why in closed.items() if why}
         # The gate knows of a build that began, not of one that was refused.

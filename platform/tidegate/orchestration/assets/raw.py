@@ -15,7 +15,7 @@ from tidegate.contract.model import CheckOutcome, Contract, FolderServer, HttpSe
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake
-from tidegate.lake.tables import tables_in
+from tidegate.lake.tables import table_columns
 from tidegate.orchestration.assets.day_events import (
     DayCheck,
     add_day_metadata,
@@ -294,7 +294,7 @@ def _figures(report: DeliveryReport) -> dict[str, Any]:
 
 
 def _preview(lake: Lake, contract: Contract, region: str, day: dt.date) -> Mapping[str, Any]:
-    if contract.source not in tables_in(lake.con, "raw"):
+    if not table_columns(lake.con, [("raw", contract.source)]):
         # Nothing of it was ever loaded, and this delivery was not either.
         return {}
     columns = [column.name for column in contract.columns]
