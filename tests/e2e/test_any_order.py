@@ -14,19 +14,26 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
+from tests.support.runs.histories import (
+    DAYS,
+    MONDAY,
+    WHOLE,
+    Backfill,
+    Deliver,
+    Purge,
+    Run,
+    Spoil,
+    days,
+    runs,
+    windows,
+)
+from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.landing import REGIONS, Landing, Line, sound_lines
 
 from tidegate.orchestration.names import WEEKLY_JOB
-from tidegate.window import ONE_DAY, Cadence, Window
+from tidegate.window import Cadence, Window
 
 pytestmark = pytest.mark.slow
-
-DAYS = [FIRST_DAY + ONE_DAY * i for i in range(3)]
-WHOLE = Window(DAYS[0], DAYS[-1] + ONE_DAY)
-
-# A Friday to a Sunday: all of them are in the window of the Monday after them.
-MONDAY = Window.of_day(DAYS[-1] + ONE_DAY, Cadence.weekly)
 
 # An example is about ten runs of a second each. HYPOTHESIS_PROFILE=thorough tries new ones for an hour or so.
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
@@ -40,52 +47,12 @@ Files = dict[Delivery, list[Line]]
 
 
 @dataclass(frozen=True)
-class Deliver:
-    """A file arrives, or a corrected one takes its place; without lines it has only its header."""
-
-    day: dt.date
-    region: str
-    lines: tuple[Line, ...]
-
-
-@dataclass(frozen=True)
-class Spoil:
-    """A file is replaced by one that the contract rejects."""
-
-    day: dt.date
-    region: str
-
-
-@dataclass(frozen=True)
-class Purge:
-    """Landing forgets a day that was run before."""
-
-    day: dt.date
-
-
-@dataclass(frozen=True)
-class Run:
-    """These days are run one by one, in this order, restating after each what it touched, or after none."""
-
-    days: tuple[dt.date, ...]
-    restating: bool
-
-
-@dataclass(frozen=True)
-class Backfill:
-    """A range is run in one go."""
-
-    window: Window
-
-
-@dataclass(frozen=True)
 class BuildMonday:
     """The Monday after the days is built, of what is published of them by then."""
 
 
-Event = Deliver | Spoil | Purge | Run | Backfill | BuildMonday
+Event = Deliver[Line] | Spoil | Purge | Run | Backfill | BuildMonday
 
-days = st.sampled_from(DAYS)
 regions = st.sampled_from(REGIONS)
 
 
@@ -111,14 +78,12 @@ def lines(draw: st.DrawFn, day: dt.date) -> tuple[Line, ...]:
 
 
 deliveries = days.flatmap(lambda day: st.builds(Deliver, st.just(day), regions, lines(day)))
-windows = st.tuples(days, days).map(lambda ends: Window(min(ends), max(ends) + ONE_DAY))
-some_days = st.lists(days, min_size=1, max_size=2, unique=True) | st.just(DAYS[::-1])
 events = st.one_of(
     deliveries,
     deliveries,
     st.builds(Spoil, days, regions),
     st.builds(Purge, days),
-    st.builds(Run, some_days.map(tuple), st.booleans()),
+    runs,
     st.builds(Backfill, windows),
     st.builds(BuildMonday),
 )

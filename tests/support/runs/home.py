@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import dagster as dg
@@ -40,6 +42,9 @@ REPRODUCIBLE = ("raw", "quarantine", "staging", "intermediate", "marts", "servin
 Contents = dict[tuple[str, str, dt.date], Content]
 NewHome = Callable[..., "TemporaryHome"]
 
+# For what all homes of a process share; removed when it ends.
+SHARED = tempfile.TemporaryDirectory(prefix="tidegate-tests-")
+
 
 @dataclass
 class TemporaryHome:
@@ -58,14 +63,13 @@ class TemporaryHome:
 
     @cached_property
     def runner(self) -> Runner:
-        make_instance(self.settings)
+        self._make_instance()
         return Runner.open(self.home)
 
     @property
     def environment(self) -> dict[str, str]:
         """By which a process of its own finds this home, and nothing else."""
-        if not self.settings.dagster_home.exists():
-            make_instance(self.settings)
+        self._make_instance()
         values = self.settings.model_dump(mode="json")
         return {
             **os.environ,
@@ -73,6 +77,14 @@ class TemporaryHome:
             "DAGSTER_HOME": str(self.settings.dagster_home),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         }
+
+    def _make_instance(self) -> None:
+        """Dagster's databases as it makes them, which takes half a second of CPU, are copied. What says where they are
+        is this home's own."""
+        if not self.settings.dagster_home.exists():
+            own = shutil.ignore_patterns("dagster.yaml")
+            shutil.copytree(new_instance().dagster_home, self.settings.dagster_home, ignore=own)
+            make_instance(self.settings)
 
     def run(self, day: dt.date) -> list[RunOutcome]:
         """Run the day and restate what its deliveries touched, as `tidegate run` does."""
@@ -146,6 +158,14 @@ class TemporaryHome:
         if "home" in vars(self):
             self.home.close()
             del self.home
+
+
+@cache
+def new_instance() -> Settings:
+    """Where there is an instance that was made and never used."""
+    settings = settings_of(Path(SHARED.name))
+    make_instance(settings)
+    return settings
 
 
 def _days(partitions: PartitionsSubset) -> frozenset[dt.date]:
