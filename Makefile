@@ -18,6 +18,9 @@ SITE ?= build/site
 
 INSTALLED := $(VENV)/.installed
 SYSTEM_PACKAGES := chromium
+
+# Two workers, each of which takes whole files, in the order that tests/conftest.py gives them.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 .PHONY: help setup run test test-all test-system test-slow dev lint format types lock clean benchmark docs
@@ -43,19 +46,19 @@ dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 		exec $(BIN)/python -c "$$WITH_CTRL_C" $(BIN)/python -m tidegate.orchestration.instance.ui dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
 
 test: setup ## Run the tests that need no system package and end in minutes.
-	$(BIN)/pytest -n 2 --dist loadfile -m "not system and not slow"
+	$(PYTEST) -m "not system and not slow"
 
 test-all: setup test-system test test-slow ## Run all tests; those of the UI need Debian packages.
 
 test-slow: setup
-	$(BIN)/pytest -n 2 --dist loadfile -m "slow and not system" --durations=20
+	$(PYTEST) -m "slow and not system"
 
 test-system: setup
 	@missing=""; for package in $(SYSTEM_PACKAGES); do \
 		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then echo "make test-all needs Debian packages. Install them with:"; \
 		echo "  apt-get update && apt-get install --no-install-recommends -y$$missing"; exit 1; fi
-	$(BIN)/pytest -n 2 --dist loadfile -m system
+	$(PYTEST) -m system
 
 lint: setup ## Check format, style, imports, dead code, SQL and the files that the forge reads.
 	$(BIN)/ruff format --check platform tests benchmarks docs

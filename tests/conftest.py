@@ -16,6 +16,8 @@ import pytest
 # Tests import what they share by the name that mypy knows it by, `tests.support.runs.home`.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+# Before any test module is imported: what its tests say of Hypothesis builds on the profile that this loads.
+import tests.support.examples  # noqa: F401
 from tests.support.s3_server import Bucket, S3Server
 from tests.support.s3_server import s3_server as start_s3_server
 from tests.support.servers import PostgresAddress, postgres, postgres_database
@@ -23,6 +25,43 @@ from tests.support.servers import PostgresAddress, postgres, postgres_database
 # What Tidegate, and the libraries it stands on, would read. Without compiled modules every new process takes
 # seconds longer to import them.
 READ_BY_TIDEGATE = ("TIDEGATE_", "DAGSTER_", "DBT_", "AWS_", "PG", "PYTHONDONTWRITEBYTECODE")
+
+# A file goes to one worker whole, so a long one that began last would leave the other core idle. Longest first, by the
+# CPU seconds they take; all others follow in their own order.
+LONGEST_FIRST = (
+    "e2e/test_crash.py",
+    "e2e/test_online_retail.py",
+    "orchestration/test_unattended.py",
+    "e2e/test_any_order.py",
+    "docs/test_commands.py",
+    "e2e/test_any_change.py",
+    "e2e/test_unattended.py",
+    "e2e/test_two_writers.py",
+    "e2e/test_breaker.py",
+    "e2e/test_rollback.py",
+    "docs/test_tour.py",
+    "e2e/test_ui_dev.py",
+    "outputs/pages/test_browser.py",
+    "e2e/test_gate.py",
+    "transform/test_build.py",
+    "publishing/test_rollback.py",
+    "outputs/pages/test_files.py",
+    "orchestration/sensors/test_due_outputs.py",
+    "publishing/test_due_weeks.py",
+    "lake/test_postgres.py",
+    "outputs/test_exports.py",
+    "intake/files/test_hostile.py",
+    "intake/test_load.py",
+    "transform/test_project.py",
+    "publishing/test_promote.py",
+    "lake/upkeep/test_maintenance.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    rank = {tests / file: place for place, file in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(autouse=True, scope="session")

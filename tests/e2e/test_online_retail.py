@@ -6,7 +6,6 @@ The figures are those that were found in the file without Tidegate.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
 import time
 from decimal import Decimal
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from tests.support.examples import THOROUGH
 from tests.support.online_retail import FILE, needs_online_retail
 from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.rfm_in_pandas import COLUMNS, read_lines, rfm
@@ -223,7 +223,7 @@ def test_all_of_online_retail(home: TemporaryHome) -> None:
 @pytest.mark.timeout(5400)
 def test_lines_that_come_late_and_days_in_no_order_end_in_the_same_figures(new_home: NewHome) -> None:
     """3 % of the lines one to five days late. HYPOTHESIS_PROFILE=thorough takes the whole year."""
-    window = EVERY_DAY if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else TWO_WEEKS
+    window = EVERY_DAY if THOROUGH else TWO_WEEKS
     on_time, late = online_retail_home(new_home), online_retail_home(new_home)
     lines = slice_into(on_time, window)
     assert_all_is_published(on_time, window)

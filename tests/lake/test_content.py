@@ -7,8 +7,9 @@ import random
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.lake.queries import day_content
 
 from tidegate.lake.content import content_hash
@@ -74,7 +75,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_order_and_threads_do_not_matter_but_every_row_does(
     rows: list[tuple[object, ...]], shuffler: random.Random

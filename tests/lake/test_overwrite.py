@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.lake.queries import overwrite_window
 
 from tidegate.errors import ColumnTypeError, TidegateError
@@ -133,7 +134,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.parametrize("partitioned_by", ["day", None])
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(8)
 @given(steps=STEPS)
 def test_any_sequence_leaves_what_was_written_last(
     lake: Lake, partitioned_by: str | None, steps: list[tuple[int, int, int, str | None]]

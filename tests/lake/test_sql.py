@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from tidegate.lake.sql import Value, day_in, literal, qualified, quoted, rows_relation
 
@@ -90,7 +91,7 @@ def test_a_hostile_name_is_one_name(name: str) -> None:
     assert con.execute(f"select {quoted(name)} from {quoted(name)}").fetchall() == [(1,)]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(TEXTS, min_size=1, max_size=5))
 def test_any_text_comes_back(texts: list[str]) -> None:
     con = duckdb.connect()
@@ -113,7 +114,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(ROWS)
 def test_any_rows_come_back(rows: list[tuple[object, ...]]) -> None:
     types = ["varchar", "bigint", "boolean", "date", "timestamp", "decimal(18,4)", "date[]"]

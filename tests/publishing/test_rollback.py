@@ -8,8 +8,9 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.lake.shop import empty
 
 from tidegate.errors import TidegateError
@@ -555,7 +556,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(4)
 @given(st.lists(steps, min_size=4, max_size=14))
 def test_any_history_is_told_consistently(shop: Shop, history: list[tuple]) -> None:  # type: ignore[type-arg]
     shop.lake.unit_of_work(empty)

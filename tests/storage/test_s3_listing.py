@@ -14,8 +14,9 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.s3_server import Bucket
 
 from tidegate.errors import SourceDownError, TidegateError
@@ -299,7 +300,7 @@ def pages(draw: st.DrawFn) -> bytes:
     return page
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(pages())
 @example(b"")
 def test_whatever_is_in_a_page_is_what_the_client_says(page: bytes) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from tidegate.contract.judging.measure import measure
 from tidegate.contract.judging.verdicts import duplicate_updates, judge_select
@@ -357,7 +358,7 @@ _looks_typed = st.one_of(
 _values = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])), _looks_typed)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(data=st.data())
 def test_any_text_is_judged_and_every_row_is_accounted_for(
     data: st.DataObject, contract_of: ContractOf, con: Con

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.intake.shop import DAY, HEADER, SALES, Shop, csv, open_shop_in, row
 
 from tidegate.window import ONE_DAY, Window
@@ -59,7 +60,7 @@ contents = st.one_of(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(6)
 @given(st.lists(st.tuples(st.sampled_from(NAMES), contents), min_size=1, max_size=DAYS))
 def test_every_row_is_accounted_for_whatever_comes(soup_shop: Shop, deliveries: list[tuple[str, bytes]]) -> None:
     window = Window(DAY, DAY + ONE_DAY * len(deliveries))

@@ -7,15 +7,14 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from tidegate.intake.files import csv_text, json_text
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter, census, lines_of, quote_lines
 
 python_csv.field_size_limit(2 * MAX_RECORD)
-
-KEEP_TMP_PATH = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def mend(path: Path, content: bytes, width: int, cr_only: bool = False) -> tuple[list[list[str]], list[BrokenLine]]:
@@ -78,7 +77,7 @@ def test_broken_lines_are_quoted_by_number(tmp_path: Path) -> None:
     assert [line.shown for line in quote_lines(tmp_path / "a", False, [1, 3])] == ["one", "three\\xff\\x00"]
 
 
-@KEEP_TMP_PATH
+@examples(60)
 @given(st.lists(st.lists(st.text('ab ,"\n\ré', max_size=6), min_size=3, max_size=3), max_size=12))
 def test_mending_sound_csv_changes_nothing(tmp_path: Path, rows: list[list[str]]) -> None:
     stream = io.StringIO(newline="")
@@ -89,7 +88,7 @@ def test_mending_sound_csv_changes_nothing(tmp_path: Path, rows: list[list[str]]
     assert mended == rows
 
 
-@KEEP_TMP_PATH
+@examples(60)
 @given(st.lists(st.sampled_from([b'"', b",", b"\n", b"x", b'"x"', b"\r\n", b"\xff", b"\0", b" "]), max_size=40))
 def test_mending_accounts_for_every_line_once(tmp_path: Path, pieces: list[bytes]) -> None:
     content = b"".join(pieces)

@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 from tests.support.runs.watched import Place, Watched, days_ago
 
 from tidegate.home import Home
@@ -115,7 +116,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(12)
 @given(st.lists(steps, min_size=5, max_size=30))
 def test_every_delivery_is_asked_for_and_nothing_unchanged_is(
     watched: Watched, history: list[tuple[Callable[..., None], Place] | tuple[Callable[..., None]]]

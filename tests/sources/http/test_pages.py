@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from tidegate.sources.http.pages import Page, PageError, read_page
 
@@ -34,7 +35,7 @@ def lines_of(body: bytes) -> list[bytes]:
     return found
 
 
-@settings(deadline=None)
+@examples(100)
 @given(records=st.lists(JSON, max_size=5), indent=st.none() | st.integers(0, 2), ascii_only=st.booleans())
 def test_records_are_what_any_json_reader_finds(records: list[Any], indent: int | None, ascii_only: bool) -> None:
     content = {"of": [{"customers": []}], "page": 3, "customers": records, "pages": 4, "next": "]}", "total": 99}
