@@ -1,5 +1,8 @@
 """From a delivery's files to rows of `raw` and of `quarantine`: find, capture, read, judge, commit.
 
-`load` holds the order of these steps, and `commit` alone writes both tables. What a contract means belongs to
-`tidegate.contract`, where deliveries come from to `tidegate.sources`, transactions and leases to `tidegate.lake`.
+`load` holds the order of these steps, and `commit` writes both tables. Two modules write them besides: `withdrawing`
+for regions that left a contract, and `rebuilding` for a contract whose types changed. `quarantine` only reads.
+
+What a contract means belongs to `tidegate.contract`, where deliveries come from to `tidegate.sources`, transactions and
+leases to `tidegate.lake`.
 """

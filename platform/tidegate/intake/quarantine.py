@@ -1,4 +1,4 @@
-"""Reading the quarantine: which rows are in it, and why. `commit` is what writes it.
+"""Reading the quarantine: which rows are in it, and why. A load writes it, in `commit`.
 
 Rows leave it when their delivery is loaded again, under a contract or from a file that was fixed.
 Of a region's day the newest delivery is shown: the table also keeps the broken rows of the accepted one before it.
