@@ -11,7 +11,7 @@ staged as (
         max(rowid) as build
     from {{ source("ops", "builds") }}
     where
-        coalesce(cadence, 'daily') = 'daily'
+        cadence = 'daily'
         and list_contains(models, 'stg_customers')
         and {{ in_reach_of_window("partition_day") }}
     group by partition_day

@@ -20,7 +20,6 @@ from tidegate.intake.commit import RAW_EXTRAS
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.ledger.opening import open_lake
-from tidegate.ledger.schema import lacks_tables
 from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import Maker
 from tidegate.outputs.pages.files import briefs, reports
@@ -112,18 +111,8 @@ class Home:
         """This process's connection to the lake, for one user at a time. Opening one takes 0.1 s, so it is kept."""
         with self._lake_in_use:
             if self._lake is None:
-                self._lake = self._opened_lake()
+                self._lake = open_lake(self.lake_config, self.read_only)
             yield self._lake
-
-    def _opened_lake(self) -> Lake:
-        lake = open_lake(self.lake_config, self.read_only)
-        if self.read_only and lacks_tables(lake.con):
-            lake.close()
-            raise TidegateError(
-                f"The ledger of the lake at {self.settings.lake_catalog} was made by an older version and lacks what "
-                "this one reads. Nothing was changed. Add it with `tidegate init`, which keeps everything else."
-            )
-        return lake
 
     def close(self) -> None:
         """Give up the connection; the next `lake()` opens another."""

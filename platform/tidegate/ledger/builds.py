@@ -29,7 +29,7 @@ class Build:
 # One that never ended, or was broken off, may have been so before it read anything.
 NEWEST_ENDED_BUILD_OF_DAY = """
     select partition_day, max_by(deliveries_seen, rowid) as deliveries_seen
-    from ops.builds where status in ('built', 'failed') and coalesce(cadence, 'daily') = 'daily' group by partition_day
+    from ops.builds where status in ('built', 'failed') and cadence = 'daily' group by partition_day
 """
 
 

@@ -1,31 +1,46 @@
-"""Opening the lake with its ledger: the tables of `ops` are there before anything reads or writes them."""
+"""Opening the lake with its ledger: its tables are there and up to date before anything reads or writes them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.ledger.schema import create_tables, lacks_tables
+from tidegate.ledger.migrations import is_behind, migrate
 
 
 def open_lake(config: LakeConfig, read_only: bool = False) -> Lake:
-    """Attach the lake that is there; one to be written gets the ledger's tables and columns that it lacks.
+    """Attach the lake that is there; the ledger of one that may be written is brought up to date.
 
-    Raises TidegateError when there is none, with nothing made.
+    Raises TidegateError when there is none, when a newer Tidegate has written to it, and when one that may only be read
+    is behind. Then nothing is made or changed.
     """
-    lake = Lake.open(config, read_only)
-    return lake if read_only else _with_ledger(lake)
+    return _with(_refuse_behind if read_only else _bring_up_to_date, Lake.open(config, read_only))
 
 
 def make_lake(config: LakeConfig) -> Lake:
     """Attach the lake, made first where there is none. Raises TidegateError where data of another lies already."""
-    return _with_ledger(Lake.make(config))
+    return _with(_bring_up_to_date, Lake.make(config))
 
 
-def _with_ledger(lake: Lake) -> Lake:
+def _with(begin: Callable[[Lake], None], lake: Lake) -> Lake:
     try:
-        if lacks_tables(lake.con):
-            lake.unit_of_work(create_tables)
+        begin(lake)
     except BaseException:
         lake.close()
         raise
     return lake
+
+
+def _bring_up_to_date(lake: Lake) -> None:
+    if is_behind(lake.con):
+        lake.unit_of_work(migrate)
+
+
+def _refuse_behind(lake: Lake) -> None:
+    if is_behind(lake.con):
+        raise TidegateError(
+            f"The ledger of the lake at {lake.config.catalog} was made by an older version and lacks what this one "
+            "reads. Nothing was changed. Bring it up to date with `tidegate init`, which keeps everything else."
+        )

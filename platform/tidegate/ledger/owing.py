@@ -56,7 +56,7 @@ def _owe_builds(con: DuckDBPyConnection, file: LostFile, days: str, run_id: str)
         f"where {literal(file.table)} in (select unnest(models)) and {days}"
     ).fetchall()
     for cadence in Cadence:
-        if of_cadence := sorted(day for kind, day in built if (kind or Cadence.daily) == cadence):
+        if of_cadence := sorted(day for kind, day in built if kind == cadence):
             build_id = uuid.uuid4().hex
             begin_build(con, build_id, of_cadence, [file.table], run_id, cadence)
             interrupt_build(con, build_id)

@@ -43,7 +43,7 @@ LEDGER: dict[str, dict[str, str]] = {
         "finished_at": "timestamp",
         # The newest row of ops.deliveries that the build could see when it began.
         "deliveries_seen": "bigint",
-        # daily, or weekly; null in a lake from before there were weekly marts.
+        # daily, or weekly.
         "cadence": "varchar",
         # The newest row of ops.publications that the build could see when it began.
         "publications_seen": "bigint",
@@ -119,6 +119,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "cause": "varchar",
     },
     "waivers": WAIVERS,
+    # Which steps of `migrations` the ledger has seen.
+    "migrations": {"version": "integer", "name": "varchar", "applied_at": "timestamp"},
 }
 
 

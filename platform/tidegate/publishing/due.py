@@ -82,7 +82,7 @@ complete as (
 builds as (
     select partition_day as day, models, status, run_id, deliveries_seen, rowid as entry
     from ops.builds semi join complete on day = partition_day
-    where coalesce(cadence, 'daily') = 'daily'
+    where cadence = 'daily'
 ),
 -- The newest build that ended of itself, well or not: what it saw was answered.
 answered as (

@@ -125,7 +125,7 @@ def _changed_days(behind: DaysBehind) -> str:
         ),
         seen as (
             select build_id, partition_day as day, max(deliveries_seen) as deliveries
-            from ops.builds where coalesce(cadence, 'daily') = {literal(Cadence.daily)} group by all
+            from ops.builds where cadence = {literal(Cadence.daily)} group by all
         ),
         touches as (
             select unnest(touched) as day, rowid as delivery

@@ -15,7 +15,7 @@ from tidegate.window import ONE_DAY
 _CHANGES = """
     with builds as (
         select partition_day as day, build_id, deliveries_seen as seen, finished_at, rowid as entry from ops.builds
-        where status in ('built', 'failed') and coalesce(cadence, 'daily') = 'daily'
+        where status in ('built', 'failed') and cadence = 'daily'
     ),
     answered as (select day, max(entry) as entry from builds group by day),
     touches as (

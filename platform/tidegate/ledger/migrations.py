@@ -1,0 +1,62 @@
+"""The ledger's version, and the ordered steps that bring an older one up to it.
+
+Tables and columns that are missing are always created first (`schema`). A step changes what the rows of older versions
+say. It runs in the transaction that enters it, so it runs once, and it may be repeated after another writer's commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.errors import TidegateError
+from tidegate.lake.sql import literal
+from tidegate.ledger.schema import create_tables, lacks_tables
+
+
+@dataclass(frozen=True)
+class Step:
+    """What brings a ledger from the version before this one to it."""
+
+    name: str
+    run: Callable[[DuckDBPyConnection], object]
+
+
+def _builds_have_a_cadence(con: DuckDBPyConnection) -> None:
+    con.execute("update ops.builds set cadence = 'daily' where cadence is null")
+
+
+# Only ever added to, at the end: a lake's version is how many of them it has seen.
+STEPS = (Step("builds from before there were weekly marts are daily", _builds_have_a_cadence),)
+
+
+def is_behind(con: DuckDBPyConnection) -> bool:
+    """Whether the ledger lacks a table, a column or a step."""
+    return lacks_tables(con) or version_of(con) < len(STEPS)
+
+
+def migrate(con: DuckDBPyConnection) -> None:
+    """Bring the ledger up to this version. Call it inside a unit of work."""
+    create_tables(con)
+    seen = version_of(con)
+    for version, step in enumerate(STEPS[seen:], seen + 1):
+        step.run(con)
+        con.execute(
+            "insert into ops.migrations (version, name, applied_at) "
+            f"values ({version}, {literal(step.name)}, now()::timestamp)"
+        )
+
+
+def version_of(con: DuckDBPyConnection) -> int:
+    """The version of a ledger whose tables are all there. Raises TidegateError for one that is newer than this code."""
+    row = con.execute("select coalesce(max(version), 0) from ops.migrations").fetchone()
+    version = int(row[0]) if row else 0
+    if version > len(STEPS):
+        raise TidegateError(
+            f"The lake's ledger has version {version}, and this Tidegate knows versions up to {len(STEPS)}: a newer "
+            "Tidegate has written to it. Nothing was changed. Install that version here too, or set TIDEGATE_HOME or "
+            "TIDEGATE_LAKE_CATALOG to the lake that you mean."
+        )
+    return version

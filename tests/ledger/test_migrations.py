@@ -1,0 +1,92 @@
+"""A home of an older version is brought up to date when it is opened, and keeps everything; one of a newer is refused.
+
+`first_home.tar.xz` is the lake of a home that commit 2308137 made: `tidegate demo shop --days 8 --orders-per-day 25
+--seed 7` and a backfill of it, with 5 January held by its gate; then 3 January with two lines less, and rolled back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.lake.shop import Home, Shop, config_in
+
+from tidegate.errors import TidegateError
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
+from tidegate.ledger.migrations import STEPS, is_behind, version_of
+from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.ledger.publications import standing_rollbacks, versions_of
+
+FIRST_HOME = Path(__file__).with_name("first_home.tar.xz")
+ROLLED_BACK = dt.date(2024, 1, 3)
+
+# Everything that anybody could miss.
+KEPT = {
+    "publications": "select publication_id, partition_day, cadence, mart, rows, content_hash, rollback_id "
+    "from ops.publications order by all",
+    "rollbacks": "select * from ops.rollbacks order by all",
+    "quarantined orders": "select * from quarantine.orders order by all",
+    "deliveries": "select source, region, partition_day, fingerprint, verdict from ops.deliveries order by all",
+    "daily_sales": "select * from serving.daily_sales order by all",
+    "customer_rfm": "select * from serving.customer_rfm order by all",
+}
+
+
+@pytest.fixture
+def first_home(tmp_path: Path) -> LakeConfig:
+    with tarfile.open(FIRST_HOME) as archive:
+        archive.extractall(tmp_path, filter="data")
+    config = config_in(tmp_path)
+    with sqlite3.connect(tmp_path / "lake" / "catalog.sqlite") as catalog:
+        # A catalog says where its data is, and it is unpacked somewhere else.
+        catalog.execute("update ducklake_metadata set value = ? where key = 'data_path'", [f"{config.data}/"])
+    return config
+
+
+def everything_in(lake: Lake) -> dict[str, list[Any]]:
+    return {what: lake.con.execute(sql).fetchall() for what, sql in KEPT.items()}
+
+
+def test_a_first_home_migrates_by_itself_and_loses_nothing(first_home: LakeConfig) -> None:
+    with Lake.open(first_home, read_only=True) as lake:
+        before = everything_in(lake)
+        assert is_behind(lake.con)
+    assert all(before.values())
+
+    with open_lake(first_home) as lake:
+        assert everything_in(lake) == before
+        assert version_of(lake.con) == len(STEPS)
+        assert [each.partition_day for each in standing_rollbacks(lake.con)] == [ROLLED_BACK] * 4
+        assert [version.can_be_read for version in versions_of(lake.con, ROLLED_BACK)] == [True] * 3
+        assert lake.con.execute("select count(*) from ops.builds where cadence is null").fetchone() == (0,)
+    with open_lake(first_home, read_only=True) as lake:
+        assert everything_in(lake) == before
+
+
+def test_a_reader_changes_nothing_of_an_older_home(first_home: LakeConfig) -> None:
+    with pytest.raises(TidegateError, match="was made by an older version"):
+        open_lake(first_home, read_only=True)
+    with Lake.open(first_home, read_only=True) as lake:
+        assert is_behind(lake.con)
+
+
+def test_builds_from_before_weekly_marts_are_of_days(new_shop: Shop) -> None:
+    new_shop.lake.con.execute("delete from ops.migrations")
+    new_shop.lake.con.execute("insert into ops.builds (build_id, cadence) values ('old', null), ('new', 'weekly')")
+    with open_lake(new_shop.lake.config) as lake:
+        builds = lake.con.execute("select build_id, cadence from ops.builds order by all").fetchall()
+        assert builds == [("new", "weekly"), ("old", "daily")]
+        assert version_of(lake.con) == len(STEPS)
+
+
+def test_a_home_that_a_newer_version_wrote_to_is_left_alone(home: Home) -> None:
+    with make_lake(home.config) as lake:
+        lake.con.execute("insert into ops.migrations (version) values (99)")
+    for read_only in (False, True):
+        with pytest.raises(TidegateError, match="version 99, and this Tidegate knows versions up to"):
+            open_lake(home.config, read_only)
