@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 
 import dagster as dg
@@ -23,7 +24,6 @@ from tidegate.orchestration.runs import RunOutcome
 from tidegate.window import ONE_DAY, Cadence, Window
 
 MONTH = Window(FIRST_DAY, FIRST_DAY + ONE_DAY * 31)
-BAD_DAY = FIRST_DAY + ONE_DAY * 17
 
 Spoiling = Callable[[Landing, dt.date], None]
 
@@ -38,14 +38,24 @@ def break_a_dbt_test(landing: Landing, day: dt.date) -> None:
     landing.orders(day, "north", [*sound_lines(day, "north", unit_price="99.0000"), nothing])
 
 
-SPOILINGS = [
-    pytest.param(break_the_contract, "orders/north {day} rejected: ", id="raw rule"),
-    pytest.param(
-        break_a_dbt_test,
-        "staging/stg_orders {day}: the check stg_orders_amounts_are_plausible failed",
-        id="dbt test",
-    ),
-]
+@dataclass(frozen=True)
+class Bad:
+    """A way to break a day of the month, and what it is held for."""
+
+    day: dt.date
+    spoil: Spoiling
+    why: str
+
+    def held_for(self, day: dt.date) -> str:
+        return self.why.format(day=day)
+
+
+BY_CONTRACT = Bad(FIRST_DAY + ONE_DAY * 17, break_the_contract, "orders/north {day} rejected: ")
+BY_DBT = Bad(
+    FIRST_DAY + ONE_DAY * 22,
+    break_a_dbt_test,
+    "staging/stg_orders {day}: the check stg_orders_amounts_are_plausible failed",
+)
 
 
 def deliver(landing: Landing, window: Window) -> None:
@@ -79,73 +89,18 @@ def assert_failed_in_dagster(home: TemporaryHome, outcome: RunOutcome) -> None:
     assert run.status is dg.DagsterRunStatus.FAILURE
 
 
-@pytest.mark.parametrize(("spoiling", "why"), SPOILINGS)
-def test_a_bad_day_leaves_what_was_published_until_it_is_mended(
-    temporary_home: TemporaryHome, spoiling: Spoiling, why: str
-) -> None:
-    home = temporary_home
+@pytest.fixture(scope="module")
+def home(new_module_home: NewHome) -> TemporaryHome:
+    """A home whose first day is published."""
+    home = new_module_home()
     home.landing.day(FIRST_DAY)
     home.run(FIRST_DAY)
-    published = home.contents("serving")
-    sales = sales_as_a_consumer_reads_them(home)
-    assert [row[0] for row in sales] == [FIRST_DAY]
-
-    spoiling(home.landing, FIRST_DAY)
-    (outcome,) = home.run(FIRST_DAY)
-    assert outcome.published == ()
-    assert why.format(day=FIRST_DAY) in " ".join(outcome.held[FIRST_DAY])
-    assert_failed_in_dagster(home, outcome)
-    assert home.contents("serving") == published
-
-    assert not promote_by_hand(home, FIRST_DAY).success
-    assert home.contents("serving") == published
-    assert sales_as_a_consumer_reads_them(home) == sales
-
-    home.landing.day(FIRST_DAY, unit_price="20.0000")
-    (outcome,) = home.run(FIRST_DAY)
-    assert outcome.published == (FIRST_DAY,)
-    # Per region one and two units at 20, each line less its discount of 0.1.
-    assert home.query("select gross_revenue from serving.daily_sales") == [(Decimal("119.6000"),)]
+    return home
 
 
-@pytest.mark.parametrize(("spoiling", "why"), SPOILINGS)
-def test_one_bad_day_of_a_month_is_held_alone(temporary_home: TemporaryHome, spoiling: Spoiling, why: str) -> None:
-    home = temporary_home
-    deliver(home.landing, MONTH)
-    spoiling(home.landing, BAD_DAY)
-    good_days = set(MONTH.days) - {BAD_DAY}
-
-    outcome, of_mondays, of_next_monday = home.backfill(MONTH)
-    # Mondays do not wait for a held day; those after it count it as unpublished.
-    assert of_mondays.published == tuple(Cadence.weekly.among(MONTH).days)
-    # The month ends with a whole week.
-    assert of_next_monday.published == (MONTH.end,)
-    assert set(outcome.published) == good_days
-    assert list(outcome.held) == [BAD_DAY]
-    assert why.format(day=BAD_DAY) in " ".join(outcome.held[BAD_DAY])
-    assert_failed_in_dagster(home, outcome)
-    assert published_days(home) == good_days
-    assert set(home.partitions_in_serving().values()) == {(frozenset(good_days), frozenset({BAD_DAY}))}
-    assert {held for held, _ in home.gate_in(home.runner.instance, BAD_DAY)} == {False}
-    assert all(why.format(day=BAD_DAY) in told for _, told in home.gate_in(home.runner.instance, BAD_DAY))
-    of_raw = home.partitions_in(home.runner.instance, raw_key("orders", "north"))
-    assert of_raw[1] == ({BAD_DAY} if "rejected" in why else set())
-
-    home.landing.day(BAD_DAY)
-    mended, *restated = home.run(BAD_DAY)
-    assert mended.published == (BAD_DAY,)
-    assert all(outcome.restates and outcome.succeeded for outcome in restated)
-    assert restated[-1].published == tuple(Cadence.weekly.among(Window(BAD_DAY + ONE_DAY, MONTH.end + ONE_DAY)).days)
-    assert published_days(home) == set(MONTH.days)
-    assert set(home.partitions_in_serving().values()) == {(frozenset(MONTH.days), frozenset())}
-
-
-def test_dagster_job_execute_does_the_same(new_home: NewHome) -> None:
-    by_runner, by_dagster = new_home(), new_home()
-    for home in (by_runner, by_dagster):
-        home.landing.day(FIRST_DAY)
-    by_runner.run(FIRST_DAY)
-
+def test_dagster_job_execute_does_the_same(home: TemporaryHome, new_home: NewHome) -> None:
+    by_dagster = new_home()
+    by_dagster.landing.day(FIRST_DAY)
     by_dagster.settings.dagster_home.mkdir(parents=True)
     command = ["dagster", "job", "execute", "-m", "tidegate.definitions", "-j", "daily"]
     tags = f'{{"dagster/partition": "{FIRST_DAY}"}}'
@@ -158,5 +113,71 @@ def test_dagster_job_execute_does_the_same(new_home: NewHome) -> None:
         check=False,
     )
     assert executed.returncode == 0, executed.stderr
-    assert by_dagster.contents() == by_runner.contents()
+    assert by_dagster.contents() == home.contents()
     assert len(REGIONS) * 3 == by_dagster.query("select count(*) from raw.orders")[0][0]
+
+
+def test_a_bad_day_leaves_what_was_published_until_it_is_mended(home: TemporaryHome) -> None:
+    published = home.contents("serving")
+    sales = sales_as_a_consumer_reads_them(home)
+    assert [row[0] for row in sales] == [FIRST_DAY]
+
+    for bad in (BY_CONTRACT, BY_DBT):
+        bad.spoil(home.landing, FIRST_DAY)
+        (outcome,) = home.run(FIRST_DAY)
+        assert outcome.published == ()
+        assert bad.held_for(FIRST_DAY) in " ".join(outcome.held[FIRST_DAY])
+        assert_failed_in_dagster(home, outcome)
+        assert home.contents("serving") == published
+
+        assert not promote_by_hand(home, FIRST_DAY).success
+        assert home.contents("serving") == published
+        assert sales_as_a_consumer_reads_them(home) == sales
+
+    home.landing.day(FIRST_DAY, unit_price="20.0000")
+    (outcome,) = home.run(FIRST_DAY)
+    assert outcome.published == (FIRST_DAY,)
+    # Per region one and two units at 20, each line less its discount of 0.1.
+    assert home.query("select gross_revenue from serving.daily_sales") == [(Decimal("119.6000"),)]
+
+
+def test_bad_days_of_a_month_are_held_alone(new_home: NewHome) -> None:
+    home = new_home()
+    deliver(home.landing, MONTH)
+    bad_days = {BY_CONTRACT.day, BY_DBT.day}
+    good_days = set(MONTH.days) - bad_days
+    for bad in (BY_CONTRACT, BY_DBT):
+        bad.spoil(home.landing, bad.day)
+
+    outcome, of_mondays, of_next_monday = home.backfill(MONTH)
+    # Mondays do not wait for a held day; those after it count it as unpublished.
+    assert of_mondays.published == tuple(Cadence.weekly.among(MONTH).days)
+    # The month ends with a whole week.
+    assert of_next_monday.published == (MONTH.end,)
+    assert set(outcome.published) == good_days
+    assert set(outcome.held) == bad_days
+    assert_failed_in_dagster(home, outcome)
+    assert published_days(home) == good_days
+    assert set(home.partitions_in_serving().values()) == {(frozenset(good_days), frozenset(bad_days))}
+    for bad in (BY_CONTRACT, BY_DBT):
+        shown = home.gate_in(home.runner.instance, bad.day)
+        assert {passed for passed, _ in shown} == {False}
+        assert all(bad.held_for(bad.day) in why for _, why in shown)
+        assert bad.held_for(bad.day) in " ".join(outcome.held[bad.day])
+    # What dbt holds was loaded well.
+    assert home.partitions_in(home.runner.instance, raw_key("orders", "north"))[1] == {BY_CONTRACT.day}
+
+    mend(home, BY_CONTRACT.day)
+    assert published_days(home) == set(MONTH.days) - {BY_DBT.day}
+    mend(home, BY_DBT.day)
+    assert published_days(home) == set(MONTH.days)
+    assert set(home.partitions_in_serving().values()) == {(frozenset(MONTH.days), frozenset())}
+
+
+def mend(home: TemporaryHome, day: dt.date) -> None:
+    """Deliver the day soundly: it is published, and the Mondays after it are restated."""
+    home.landing.day(day)
+    mended, *restated = home.run(day)
+    assert mended.published == (day,)
+    assert all(outcome.restates and outcome.succeeded for outcome in restated)
+    assert restated[-1].published == tuple(Cadence.weekly.among(Window(day + ONE_DAY, MONTH.end + ONE_DAY)).days)

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from tests.support.parsed import take_parsed
 from tests.support.ui.pages import chromium
 
 from tidegate.contract.reading.odcs import load_contracts
@@ -56,8 +57,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    return DbtProject(load_settings(home=tmp_path_factory.mktemp("home"))).manifest()
+def manifest(tmp_path_factory: pytest.TempPathFactory, parsed: Path) -> Manifest:
+    home = tmp_path_factory.mktemp("home")
+    return DbtProject(take_parsed(load_settings(home=home), parsed)).manifest()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 from duckdb import DuckDBPyConnection
-from tests.support.runs.fixtures import new_home, new_module_home, parsed
+from tests.support.parsed import parsed
+from tests.support.runs.fixtures import new_home, new_module_home
 from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.watched import TODAY, Watched
 

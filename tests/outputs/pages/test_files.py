@@ -20,14 +20,25 @@ from tidegate.publishing.due_outputs import due_outputs, standing_outputs
 from tidegate.storage.store import FolderStore, Store
 from tidegate.window import ONE_DAY, ONE_WEEK, Window
 
-DAYS = Window(MONDAY - 2 * ONE_WEEK, MONDAY)
+# The last day, the same weekday of the week before, and one more.
 LAST = MONDAY - ONE_DAY
+DAYS = Window(LAST - ONE_WEEK - ONE_DAY, MONDAY)
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
-    """Two weeks of days and the Monday after them, published."""
-    with lake_in(tmp_path) as lake:
+    yield from published_lake(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """For tests that only look."""
+    yield from published_lake(tmp_path_factory.mktemp("published"))
+
+
+def published_lake(folder: Path) -> Iterator[Lake]:
+    """Nine days and the Monday after them, published."""
+    with lake_in(folder) as lake:
         shop = Shop(lake.con)
         shop.serve_days(day_row(day) for day in DAYS.days)
         for day in DAYS.days:
@@ -39,6 +50,13 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "outputs")
+
+
+@pytest.fixture(scope="module")
+def made(module_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[FolderStore, Making]:
+    """All pages of `module_lake`, for tests that only look."""
+    store = FolderStore(tmp_path_factory.mktemp("made") / "outputs")
+    return store, make(module_lake, store)
 
 
 def make(lake: Lake, store: Store, run_id: str = "run-1") -> Making:
@@ -62,22 +80,22 @@ def text(store: FolderStore, name: str) -> str:
     return (store.root / "reports" / name).read_bytes().decode()
 
 
-def test_every_page_is_made_once_and_stands_at_its_address(lake: Lake, store: FolderStore) -> None:
-    making = make(lake, store)
+def test_every_page_is_made_once_and_stands_at_its_address(module_lake: Lake, made: tuple[FolderStore, Making]) -> None:
+    store, making = made
     assert making.unmade == {}
     assert sorted(making.made) == [*((BRIEFS, day) for day in DAYS.days), (REPORTS, MONDAY)]
-    brief, report = brief_of(lake.con, LAST), make_report(lake.con, MONDAY)
+    brief, report = brief_of(module_lake.con, LAST), make_report(module_lake.con, MONDAY)
     assert text(store, f"daily/{LAST}/brief.html") == brief.html
     assert text(store, f"daily/{LAST}/brief.json") == brief.json
     assert making.made[BRIEFS, LAST].markdown == brief.markdown
     assert making.made[BRIEFS, LAST].location == str(store.root / "reports" / "daily" / str(LAST) / "brief.html")
     for ending in ("html", "json", "csv"):
         assert text(store, f"segmentation/{MONDAY}/report.{ending}") == getattr(report, ending)
-    assert make(lake, store, "run-2").made == {}
+    assert make(module_lake, store, "run-2").made == {}
 
 
-def test_the_index_leads_to_every_page(lake: Lake, store: FolderStore) -> None:
-    make(lake, store)
+def test_the_index_leads_to_every_page(made: tuple[FolderStore, Making]) -> None:
+    store, _ = made
     index = text(store, "index.html")
     for day in DAYS.days:
         assert f'href="daily/{day}/brief.html"' in index
@@ -98,7 +116,7 @@ def test_a_restated_day_renews_its_pages_and_the_index(lake: Lake, store: Folder
     assert (store.root / "reports" / "daily" / str(DAYS.start)).stat() == untouched[DAYS.start]
 
 
-@pytest.mark.parametrize(("puts", "error"), [(0, FULL), (1, AWAY), (4, FULL), (2 * 14, FULL), (2 * 14 + 2, AWAY)])
+@pytest.mark.parametrize(("puts", "error"), [(0, FULL), (1, AWAY), (4, FULL), (2 * 9, FULL), (2 * 9 + 2, AWAY)])
 def test_what_fails_to_be_put_is_due_again(lake: Lake, store: FolderStore, puts: int, error: Exception) -> None:
     """A brief is two puts and a report three, and the index of each kind's pages one more."""
     making = make(lake, BreakingStore(store.root, puts, error))
@@ -112,9 +130,9 @@ def test_what_fails_to_be_put_is_due_again(lake: Lake, store: FolderStore, puts:
     assert f"segmentation/{MONDAY}/report.html" in index
 
 
-def test_the_ledger_has_what_the_index_shows(lake: Lake, store: FolderStore) -> None:
-    make(lake, store)
-    rows = {(row.kind, row.partition_day): row for row in standing_outputs(lake.con, [BRIEFS, REPORTS])}
+@pytest.mark.usefixtures("made")
+def test_the_ledger_has_what_the_index_shows(module_lake: Lake) -> None:
+    rows = {(row.kind, row.partition_day): row for row in standing_outputs(module_lake.con, [BRIEFS, REPORTS])}
     assert rows[BRIEFS, LAST].summary == '{"net_revenue": "100.0000", "orders": 10, "flagged": []}'
     assert '"days_published": 7' in rows[REPORTS, MONDAY].summary
 

@@ -1,4 +1,4 @@
-"""Homes of their own for end-to-end tests. The dbt project is parsed once for all of them."""
+"""Homes of their own for end-to-end tests."""
 
 from __future__ import annotations
 
@@ -8,20 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.support.parsed import take_parsed
 from tests.support.runs.home import NewHome, TemporaryHome, settings_of
 
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.opening import make_lake
-from tidegate.settings import load_settings
-from tidegate.transform.project import DbtProject
-
-
-@pytest.fixture(scope="session")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scratch folder of dbt, with the project parsed in it; parsing takes seconds."""
-    home = tmp_path_factory.mktemp("parsed")
-    DbtProject(load_settings(home=home)).prepare()
-    return home / "scratch" / "dbt"
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +38,7 @@ def _maker(folder: Path, parsed: Path, stack: ExitStack) -> NewHome:
     numbers = itertools.count(1)
 
     def make(**overrides: object) -> TemporaryHome:
-        home = TemporaryHome(settings_of(folder / f"home-{next(numbers)}", **overrides))
-        home.settings.scratch.mkdir(parents=True)
-        (home.settings.scratch / "dbt").symlink_to(parsed)
+        home = TemporaryHome(take_parsed(settings_of(folder / f"home-{next(numbers)}", **overrides), parsed))
         make_lake(LakeConfig.of(home.settings)).close()
         stack.callback(home.close)
         return home
