@@ -19,6 +19,7 @@ from tidegate.errors import TidegateError
 from tidegate.intake.commit import RAW_EXTRAS
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.ledger.names import raw_asset
 from tidegate.ledger.opening import open_lake
 from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import Maker
@@ -181,11 +182,6 @@ class Home:
             starts=self.settings.start_date,
             reach=self.graph.daily_reach,
         )
-
-
-def raw_asset(source: str, region: str) -> str:
-    """The name by which ledger and Dagster know one region's raw rows: `raw/orders/eu-west`."""
-    return f"raw/{source}/{region}"
 
 
 def _blocking_raw_checks(contracts: list[Contract]) -> Iterator[tuple[str, str]]:

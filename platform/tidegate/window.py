@@ -21,6 +21,11 @@ class Cadence(StrEnum):
     weekly = "weekly"
 
     @property
+    def noun(self) -> str:
+        """What its partitions are called, several of them."""
+        return "Mondays" if self is Cadence.weekly else "days"
+
+    @property
     def step(self) -> dt.timedelta:
         """From one partition to the next."""
         return ONE_WEEK if self is Cadence.weekly else ONE_DAY

@@ -17,6 +17,7 @@ from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.shop import write_shop
 from tidegate.demo.trade import Shop
+from tidegate.ledger.deliveries import StandingIn
 from tidegate.orchestration.names import raw_key
 from tidegate.orchestration.runs import RunOutcome
 from tidegate.settings import CHECKOUT
@@ -93,7 +94,7 @@ def test_a_day_goes_on_without_the_crm_and_is_made_good_when_it_returns(
     assert freshness(home, without) == [(str(NEXT_DAY), False, dg.AssetCheckSeverity.WARN)]
     assert stands_in_for(home, NEXT_DAY) == str(FIRST_DAY)
     assert customers(home, NEXT_DAY) == customers(home, FIRST_DAY) == SHOP.customers_on(0)
-    assert read_status(home.home).stand_ins == [("customers", "crm", NEXT_DAY, FIRST_DAY)]
+    assert read_status(home.home).stand_ins == [StandingIn("customers", "crm", NEXT_DAY, FIRST_DAY)]
 
     crm.mend()
     with_it = home.run(NEXT_DAY)

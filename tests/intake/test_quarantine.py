@@ -13,6 +13,7 @@ from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow, list_qua
 from tidegate.lake.sql import literal
 from tidegate.ledger.deliveries import good_deliveries, newest_deliveries, standing_deliveries
 from tidegate.ledger.known import days_without_rejected
+from tidegate.ledger.names import Partition
 from tidegate.window import ONE_DAY, Window
 
 BOTH_DAYS = Window(DAY, DAY + ONE_DAY * 2)
@@ -104,7 +105,7 @@ def test_rejecting_the_very_bytes_that_raw_holds_leaves_their_accepted_entry_and
     [standing] = standing_deliveries(shop.lake.con, Window.of_day(DAY))
     [newest] = newest_deliveries(shop.lake.con, "sales", Window.of_day(DAY))
     assert (standing.rows_read, standing.rows_loaded, newest.verdict, newest.rows_loaded) == (3, 2, "rejected", 0)
-    assert good_deliveries(shop.lake.con, "sales", DAY + ONE_DAY) == {("north", DAY): standing.archive}
+    assert good_deliveries(shop.lake.con, "sales", DAY + ONE_DAY) == {Partition("north", DAY): standing.archive}
     # Each of the two accounts for its rows.
     for entry in (standing, newest):
         kept_out = shop.quarantined(where=f"_verdict = '{entry.verdict}'")

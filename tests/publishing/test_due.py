@@ -11,6 +11,7 @@ from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
 from tidegate.ledger.checks import record_checks
 from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.waivers import Waiver, grant, standing_waivers
 from tidegate.publishing.due import DueDay, due_days
 from tidegate.publishing.gate import closed_gates
@@ -127,7 +128,7 @@ def test_a_waived_region_lets_the_day_through_and_restates_it_when_it_comes(shop
     assert any("eu-west" in why for why in closed_gates(shop.lake.con, ONE, shop.requirements)[DAY])
     waive(shop, "eu-west")
     waive(shop, "eu-west")
-    assert standing_waivers(shop.lake.con) == [(DAY, "orders", "eu-west")]
+    assert standing_waivers(shop.lake.con) == [DeliveryId("orders", "eu-west", DAY)]
     assert list(due(shop)) == [DAY]
     shop.build(ONE)
     assert list(shop.promote(ONE).published) == [DAY]

@@ -108,7 +108,7 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
             err.print("  " + escape(sentence))
     if reasons:
         err.print(
-            f"Consumers keep the last good version of these {NOUNS[cadence]}. Mend what is named, then run again: "
+            f"Consumers keep the last good version of these {cadence.noun}. Mend what is named, then run again: "
             f"{', '.join(AGAIN[cadence].format(day) for day in list(reasons)[:DAYS_NAMED])}"
         )
 
@@ -150,7 +150,6 @@ def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], lis
 
 # After so many it is plain how the next is run.
 DAYS_NAMED = 3
-NOUNS = {Cadence.daily: "days", Cadence.weekly: "Mondays"}
 AGAIN = {Cadence.daily: "tidegate run --partition {0}", Cadence.weekly: "tidegate run --cadence weekly --partition {0}"}
 
 
@@ -202,12 +201,12 @@ def print_status(status: Status) -> None:
         held = ((day, "\n".join(why)) for day, why in sorted(status.held.items()))
         out.print(_table(("day", "held because"), held, "Held days"))
     if status.stand_ins:
-        stale = ((day, f"{source}/{region}", own) for source, region, day, own in status.stand_ins)
+        stale = ((each.day, f"{each.source}/{each.region}", each.delivery_of) for each in status.stand_ins)
         out.print(
             _table(("day", "without its own", "stands on that of"), stale, "Days that stand on an older delivery")
         )
     if status.waived:
-        gone = ((day, f"{source}/{region}") for day, source, region in status.waived)
+        gone = ((each.day, f"{each.source}/{each.region}") for each in status.waived)
         out.print(_table(("day", "without"), gone, "Days that go on without a late delivery"))
     _print_stale_days(status)
     _print_awaiting(status)

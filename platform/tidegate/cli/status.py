@@ -19,8 +19,9 @@ from tidegate.intake.quarantine import list_quarantine
 from tidegate.intake.withdrawing import regions_that_left
 from tidegate.ledger import publications
 from tidegate.ledger.builds import built_mondays
-from tidegate.ledger.deliveries import delivered_days, deliveries_by_verdict, stale_days, stand_ins
+from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stale_days, stand_ins
 from tidegate.ledger.known import days_without_rejected
+from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.runs import PipelineRun, newest_runs
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.outputs.pages.files import FILES, INDEX
@@ -40,8 +41,7 @@ class Status:
     """One look at the home. `held` are days that were delivered and are not published in their newest state, and
     `held_mondays` Mondays that were built and are not.
 
-    `stand_ins`: source, region, day, and the day whose delivery stands in for its own. `waived`: day, source and
-    region of what a day goes on without. `rolled_back`: why a partition shows an earlier publication, by day and
+    `waived`: what a day goes on without. `rolled_back`: why a partition shows an earlier publication, by day and
     cadence. No model makes `unmade_marts`, which are in serving still, and `retired_marts`, which left it. `index` is
     where that of reports and briefs is, None before there are any.
     """
@@ -60,8 +60,8 @@ class Status:
     mondays_left_out: Sequence[dt.date]
     # Touched or held, and no partitions any more: TIDEGATE_START_DATE is later.
     days_before_start: Sequence[dt.date]
-    stand_ins: Sequence[tuple[str, str, dt.date, dt.date]]
-    waived: Sequence[tuple[dt.date, str, str]]
+    stand_ins: Sequence[StandingIn]
+    waived: Sequence[DeliveryId]
     rolled_back: Mapping[tuple[dt.date, str], str]
     unmade_marts: Sequence[PublishedMart]
     retired_marts: Sequence[RetiredMart]

@@ -247,7 +247,7 @@ def shown_path(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Drift:
-    """How the columns of a delivery differ from the contract's. Made by `assess.drift_of`.
+    """How the columns of a delivery differ from the contract's. Made by `drift.drift_of`.
 
     A retyped column is no drift: its values show as rows with the reason `invalid_<column>`.
     """
@@ -313,6 +313,15 @@ class CheckOutcome:
     blocking: bool
     observed: str
     description: str
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """What of a delivery cannot be read: by the name of each such file, why. `archived` is where its bytes are kept."""
+
+    files: Mapping[str, str]
+    of_files: int
+    archived: str
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ import duckdb
 
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
-
-SUCCESS = "_SUCCESS"
+from tidegate.sources.listing import MARKER as WHOLE
 
 # Stands in a landing folder whose deliveries are the demo's.
 MARKER = ".tidegate-demo"
@@ -53,12 +52,12 @@ def delivery(folder: Path, name: str) -> Iterator[Path]:
     part = folder / f".{name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / SUCCESS).unlink(missing_ok=True)
+        (folder / WHOLE).unlink(missing_ok=True)
         yield part
         for earlier in folder.glob(f"{name.split('.')[0]}.*"):
             earlier.unlink()
         part.replace(folder / name)
-        (folder / SUCCESS).touch()
+        (folder / WHOLE).touch()
     except (OSError, duckdb.IOException) as error:
         raise TidegateError(
             f"Could not write the delivery {folder / name}: {error}. Those before it are complete and stay. "

@@ -24,6 +24,7 @@ from tidegate.contract.model import (
     Server,
 )
 from tidegate.explain.markdown import block, bullets, code, page, table, text
+from tidegate.ledger.names import raw_asset
 
 _CALLED = {"string": "text", "integer": "whole number", "boolean": "truth value", "timestamp": "date and time"}
 
@@ -70,7 +71,7 @@ def source_page(contract: Contract, read_by: Sequence[str]) -> str:
         bullets(_rejections(contract)),
         _warnings(contract),
         "## As asset checks",
-        f"On every asset `raw/{contract.source}/<region>`, for each day:",
+        f"On every asset `{raw_asset(contract.source, '<region>')}`, for each day:",
         table(("check", "is about", "if it fails"), _checks(contract)),
     )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.archive.manifest import Captured
+from tidegate.contract.judging.verdicts import json_of_text
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
 from tidegate.contract.model import CheckOutcome, Contract
 from tidegate.errors import TidegateError
@@ -23,6 +24,7 @@ from tidegate.lake.tables import ensure_table
 from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.names import Partition, raw_asset
 from tidegate.window import ONE_DAY
 
 VERDICTS = qualified("temp", "main", "intake_verdicts")
@@ -41,8 +43,6 @@ QUARANTINE = {
     # On the delivery that the row is of. An accepted one's broken rows stay beside a later one that was rejected.
     "_verdict": "varchar",
 }
-
-Partition = tuple[str, dt.date]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Verdict:
 
     @property
     def partition(self) -> Partition:
-        return self.captured.region, self.captured.day
+        return Partition(self.captured.region, self.captured.day)
 
 
 def commit(
@@ -116,7 +116,7 @@ def stage_verdicts(con: DuckDBPyConnection, verdicts: Sequence[Verdict]) -> None
         "_fingerprint": "varchar",
         "accepted": "boolean",
     }
-    rows = [(i, *v.partition, v.captured.fingerprint, v.accepted) for i, v in enumerate(verdicts)]
+    rows = [(i, v.captured.region, v.captured.day, v.captured.fingerprint, v.accepted) for i, v in enumerate(verdicts)]
     con.execute(f"create or replace temp table {VERDICTS} as {rows_relation(columns, rows)}")
 
 
@@ -173,8 +173,7 @@ from found as f join {VERDICTS} as v using (_delivery)"""
 
 def as_json(contract: Contract) -> str:
     # A sound row of a rejected delivery: its values as text, as judging gives the broken ones'.
-    fields = ", ".join(f"{quoted(c.name)} := j.{quoted(c.name)}::varchar" for c in contract.columns)
-    return f"to_json(struct_pack({fields}))::varchar"
+    return json_of_text({column.name: f"j.{quoted(column.name)}" for column in contract.columns})
 
 
 def _unreadable_files(verdicts: Sequence[Verdict]) -> str:
@@ -214,12 +213,12 @@ def _count_by_partition(
         f"select _region, _delivered_on, count(*) from {name} where {condition} "
         f"and {day_in('_delivered_on', min(days), max(days) + ONE_DAY)} group by _region, _delivered_on"
     ).fetchall()
-    return {(region, day): count for region, day, count in rows}
+    return {Partition(region, day): count for region, day, count in rows}
 
 
 def _in_partitions(partitions: Sequence[Partition]) -> str:
-    days = [day for _, day in partitions]
-    listed = ", ".join(f"({literal(region)}, {literal(day)})" for region, day in partitions)
+    days = [partition.day for partition in partitions]
+    listed = ", ".join(f"({literal(each.region)}, {literal(each.day)})" for each in partitions)
     inside = day_in("_delivered_on", min(days), max(days) + ONE_DAY)
     return f"{inside} and (_region, _delivered_on) in ({listed})"
 
@@ -238,11 +237,11 @@ def _touched_dates(
     old = f"select * from {qualified('raw', contract.source)} where {_in_partitions(held)}" if held else None
     rows = con.execute(_changed_dates(contract, old)).fetchall()
     if rows and contract.key and contract.event_time:
-        changed = sorted({(region, day) for region, day, _ in rows})
+        changed = sorted({Partition(region, day) for region, day, _ in rows})
         rows += con.execute(_dates_of_other_versions(contract, changed, old)).fetchall()
     touched: dict[Partition, set[dt.date]] = {}
     for region, day, date in rows:
-        touched.setdefault((region, day), set()).add(date)
+        touched.setdefault(Partition(region, day), set()).add(date)
     return {partition: tuple(sorted(dates)) for partition, dates in touched.items()}
 
 
@@ -270,11 +269,11 @@ def _dates_of_other_versions(contract: Contract, changed: Sequence[Partition], o
     A line that moves to another day leaves its old one, which none of the new rows is on. Keys are compared by
     hash: a collision touches a day in vain.
     """
-    key = f"hash({', '.join(quoted(name) for name in contract.key)}) as key"
+    key = f"{key_hash(contract)} as key"
     new_keys = f"select _region, _delivered_on, {key} from ({loaded_rows(contract)}) where {_in_partitions(changed)}"
     old_keys = f"select _region, _delivered_on, {key} from ({old}) where {_in_partitions(changed)}"
     keys = f"({new_keys} except {old_keys}) union all ({old_keys} except {new_keys})" if old else new_keys
-    days = [day for _, day in changed]
+    days = [partition.day for partition in changed]
     in_reach = f"_delivered_on <= {literal(max(days))}"
     if contract.allowed_lateness_days is not None:
         in_reach += f" and _delivered_on >= {literal(min(days) - ONE_DAY * contract.allowed_lateness_days)}"
@@ -293,6 +292,11 @@ def event_date(contract: Contract) -> str:
     if contract.event_time is None:
         return "_delivered_on"
     return f"coalesce({quoted(contract.event_time)}::date, _delivered_on)"
+
+
+def key_hash(contract: Contract) -> str:
+    """A hash over a row's key: comparing it with another's is cheaper than comparing the key."""
+    return f"hash({', '.join(quoted(name) for name in contract.key)})"
 
 
 # --- the ledger
@@ -329,7 +333,7 @@ def check_records(contract: Contract, verdict: Verdict, run_id: str) -> list[Che
     return [
         CheckRecord(
             check_name=check.name,
-            asset=f"raw/{contract.source}/{verdict.captured.region}",
+            asset=raw_asset(contract.source, verdict.captured.region),
             partition_day=verdict.captured.day,
             passed=check.passed,
             blocking=check.blocking,
@@ -354,12 +358,12 @@ def refuse_miscounts(con: DuckDBPyConnection, contract: Contract, verdicts: Sequ
         for accepted, verdict in ((True, "accepted"), (False, "rejected"))
     }
     for verdict in verdicts:
-        region, day = verdict.partition
-        in_raw = loaded.get((region, day), 0) if verdict.accepted else 0
-        in_quarantine = quarantined[verdict.accepted].get((region, day), 0)
+        partition = verdict.partition
+        in_raw = loaded.get(partition, 0) if verdict.accepted else 0
+        in_quarantine = quarantined[verdict.accepted].get(partition, 0)
         if in_raw != verdict.rows_loaded or in_raw + in_quarantine != verdict.rows_read:
             raise TidegateError(
-                f"{contract.source}/{region} {day}: {verdict.rows_read:,} rows were read, but "
+                f"{contract.source}/{partition.region} {partition.day}: {verdict.rows_read:,} rows were read, but "
                 f"{in_raw:,} would be loaded and {in_quarantine:,} quarantined. Nothing was committed, and "
                 "what was loaded before stays. This is a fault of Tidegate's: please report it with the "
                 f"archived delivery {verdict.captured.manifest}."

@@ -22,6 +22,7 @@ from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.files.relations import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
+from tidegate.ledger.names import Partition
 from tidegate.sources.http.pages import PageError, read_page
 from tidegate.sources.origin import Landing, Origin, Outside, listing_of
 from tidegate.sources.places import archive_of, origin_of
@@ -43,6 +44,10 @@ class Missing:
     region: str
     day: dt.date
     error: TidegateError
+
+    @property
+    def partition(self) -> Partition:
+        return Partition(self.region, self.day)
 
 
 @dataclass
@@ -67,10 +72,10 @@ class Finding:
         self.archive = archive_of(outside, scratch)
         self.scratch = scratch
         self.captured: list[Captured] = []
-        self.stand_ins: dict[tuple[str, dt.date], StandIn] = {}
+        self.stand_ins: dict[Partition, StandIn] = {}
         self.missing: list[Missing] = []
         # Why a source could not be asked for a day, whatever was found in its stead.
-        self.troubles: dict[tuple[str, dt.date], str] = {}
+        self.troubles: dict[Partition, str] = {}
         self._lake = lake
         self._window = window
         self._from_landing = from_landing
@@ -80,7 +85,7 @@ class Finding:
         self._days_down: Counter[str] = Counter()
         self._down: dict[str, SourceDownError] = {}
         self._known = {
-            (delivery.region, delivery.partition_day): delivery.fingerprint
+            delivery.partition: delivery.fingerprint
             for delivery in newest_deliveries(lake.con, contract.source, window)
             # The archive of one that stood in is another day's.
             if delivery.stands_in_for is None
@@ -102,7 +107,7 @@ class Finding:
             self.captured.append(replace(captured, day=delivery.partition_day, listing=delivery.listing))
             if delivery.stands_in_for:
                 stand_in = StandIn(delivery.stands_in_for, "The source was down when this was loaded.")
-                self.stand_ins[delivery.region, delivery.partition_day] = stand_in
+                self.stand_ins[delivery.partition] = stand_in
 
     def _found(self, places: Sequence[tuple[Region, dt.date]]) -> Iterator[Captured | Missing]:
         if not self._is_far:
@@ -123,7 +128,7 @@ class Finding:
             return self._fetch(region, day)
         except TidegateError as error:
             if not isinstance(error, IncompleteError):
-                self.troubles.setdefault((region.name, day), str(error))
+                self.troubles.setdefault(Partition(region.name, day), str(error))
             return Missing(region.name, day, error)
 
     def _fetch(self, region: Region, day: dt.date) -> Captured:
@@ -131,7 +136,7 @@ class Finding:
         try:
             captured = self._capture(origin, region, day)
         except SourceDownError as down:
-            self.troubles[region.name, day] = str(down)
+            self.troubles[Partition(region.name, day)] = str(down)
             if self._from_landing:
                 raise
             return self._make_do(region, day, down)
@@ -163,7 +168,7 @@ class Finding:
 
     def _archived(self, region: Region, day: dt.date) -> str | None:
         history = self.archive.history(self.contract.source, region.name, day)
-        fingerprint = history.to_load(self._known.get((region.name, day)))
+        fingerprint = history.to_load(self._known.get(Partition(region.name, day)))
         return fingerprint and manifest_name(self.contract.source, region.name, day, fingerprint)
 
     def _unjudged(self, region: Region, day: dt.date) -> str | None:
@@ -175,17 +180,21 @@ class Finding:
         """Without the source: the day's own delivery as captured before, or what the contract lets stand in for it."""
         if unjudged := self._unjudged(region, day):
             return self.archive.recall(unjudged)
-        good = max((good for name, good in self._good if name == region.name and good <= day), default=None)
+        good = max((good.day for good in self._good if good.region == region.name and good.day <= day), default=None)
         if good == day:
-            return self.archive.recall(self._good[region.name, day])
+            return self.archive.recall(self._good[Partition(region.name, day)])
         if good is not None and self.contract.fallback == "last_good":
-            stand_in = replace(self.archive.recall(self._good[region.name, good]), day=day)
-            self.stand_ins[region.name, day] = StandIn(good, str(down))
+            stand_in = replace(self.archive.recall(self._good[Partition(region.name, good)]), day=day)
+            self.stand_ins[Partition(region.name, day)] = StandIn(good, str(down))
             return stand_in
         if manifest := self._archived(region, day):
             return self.archive.recall(manifest)
         kept = "What was loaded before stays; run again when the source is back."
         raise SourceDownError(f"{down} {kept}") from down
+
+    def stand_in_for(self, captured: Captured) -> StandIn | None:
+        """Whose delivery this is, and why, where it is not the day's own."""
+        return self.stand_ins.get(Partition(captured.region, captured.day))
 
     def note_fates(self, accepted: Iterable[bool]) -> None:
         """Write down in the archive what became of each of `captured`, in their order; the ledger has it already.
@@ -196,7 +205,7 @@ class Finding:
             (captured, accepted)
             for captured, accepted in zip(self.captured, accepted, strict=True)
             # The archive of a stand-in is another day's.
-            if (captured.region, captured.day) not in self.stand_ins
+            if not self.stand_in_for(captured)
         ]
         with ThreadPoolExecutor(AT_ONCE if self.archive.is_far else 1) as pool:
             for _ in pool.map(self._note_fate, fates):
@@ -208,13 +217,13 @@ class Finding:
             self.archive.note("accepted" if accepted else "rejected", captured)
 
     @property
-    def _good(self) -> dict[tuple[str, dt.date], str]:
+    def _good(self) -> dict[Partition, str]:
         # The lake's connection is one thread's at a time.
         with self._one_asks:
             return self._good_in_ledger
 
     @cached_property
-    def _good_in_ledger(self) -> dict[tuple[str, dt.date], str]:
+    def _good_in_ledger(self) -> dict[Partition, str]:
         return good_deliveries(self._lake.con, self.contract.source, self._window.end)
 
     def data_files(self) -> DataFiles:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import Literal
 import duckdb
 
 from tidegate.archive.manifest import Captured
-from tidegate.contract.judging.assess import assess, drift_of
+from tidegate.contract.judging.assess import assess
+from tidegate.contract.judging.drift import drift_of_files
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.verdicts import duplicate_updates
-from tidegate.contract.model import Assessment, CheckOutcome, Contract, Drift, Measures, Region, StandIn
+from tidegate.contract.model import CheckOutcome, Contract, Drift, Measures, Region, StandIn, Unreadable
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.intake.commit import (
     DELIVERY_REJECTED,
@@ -44,6 +45,7 @@ from tidegate.lake.sql import quoted
 from tidegate.ledger.deliveries import DeliveryRecord
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.known import known_deliveries
+from tidegate.ledger.names import Partition
 from tidegate.ledger.required import settled_days
 from tidegate.sources.origin import Outside
 from tidegate.window import Window, windows_of
@@ -113,7 +115,7 @@ def load_deliveries(
         reports = _report_missing(lake, contract, finding.missing)
         if finding.captured:
             reports += _judge_and_commit(lake, contract, finding, run_id, started_at)
-    reports = [replace(report, trouble=finding.troubles.get((report.region, report.day))) for report in reports]
+    reports = [replace(each, trouble=finding.troubles.get(Partition(each.region, each.day))) for each in reports]
     return sorted(reports, key=lambda report: (report.day, report.region))
 
 
@@ -171,7 +173,7 @@ def judged_deliveries(
         with _telling_what_ran_out(lake, contract, finding):
             judged = _judge(lake, contract, finding)
         verdicts = [
-            _verdict(contract, captured, finding.stand_ins.get((captured.region, captured.day)), found, started_at)
+            _verdict(contract, captured, finding.stand_in_for(captured), found, started_at)
             for captured, found in zip(finding.captured, judged, strict=True)
         ]
         stage_verdicts(lake.con, verdicts)
@@ -219,7 +221,7 @@ def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
                 measured.get(delivery, nothing_read()).with_unparsable(unparsable.get(delivery, 0)),
                 rows_read=read.rows[delivery],
             ),
-            _drift(contract, read.headers[delivery]),
+            drift_of_files(contract, read.headers[delivery]),
             _unreadable(captured, delivery, read) | data.unreadable[delivery],
             of_other_days.get(delivery, {}),
         )
@@ -254,17 +256,6 @@ def _read(lake: Lake, contract: Contract, files: Sequence[DataFile], scratch: Pa
     return read_files(lake.con, contract, files, again, each_first=True)
 
 
-def _drift(contract: Contract, headers: Iterable[Sequence[str]]) -> Drift:
-    """The drift of all files of a delivery taken together."""
-    drifts = [drift_of(contract, header) for header in headers]
-    return Drift(
-        missing_required=tuple(dict.fromkeys(name for drift in drifts for name in drift.missing_required)),
-        missing_optional=tuple(dict.fromkeys(name for drift in drifts for name in drift.missing_optional)),
-        added=tuple(dict.fromkeys(name for drift in drifts for name in drift.added)),
-        reordered=any(drift.reordered for drift in drifts),
-    )
-
-
 def _unreadable(captured: Captured, delivery: int, read: WhatWasRead) -> dict[str, str]:
     refused = {file.shown_name: file.refused for file in captured.files if file.refused}
     return refused | {file.name: why for file, why in read.unreadable.items() if file.delivery == delivery}
@@ -273,9 +264,8 @@ def _unreadable(captured: Captured, delivery: int, read: WhatWasRead) -> dict[st
 def _verdict(
     contract: Contract, captured: Captured, stand_in: StandIn | None, judged: _Judged, started_at: dt.datetime
 ) -> Verdict:
-    assessment = assess(contract, judged.measures, judged.drift, stand_in)
-    if judged.unreadable:
-        assessment = _reject_unreadable(contract, captured, judged, assessment)
+    unreadable = Unreadable(judged.unreadable, len(captured.files), captured.manifest) if judged.unreadable else None
+    assessment = assess(contract, judged.measures, judged.drift, stand_in, unreadable)
     named = f"{contract.source}/{captured.region} {captured.day} rejected: {assessment.rejection}"
     if judged.of_other_days:
         days = ", ".join(map(str, windows_of(judged.of_other_days)))
@@ -295,23 +285,6 @@ def _verdict(
     )
 
 
-def _reject_unreadable(contract: Contract, captured: Captured, judged: _Judged, assessment: Assessment) -> Assessment:
-    files = "; ".join(f"{name} {why}" for name, why in judged.unreadable.items())
-    rejection = (
-        f"{files}. Nothing was loaded; what could be read is in quarantine.{contract.source}, the bytes are "
-        f"in the archive ({captured.manifest}), and what was loaded before stays. "
-        "Fix the source and deliver again."
-    )
-    observed = f"{len(judged.unreadable)} of {len(captured.files)} files cannot be read"
-    checks = (
-        replace(check, passed=False, severity="error", observed=observed, description=rejection)
-        if check.dimension == "traceability"
-        else check
-        for check in assessment.checks
-    )
-    return Assessment(accepted=False, rejection=rejection, checks=tuple(checks))
-
-
 def _figures(judged: _Judged) -> dict[str, object]:
     """What the ledger keeps of the measures."""
     measures = judged.measures
@@ -326,11 +299,11 @@ def _figures(judged: _Judged) -> dict[str, object]:
 
 def _report_missing(lake: Lake, contract: Contract, missing: Sequence[Missing]) -> list[DeliveryReport]:
     settled = settled_days(lake.con, contract.source, [each.day for each in missing])
-    known = known_deliveries(lake.con, contract.source, [(each.region, each.day) for each in missing])
+    known = known_deliveries(lake.con, contract.source, [each.partition for each in missing])
     return [
         _report_absent(contract, each)
         if isinstance(each.error, IncompleteError)
-        and (each.region, each.day) not in known
+        and each.partition not in known
         and (each.day in settled or each.day not in contract.region(each.region).delivers_on)
         else _report_lacking(contract, each)
         for each in missing

@@ -20,7 +20,6 @@ from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
 from tidegate.intake.commit import (
     QUARANTINE,
-    Partition,
     Verdict,
     check_records,
     commit_lease,
@@ -42,6 +41,7 @@ from tidegate.lake.tables import table_columns
 from tidegate.ledger.checks import record_checks
 from tidegate.ledger.deliveries import DeliveryRecord, newest_deliveries, record_deliveries, standing_deliveries
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.names import Partition
 from tidegate.machine.stopping import end_if_asked
 from tidegate.sources.origin import Outside
 from tidegate.window import ONE_DAY, Window, windows_of
@@ -236,12 +236,13 @@ def _dates_by_delivery(con: DuckDBPyConnection, contract: Contract) -> dict[Part
     rows = con.execute(
         f"select _region, _delivered_on, list(distinct day order by day) from ({' union '.join(dates)}) group by all"
     ).fetchall()
-    return {(region, day): found for region, day, found in rows}
+    return {Partition(region, day): found for region, day, found in rows}
 
 
 def _keys(verdicts: Sequence[Verdict]) -> str:
     types = {"region": "varchar", "day": "date", "fingerprint": "varchar"}
-    return rows_relation(types, [(*verdict.partition, verdict.captured.fingerprint) for verdict in verdicts])
+    captured = [verdict.captured for verdict in verdicts]
+    return rows_relation(types, [(each.region, each.day, each.fingerprint) for each in captured])
 
 
 def _enter(
@@ -252,13 +253,13 @@ def _enter(
     run_id: str,
 ) -> None:
     """Enter the deliveries as loaded again. Where a newer one was rejected, that goes on to be the newest entry."""
-    again = {(record.region, record.partition_day, record.fingerprint) for record in records}
+    again = {(record.partition, record.fingerprint) for record in records}
     rejected = [
         entry
         for entry in newest_deliveries(con, contract.source, None)
-        if entry.verdict == "rejected" and (entry.region, entry.partition_day, entry.fingerprint) not in again
+        if entry.verdict == "rejected" and (entry.partition, entry.fingerprint) not in again
     ]
-    behind = {(entry.region, entry.partition_day) for entry in rejected}
+    behind = {entry.partition for entry in rejected}
     record_deliveries(con, records)
     record_deliveries(con, rejected)
     checked = [verdict for verdict in verdicts if verdict.partition not in behind]

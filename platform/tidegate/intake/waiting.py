@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tidegate.contract.model import Contract
 from tidegate.lake.connect import Lake
 from tidegate.ledger.known import Known, known_deliveries
+from tidegate.ledger.names import Partition
 from tidegate.machine.background import read_in_batches
 from tidegate.sources.origin import Announcing, Arrival, Landing, Origin, Outside
 from tidegate.sources.places import origin_of
@@ -100,9 +101,9 @@ class Watch:
         loadable = {region: self._loadable(landing) for region, landing in landings.items()}
         at_once = REGIONS_AT_ONCE if any(landing.is_far for landing in landings.values()) else 1
         for region, batch in read_in_batches(loadable, BATCH, at_once):
-            known = self._known((region, arrival.day) for arrival in batch)
+            known = self._known(Partition(region, arrival.day) for arrival in batch)
             for arrival in batch:
-                entry = known.get((region, arrival.day))
+                entry = known.get(Partition(region, arrival.day))
                 if entry is None or entry.listing != arrival.fingerprint:
                     yield Waiting(region, arrival.day, arrival.fingerprint, entry)
 
@@ -110,25 +111,25 @@ class Watch:
         return (arrival for arrival in landing.arrivals() if arrival.complete and arrival.day in self._open)
 
     def _unlisted(self, region: str, origin: Origin, days: list[dt.date]) -> Iterator[Waiting]:
-        known = self._known((region, day) for day in days)
+        known = self._known(Partition(region, day) for day in days)
         ready = origin.ready_days(days) if isinstance(origin, Announcing) else None
         for day in days:
-            entry = known.get((region, day))
+            entry = known.get(Partition(region, day))
             listing = _asked_again(entry) if ready is None else ready.get(day)
             if listing is not None and (entry is None or entry.listing != listing):
                 yield Waiting(region, day, listing, entry)
 
-    def _known(self, places: Iterable[tuple[str, dt.date]]) -> dict[tuple[str, dt.date], Known]:
+    def _known(self, partitions: Iterable[Partition]) -> dict[Partition, Known]:
         with self._lake() as lake:
-            return known_deliveries(lake.con, self._contract.source, places)
+            return known_deliveries(lake.con, self._contract.source, partitions)
 
     def _all_regions_are_there(self, waiting: Waiting) -> bool:
         """Whether nothing speaks against loading it alone: the contract may want every region to be there first."""
         if self._contract.readiness.rule != "all_regions":
             return True
         others = [region.name for region in self._contract.regions if region.name != waiting.region]
-        loaded = self._known((other, waiting.day) for other in others)
-        return all((other, waiting.day) in loaded or self.is_there(other, waiting.day) for other in others)
+        loaded = self._known(Partition(other, waiting.day) for other in others)
+        return all(Partition(other, waiting.day) in loaded or self.is_there(other, waiting.day) for other in others)
 
 
 def _asked_again(known: Known | None) -> str | None:

@@ -14,14 +14,15 @@ from dataclasses import replace
 from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
-from tidegate.intake.commit import QUARANTINE, RAW_EXTRAS, Partition, as_json, commit_lease, event_date, raw_columns
+from tidegate.intake.commit import QUARANTINE, RAW_EXTRAS, as_json, commit_lease, event_date, key_hash, raw_columns
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
-from tidegate.lake.sql import literal, qualified, quoted
+from tidegate.lake.sql import literal, qualified
 from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries, standing_deliveries
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.known import standing_regions
+from tidegate.ledger.names import Partition
 from tidegate.ledger.required import WITHDRAWN
 
 REGION_WITHDRAWN = "region_withdrawn"
@@ -64,7 +65,7 @@ def _withdraw(con: DuckDBPyConnection, contract: Contract, run_id: str) -> None:
     record_deliveries(
         con,
         [
-            _withdrawn(contract, entry, touched.get((entry.region, entry.partition_day), ()), run_id)
+            _withdrawn(contract, entry, touched.get(entry.partition, ()), run_id)
             for entry in standing_deliveries(con, None, contract.source)
             if entry.region in regions
         ],
@@ -75,7 +76,7 @@ def _dates_of_leaving(con: DuckDBPyConnection, contract: Contract, leaving: str)
     """The event dates of the rows, and of rows of other regions that they took the place of, by partition."""
     dates = f"select _region, _delivered_on, {event_date(contract)} as event_date from ({leaving})"
     if contract.key and contract.event_time:
-        key = f"hash({', '.join(quoted(name) for name in contract.key)}) as key"
+        key = f"{key_hash(contract)} as key"
         dates += f"""
             union select l._region, l._delivered_on, other.event_date
             from (select _region, _delivered_on, {key} from ({leaving})) as l
@@ -84,7 +85,7 @@ def _dates_of_leaving(con: DuckDBPyConnection, contract: Contract, leaving: str)
     rows = con.execute(
         f"select _region, _delivered_on, list(distinct event_date order by event_date) from ({dates}) group by all"
     ).fetchall()
-    return {(region, day): found for region, day, found in rows}
+    return {Partition(region, day): found for region, day, found in rows}
 
 
 def _withdrawn(contract: Contract, standing: DeliveryRecord, touched: Sequence[dt.date], run_id: str) -> DeliveryRecord:

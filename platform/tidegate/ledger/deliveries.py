@@ -18,10 +18,19 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.sql import literal, rows_relation
 from tidegate.ledger.builds import NEWEST_ENDED_BUILD_OF_DAY
 from tidegate.ledger.entries import insert_entries, of_window, read_entries, storable
+from tidegate.ledger.names import Partition
 from tidegate.ledger.schema import LEDGER
 from tidegate.window import Window
 
-DeliveryKey = tuple[str, str, dt.date, str]
+
+@dataclass(frozen=True)
+class DeliveryKey:
+    """What one entry is about: of the same bytes of a delivery there is one."""
+
+    source: str
+    region: str
+    partition_day: dt.date
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,20 @@ class DeliveryRecord:
     # Of a rejected delivery, the days other than its own that it holds sound rows of; None in an older entry.
     withheld: tuple[dt.date, ...] | None = None
 
+    @property
+    def partition(self) -> Partition:
+        return Partition(self.region, self.partition_day)
+
+
+@dataclass(frozen=True)
+class StandingIn:
+    """That the rows which stand for a delivery are those of an earlier day's, because its source was down."""
+
+    source: str
+    region: str
+    day: dt.date
+    delivery_of: dt.date
+
 
 def record_deliveries(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
     """Write deliveries; one of the same source, region, day and fingerprint is replaced.
@@ -75,7 +98,7 @@ def record_deliveries(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -
 
 
 def _key(row: DeliveryRecord) -> DeliveryKey:
-    return (row.source, row.region, row.partition_day, row.fingerprint)
+    return DeliveryKey(row.source, row.region, row.partition_day, row.fingerprint)
 
 
 def _with_touched(row: DeliveryRecord, owed: Iterable[dt.date]) -> DeliveryRecord:
@@ -103,7 +126,7 @@ def _days_still_owed(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) ->
         from replaced as r left join owed as o using (entry) group by all
         """
     ).fetchall()
-    return {(source, region, day, fingerprint): days or [] for source, region, day, fingerprint, days in found}
+    return {DeliveryKey(*key): days or [] for *key, days in found}
 
 
 def _delete_replaced(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
@@ -117,7 +140,7 @@ def _delete_replaced(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) ->
 def _keys_relation(rows: Sequence[DeliveryRecord]) -> str:
     names = ("source", "region", "partition_day", "fingerprint", "verdict")
     types = {name: LEDGER["deliveries"][name] for name in names}
-    return rows_relation(types, [(*_key(row), row.verdict) for row in rows])
+    return rows_relation(types, ([getattr(row, name) for name in names] for row in rows))
 
 
 # Whether an entry `k` takes the place of the entry `d` of the same bytes.
@@ -151,25 +174,26 @@ def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
     return (row[0] if row else None) or 0
 
 
-def good_deliveries(con: DuckDBPyConnection, source: str, before: dt.date) -> dict[tuple[str, dt.date], str]:
+def good_deliveries(con: DuckDBPyConnection, source: str, before: dt.date) -> dict[Partition, str]:
     """Where the archive has the newest accepted and genuine delivery of each region and earlier day of a source."""
     rows = con.execute(
         "select region, partition_day, max_by(archive, rowid) from ops.deliveries "
         f"where source = {literal(source)} and partition_day < {literal(before)} "
         "and verdict = 'accepted' and stands_in_for is null group by region, partition_day"
     ).fetchall()
-    return {(region, day): archive for region, day, archive in rows}
+    return {Partition(region, day): archive for region, day, archive in rows}
 
 
-def stand_ins(con: DuckDBPyConnection) -> list[tuple[str, str, dt.date, dt.date]]:
-    """Source, region, day and the day whose delivery stands in, where the rows that stand are no genuine delivery's."""
+def stand_ins(con: DuckDBPyConnection) -> list[StandingIn]:
+    """Where the rows that stand are those of another day's delivery; by source, region and day."""
     # In a struct: max_by passes over what is null.
     newest = "max_by(struct_pack(day := stands_in_for), rowid).day"
-    return con.execute(
+    rows = con.execute(
         f"select source, region, partition_day, {newest} as stands_in_for from ops.deliveries "
         "where verdict <> 'rejected' group by source, region, partition_day "
         "having stands_in_for is not null order by all"
     ).fetchall()
+    return [StandingIn(*row) for row in rows]
 
 
 def deliveries_by_verdict(con: DuckDBPyConnection) -> dict[str, int]:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, rows_relation
+from tidegate.ledger.names import Partition
 from tidegate.ledger.required import NEWEST_DELIVERIES, DaysOfPlaces, lacking_relation
-
-Place = tuple[str, dt.date]
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,10 @@ class Known:
     loaded_at: dt.datetime
 
 
-def known_deliveries(con: DuckDBPyConnection, source: str, places: Iterable[Place]) -> dict[Place, Known]:
-    """The newest entry of each of these (region, day) of a source that has any."""
-    wanted = rows_relation({"region": "varchar", "partition_day": "date"}, sorted(set(places)))
+def known_deliveries(con: DuckDBPyConnection, source: str, partitions: Iterable[Partition]) -> dict[Partition, Known]:
+    """The newest entry of each of these partitions of a source that has any."""
+    types = {"region": "varchar", "partition_day": "date"}
+    wanted = rows_relation(types, [(each.region, each.day) for each in sorted(set(partitions))])
     rows = con.execute(
         f"""
         select region, partition_day, verdict, listing, stands_in_for is not null, rowid, run_id, finished_at
@@ -38,7 +38,7 @@ def known_deliveries(con: DuckDBPyConnection, source: str, places: Iterable[Plac
         qualify row_number() over (partition by region, partition_day order by rowid desc) = 1
         """
     ).fetchall()
-    return {(region, day): Known(*entry) for region, day, *entry in rows}
+    return {Partition(region, day): Known(*entry) for region, day, *entry in rows}
 
 
 def days_lacking(

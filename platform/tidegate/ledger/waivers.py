@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import in_window, qualified, rows_relation
+from tidegate.ledger.names import DeliveryId
 from tidegate.window import Window
 
 WAIVERS = {
@@ -52,9 +53,11 @@ def grant(con: DuckDBPyConnection, waivers: Sequence[Waiver]) -> None:
         )
 
 
-def standing_waivers(con: DuckDBPyConnection, window: Window | None = None) -> list[tuple[dt.date, str, str]]:
-    """(day, source, region) of the waivers of deliveries that are still missing."""
+def standing_waivers(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryId]:
+    """The deliveries that are waived and still missing; by day, source and region."""
     inside = in_window("partition_day", window) if window else "true"
-    return con.execute(
-        f"select partition_day, source, region from ({STANDING_WAIVERS}) where {inside} order by all"
+    rows = con.execute(
+        f"select source, region, partition_day from ({STANDING_WAIVERS}) where {inside} "
+        "order by partition_day, source, region"
     ).fetchall()
+    return [DeliveryId(*row) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 from dagster import DagsterRunStatus
 
+from tidegate.ledger.names import raw_asset
 from tidegate.window import Cadence
 
 DAILY_JOB = "daily"
@@ -23,6 +24,11 @@ LAST_PARTITION_TAG = "dagster/asset_partition_range_end"
 RETRY_AFTER_STEP_TAG = "dagster/retry_on_asset_or_op_failure"
 LAUNCHED_BY_TAG = ".dagster/grpc_info"
 JOB_OF_CHOSEN_ASSETS = "__ASSET_JOB"
+
+# Metadata that Dagster's UI knows how to show.
+ROW_COUNT = "dagster/partition_row_count"
+COLUMN_SCHEMA = "dagster/column_schema"
+TABLE_NAME = "dagster/table_name"
 
 # The metadata by which dagster-dbt keeps the node of dbt that an asset or check is.
 DBT_NODE = "dagster_dbt/unique_id"
@@ -82,4 +88,4 @@ def source_key(source: str) -> dg.AssetKey:
 
 
 def raw_key(source: str, region: str) -> dg.AssetKey:
-    return dg.AssetKey(["raw", source, region])
+    return dg.AssetKey.from_user_string(raw_asset(source, region))

@@ -18,8 +18,6 @@ from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window, windows_of
 
 NO_DAYS = Window(dt.date.min, dt.date.min)
 
-NOUNS = {Cadence.daily: "days", Cadence.weekly: "Mondays"}
-
 
 def partitions_of(settings: Settings, cadence: Cadence) -> dg.TimeWindowPartitionsDefinition:
     """Every UTC day that has ended, from the configured start; or every Monday that has begun, from the first with a
@@ -76,7 +74,7 @@ def accepted_window(settings: Settings, keys: tuple[str, str] | None, cadence: C
     """
     if keys is None:
         raise TidegateError(
-            f"This run has no partition. Nothing was changed. Select one or more {NOUNS[cadence]} under Materialize."
+            f"This run has no partition. Nothing was changed. Select one or more {cadence.noun} under Materialize."
         )
     window = _window_between(*keys, cadence)
     today = dt.datetime.now(dt.UTC).date()

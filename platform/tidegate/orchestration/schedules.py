@@ -18,6 +18,7 @@ from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.intake.waiting import Watch
 from tidegate.ledger.known import known_deliveries
+from tidegate.ledger.names import Partition
 from tidegate.ledger.publications import published_days
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import health_of
@@ -136,7 +137,7 @@ class _Look:
                 contract.source: known_deliveries(
                     lake.con,
                     contract.source,
-                    [(region.name, day) for region in contract.regions for day in self._days.days],
+                    [Partition(region.name, day) for region in contract.regions for day in self._days.days],
                 )
                 for contract in self._contracts
             }
@@ -165,12 +166,12 @@ class _Look:
         return any(day in run.days for run in self._under_way)
 
     def _is_in(self, contract: Contract, region: str, day: dt.date) -> bool:
-        known = self._known[contract.source].get((region, day))
+        known = self._known[contract.source].get(Partition(region, day))
         return known is not None and known.verdict == "accepted"
 
     def _is_there(self, contract: Contract, region: str, day: dt.date) -> bool:
         # What was rejected still would be; a mended delivery is its sensor's to see.
-        if contract.source in self._down or (region, day) in self._known[contract.source]:
+        if contract.source in self._down or Partition(region, day) in self._known[contract.source]:
             return False
         try:
             return self._watches[contract.source].is_there(region, day)

@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.delivery_days import EVERY_DAY
 from tidegate.lake.sql import in_window
 from tidegate.ledger.deliveries import delivered_days
+from tidegate.ledger.names import raw_asset, raw_table
 from tidegate.ledger.publications import published_days
 from tidegate.ledger.required import WITHDRAWN, DaysOfPlaces, Place
 from tidegate.ledger.waivers import standing_waivers
@@ -136,8 +137,8 @@ def read_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequir
 def _ledger_of(con: DuckDBPyConnection, window: Window) -> dict[dt.date, _Day]:
     days = {day: _Day(day, {}, {}, {}, {}, set()) for day in window.days}
     _add_deliveries(con, window, days)
-    for day, source, region in standing_waivers(con, window):
-        days[day].waived.add((source, region))
+    for waived in standing_waivers(con, window):
+        days[waived.day].waived.add((waived.source, waived.region))
     for day in published_days(con, window) if window.cadence is Cadence.daily else ():
         days[day].was_published = True
     _add_builds(con, window, days)
@@ -259,8 +260,8 @@ def _raw_assets(required: GateRequirements) -> dict[str, tuple[str, str]]:
     regions: dict[str, list[str]] = {}
     for source, region in required.deliveries:
         regions.setdefault(source, []).append(region)
-    single = {f"raw/{source}": (source, names[0]) for source, names in regions.items() if len(names) == 1}
-    return single | {f"raw/{source}/{region}": (source, region) for source, region in required.deliveries}
+    single = {raw_table(source): (source, names[0]) for source, names in regions.items() if len(names) == 1}
+    return single | {raw_asset(source, region): (source, region) for source, region in required.deliveries}
 
 
 def _is_told_already(

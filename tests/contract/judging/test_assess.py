@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tidegate.contract.judging.assess import GROUP_NAMES, assess, drift_of, holds, reasons_of, rule_groups
+from tidegate.contract.judging.assess import GROUP_NAMES, assess, holds, reasons_of, rule_groups
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.verdicts import judge_select
-from tidegate.contract.model import CheckOutcome, Comparison, Contract, Drift, Measures, Threshold
+from tidegate.contract.model import CheckOutcome, Comparison, Contract, Drift, Measures, Threshold, Unreadable
 from tidegate.contract.reading.odcs import load_contract
 
 ContractOf = Callable[..., Contract]
@@ -211,16 +211,6 @@ def test_an_empty_delivery_is_held_against_the_row_count_alone(orders: Contract)
     assert all(check.passed for check in verdict.checks if check is not present)
 
 
-def test_drift_is_told_apart(orders: Contract) -> None:
-    names = [column.name for column in orders.columns]
-    assert drift_of(orders, names) == Drift()
-    assert drift_of(orders, [name.upper() for name in names]) == Drift()
-    assert drift_of(orders, names[::-1]) == Drift(reordered=True)
-    assert drift_of(orders, [*names[:3], "coupon", *names[3:]]) == Drift(added=("coupon",))
-    without = [name for name in names if name not in ("order_id", "country")]
-    assert drift_of(orders, without) == Drift(missing_required=("order_id",), missing_optional=("country",))
-
-
 def test_drift_warns_or_rejects(orders: Contract) -> None:
     fine = Measures(100, 100, 0, {}, {"share_of_guests": Decimal(0)})
     added = assess(orders, fine, Drift(added=("coupon", "channel"), missing_optional=("country",)))
@@ -232,6 +222,19 @@ def test_drift_warns_or_rejects(orders: Contract) -> None:
     lacking = assess(orders, fine, Drift(missing_required=("order_id",)))
     assert (lacking.rejection or "").startswith("It lacks the required column order_id. Nothing was loaded")
     assert outcome(lacking.checks, "rows_are_consistent").severity == "error"
+
+
+def test_a_file_that_cannot_be_read_rejects_whatever_the_rest_is_like(orders: Contract) -> None:
+    fine = Measures(100, 100, 0, {}, {"share_of_guests": Decimal(0)})
+    unreadable = Unreadable({"b.csv": "ends in the middle"}, 3, "deliveries/orders/x.json")
+    verdict = assess(orders, fine, Drift(missing_required=("order_id",)), None, unreadable)
+    assert verdict.rejection == (
+        "b.csv ends in the middle. Nothing was loaded; what could be read is in quarantine.orders, the bytes are in "
+        "the archive (deliveries/orders/x.json), and what was loaded before stays. Fix the source and deliver again."
+    )
+    accounted = outcome(verdict.checks, "every_row_is_accounted_for")
+    assert (verdict.accepted, accounted.passed, accounted.severity) == (False, False, "error")
+    assert (accounted.observed, accounted.description) == ("1 of 3 files cannot be read", verdict.rejection)
 
 
 def test_rows_that_went_missing_are_an_error(orders: Contract) -> None:

@@ -15,6 +15,7 @@ from tests.support.runs.watched import Place, Watched, days_ago
 from tidegate.home import Home
 from tidegate.lake.sql import qualified
 from tidegate.ledger.known import known_deliveries
+from tidegate.ledger.names import Partition
 from tidegate.sources.origin import listing_of
 from tidegate.sources.places import origin_of
 
@@ -99,12 +100,12 @@ def places_waiting(watched: Watched) -> list[Place]:
     """What stands in landing complete and is not in the ledger as it stands, told without cursor or digest."""
     orders = watched.orders
     with watched.home.lake() as lake:
-        known = known_deliveries(lake.con, "orders", PLACES)
+        known = known_deliveries(lake.con, "orders", [Partition(*place) for place in PLACES])
     waiting = []
     for region, day in PLACES:
         listing = listing_of(origin_of(orders, orders.region(region), watched.home.outside), day)
         complete = (folder_of(watched, (region, day)) / "_SUCCESS").exists()
-        entry = known.get((region, day))
+        entry = known.get(Partition(region, day))
         if listing and complete and (entry is None or entry.listing != listing):
             waiting.append((region, day))
     return waiting

@@ -21,8 +21,10 @@ from tests.support.outputs.shop import (
 )
 
 from tidegate.errors import TidegateError
+from tidegate.ledger.deliveries import StandingIn
+from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.waivers import Waiver, grant
-from tidegate.outputs.pages.quality import Quarantined, Rejected, Restated, SourceRows, StandIn, Waived
+from tidegate.outputs.pages.quality import Quarantined, Rejected, Restated, SourceRows
 from tidegate.outputs.pages.weekly import SEGMENTS, Customer, read_week
 from tidegate.window import ONE_DAY, Window
 
@@ -284,8 +286,8 @@ def test_quality_is_of_the_week_only(shop: Shop) -> None:
         Rejected("orders", "us-east", BEFORE, "broke the contract", stands=False),
         Rejected("orders", "us-west", BEFORE, "was empty", stands=True),
     ]
-    assert quality.stand_ins == [StandIn("customers", "crm", BEFORE + ONE_DAY, BEFORE - ONE_DAY)]
-    assert quality.waived == [Waived("payments", "all", BEFORE)]
+    assert quality.stand_ins == [StandingIn("customers", "crm", BEFORE + ONE_DAY, BEFORE - ONE_DAY)]
+    assert quality.waived == [DeliveryId("payments", "all", BEFORE)]
     assert quality.earlier_days_changed == [BEFORE - 3 * ONE_DAY]
 
 

@@ -20,11 +20,12 @@ from tests.support.runs.home import TemporaryHome
 from tests.support.runs.landing import Landing, sound_lines
 
 from tidegate.contract.model import Contract, Readiness
-from tidegate.home import Home, raw_asset
+from tidegate.home import Home
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.names import raw_asset
 from tidegate.orchestration.names import load_job, raw_key
 from tidegate.orchestration.partitions import partition_tags, window_of_tags
 from tidegate.orchestration.sensors.arrivals import look_for_arrivals

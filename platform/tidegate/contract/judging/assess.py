@@ -1,18 +1,17 @@
-"""The verdict on a delivery as a whole, from what was measured of it.
+"""The verdict on a delivery as a whole, from what was read and measured of it. Nobody else accepts or rejects one.
 
-    drift_of(contract, header)          how the delivered columns differ from the contract's
-    assess(contract, measures, drift)   the Assessment: accepted or not, and one outcome per rule group
-    rule_groups(contract)               the groups without data, to declare checks from
+    assess(contract, measures, drift, ...)   the Assessment: accepted or not, and one outcome per rule group
+    rule_groups(contract)                    the groups without data, to declare checks from
 
 The rules of a dimension are a group; that a source's own delivery was to be had, and none stands in, is one more.
 
-Nothing here runs SQL; the measures come from `measure`.
+Nothing here runs SQL; the measures come from `measure`, how the columns differ from `drift`.
 """
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from math import exp, lgamma, log, log1p
 
@@ -29,6 +28,7 @@ from tidegate.contract.model import (
     Severity,
     StandIn,
     Threshold,
+    Unreadable,
 )
 
 GROUP_NAMES: Mapping[Dimension, str] = {
@@ -59,33 +59,44 @@ _IN_WORDS = {
     "mustNotBeBetween": "must not be from {} to {}",
 }
 
-_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
-
-def drift_of(contract: Contract, header: Sequence[str]) -> Drift:
-    """How a delivery's columns, named in `header`, differ. The case of ASCII letters makes no difference."""
-    delivered = [_alike(name) for name in header]
-    expected = [_alike(column.name) for column in contract.columns]
-    absent = [column for column in contract.columns if _alike(column.name) not in delivered]
-    common = [name for name in delivered if name in expected]
-    return Drift(
-        missing_required=tuple(column.name for column in absent if column.required),
-        missing_optional=tuple(column.name for column in absent if not column.required),
-        added=tuple(name for name in header if _alike(name) not in expected),
-        reordered=common != [name for name in expected if name in common],
-    )
-
-
-def assess(contract: Contract, measures: Measures, drift: Drift, stand_in: StandIn | None = None) -> Assessment:
-    """The verdict on one delivery: rejected when a rule of severity error is broken, and only then."""
+def assess(
+    contract: Contract,
+    measures: Measures,
+    drift: Drift,
+    stand_in: StandIn | None = None,
+    unreadable: Unreadable | None = None,
+) -> Assessment:
+    """The verdict on one delivery: rejected when a file of it cannot be read or a rule of severity error is broken, and
+    only then."""
     outcomes, rejections = [], []
     for group in _dimension_groups(contract):
         problems = _problems(contract, group.dimension, measures, drift)
         outcomes.append(_outcome(contract, group, measures, problems))
         rejections += [text for severity, text in problems if severity == "error"]
     outcomes += [_freshness(group, stand_in) for group in _freshness_groups(contract)]
+    if unreadable:
+        return _reject_unreadable(contract, unreadable, outcomes)
     rejection = _rejection(contract, rejections) if rejections else None
     return Assessment(accepted=rejection is None, rejection=rejection, checks=tuple(outcomes))
+
+
+def _reject_unreadable(contract: Contract, unreadable: Unreadable, outcomes: Sequence[CheckOutcome]) -> Assessment:
+    """Rules over the rest say little: whatever they found, the file that cannot be read is the reason."""
+    files = "; ".join(f"{name} {why}" for name, why in unreadable.files.items())
+    rejection = (
+        f"{files}. Nothing was loaded; what could be read is in quarantine.{contract.source}, the bytes are "
+        f"in the archive ({unreadable.archived}), and what was loaded before stays. "
+        "Fix the source and deliver again."
+    )
+    observed = f"{len(unreadable.files)} of {unreadable.of_files} files cannot be read"
+    checks = (
+        replace(outcome, passed=False, severity="error", observed=observed, description=rejection)
+        if outcome.dimension == "traceability"
+        else outcome
+        for outcome in outcomes
+    )
+    return Assessment(accepted=False, rejection=rejection, checks=tuple(checks))
 
 
 def rule_groups(contract: Contract) -> tuple[RuleGroup, ...]:
@@ -378,8 +389,3 @@ def _in_one_sentence(clauses: Iterable[str]) -> str:
 
 def _sentences(texts: Iterable[str]) -> str:
     return " ".join(f"{text}." for text in texts)
-
-
-def _alike(name: str) -> str:
-    # ASCII only, as DuckDB compares names.
-    return name.translate(_ASCII_LOWER)

@@ -146,11 +146,11 @@ def _raw_value(name: str) -> str:
 
 
 def _raw_json(present: Mapping[str, str]) -> str:
-    return _json_of_text({name: _raw_value(name) for name in present})
+    return json_of_text({name: _raw_value(name) for name in present})
 
 
-def _json_of_text(values: Mapping[str, str]) -> str:
-    # All values as text: JSON has no NaN, no decimals and no timestamps of its own.
+def json_of_text(values: Mapping[str, str]) -> str:
+    """SQL for one JSON object of `values` (name → SQL), all as text: JSON has no NaN, decimals or timestamps."""
     if not values:
         return "'{}'"
     fields = ", ".join(f"{quoted(name)} := ({value})::varchar" for name, value in values.items())
@@ -169,7 +169,7 @@ def _duplicate_update(contract: Contract, rule: UniqueRule, judged_table: str) -
     sound = " and ".join(["_reasons is null", *(f"{quoted(name)} is not null" for name in rule.columns)])
     typed = {column.name: quoted(column.name) for column in contract.columns}
     return f"""
-update {judged_table} set _reasons = [{literal(rule.reason)}], _raw = {_json_of_text(typed)}
+update {judged_table} set _reasons = [{literal(rule.reason)}], _raw = {json_of_text(typed)}
 where rowid in (
   select _row from (
     select rowid as _row, max(rowid) over (partition by _delivery, {names}) as _last

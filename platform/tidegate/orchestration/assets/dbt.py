@@ -21,7 +21,7 @@ from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.assets.raw import SEVERITIES
 from tidegate.orchestration.assets.serving import report_gates
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, TRANSFORM, group_of, raw_key
+from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.private import metadata_of_model
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
@@ -240,7 +240,7 @@ def _add_figures(
     model = home.graph.models[outcome.unique_id]
     shared = events.metadata_of(outcome.unique_id)
     by_day: dict[dt.date, dict[str, Any]] = {
-        day: {**shared, "dagster/partition_row_count": outcome.rows.get(day, 0)} for day in window.days
+        day: {**shared, ROW_COUNT: outcome.rows.get(day, 0)} for day in window.days
     }
     last = window.days[-1]
     by_day[last].update(preview_of(lake, (model.schema, model.name), [], {model.day_column: last}))

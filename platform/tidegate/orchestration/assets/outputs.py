@@ -13,7 +13,7 @@ from tidegate.home import Home
 from tidegate.orchestration.assets.day_events import report_again, report_materializations
 from tidegate.orchestration.assets.serving import serving_key
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUTS_POOL
+from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUTS_POOL, ROW_COUNT
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.outputs.making import AGAIN, Made, Making, make_outputs
 from tidegate.outputs.pages.files import BRIEFS, REPORTS
@@ -99,7 +99,7 @@ def _materialization(kind: str, made: Made) -> dg.AssetMaterialization:
 
 
 def _metadata(made: Made) -> Mapping[str, Any]:
-    facts = {"dagster/partition_row_count" if name == "rows" else name: fact for name, fact in made.facts.items()}
+    facts = {ROW_COUNT if name == "rows" else name: fact for name, fact in made.facts.items()}
     return {**facts, **({"brief": dg.MetadataValue.md(made.markdown)} if made.markdown else {})}
 
 

@@ -30,7 +30,15 @@ from tidegate.orchestration.assets.serving import report_gates
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.history.recent_runs import BUILT_LAYERS
-from tidegate.orchestration.names import FROM_LANDING_TAG, LAKE_POOL, raw_key, source_key
+from tidegate.orchestration.names import (
+    COLUMN_SCHEMA,
+    FROM_LANDING_TAG,
+    LAKE_POOL,
+    ROW_COUNT,
+    TABLE_NAME,
+    raw_key,
+    source_key,
+)
 from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.private import selected_in_run
 from tidegate.window import Cadence
@@ -113,8 +121,8 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
         owners=owners_of([contract]),
         tags={"source": contract.source, "region": region.name, "layer": "raw"},
         metadata={
-            "dagster/column_schema": _column_schema(contract),
-            "dagster/table_name": f"lake.raw.{contract.source}",
+            COLUMN_SCHEMA: _column_schema(contract),
+            TABLE_NAME: f"lake.raw.{contract.source}",
             "contract": contract.label,
         },
         partitions_def=partitions_of(home.settings, Cadence.daily),
@@ -290,7 +298,7 @@ def _figures(report: DeliveryReport) -> dict[str, Any]:
     if report.rejection:
         # The rows of an earlier delivery may still be there, so nothing is said of their number.
         return {**figures, "rejection": report.rejection}
-    return {**figures, "dagster/partition_row_count": report.rows_loaded}
+    return {**figures, ROW_COUNT: report.rows_loaded}
 
 
 def _preview(lake: Lake, contract: Contract, region: str, day: dt.date) -> Mapping[str, Any]:

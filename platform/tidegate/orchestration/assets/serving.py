@@ -21,8 +21,8 @@ from tidegate.orchestration.assets.day_events import (
 )
 from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.failures import told_to_people
-from tidegate.orchestration.names import LAKE_POOL, group_of
-from tidegate.orchestration.partitions import NOUNS, chunked_backfills, partitions_of, window_of
+from tidegate.orchestration.names import COLUMN_SCHEMA, LAKE_POOL, ROW_COUNT, TABLE_NAME, group_of
+from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.publishing.gate import Mart
 from tidegate.publishing.promote import Promotion, promote
 from tidegate.publishing.retire import retire_marts
@@ -127,8 +127,8 @@ def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> 
         owners=owners,
         tags={"layer": "serving"},
         metadata={
-            "dagster/column_schema": dg.TableSchema(columns),
-            "dagster/table_name": f"lake.serving.{mart.name}",
+            COLUMN_SCHEMA: dg.TableSchema(columns),
+            TABLE_NAME: f"lake.serving.{mart.name}",
         },
         partitions_def=partitions_of(home.settings, cadence),
         freshness_policy=_published_in_time(home) if cadence is Cadence.daily else PUBLISHED_ON_MONDAYS,
@@ -169,7 +169,7 @@ def figures_by_mart(
 
 def _figures(publication: Publication) -> dict[str, Any]:
     return {
-        "dagster/partition_row_count": publication.rows,
+        ROW_COUNT: publication.rows,
         "content_hash": publication.content_hash,
         "publication": publication.publication_id,
         "lake_snapshot": publication.lake_snapshot,
@@ -205,6 +205,6 @@ def _materialize_good_days(
 def _why_held(window: Window, promotion: Promotion) -> str:
     held = "\n".join(f"{day} is held: {' '.join(reasons)}" for day, reasons in sorted(promotion.held.items()))
     return (
-        f"{len(promotion.held)} of {len(window.days)} {NOUNS[window.cadence]} of {window} not published; "
+        f"{len(promotion.held)} of {len(window.days)} {window.cadence.noun} of {window} not published; "
         f"consumers keep the last good version of each.\n{held}"
     )

@@ -19,6 +19,7 @@ from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.waiting import Waiting, Watch
 from tidegate.ledger.known import days_lacking, known_deliveries
+from tidegate.ledger.names import Partition
 from tidegate.ledger.required import DaysOfPlaces, settled_days
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import Health, breaker_told, contact, health_of
@@ -155,11 +156,11 @@ class _Tick:
         """What should have been loaded by now and never was."""
         due = [day for day in expected if (deadline := deadline_of(self.contract, day)) and self.now >= deadline]
         regions = self.contract.regions
-        places = [(region.name, day) for day in due for region in regions if day in region.delivers_on]
+        wanted = [Partition(region.name, day) for day in due for region in regions if day in region.delivers_on]
         with self.home.lake() as lake:
-            known = known_deliveries(lake.con, self.source, places)
+            known = known_deliveries(lake.con, self.source, wanted)
             settled = settled_days(lake.con, self.source, due)
-        return [Overdue(*place) for place in places if place not in known and place[1] not in settled]
+        return [Overdue(each.region, each.day) for each in wanted if each not in known and each.day not in settled]
 
     def _is_overdue(self, missing: Overdue, can_look: bool) -> bool:
         """Whether the source is to blame: nothing is under way and, as far as one can look, nothing waits."""

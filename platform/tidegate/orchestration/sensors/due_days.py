@@ -110,8 +110,8 @@ def _after_days_behind(ready: Sequence[DueDay], home: Home, under_way: Sequence[
 
 def _names_by_day(lake: Lake) -> dict[dt.date, list[str]]:
     found: dict[dt.date, list[str]] = {}
-    for day, source, region in standing_waivers(lake.con):
-        found.setdefault(day, []).append(f"{source}/{region} {day}")
+    for waived in standing_waivers(lake.con):
+        found.setdefault(waived.day, []).append(str(waived))
     return found
 
 

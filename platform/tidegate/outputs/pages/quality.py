@@ -14,7 +14,8 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.intake.quarantine import QuarantineCount, list_quarantine
 from tidegate.lake.sql import day_in
-from tidegate.ledger.deliveries import DeliveryRecord, newest_deliveries, stand_ins, standing_deliveries
+from tidegate.ledger.deliveries import DeliveryRecord, StandingIn, newest_deliveries, stand_ins, standing_deliveries
+from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.publications import CHANGES_OF_DAYS
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.window import Window
@@ -52,25 +53,6 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class StandIn:
-    """A source was down: the delivery of an earlier day stands in for this day's."""
-
-    source: str
-    region: str
-    day: dt.date
-    delivery_of: dt.date
-
-
-@dataclass(frozen=True)
-class Waived:
-    """A day that goes on without a delivery that did not come."""
-
-    source: str
-    region: str
-    day: dt.date
-
-
-@dataclass(frozen=True)
 class Restated:
     """A day whose published figures changed after they were first published. Time: UTC, of the last change."""
 
@@ -88,8 +70,8 @@ class Quality:
     rejected: Sequence[Rejected]
     restated: Sequence[Restated]
     earlier_days_changed: Sequence[dt.date]
-    stand_ins: Sequence[StandIn]
-    waived: Sequence[Waived]
+    stand_ins: Sequence[StandingIn]
+    waived: Sequence[DeliveryId]
     unpublished_days: Sequence[dt.date]
 
 
@@ -101,8 +83,8 @@ class QualityRecords:
     newest: Sequence[DeliveryRecord]
     quarantine: Sequence[QuarantineCount]
     restated: Sequence[Restated]
-    stand_ins: Sequence[StandIn]
-    waived: Sequence[Waived]
+    stand_ins: Sequence[StandingIn]
+    waived: Sequence[DeliveryId]
     published: frozenset[dt.date]
 
     def of(self, window: Window) -> Quality:
@@ -138,8 +120,8 @@ def read_quality(con: DuckDBPyConnection, window: Window) -> QualityRecords:
         newest=newest_deliveries(con, None, window),
         quarantine=list_quarantine(con, window=window),
         restated=_restated(con, window),
-        stand_ins=[StandIn(*entry) for entry in stand_ins(con) if entry[2] in window],
-        waived=[Waived(source, region, day) for day, source, region in standing_waivers(con, window)],
+        stand_ins=[standing for standing in stand_ins(con) if standing.day in window],
+        waived=standing_waivers(con, window),
         published=_published(con, window),
     )
 
