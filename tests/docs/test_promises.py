@@ -34,16 +34,21 @@ def named(cell: str) -> list[str]:
 def marks_by_test(path: Path) -> dict[str, set[str]]:
     """The marks of each test of a file, its module's included."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
-    of_module = {mark for node in body if _is_pytestmark(node) for mark in _marks(node)}
+    of_module = {mark for node in body if _is_pytestmark(node) for mark in _marks_within(node)}
     functions = [node for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    return {test.name: of_module.union(*map(_marks, test.decorator_list)) for test in functions}
+    return {test.name: of_module.union(*map(_marks_of, test.decorator_list)) for test in functions}
 
 
 def _is_pytestmark(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
 
 
-def _marks(node: ast.AST) -> set[str]:
+def _marks_of(decorator: ast.expr) -> set[str]:
+    """The mark that a decorator is; one that stands within it is of one of several parameters."""
+    return _marks_within(decorator.func if isinstance(decorator, ast.Call) else decorator)
+
+
+def _marks_within(node: ast.AST) -> set[str]:
     """`slow` of `pytest.mark.slow`, wherever in `node` it stands."""
     attributes = [part for part in ast.walk(node) if isinstance(part, ast.Attribute)]
     return {part.attr for part in attributes if ast.unparse(part.value) == "pytest.mark"}

@@ -556,7 +556,8 @@ steps = st.one_of(
 )
 
 
-@examples(4)
+@pytest.mark.slow
+@examples(12)
 @given(st.lists(steps, min_size=4, max_size=14))
 def test_any_history_is_told_consistently(shop: Shop, history: list[tuple]) -> None:  # type: ignore[type-arg]
     shop.lake.unit_of_work(empty)

@@ -229,6 +229,7 @@ print([model.message for model in result.failed_models], [test.name for test in 
 """
 
 
+@pytest.mark.slow
 def test_two_first_builds_at_once_create_the_tables_once(settings: Settings, lake: Lake) -> None:
     write_orders(lake, EVERY_DAY)
     write_customers(lake, {on: ["anna"] for on in FIVE_DAYS.days})
