@@ -48,5 +48,5 @@ def watched(module_home: TemporaryHome, instance: DagsterInstance) -> Watched:
 
 
 def _forget(con: DuckDBPyConnection) -> None:
-    for table in LEDGER:
+    for table in LEDGER.keys() - {"migrations"}:
         con.execute(f"delete from ops.{table}")

@@ -131,9 +131,13 @@ def lake(module_lake: Lake) -> Lake:
 
 
 def empty(con: DuckDBPyConnection) -> None:
+    """Drop all data and forget all of the ledger but its version, without which it is an older one's."""
     tables = con.execute("select schema_name, table_name from duckdb_tables() where database_name = 'lake'").fetchall()
     for schema, table in tables:
-        con.execute(f"{'delete from' if schema == 'ops' else 'drop table'} {qualified(schema, table)}")
+        if schema != "ops":
+            con.execute(f"drop table {qualified(schema, table)}")
+        elif table != "migrations":
+            con.execute(f"delete from {qualified(schema, table)}")
 
 
 MARTS = {
