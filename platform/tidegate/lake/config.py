@@ -202,9 +202,13 @@ def keys_into_a_secret(con: DuckDBPyConnection, config: LakeConfig) -> None:
         con.execute(f"set global {name} = ''")
 
 
+# A setting of the session, which a copy of a connection does not inherit.
+IN_UTC = "set TimeZone = 'UTC'"
+
+
 def session_statements(config: LakeConfig) -> list[str]:
     """What a session on the lake begins with, its extensions loaded."""
-    return [*resource_statements(config), "set TimeZone = 'UTC'"]
+    return [*resource_statements(config), IN_UTC]
 
 
 def resource_statements(config: LakeConfig) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
-from tidegate.window import Cadence, Window
+from tidegate.window import Cadence, Window, windows_of
 
 CATALOG = "lake"
 SCHEMAS = ("raw", "quarantine", "staging", "intermediate", "marts", "serving", "ops")
@@ -75,6 +75,11 @@ def in_window(column: str, window: Window) -> str:
     """The condition that `column` lies on one of the window's partitions: on its days, or on its Mondays."""
     inside = day_in(column, window.start, window.end)
     return inside if window.cadence is Cadence.daily else f"({inside} and isodow({quoted(column)}) = 1)"
+
+
+def on_days(column: str, days: Iterable[dt.date]) -> str:
+    """The condition that `column` is one of these days, at least one, as few ranges."""
+    return f"({' or '.join(in_window(column, window) for window in windows_of(days))})"
 
 
 def rows_relation(columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> str:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import in_window, literal, qualified, quoted, rows_relation
 from tidegate.ledger.schema import LEDGER
-from tidegate.window import Window, windows_of
+from tidegate.window import Window
 
 Entry = TypeVar("Entry")
-
-
-def of_days(days: Collection[dt.date]) -> str:
-    """The condition that an entry is of one of these partitions."""
-    ranges = [in_window("partition_day", window) for window in windows_of(list(days))]
-    return f"({' or '.join(ranges)})"
 
 
 def of_window(window: Window | None) -> str:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import literal
-from tidegate.ledger.entries import insert_entries, of_days, of_window, read_entries
+from tidegate.lake.sql import literal, on_days
+from tidegate.ledger.entries import insert_entries, of_window, read_entries
 from tidegate.window import Cadence, Window
 
 # Publications that changed what a day shows; publishing the same content again is no change.
@@ -119,7 +119,7 @@ def supersede_publications(con: DuckDBPyConnection, days: Collection[dt.date], c
     con.execute(
         f"update ops.publications "
         f"set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(promote_id)} "
-        f"where superseded_by is null and cadence = {literal(cadence)} and {of_days(days)}"
+        f"where superseded_by is null and cadence = {literal(cadence)} and {on_days('partition_day', days)}"
     )
 
 
@@ -140,7 +140,7 @@ def enter_snapshot(con: DuckDBPyConnection, days: Collection[dt.date], promote_i
     """Enter the lake snapshot that a promote of `days` committed."""
     con.execute(
         f"update ops.publications set lake_snapshot = {literal(snapshot)} "
-        f"where {of_days(days)} and ends_with(publication_id, {literal('-' + promote_id)})"
+        f"where {on_days('partition_day', days)} and ends_with(publication_id, {literal('-' + promote_id)})"
     )
 
 
@@ -217,13 +217,17 @@ def publication_named(con: DuckDBPyConnection, publication_id: str) -> list[Publ
     return with_snapshots(con, rows)
 
 
+def kept_snapshots(con: DuckDBPyConnection) -> set[int]:
+    """The snapshots of the lake that maintenance has not dropped."""
+    return {snapshot for (snapshot,) in con.execute("select snapshot_id from lake.snapshots()").fetchall()}
+
+
 def versions_of(con: DuckDBPyConnection, day: dt.date) -> list[Version]:
     """The publications of a day, and of the Monday that it is, oldest first."""
     of_day = f"partition_day = {literal(day)}"
     rows = with_snapshots(con, read_entries(con, Publication, "publications", of_day))
     restored = {each.rollback_id: each.restores for each in read_entries(con, Rollback, "rollbacks", of_day)}
-    found = con.execute("select snapshot_id from lake.snapshots()").fetchall()
-    snapshots = {snapshot for (snapshot,) in found}
+    snapshots = kept_snapshots(con)
     marts: dict[str, list[Publication]] = {}
     for row in sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)):
         marts.setdefault(row.publication_id, []).append(row)

@@ -69,9 +69,7 @@ def _target(con: DuckDBPyConnection, decision: Decision) -> dict[str, Publicatio
         raise TidegateError(
             f"{decision.to} is a publication of {target[0].partition_day}, not of {decision.day}. Nothing was changed."
         )
-    snapshot = target[0].lake_snapshot
-    found = con.execute("select snapshot_id from lake.snapshots()").fetchall()
-    if (snapshot,) not in found:
+    if target[0].lake_snapshot not in publications.kept_snapshots(con):
         raise _expired(con, decision)
     return {row.mart: row for row in target}
 

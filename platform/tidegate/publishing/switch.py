@@ -20,13 +20,13 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
 from tidegate.lake.lease import candidates, lease, serving
 from tidegate.lake.overwrite import insert_sorted
-from tidegate.lake.sql import in_window, qualified
+from tidegate.lake.sql import on_days, qualified
 from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.publications import Publication
 from tidegate.publishing.gate import Mart
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.window import Cadence, Window
 
 Published = dict[dt.date, list[Publication]]
 
@@ -136,16 +136,11 @@ def _fit_serving(con: DuckDBPyConnection, marts: Sequence[Mart]) -> dict[str, di
 def delete_days(con: DuckDBPyConnection, mart: Mart, days: Collection[dt.date]) -> None:
     """Take the days out of a table of `serving`."""
     if days:
-        con.execute(f"delete from {qualified('serving', mart.name)} where {_on_days(mart, days)}")
+        con.execute(f"delete from {qualified('serving', mart.name)} where {on_days(mart.day_column, days)}")
 
 
 def insert_days(con: DuckDBPyConnection, mart: Mart, days: Collection[dt.date], relation: str) -> None:
     """Put the days of `relation`, a table as SQL names it, into a table of `serving`."""
     if days:
-        inside = _on_days(mart, days)
+        inside = on_days(mart.day_column, days)
         insert_sorted(con, ("serving", mart.name), mart.day_column, f"select * from {relation} where {inside}", inside)
-
-
-def _on_days(mart: Mart, days: Collection[dt.date]) -> str:
-    ranges = [in_window(mart.day_column, window) for window in windows_of(days)]
-    return f"({' or '.join(ranges)})"

@@ -15,7 +15,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.config import LakeConfig, attach_statements, resource_statements
+from tidegate.lake.config import IN_UTC, LakeConfig, attach_statements, resource_statements
 from tidegate.lake.connect import refuse_missing_catalog
 from tidegate.lake.extensions import config_for, load_extensions
 from tidegate.settings import load_settings
@@ -54,5 +54,4 @@ class Plugin(BasePlugin):
             conn.execute(statement)
 
     def configure_cursor(self, cursor: DuckDBPyConnection) -> None:
-        # A setting of the session, which a copy of the connection does not inherit.
-        cursor.execute("set TimeZone = 'UTC'")
+        cursor.execute(IN_UTC)
