@@ -28,7 +28,10 @@
 {% macro duckdb__create_table_as(temporary, relation, compiled_code, language="sql", partitioned_by=none, sorted_by=none) %}
     {%- if temporary and language == "sql" and config.get("incremental_strategy") == "window_overwrite" -%}
         {{ get_assert_columns_equivalent(compiled_code) }}
-        create temporary view {{ relation.include(database=false, schema=false) }} as ({{ compiled_code }})
+        create temporary view {{ relation.include(database=false, schema=false) }} as (
+        {# On a line of its own: a query may end in a comment. #}
+        {{ compiled_code }}
+        )
     {%- else -%}
         {{ dbt.duckdb__create_table_as(temporary, relation, compiled_code, language, partitioned_by, sorted_by) }}
     {%- endif -%}

@@ -216,6 +216,7 @@ def print_status(status: Status) -> None:
     if status.rolled_back:
         back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]
         out.print(_table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
+    _print_older_logic(status)
     _print_marts_without_model(status)
     _print_outputs_of(status)
     if status.recent_runs:
@@ -251,6 +252,15 @@ def _print_awaiting(status: Status) -> None:
                 say(f"{count} wait for {days}, which had no delivery of its own. Published once it has.")
             else:
                 say(f"{count} are of {days}, before the first day ({status.first_day}); no mart shows them.")
+
+
+def _print_older_logic(status: Status) -> None:
+    for each in status.older_logic:
+        since = f" (changed {each.changed_at:%Y-%m-%d})" if each.changed_at else ""
+        noun = NOUNS[Cadence(each.cadence)]
+        say(
+            f"Built with older logic{since}: {each.partitions} {noun} of {each.mart}. To change them: tidegate backfill"
+        )
 
 
 def _print_marts_without_model(status: Status) -> None:

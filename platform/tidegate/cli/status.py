@@ -28,6 +28,7 @@ from tidegate.outputs.pages.files import FILES, INDEX
 from tidegate.publishing.due_outputs import due_outputs, standing_outputs
 from tidegate.publishing.due_weeks import due_weeks, weeks_left_out
 from tidegate.publishing.gate import closed_gates, held_days
+from tidegate.publishing.logic import OlderLogic, on_older_logic
 from tidegate.publishing.promote import days_to_restate
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.storage.store import address
@@ -75,6 +76,7 @@ class Status:
     leaving: Sequence[tuple[str, str]]
     # Published days, and the rejected deliveries of other days that hold rows of them.
     lacking: Sequence[tuple[dt.date, str]]
+    older_logic: Sequence[OlderLogic]
 
 
 def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
@@ -107,6 +109,7 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
             awaiting=awaiting_rows(con, home.contracts),
             first_day=home.settings.start_date,
             lacking=days_without_rejected(con),
+            older_logic=on_older_logic(con, home.dbt.logic()),
             leaving=[
                 (name, left) for name, contract in home.contracts.items() for left in regions_that_left(con, contract)
             ],

@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.archive.manifest import Captured
 from tidegate.contract.judging.verdicts import json_of_text
+from tidegate.contract.judging.logic import logic_of
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
 from tidegate.contract.model import CheckOutcome, Contract
 from tidegate.errors import TidegateError
@@ -326,6 +327,7 @@ def record_of(contract: Contract, verdict: Verdict, touched: Sequence[dt.date], 
         stands_in_for=verdict.stands_in_for,
         listing=captured.listing,
         withheld=verdict.withheld,
+        logic=logic_of(contract),
     )
 
 

@@ -5,7 +5,6 @@ S3 is reached by the connection, whose credentials the lake has already; only de
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
+from tidegate.machine.disk import write_whole
 
 # Where a file of the catalog is, in SQL over its entry `f`, its table `t` and its schema `s`: within the data folder,
 # or anywhere, when somebody registered it.
@@ -68,9 +68,7 @@ def write(con: DuckDBPyConnection, data: str, name: str, line: str) -> None:
         return
     folder = Path(data)
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{name}.{os.getpid()}"
-    draft.write_text(f"{line}\n", encoding="utf-8")
-    draft.replace(folder / name)
+    write_whole(folder / name, f"{line}\n")
 
 
 def delete(data: str, names: Collection[str]) -> None:

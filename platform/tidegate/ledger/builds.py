@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
@@ -40,13 +41,18 @@ def begin_build(
     models: Collection[str],
     run_id: str,
     cadence: Cadence = Cadence.daily,
+    logic: Mapping[str, str] | None = None,
 ) -> None:
-    """Enter a build as `building`. Commit this before the build's first write: it closes those days' gate."""
+    """Enter a build as `building`. Commit this before the build's first write: it closes those days' gate.
+
+    `logic` is the logic hash of each of its models, where it is known.
+    """
     started_at = utc_now()
     names = tuple(sorted(models))
     builds = [Build(build_id, day, run_id, names, "building", started_at, None) for day in sorted(set(days))]
     seen = {f"{table}_seen": _newest_entry(con, table) for table in ("deliveries", "publications")}
-    insert_entries(con, "builds", builds, cadence=cadence.value, **seen)
+    of_models = json.dumps({name: logic[name] for name in names if name in logic}) if logic else None
+    insert_entries(con, "builds", builds, cadence=cadence.value, logic=of_models, **seen)
 
 
 def _newest_entry(con: DuckDBPyConnection, table: str) -> int:

@@ -64,6 +64,8 @@ class DeliveryRecord:
     listing: str | None = None
     # Of a rejected delivery, the days other than its own that it holds sound rows of; None in an older entry.
     withheld: tuple[dt.date, ...] | None = None
+    # The hash of the contract's logic that judged it; None in an older entry.
+    logic: str | None = None
 
     @property
     def partition(self) -> Partition:

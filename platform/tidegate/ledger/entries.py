@@ -55,7 +55,7 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def insert_entries(con: DuckDBPyConnection, table: str, rows: Sequence[Any], **constant: int | str) -> None:
+def insert_entries(con: DuckDBPyConnection, table: str, rows: Sequence[Any], **constant: int | str | None) -> None:
     """Add dataclasses to a ledger table; `constant` fills columns that they have no field for."""
     if not rows:
         return

@@ -32,6 +32,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "withheld": "date[]",
         # What stood at the source when it was captured, told without opening it; null where that cannot be told.
         "listing": "varchar",
+        # The hash of the contract's logic that judged it.
+        "logic": "varchar",
     },
     "builds": {
         "build_id": "varchar",
@@ -47,6 +49,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "cadence": "varchar",
         # The newest row of ops.publications that the build could see when it began.
         "publications_seen": "bigint",
+        # By model, the hash of its logic, as JSON; null where it was not recorded.
+        "logic": "varchar",
     },
     "check_results": {
         "check_name": "varchar",

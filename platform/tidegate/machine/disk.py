@@ -115,6 +115,13 @@ def _first_line(error: BaseException) -> str:
     return said.splitlines()[0].rstrip(".") if said else type(error).__name__
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that a reader sees whole or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
 def sync(path: Path) -> None:
     """Return when a file's bytes, or a folder's names, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)

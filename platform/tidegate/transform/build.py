@@ -137,7 +137,10 @@ def build_window(
     with lease(lake.config, candidates(window.cadence), window.days, run_id):
         create_missing_tables(lake, graph, models, window)
         names = [model.name for model in models]
-        lake.unit_of_work(lambda con: begin_build(con, build.build_id, window.days, names, run_id, window.cadence))
+        logic = project.logic()
+        lake.unit_of_work(
+            lambda con: begin_build(con, build.build_id, window.days, names, run_id, window.cadence, logic)
+        )
         lake.size_for(build.rows)
         began = time.time()
         try:

@@ -21,10 +21,11 @@ from typing import Any
 
 from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
-from tidegate.machine.disk import disk_trouble
+from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
+from tidegate.transform.logic import BY_SOURCE, logic_of
 from tidegate.transform.private import Manifest, call_dbt, manifest_of
-from tidegate.transform.project_files import project_files, variables_read
+from tidegate.transform.project_files import project_files, variables_of, variables_read
 
 PICKLED = "manifest.pickle"
 
@@ -81,6 +82,17 @@ class DbtProject:
         compiled, and would not inline ephemeral models again."""
         return _load_manifest(self.target / PICKLED)
 
+    def logic(self) -> Mapping[str, str]:
+        """The logic hash of each model, by its name in the lake; reckoned once per state of project and contracts."""
+        given = {**variables_of(self.folder), BY_SOURCE: self.allowed_lateness}
+        kept = self.target / f"logic-{_digest(given)}.json"
+        if not kept.exists():
+            nodes = self.manifest()["nodes"]
+            hashes = logic_of(self.manifest(), given)
+            write_whole(kept, json.dumps({nodes[unique_id]["alias"]: of_it for unique_id, of_it in hashes.items()}))
+        found: dict[str, str] = json.loads(kept.read_text())
+        return found
+
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(f"{self.folder}\0{sys.version}".encode())
         for package in PARSED_BY:
@@ -121,6 +133,10 @@ def quiet_arguments(folder: Path, target: Path) -> list[str]:
         *("--target-path", str(target), "--log-path", str(target)),
         *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-send-anonymous-usage-stats"),
     ]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _parse(folder: Path, target: Path) -> None:

@@ -60,6 +60,14 @@ def variables_read(files: list[bytes]) -> dict[str, str | None]:
     return {name: os.environ.get(name) for name in sorted(named)}
 
 
+def variables_of(folder: Path) -> dict[str, Any]:
+    """dbt's own variables as dbt_project.yml gives them, those under the project's name taken for all of it."""
+    config = _config(folder)
+    variables: dict[str, Any] = config.get("vars") or {}
+    own = variables.get(str(config.get("name")))
+    return {**variables, **own} if isinstance(own, dict) else dict(variables)
+
+
 def _config(folder: Path) -> dict[str, Any]:
     file = folder / "dbt_project.yml"
     if not file.is_file():

@@ -11,6 +11,7 @@ import yaml
 from dagster import DagsterInstance
 
 from tidegate.errors import TidegateError
+from tidegate.machine.disk import write_whole
 from tidegate.machine.locks import HeldElsewhereError, file_lock
 from tidegate.orchestration.private import SCHEDULER
 from tidegate.settings import Settings
@@ -80,20 +81,14 @@ def make_instance(settings: Settings) -> None:
     config = settings.dagster_home / "dagster.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
     if not config.exists():
-        _write(config, yaml.safe_dump(instance_config(settings), sort_keys=False))
+        write_whole(config, yaml.safe_dump(instance_config(settings), sort_keys=False))
     elif _names_a_moved_module(config):
-        _write(config, FORMER_EVENT_LOG_MODULE.sub(EVENT_LOG_MODULE, config.read_text()))
+        write_whole(config, FORMER_EVENT_LOG_MODULE.sub(EVENT_LOG_MODULE, config.read_text()))
     open_instance(settings).dispose()
 
 
 def _names_a_moved_module(config: Path) -> bool:
     return FORMER_EVENT_LOG_MODULE.search(config.read_text()) is not None
-
-
-def _write(config: Path, text: str) -> None:
-    draft = config.with_suffix(f".{os.getpid()}")
-    draft.write_text(text)
-    draft.replace(config)
 
 
 def batch_events() -> None:

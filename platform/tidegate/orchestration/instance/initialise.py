@@ -18,4 +18,5 @@ def initialise(settings: Settings) -> Home:
     make_instance(settings)
     home = Home(settings)
     _ = home.gate_requirements
+    home.dbt.logic()
     return home
