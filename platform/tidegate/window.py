@@ -25,6 +25,10 @@ class Cadence(StrEnum):
         """What its partitions are called, several of them."""
         return "Mondays" if self is Cadence.weekly else "days"
 
+    def counted(self, partitions: int) -> str:
+        """`1 day`, `2 days`."""
+        return f"{partitions:,} {self.noun if partitions != 1 else self.noun.removesuffix('s')}"
+
     @property
     def step(self) -> dt.timedelta:
         """From one partition to the next."""

@@ -86,13 +86,13 @@ def print_outcomes(outcomes: Sequence[RunOutcome]) -> None:
 
 
 def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None:
-    count, cause = (_days, "late or corrected rows") if cadence is Cadence.daily else (_mondays, "their days")
+    cause = "late or corrected rows" if cadence is Cadence.daily else "their days"
     first = [outcome for outcome in outcomes if not outcome.restates]
     published = sum(len(outcome.published) for outcome in first)
     held = sum(len(outcome.held) for outcome in first)
     restated = sum(len(outcome.published) for outcome in outcomes if outcome.restates)
-    done = [f"{count(published)} published, {held} held"] if first or not outcomes else []
-    done += [f"{count(restated)} restated by {cause}"] if restated else []
+    done = [f"{cadence.counted(published)} published, {held} held"] if first or not outcomes else []
+    done += [f"{cadence.counted(restated)} restated by {cause}"] if restated else []
     if done:
         say(", ".join(done) + ".")
     newest = {day: outcome for outcome in outcomes for day in outcome.window.days}
@@ -153,14 +153,6 @@ DAYS_NAMED = 3
 AGAIN = {Cadence.daily: "tidegate run --partition {0}", Cadence.weekly: "tidegate run --cadence weekly --partition {0}"}
 
 
-def _mondays(count: int) -> str:
-    return "1 Monday" if count == 1 else f"{count} Mondays"
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
-
-
 def print_result(result: QueryResult, how: str) -> None:
     """A query's rows as a table, as CSV, or as JSON lines' elder: one array of objects."""
     if how == "csv":
@@ -193,7 +185,7 @@ def _is_decimal(value: object) -> bool:
 def print_status(status: Status) -> None:
     """Newest published day, verdicts, held days with reasons, days owed a restatement."""
     newest = status.newest_published_day or "none yet"
-    say(f"Published: {_days(status.published_days)}, newest {newest}.")
+    say(f"Published: {Cadence.daily.counted(status.published_days)}, newest {newest}.")
     say("Deliveries: " + (", ".join(f"{n} {verdict}" for verdict, n in status.verdicts.items()) or "none yet") + ".")
     if status.quarantined:
         out.print(_table(("source", "reason", "rows"), status.quarantined, "In quarantine"))
@@ -257,10 +249,8 @@ def _print_awaiting(status: Status) -> None:
 def _print_older_logic(status: Status) -> None:
     for each in status.older_logic:
         since = f" (changed {each.changed_at:%Y-%m-%d})" if each.changed_at else ""
-        noun = NOUNS[Cadence(each.cadence)]
-        say(
-            f"Built with older logic{since}: {each.partitions} {noun} of {each.mart}. To change them: tidegate backfill"
-        )
+        stand = f"{each.cadence.counted(each.partitions)} of {each.mart} stand{'s' if each.partitions == 1 else ''}"
+        say(f"{stand} on older logic{since}. To build them again: tidegate backfill")
 
 
 def _print_marts_without_model(status: Status) -> None:
@@ -285,7 +275,7 @@ def _print_outputs_of(status: Status) -> None:
 
 def _print_mondays(status: Status) -> None:
     if status.newest_published_monday:
-        say(f"Published: {_mondays(status.published_mondays)}, newest {status.newest_published_monday}.")
+        say(f"Published: {Cadence.weekly.counted(status.published_mondays)}, newest {status.newest_published_monday}.")
     if status.held_mondays:
         held = ((monday, "\n".join(why)) for monday, why in sorted(status.held_mondays.items()))
         out.print(_table(("Monday", "held because"), held, "Held Mondays"))
@@ -340,13 +330,16 @@ def print_breakers(breakers: Mapping[str, Breaker]) -> None:
 
 def print_shop(report: ShopReport, landing: str) -> None:
     rows = f"{report.lines:,} order lines and {report.payments:,} payments"
-    say(f"{report.files} files with {rows} for {_days(report.days)} in {landing}.")
+    say(f"{report.files} files with {rows} for {Cadence.daily.counted(report.days)} in {landing}.")
     for dirt in report.dirt:
         say(f"  {dirt.day} {dirt.source}/{dirt.region}: {dirt.sentence}")
 
 
 def print_filled_database(report: DatabaseReport, variable: str) -> None:
-    say(f"{report.payments:,} payments of {_days(report.days)}, all called complete, in the database in ${variable}.")
+    say(
+        f"{report.payments:,} payments of {Cadence.daily.counted(report.days)}, all called complete, "
+        f"in the database in ${variable}."
+    )
 
 
 def print_slices(report: SliceReport, landing: str) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.archive.manifest import Captured
-from tidegate.contract.judging.verdicts import json_of_text
 from tidegate.contract.judging.logic import logic_of
+from tidegate.contract.judging.verdicts import json_of_text
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
 from tidegate.contract.model import CheckOutcome, Contract
 from tidegate.errors import TidegateError

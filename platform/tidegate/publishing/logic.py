@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import rows_relation
+from tidegate.window import Cadence
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class OlderLogic:
     """
 
     mart: str
-    cadence: str
+    cadence: Cadence
     partitions: int
     changed_at: dt.datetime | None
 
@@ -50,4 +51,4 @@ def on_older_logic(con: DuckDBPyConnection, logic: Mapping[str, str]) -> list[Ol
         group by p.mart, p.cadence order by p.mart
         """
     ).fetchall()
-    return [OlderLogic(*row) for row in rows]
+    return [OlderLogic(mart, Cadence(cadence), count, changed_at) for mart, cadence, count, changed_at in rows]

@@ -60,9 +60,12 @@ def _answer(con: DuckDBPyConnection, test: Test, sql: str) -> NodeResult:
 
 def _question(test: Test, sql: str) -> str:
     limit = f"limit {test.limit}" if test.limit is not None else ""
+    # On lines of its own: a test may end in a comment.
     return f"""
 select {test.fail_calc}, {test.fail_calc} {test.warn_if}, {test.fail_calc} {test.error_if}
-from ({sql} {limit}) as failing"""
+from (
+{sql}
+{limit}) as failing"""
 
 
 def _said(failures: int, verb: str, condition: str) -> str:

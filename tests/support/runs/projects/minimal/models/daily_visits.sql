@@ -4,3 +4,4 @@ select
 from {{ source("raw", "visits") }}
 where {{ in_window("_delivered_on") }}
 group by _delivered_on
+-- A query may end in a comment.
