@@ -60,6 +60,7 @@ def test_a_day_in_s3_is_the_day_in_folders_and_outlives_its_landing(
     assert f"{bucket.url}/landing/customers/{FIRST_DAY}/ is not there" in " ".join(insisting.held[FIRST_DAY])
 
 
+@pytest.mark.slow
 def test_insisting_on_landing_holds_the_days_that_it_no_longer_has(temporary_home: TemporaryHome) -> None:
     landing = delivered(Path(temporary_home.settings.landing))
     assert published(temporary_home) == DAYS.days

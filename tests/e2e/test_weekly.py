@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import dagster as dg
+import pytest
 from tests.support.runs.home import FIRST_DAY, TemporaryHome
 from tests.support.runs.landing import REGIONS, sound_lines
 
@@ -34,6 +35,7 @@ def unpublished_days(home: TemporaryHome) -> tuple[bool, object]:
     return evaluation.passed, evaluation.metadata["failing_rows"].value
 
 
+@pytest.mark.slow
 def test_a_monday_without_one_of_its_days_says_so_and_is_restated_when_it_comes(temporary_home: TemporaryHome) -> None:
     home = temporary_home
     deliver(home, FRIDAY, SUNDAY)

@@ -20,6 +20,9 @@ from tidegate.explain.site import READING_ORDER
 from tidegate.settings import CHECKOUT, load_settings
 from tidegate.transform.project import DbtProject
 
+# Sphinx takes its time; of the pages by themselves make test has test_sources.py and docs/test_pages.py.
+pytestmark = pytest.mark.slow
+
 # What a browser fetches by itself, by element and attribute; following a link is the reader's doing.
 FETCHED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src")}
 

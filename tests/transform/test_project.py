@@ -84,6 +84,7 @@ def test_a_new_column_is_added_to_a_table_that_is_there(lake: Lake, graph: Graph
     assert columns == list(graph.models["model.tidegate.daily_sales"].columns)
 
 
+@pytest.mark.slow
 def test_processes_that_parse_at_once_share_one_result(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path)
     with multiprocessing.get_context("spawn").Pool(2) as pool:

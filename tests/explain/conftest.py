@@ -1,0 +1,5 @@
+"""The dbt project, parsed."""
+
+from tests.support.parsed import parsed
+
+__all__ = ["parsed"]
