@@ -78,6 +78,17 @@ def _create(
     con.execute(f"create table {qualified(*table)} ({listed})")
     if partitioned_by:
         con.execute(f"alter table {qualified(*table)} set partitioned by ({quoted(partitioned_by)})")
+    for statement in row_in_and_out(table):
+        con.execute(statement)
+
+
+def row_in_and_out(table: tuple[str, str]) -> list[str]:
+    """What a new table begins with, for the sake of DuckLake's statistics.
+
+    Of a table that never had a row it has none, and asks the catalog for them at every scan, once a column: reading the
+    ledger's empty builds takes 22 ms, and after this 4 ms. Tables stay empty for long: waivers, quarantines.
+    """
+    return [f"insert into {qualified(*table)} default values", f"delete from {qualified(*table)}"]
 
 
 def _fit_column(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import CATALOG, SCHEMAS, literal, qualified, quoted
+from tidegate.lake.tables import row_in_and_out
 from tidegate.ledger.waivers import WAIVERS
 
 LEDGER: dict[str, dict[str, str]] = {
@@ -150,7 +151,12 @@ def _missing(con: DuckDBPyConnection) -> list[str]:
     )
     return [
         *(f"create schema {quoted(schema)}" for schema in SCHEMAS if (schema,) not in schemas),
-        *(_create_table(name, columns) for name, columns in LEDGER.items() if name not in tables),
+        *(
+            statement
+            for name, columns in LEDGER.items()
+            if name not in tables
+            for statement in (_create_table(name, columns), *row_in_and_out(("ops", name)))
+        ),
         # A lake that was made before the ledger had the column.
         *(
             f"alter table {qualified('ops', name)} add column {quoted(column)} {sql_type}"
