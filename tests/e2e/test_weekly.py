@@ -83,6 +83,7 @@ def test_customers_of_a_held_day_reach_no_monday(temporary_home: TemporaryHome) 
     assert home.query(customers) == [(1,)]
 
 
+@pytest.mark.slow
 def test_the_command_line_builds_mondays_and_says_what_there_is_to_choose(temporary_home: TemporaryHome) -> None:
     def tidegate(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["tidegate", *arguments]

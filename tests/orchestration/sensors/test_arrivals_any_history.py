@@ -117,7 +117,7 @@ steps = st.one_of(
 )
 
 
-@examples(12)
+@examples(6)
 @given(st.lists(steps, min_size=5, max_size=30))
 def test_every_delivery_is_asked_for_and_nothing_unchanged_is(
     watched: Watched, history: list[tuple[Callable[..., None], Place] | tuple[Callable[..., None]]]
