@@ -10,13 +10,13 @@ import duckdb
 from benchmarks.processes import FailedError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.lake.content import content_hash
+from tidegate.lake.content import Content, content_of
 from tidegate.settings import load_settings
 
 TABLES = ("orders_daily_summary", "daily_sales", "daily_sales_by_region", "daily_sales_by_category")
 
 # Rows and content hash by table.
-Published = Mapping[str, tuple[int, str]]
+Published = Mapping[str, Content]
 
 
 def in_file(database: Path, schema: str) -> Published:
@@ -32,14 +32,14 @@ def in_lake(home: Path) -> Published:
 
 
 def _published(con: duckdb.DuckDBPyConnection, schema: str) -> Published:
-    return {table: content_hash(con, f"select * from {schema}.{table}") for table in TABLES}
+    return {table: content_of(con, f"select * from {schema}.{table}") for table in TABLES}
 
 
 def refuse_other_content(published: Mapping[str, Published], days: int) -> None:
     """Raise FailedError unless every contender published the same, and that is something: a row in `daily_sales` for each day."""
     first, *others = published
     expected = published[first]
-    if expected["daily_sales"][0] != days or not expected["orders_daily_summary"][0]:
+    if expected["daily_sales"].rows != days or not expected["orders_daily_summary"].rows:
         raise FailedError(f"{first} did not publish {days} days of orders: {_rows(expected)}")
     for other in others:
         differing = [table for table in TABLES if published[other][table] != expected[table]]
@@ -51,4 +51,4 @@ def refuse_other_content(published: Mapping[str, Published], days: int) -> None:
 
 
 def _rows(published: Published) -> str:
-    return ", ".join(f"{rows:,} rows in {table}" for table, (rows, _) in published.items())
+    return ", ".join(f"{content.rows:,} rows in {table}" for table, content in published.items())

@@ -14,7 +14,7 @@ from tidegate.demo.trade import Shop
 from tidegate.errors import TidegateError
 from tidegate.intake.load import load_deliveries
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.content import content_hash
+from tidegate.lake.content import Content, content_of
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
 from tidegate.ledger.opening import make_lake
@@ -33,22 +33,22 @@ def fill(database: str, days: int = DAYS, shop: Shop = SHOP) -> int:
     return fill_database(database, VARIABLE, shop, days).payments
 
 
-def contents(database: str) -> tuple[tuple[int, str], tuple[int, str]]:
+def contents(database: str) -> tuple[Content, Content]:
     """Rows and hash of both tables."""
     with connect_with(["postgres_scanner"]) as con:
         con.execute(f"attach {literal(database)} as shop (type postgres, read_only)")
-        payments = content_hash(con, "select * from shop.payments")
-        return payments, content_hash(con, "select * from shop.etl_status")
+        payments = content_of(con, "select * from shop.payments")
+        return payments, content_of(con, "select * from shop.etl_status")
 
 
 def test_filling_again_changes_nothing_and_another_window_only_adds(database: str) -> None:
     written = fill(database)
     payments, statuses = contents(database)
-    assert (payments[0], statuses[0]) == (written, DAYS)
+    assert (payments.rows, statuses.rows) == (written, DAYS)
     assert fill(database, days=3) < written
     assert contents(database) == (payments, statuses)
     assert fill(database, days=DAYS + 1) > written
-    assert contents(database)[1][0] == DAYS + 1
+    assert contents(database)[1].rows == DAYS + 1
 
 
 def test_another_shop_is_refused_and_changes_nothing(database: str) -> None:
@@ -81,6 +81,6 @@ def test_payments_from_files_and_from_the_database_are_the_same_in_the_end(datab
             assert [report.rejection for report in reports] == [None] * DAYS
             assert sum(report.reasons.get("missing_amount", 0) for report in reports) == 1
             loaded.append(
-                content_hash(lake.con, "select payment_id, order_id, amount, method, paid_at from raw.payments")
+                content_of(lake.con, "select payment_id, order_id, amount, method, paid_at from raw.payments")
             )
     assert loaded[0] == loaded[1]

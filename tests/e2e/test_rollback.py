@@ -12,6 +12,7 @@ from tests.support.lake.queries import day_content
 from tests.support.runs.home import FIRST_DAY, Contents, TemporaryHome
 from tests.support.runs.landing import REGIONS, Line, sound_lines
 
+from tidegate.lake.content import Content
 from tidegate.ledger.publications import Publication, newest_publications, publication_history
 from tidegate.orchestration.assets.serving import serving_key
 from tidegate.orchestration.names import WEEKLY_JOB
@@ -75,7 +76,7 @@ def assert_one_story(home: TemporaryHome) -> None:
         for row in stands:
             day_column = marts[Cadence(row.cadence)][row.mart].day_column
             found = day_content(lake.con, "serving", row.mart, day_column, row.partition_day)
-            assert found == (row.rows, row.content_hash), row
+            assert found == Content(row.rows, row.content_hash), row
         for day in DAYS.days:
             assert_handed_on(publication_history(lake.con, day), list(marts[Cadence.daily].values()))
 

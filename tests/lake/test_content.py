@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.lake.queries import day_content
 
-from tidegate.lake.content import content_hash
+from tidegate.lake.content import Content, content_of
 from tidegate.lake.sql import rows_relation
 
 COLUMNS = {"k": "varchar", "a": "decimal(18,4)", "d": "date"}
 
 
-def hash_of(sql: str) -> tuple[int, str]:
-    return content_hash(duckdb.connect(), sql)
+def hash_of(sql: str) -> Content:
+    return content_of(duckdb.connect(), sql)
 
 
 SAME = [
@@ -53,7 +53,7 @@ def test_the_same_rows_have_the_same_hash(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_other_rows_have_another_hash(one: str, other: str) -> None:
-    assert hash_of(one)[1] != hash_of(other)[1]
+    assert hash_of(one).hash != hash_of(other).hash
 
 
 def test_hashes_stay_what_they_are_from_version_to_version() -> None:
@@ -61,8 +61,8 @@ def test_hashes_stay_what_they_are_from_version_to_version() -> None:
     rows = (
         "select * from (values ('ä', 1.5::decimal(18,4), date '2024-06-01', ['x']), (null, -2, null, [])) t(k, a, d, l)"
     )
-    assert hash_of(rows) == (2, "ec88ce3dc3c244470827604678621d75")
-    assert hash_of("select 1 as a where false") == (0, "90e48cd0d5d9ad4fa889c6194452bea7")
+    assert hash_of(rows) == Content(2, "ec88ce3dc3c244470827604678621d75")
+    assert hash_of("select 1 as a where false") == Content(0, "90e48cd0d5d9ad4fa889c6194452bea7")
 
 
 ROWS = st.lists(
@@ -82,12 +82,12 @@ def test_order_and_threads_do_not_matter_but_every_row_does(
 ) -> None:
     con = duckdb.connect(config={"threads": 2})
     shuffled = shuffler.sample(rows, len(rows))
-    count, digest = content_hash(con, rows_relation(COLUMNS, rows))
-    assert (count, digest) == content_hash(con, rows_relation(COLUMNS, shuffled))
-    assert count == len(rows)
+    content = content_of(con, rows_relation(COLUMNS, rows))
+    assert content == content_of(con, rows_relation(COLUMNS, shuffled))
+    assert content.rows == len(rows)
     if rows:
-        assert content_hash(con, rows_relation(COLUMNS, rows[1:]))[1] != digest
-        assert content_hash(con, rows_relation(COLUMNS, [*rows, rows[0]]))[1] != digest
+        assert content_of(con, rows_relation(COLUMNS, rows[1:])).hash != content.hash
+        assert content_of(con, rows_relation(COLUMNS, [*rows, rows[0]])).hash != content.hash
 
 
 def test_a_day_is_hashed_alone() -> None:
@@ -95,5 +95,4 @@ def test_a_day_is_hashed_alone() -> None:
     con.execute(
         "create schema raw; create table raw.t as select unnest([date '2024-06-01', '2024-06-02']) as d, 1 as n"
     )
-    rows, digest = day_content(con, "raw", "t", "d", dt.date(2024, 6, 2))
-    assert (rows, digest) == hash_of("select date '2024-06-02' as d, 1 as n")
+    assert day_content(con, "raw", "t", "d", dt.date(2024, 6, 2)) == hash_of("select date '2024-06-02' as d, 1 as n")

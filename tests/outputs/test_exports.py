@@ -24,6 +24,7 @@ from tests.support.s3_server import Bucket
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.lake.content import content_of
 from tidegate.lake.sql import literal
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.opening import make_lake
@@ -280,8 +281,8 @@ def test_a_hostile_mart_stays_in_its_folder(shop: Shop, store: FolderStore) -> N
     con.execute(f'create table serving.{quoted} ("da""y" date, "select" varchar)')
     con.execute(f"insert into serving.{quoted} values ('{DAY}', 'x')")
     publication = dataclasses.replace(shop.promote(BOTH).published[DAY][0], mart=HOSTILE)
-    rows, content = _content(con, f"select * from serving.{quoted}")
-    publication = dataclasses.replace(publication, rows=rows, content_hash=content)
+    content = content_of(con, f"select * from serving.{quoted}")
+    publication = dataclasses.replace(publication, rows=content.rows, content_hash=content.hash)
     shop.lake.unit_of_work(lambda con: _record(con, publication))
     making = make_outputs(shop.lake, store, [Exports(mart, Cadence.daily)], BOTH.days, HOSTILE)
     assert making.unmade == {}
@@ -290,12 +291,6 @@ def test_a_hostile_mart_stays_in_its_folder(shop: Shop, store: FolderStore) -> N
     assert made.location.startswith(f"{store.place}/exports/")
     assert sorted(path.name for path in store.root.iterdir()) == [".drafts", "exports"]
     con.execute(f"drop table serving.{quoted}")
-
-
-def _content(con: DuckDBPyConnection, sql: str) -> tuple[int, str]:
-    from tidegate.lake.content import content_hash
-
-    return content_hash(con, sql)
 
 
 def _record(con: DuckDBPyConnection, publication: Any) -> None:

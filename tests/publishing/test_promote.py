@@ -11,6 +11,7 @@ import pytest
 from tests.support.lake.queries import day_content
 
 from tidegate.errors import TidegateError
+from tidegate.lake.content import Content
 from tidegate.lake.lease import lease
 from tidegate.ledger import publications
 from tidegate.ledger.checks import record_checks
@@ -47,7 +48,7 @@ def test_good_days_are_served_and_entered(shop: Shop) -> None:
         assert len({row.publication_id for row in rows}) == 1
         for row in rows:
             found = day_content(shop.lake.con, "serving", row.mart, "order_date", day)
-            assert (row.rows, row.content_hash) == found
+            assert Content(row.rows, row.content_hash) == found
             assert (row.build_id, row.run_id, row.cadence) == (shop.builds[-1], "run-1", "daily")
 
 

@@ -32,8 +32,8 @@ def _content(rows: int, upper: int, lower: int) -> Content:
 NOTHING = _content(0, 0, 0)
 
 
-def content_hash(con: DuckDBPyConnection, relation_sql: str) -> tuple[int, str]:
-    """Number of rows and content hash of a query's result.
+def content_of(con: DuckDBPyConnection, relation_sql: str) -> Content:
+    """The content of a query's result.
 
     Rows count as often as they occur; the order of rows and of columns does not matter, and neither does a
     column that is null throughout. A value counts by its text, so an integer 1 and a decimal 1.0 differ.
@@ -41,8 +41,7 @@ def content_hash(con: DuckDBPyConnection, relation_sql: str) -> tuple[int, str]:
     described = con.execute(f"describe select * from ({relation_sql})").fetchall()
     columns = {str(name): str(sql_type) for name, sql_type, *_ in described}
     row = con.execute(f"select {_sums(columns)} from (select {_row_digest(columns)} from ({relation_sql}))").fetchone()
-    content = _content(*row) if row else NOTHING
-    return content.rows, content.hash
+    return _content(*row) if row else NOTHING
 
 
 def content_by_day_select(schema: str, table: str, columns: Mapping[str, str], day_column: str, window: Window) -> str:

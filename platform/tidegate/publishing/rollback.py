@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake
-from tidegate.lake.content import NOTHING, Content, content_hash
+from tidegate.lake.content import NOTHING, Content, content_of
 from tidegate.lake.sql import in_window, qualified
 from tidegate.lake.tables import columns_that_lose, table_columns
 from tidegate.ledger import publications
@@ -132,7 +132,7 @@ def _rollback(mart: Mart, before: Contents, decision: Decision, switch: Switch) 
 def _content(con: DuckDBPyConnection, mart: Mart, window: Window, relation: str | None = None) -> Content:
     """What a partition holds, in `serving` or in `relation`."""
     relation = relation or qualified("serving", mart.name)
-    return Content(*content_hash(con, f"select * from {relation} where {in_window(mart.day_column, window)}"))
+    return content_of(con, f"select * from {relation} where {in_window(mart.day_column, window)}")
 
 
 def _put_back(con: DuckDBPyConnection, mart: Mart, window: Window, target: Publication) -> None:

@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.lake.content import content_hash
+from tidegate.lake.content import Content, content_of
 from tidegate.lake.reading.sight import Sight, hide_behind_views, show
 from tidegate.settings import Settings
 from tidegate.transform.graph import OPS, RAW, Graph, Model
@@ -149,14 +149,14 @@ def _try(con: DuckDBPyConnection, query: _Query, declared: Sequence[Sight]) -> t
         raise _cannot_run(query.model, str(error)) from error
     finally:
         con.rollback()
-    rows = max(content[0] for content in (as_declared, *sides.values()))
+    rows = max(content.rows for content in (as_declared, *sides.values()))
     return rows, [side for side, content in sides.items() if content != as_declared]
 
 
-def _content(con: DuckDBPyConnection, sql: str, seen: Iterable[Sight]) -> tuple[int, str]:
+def _content(con: DuckDBPyConnection, sql: str, seen: Iterable[Sight]) -> Content:
     for sight in seen:
         show(con, sight)
-    return content_hash(con, f"{sql}\n")
+    return content_of(con, f"{sql}\n")
 
 
 def _cannot_run(model: Model, why: str) -> TidegateError:

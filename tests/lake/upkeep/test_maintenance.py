@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.lake.content import content_hash
+from tidegate.lake.content import Content, content_of
 from tidegate.lake.sql import qualified
 from tidegate.lake.upkeep.catalog_copies import COPIES_KEPT, keep_copy
 from tidegate.lake.upkeep.leftovers import FEW_LEFTOVERS
@@ -36,11 +36,11 @@ def busy_days(shop: Shop) -> None:
     shop.promote(Window(DAY, DAY + 2 * ONE_DAY))
 
 
-def contents(lake: Lake) -> dict[str, tuple[int, str]]:
+def contents(lake: Lake) -> dict[str, Content]:
     tables = lake.con.execute(
         "select schema_name, table_name from duckdb_tables() where database_name = 'lake'"
     ).fetchall()
-    return {f"{s}.{t}": content_hash(lake.con, f"select * from {qualified(s, t)}") for s, t in tables}
+    return {f"{s}.{t}": content_of(lake.con, f"select * from {qualified(s, t)}") for s, t in tables}
 
 
 def files(lake: Lake) -> int:

@@ -14,7 +14,7 @@ from tidegate.contract.reading.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.lake.content import content_hash
+from tidegate.lake.content import Content, content_of
 from tidegate.ledger.opening import make_lake
 from tidegate.sources.origin import Outside
 from tidegate.window import Window
@@ -127,12 +127,12 @@ class Shop:
         rows = self.lake.con.execute(sql).fetchall()
         return [row[0] if len(row) == 1 else row for row in rows]
 
-    def content(self) -> tuple[tuple[int, str], tuple[int, str]]:
+    def content(self) -> tuple[Content, Content]:
         """The content hashes of raw and quarantine."""
         source = self.contract.source
         return (
-            content_hash(self.lake.con, f"select * from raw.{source}"),
-            content_hash(self.lake.con, f"select * from quarantine.{source}"),
+            content_of(self.lake.con, f"select * from raw.{source}"),
+            content_of(self.lake.con, f"select * from quarantine.{source}"),
         )
 
 

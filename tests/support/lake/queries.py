@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.content import content_hash
+from tidegate.lake.content import Content, content_of
 from tidegate.lake.overwrite import insert_sorted
 from tidegate.lake.sql import in_window, literal, qualified, quoted
 from tidegate.ledger.checks import CheckRecord
@@ -35,10 +35,10 @@ def overwrite_window(
     return insert_sorted(con, table, day_column, select_sql, inside)
 
 
-def day_content(con: DuckDBPyConnection, schema: str, table: str, day_column: str, day: dt.date) -> tuple[int, str]:
-    """Number of rows and content hash of one day of a table."""
+def day_content(con: DuckDBPyConnection, schema: str, table: str, day_column: str, day: dt.date) -> Content:
+    """The content of one day of a table."""
     condition = f"{quoted(day_column)} = {literal(day)}"
-    return content_hash(con, f"select * from {qualified(schema, table)} where {condition}")
+    return content_of(con, f"select * from {qualified(schema, table)} where {condition}")
 
 
 def checks_of_day(con: DuckDBPyConnection, day: dt.date) -> list[CheckRecord]:

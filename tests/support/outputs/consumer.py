@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.content import content_hash
+from tidegate.lake.content import Content, content_of
 from tidegate.lake.sql import literal, quoted
 
 # What stands under a name below the exports, or None.
@@ -63,7 +63,7 @@ def _check_file(
     rows = _parquet(copy) if file["format"] == "parquet" else _csv(copy, columns)
     described = {name: sql_type for name, sql_type, *_ in con.execute(f"describe {rows}").fetchall()}
     assert described == columns
-    assert content_hash(con, rows) == (pointer["rows"], pointer["content_hash"]), f"{partition}: {file}"
+    assert content_of(con, rows) == Content(pointer["rows"], pointer["content_hash"]), f"{partition}: {file}"
 
 
 def _parquet(file: Path) -> str:
