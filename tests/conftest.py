@@ -51,7 +51,7 @@ LONGEST_FIRST = (
     "intake/test_load.py",
     "publishing/test_due_weeks.py",
     "lake/test_postgres.py",
-    "transform/test_project.py",
+    "transform/parsed/test_project.py",
     "lake/upkeep/test_maintenance.py",
     "outputs/pages/test_files.py",
     "publishing/test_promote.py",

@@ -20,7 +20,7 @@ from tidegate.intake.commit import RAW_EXTRAS
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.ledger.names import raw_asset
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import Maker
 from tidegate.outputs.pages.files import briefs, reports
@@ -29,9 +29,9 @@ from tidegate.publishing.gate import GateRequirements
 from tidegate.settings import Settings
 from tidegate.sources.origin import Outside
 from tidegate.storage.store import Store, store_at
-from tidegate.transform.delivered import refuse_what_nobody_fills
-from tidegate.transform.graph import SERVING, Graph
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
+from tidegate.transform.parsed.graph import SERVING, Graph
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import ONE_DAY, Cadence
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from tidegate.cli import app
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.opening import make_lake, open_lake
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.settings import load_settings
 

@@ -17,7 +17,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.content import Content, content_of
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
 from tidegate.sources.origin import Outside
 from tidegate.window import ONE_DAY, Window

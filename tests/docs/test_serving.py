@@ -18,7 +18,7 @@ from tests.support.servers import PostgresAddress, postgres_programs
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.extensions import load_extensions
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
 
 PAGE = Page(CHECKOUT / "docs" / "serving.md")

@@ -36,8 +36,8 @@ from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.machine import Machine
 from tests.support.runs.processes import start_tidegate
 
-from tidegate.ledger.maintenance import maintain_until
 from tidegate.ledger.publications import standing_rollbacks, versions_of
+from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.orchestration.names import WEEKLY_JOB
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import Cadence, Window

@@ -20,7 +20,7 @@ from tests.support.runs.landing import REGIONS, Landing, Line, sound_lines
 from tests.support.runs.processes import Process, start_tidegate
 
 from tidegate.lake.connect import Lake
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.history.recent_runs import runs_under_way
 from tidegate.orchestration.sensors.run_keeper import keep_runs

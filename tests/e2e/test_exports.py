@@ -24,8 +24,8 @@ from tests.support.runs.exports import follow_on_and_on, make_what_is_due
 from tests.support.runs.processes import Process, start
 
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.opening import make_lake
 from tidegate.ledger.runs import PipelineRun, record_pipeline_runs
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.expiry import expire_exports
 from tidegate.outputs.exports import Exports
 from tidegate.publishing.due_outputs import due_outputs

@@ -18,8 +18,8 @@ from tidegate.cli.running import run_monday_and_leave
 from tidegate.cli.status import read_status
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.opening import make_lake
 from tidegate.ledger.publications import versions_of
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.rollbacks import roll_back_and_tell
 from tidegate.publishing.rollback import Decision

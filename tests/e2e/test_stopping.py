@@ -11,7 +11,7 @@ from dagster import DagsterRunStatus
 from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
 from tests.support.runs.processes import Process, start_tidegate
 
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.orchestration.history.recent_runs import runs_under_way
 from tidegate.orchestration.sensors.run_keeper import end_lost_runs
 from tidegate.window import ONE_DAY, Window

@@ -12,7 +12,7 @@ from tests.support.runs.home import FIRST_DAY, Contents, NewHome, TemporaryHome
 from tests.support.runs.landing import REGIONS, Landing, sound_lines
 from tests.support.runs.processes import Served, served, start_reader, start_tidegate
 
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.window import ONE_DAY, Window
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from tidegate.explain.markdown import code
 from tidegate.explain.marts import Manifest, marts_of, sources_behind
 from tidegate.explain.site import READING_ORDER
 from tidegate.settings import CHECKOUT, load_settings
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.project import DbtProject
 
 # Sphinx takes its time; of the pages by themselves make test has test_sources.py and docs/test_pages.py.
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from tests.support.intake.shop import DAY, SALES, Shop, csv, open_shop_in, row
 
 from tidegate.errors import LakeBusyError
 from tidegate.lake.connect import Lake
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.window import ONE_DAY, Window
 
 T = TypeVar("T")

@@ -12,11 +12,11 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
 from tidegate.lake.config import LakeConfig, attach_statements
-from tidegate.lake.conflicts import ATTEMPTS_AT_A_FAILING_COMMIT, is_conflict
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import SCHEMAS
-from tidegate.ledger.opening import open_lake
+from tidegate.lake.trouble import ATTEMPTS_AT_A_FAILING_COMMIT, is_conflict
 from tidegate.ledger.schema import LEDGER
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.settings import load_settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.lake.identity import named_files
-from tidegate.ledger.maintenance import maintain
+from tidegate.ledger.upkeep.maintenance import maintain
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from tidegate.errors import TidegateError
 from tidegate.lake.identity import MARKER
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 
 if TYPE_CHECKING:
     from tests.support.lake.shop import Home

@@ -20,8 +20,8 @@ from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import record_checks
 from tidegate.ledger.deliveries import record_deliveries, stale_days
-from tidegate.ledger.maintenance import maintain
 from tidegate.ledger.schema import LEDGER
+from tidegate.ledger.upkeep.maintenance import maintain
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Window
 

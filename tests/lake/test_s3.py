@@ -12,8 +12,8 @@ from tests.support.s3_server import ACCESS_KEY, REGION, SECRET_KEY, Bucket
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.reading.query import confine, run_query
-from tidegate.ledger.maintenance import maintain
-from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.maintenance import maintain
+from tidegate.ledger.upkeep.opening import make_lake, open_lake
 from tidegate.settings import load_settings
 
 

@@ -16,7 +16,7 @@ import pytest
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.spill import remove_orphans, spill_folder
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 
 if TYPE_CHECKING:
     from tests.support.lake.shop import Home

@@ -24,8 +24,8 @@ from tidegate.ledger.deliveries import (
     stale_days,
 )
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.maintenance import maintain_until
 from tidegate.ledger.runs import PipelineRun, record_pipeline_runs
+from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

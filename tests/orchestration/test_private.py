@@ -28,7 +28,7 @@ PACKAGE = Path(str(tidegate.__file__)).parent
 # Where each may be imported. `lake_plugin` is written as dbt-duckdb documents its plugins.
 AT_HOME = {
     "dagster": {"orchestration/private.py"},
-    "dbt": {"transform/private.py", "transform/lake_plugin.py"},
+    "dbt": {"transform/parsed/private.py", "transform/lake_plugin.py"},
 }
 
 

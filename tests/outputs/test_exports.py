@@ -27,7 +27,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_of
 from tidegate.lake.sql import literal
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.expiry import expire_exports
 from tidegate.outputs.exports import Exports, defused
 from tidegate.outputs.making import Making, make_outputs

@@ -19,8 +19,8 @@ from tidegate.lake.tables import change_type, ensure_table
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import record_checks
-from tidegate.ledger.maintenance import maintain, maintain_until
 from tidegate.ledger.publications import Version, publication_history, standing_rollbacks, versions_of
+from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
 from tidegate.publishing.due_outputs import Ingredient, OutputKind, due_outputs
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, days_to_restate, promote

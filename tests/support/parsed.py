@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.settings import Settings, load_settings
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.project import DbtProject
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from tests.support.parsed import parsed, take_parsed
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import Settings, load_settings
 
 __all__ = ["parsed"]

@@ -14,11 +14,11 @@ from dbt_common.events.base_types import EventMsg
 from tests.support.orders import MODELS, day, expected_marts, line, marts_in, write_customers, write_orders
 
 from tidegate.lake.connect import Lake
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.settings import Settings
 from tidegate.transform.build import BuildResult, TestOutcome, build_window
-from tidegate.transform.graph import Graph
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Window
 
 FIVE_DAYS = Window(day(1), day(6))
@@ -215,11 +215,11 @@ def test_models_that_another_writer_gets_ahead_of_run_again(settings: Settings, 
 FIRST_BUILD = """
 import sys
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.settings import load_settings
 from tidegate.transform.build import build_window
-from tidegate.transform.graph import Graph
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Window
 home, first, last = sys.argv[1:]
 settings = load_settings(home=home, threads=1)

@@ -18,7 +18,7 @@ from tests.support.orders import (
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.build import build_window
 from tidegate.transform.undeclared import check_reads

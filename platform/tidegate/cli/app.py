@@ -265,7 +265,7 @@ def maintain(
 ) -> None:
     """Merge the lake's small files, drop old snapshots (TIDEGATE_SNAPSHOT_DAYS) and exports (TIDEGATE_EXPORT_DAYS)."""
     from tidegate.home import Home
-    from tidegate.ledger.maintenance import maintain as maintain_lake
+    from tidegate.ledger.upkeep.maintenance import maintain as maintain_lake
     from tidegate.outputs.expiry import expire_exports
 
     home = Home(load_settings())

@@ -48,7 +48,7 @@ def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_CODE) from None
         except Exception as error:
-            from tidegate.lake.damage import trouble
+            from tidegate.lake.trouble import trouble
 
             understood = trouble(error)
             if understood is None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidegate.explain.markdown import bullets, code, markup, page, table, text
-from tidegate.transform.graph import RAW, SERVING, Graph, Model, Test
+from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model, Test
 from tidegate.window import Cadence
 
 Manifest = Mapping[str, Any]

@@ -17,11 +17,11 @@ from tidegate.errors import TidegateError
 from tidegate.explain.marts import mart_page, marts_of, marts_page, sources_behind
 from tidegate.explain.sources import readers_of, source_page, sources_page
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import CHECKOUT, Settings, load_settings
-from tidegate.transform.graph import Graph
 from tidegate.transform.invoke import write_docs
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.tables import create_missing_tables
 
 # The order in which a newcomer reads. Guides that are not named here follow by name.

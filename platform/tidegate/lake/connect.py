@@ -24,13 +24,12 @@ from tidegate.lake.config import (
     s3_statements,
     session_statements,
 )
-from tidegate.lake.conflicts import conflict_line, is_conflict, worth_repeating
-from tidegate.lake.damage import trouble
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
 from tidegate.lake.spill import remove_orphans
 from tidegate.lake.sql import CATALOG, quoted
+from tidegate.lake.trouble import conflict_line, is_conflict, trouble, worth_repeating
 from tidegate.machine.locks import HeldElsewhereError, file_lock
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ import dagster as dg
 
 from tidegate.addresses import holds_secret, without_secrets
 from tidegate.errors import LakeBusyError, TidegateError
-from tidegate.lake.damage import trouble
+from tidegate.lake.trouble import trouble
 from tidegate.machine.stopping import stop_is_asked
 
 # Another writer holds a lease for as long as its step runs; three tries outlast a large backfill's chunk. Each waits

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from tidegate.home import Home
-from tidegate.ledger.maintenance import maintain
+from tidegate.ledger.upkeep.maintenance import maintain
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import (
     BUILD_JOB,

@@ -19,8 +19,8 @@ from dagster_shared.error import SerializableErrorInfo
 
 from tidegate.home import Home
 from tidegate.intake.withdrawing import withdraw_regions_that_left
-from tidegate.ledger.owing import forget_lost_files
 from tidegate.ledger.publications import days_published_by, rollbacks_ended_by, sentences_of_rollbacks
+from tidegate.ledger.upkeep.owing import forget_lost_files
 from tidegate.machine.disk import is_disk_trouble
 from tidegate.machine.stopping import ended_with
 from tidegate.orchestration.assembly import build_definitions

@@ -16,8 +16,8 @@ import duckdb
 
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.conflicts import may_heal
 from tidegate.lake.connect import Lake
+from tidegate.lake.trouble import may_heal
 from tidegate.ledger.entries import utc_now
 from tidegate.publishing.due_outputs import Output, OutputKind, OutputRecord, outputs, record_outputs
 from tidegate.storage.store import Store

@@ -18,19 +18,19 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.conflicts import is_conflict, may_heal
 from tidegate.lake.connect import Lake
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.lease import candidates, lease
+from tidegate.lake.trouble import is_conflict, may_heal
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
 from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.deliveries import rows_delivered
 from tidegate.ledger.entries import utc_now
 from tidegate.settings import Settings
-from tidegate.transform.graph import Graph, Model, Test, Undated
 from tidegate.transform.invoke import NodeResult, OnEvent, run_nodes
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.graph import Graph, Model, Test, Undated
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.tables import create_missing_tables, rows_by_day
 from tidegate.transform.testing import run_tests
 from tidegate.window import ONE_DAY, Cadence, Window

@@ -16,8 +16,8 @@ from typing import Any
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.machine.disk import disk_trouble
-from tidegate.transform.private import DbtEvent, call_dbt, is_of_dbt
-from tidegate.transform.project import DbtProject, quiet_arguments
+from tidegate.transform.parsed.private import DbtEvent, call_dbt, is_of_dbt
+from tidegate.transform.parsed.project import DbtProject, quiet_arguments
 from tidegate.window import Window
 
 OnEvent = Callable[[DbtEvent], None]

@@ -12,9 +12,9 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
-from tidegate.transform.graph import Test
 from tidegate.transform.invoke import NodeResult, compile_nodes, run_nodes
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.graph import Test
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Window
 
 

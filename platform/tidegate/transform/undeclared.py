@@ -20,9 +20,9 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.content import Content, content_of
 from tidegate.lake.reading.sight import Sight, hide_behind_views, show
 from tidegate.settings import Settings
-from tidegate.transform.graph import OPS, RAW, Graph, Model
 from tidegate.transform.invoke import NodeResult, compile_nodes
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.graph import OPS, RAW, Graph, Model
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import ONE_DAY, Cadence, Window
 
 

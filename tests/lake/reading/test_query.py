@@ -17,7 +17,7 @@ from tidegate.lake.extensions import connect_with
 from tidegate.lake.reading import query
 from tidegate.lake.reading.query import confine, run_query
 from tidegate.lake.reading.statements import REACHING_FUNCTIONS, reading_statement
-from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.opening import make_lake, open_lake
 
 READING = [
     "select count(*) from serving.t",

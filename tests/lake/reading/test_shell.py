@@ -16,7 +16,7 @@ import pytest
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.reading.shell import PROGRAM, become_shell, shell_command
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.window import Window
 
 if TYPE_CHECKING:

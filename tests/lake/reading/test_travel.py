@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tidegate.errors import TidegateError
 from tidegate.lake.reading.query import run_query
 from tidegate.lake.reading.travel import moment_of, shown, snapshot_at
-from tidegate.ledger.maintenance import maintain_until
+from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 from tidegate.errors import TidegateError
 from tidegate.lake.reading.query import run_query
 from tidegate.ledger.deliveries import newest_deliveries
-from tidegate.ledger.maintenance import maintain_until
-from tidegate.ledger.owing import forget_lost_files
+from tidegate.ledger.upkeep.maintenance import maintain_until
+from tidegate.ledger.upkeep.owing import forget_lost_files
 from tidegate.publishing.gate import closed_gates
 from tidegate.publishing.promote import days_to_restate
 from tidegate.window import ONE_DAY, Window

@@ -16,7 +16,7 @@ from tidegate.lake.upkeep.leftovers import FEW_LEFTOVERS
 from tidegate.lake.upkeep.maintenance import LONGEST_TRANSACTION, TO_THE_DAY
 from tidegate.ledger import publications
 from tidegate.ledger.deliveries import newest_deliveries, stale_days
-from tidegate.ledger.maintenance import maintain, maintain_until
+from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
 from tidegate.publishing.gate import closed_gates
 from tidegate.window import ONE_DAY, Window
 

@@ -15,7 +15,7 @@ from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import Content, content_of
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.sources.origin import Outside
 from tidegate.window import Window
 

@@ -18,7 +18,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.lease import lease
 from tidegate.lake.sql import literal
 from tidegate.lake.tables import ensure_table
-from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.opening import make_lake, open_lake
 from tidegate.publishing.promote import GateRequirements, Mart, promote
 from tidegate.window import Window
 

@@ -25,7 +25,7 @@ from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.opening import make_lake, open_lake
 from tidegate.publishing.promote import GateRequirements, Mart, Promotion, promote
 from tidegate.window import Window
 

@@ -16,8 +16,8 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import qualified, rows_relation
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
-from tidegate.ledger.opening import make_lake
 from tidegate.ledger.publications import Publication, record_publications
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.pages.brief import Brief, make_briefs
 from tidegate.outputs.pages.weekly import SEGMENTS
 from tidegate.window import ONE_DAY, Window

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.outputs.consumer import Seen, follow, in_folder, new_connection
 
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import make_outputs
 from tidegate.storage.store import FolderStore

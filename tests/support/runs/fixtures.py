@@ -12,7 +12,7 @@ from tests.support.parsed import take_parsed
 from tests.support.runs.home import NewHome, TemporaryHome, settings_of
 
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 
 
 @pytest.fixture(scope="module")

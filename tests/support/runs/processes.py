@@ -21,7 +21,7 @@ from tests.support.runs.home import TemporaryHome
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 
 # What `tidegate run` imports on its way, seconds of it.
 IMPORTED_ONCE = [

@@ -16,11 +16,11 @@ import duckdb
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig, keys_into_a_secret
 from tidegate.lake.connect import Lake
-from tidegate.lake.damage import trouble
 from tidegate.lake.reading.statements import reading_statement
 from tidegate.lake.reading.travel import shown, snapshot_at
 from tidegate.lake.sql import literal
 from tidegate.lake.tables import tables_in
+from tidegate.lake.trouble import trouble
 
 # A row of twenty columns takes about a kilobyte in Python: a gigabyte at most. More is for exports, or for the shell.
 MAX_ROWS = 1_000_000

@@ -25,7 +25,7 @@ from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFO
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.private import metadata_of_model
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
-from tidegate.transform.private import DbtEvent, result_of_model
+from tidegate.transform.parsed.private import DbtEvent, result_of_model
 from tidegate.window import Cadence, Window
 
 

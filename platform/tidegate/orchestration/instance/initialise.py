@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidegate.home import Home
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.opening import make_lake
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.settings import Settings
 

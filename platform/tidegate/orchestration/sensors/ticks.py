@@ -14,7 +14,7 @@ import dagster as dg
 from tidegate.errors import SourceDownError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
-from tidegate.ledger.opening import open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.machine.background import started
 from tidegate.settings import Settings
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tidegate.transform.nodes import Node, meta_of
+from tidegate.transform.parsed.nodes import Node, meta_of
 
 # What of a node's configuration shapes its rows or its table.
 SETTINGS = ("materialized", "incremental_strategy", "partition_by", "unique_key", "pre-hook", "post-hook", "sql_header")

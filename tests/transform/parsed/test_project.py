@@ -17,10 +17,10 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.publishing.gate import Mart
 from tidegate.settings import CHECKOUT, Settings, load_settings
-from tidegate.transform.graph import Graph
 from tidegate.transform.invoke import variables
 from tidegate.transform.lake_plugin import lake_as_text, lake_of_text
-from tidegate.transform.project import DbtProject, quiet_arguments
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.project import DbtProject, quiet_arguments
 from tidegate.transform.tables import create_missing_tables
 from tidegate.window import Cadence, Window
 

@@ -13,9 +13,9 @@ import pytest
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.settings import CHECKOUT, Settings
-from tidegate.transform.delivered import refuse_what_nobody_fills
-from tidegate.transform.graph import Graph
-from tidegate.transform.project import DbtProject
+from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.project import DbtProject
 
 Change = Callable[[dict[str, Any]], None]
 SOURCE, MODEL = "source.tidegate.raw.orders", "model.tidegate.daily_sales"

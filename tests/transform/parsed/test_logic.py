@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.transform.logic import logic_of
+from tidegate.transform.parsed.logic import logic_of
 
 STAGED = """-- Orders, as delivered.
 select order_id, amount

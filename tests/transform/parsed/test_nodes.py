@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tidegate.errors import TidegateError
-from tidegate.transform.nodes import Kind, kind_of, refuse_what_reads_snapshots
+from tidegate.transform.parsed.nodes import Kind, kind_of, refuse_what_reads_snapshots
 
 DAY = {"tidegate": {"day": "on"}}
 DATED: dict[str, Any] = {"materialized": "incremental", "incremental_strategy": "window_overwrite", "meta": DAY}

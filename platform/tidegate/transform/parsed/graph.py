@@ -14,8 +14,8 @@ from typing import Any
 
 from tidegate.errors import TidegateError
 from tidegate.publishing.gate import Mart
-from tidegate.transform.columns import refuse_columns_no_table_can_have
-from tidegate.transform.nodes import MARTS, Kind, Node, kind_of, meta_of, refuse_what_reads_snapshots
+from tidegate.transform.parsed.columns import refuse_columns_no_table_can_have
+from tidegate.transform.parsed.nodes import MARTS, Kind, Node, kind_of, meta_of, refuse_what_reads_snapshots
 from tidegate.window import Cadence
 
 RAW, SERVING, OPS = "raw", "serving", "ops"

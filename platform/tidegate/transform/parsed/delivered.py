@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from tidegate.errors import TidegateError
-from tidegate.transform.graph import RAW, SERVING, Graph, Model
+from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model
 
 
 def refuse_what_nobody_fills(graph: Graph, delivered: Mapping[str, Collection[str]], contracts: Path) -> None:

@@ -23,9 +23,9 @@ from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
-from tidegate.transform.logic import BY_SOURCE, logic_of
-from tidegate.transform.private import Manifest, call_dbt, manifest_of
-from tidegate.transform.project_files import project_files, variables_of, variables_read
+from tidegate.transform.parsed.files import project_files, variables_of, variables_read
+from tidegate.transform.parsed.logic import BY_SOURCE, logic_of
+from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of
 
 PICKLED = "manifest.pickle"
 
