@@ -24,11 +24,12 @@ from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import Maker
 from tidegate.outputs.pages.files import briefs, reports
+from tidegate.outputs.place import outputs_at
 from tidegate.publishing.due_weeks import DaysBehind
 from tidegate.publishing.gate import GateRequirements
 from tidegate.settings import Settings
 from tidegate.sources.origin import Outside
-from tidegate.storage.store import Store, store_at
+from tidegate.storage.files import Storage
 from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
 from tidegate.transform.parsed.graph import SERVING, Graph
 from tidegate.transform.parsed.project import DbtProject
@@ -75,9 +76,9 @@ class Home:
         return Outside(self.settings.landing, self.settings.archive, s3_client=self.s3_client)
 
     @cached_property
-    def outputs(self) -> Store:
+    def outputs(self) -> Storage:
         """Where exports and pages go."""
-        return store_at(self.settings.outputs, self.s3_client)
+        return outputs_at(self.settings.outputs, self.s3_client)
 
     @cached_property
     def makers(self) -> tuple[Maker, ...]:

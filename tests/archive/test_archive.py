@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from tests.support.intake.archives import folder_archive, object_path
 from tests.support.intake.shop import DAY, Shop, csv, row
 
 from tidegate.archive import archive as archive_module
-from tidegate.archive.archive import FolderArchive
 from tidegate.archive.manifest import Captured, CapturedFile, fingerprint_of
 from tidegate.errors import TidegateError
 from tidegate.sources.origin import Origin, Outside
@@ -22,7 +22,7 @@ from tidegate.sources.places import archive_of, origin_of
 
 
 def capture(shop: Shop) -> Captured:
-    captured = origin(shop).capture(FolderArchive(shop.archive), "sales", DAY)
+    captured = origin(shop).capture(folder_archive(shop.archive), "sales", DAY)
     assert captured is not None
     return captured
 
@@ -43,7 +43,7 @@ def test_a_delivery_is_kept_by_the_hash_of_its_bytes(shop: Shop) -> None:
     assert objects(shop) == {hashlib.sha256(content).hexdigest(): content for content in contents.values()}
     assert captured.bytes == sum(map(len, contents.values()))
     assert captured.manifest == f"deliveries/sales/north/{DAY}/{captured.fingerprint}.json"
-    assert FolderArchive(shop.archive).recall(captured.manifest) == captured
+    assert folder_archive(shop.archive).recall(captured.manifest) == captured
 
 
 def test_the_fingerprint_tells_names_and_bytes_and_nothing_else(shop: Shop) -> None:
@@ -125,11 +125,11 @@ def test_a_damaged_object_is_never_loaded_and_is_replaced_when_the_right_bytes_c
 ) -> None:
     shop.deliver("north", csv(row(1)))
     captured = capture(shop)
-    path = FolderArchive(shop.archive).object_path(captured.files[0].sha256)
+    path = object_path(shop.archive, captured.files[0].sha256)
     path.write_bytes(damage)
 
     with pytest.raises(TidegateError, match="is not what was archived"):
-        FolderArchive(shop.archive).recall(captured.manifest)
+        folder_archive(shop.archive).recall(captured.manifest)
     assert shop.load(regions=["north"])["north"].status == "accepted"
     assert shop.raw() == ["s1"]
     assert path.read_bytes() == csv(row(1))
@@ -164,7 +164,7 @@ def test_a_damaged_manifest_is_reported_and_is_replaced_when_the_delivery_comes_
     for kind, damaged in damaged_manifests(sound).items():
         manifest.write_text(damaged)
         with pytest.raises(TidegateError, match=r"json cannot be read .* Nothing was changed"):
-            FolderArchive(shop.archive).recall(captured.manifest)
+            folder_archive(shop.archive).recall(captured.manifest)
         assert capture(shop) == captured, kind
         assert manifest.read_text() == sound, kind
     assert len(list((shop.archive / "damaged").iterdir())) == len(damaged_manifests(sound))
@@ -174,7 +174,7 @@ def test_a_damaged_archive_costs_only_its_own_delivery(shop: Shop) -> None:
     shop.deliver("north", csv(row(1)))
     shop.deliver("south", csv(row(2)))
     shop.load(regions=["north", "south"])
-    FolderArchive(shop.archive).object_path(hashlib.sha256(csv(row(1))).hexdigest()).unlink()
+    object_path(shop.archive, hashlib.sha256(csv(row(1))).hexdigest()).unlink()
     for region in ("north", "south"):
         for file in shop.folder(region).iterdir():
             file.unlink()
@@ -193,4 +193,4 @@ def test_a_folder_without_anything_is_no_delivery(shop: Shop) -> None:
     shop.folder("north").mkdir(parents=True)
 
     for day in (DAY, dt.date(1999, 1, 1)):
-        assert origin(shop).capture(FolderArchive(shop.archive), "sales", day) is None
+        assert origin(shop).capture(folder_archive(shop.archive), "sales", day) is None

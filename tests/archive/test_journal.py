@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.support.intake.archives import folder_archive
 from tests.support.intake.shop import DAY, SALES, Shop, csv, open_shop_in, row
 
-from tidegate.archive.archive import FolderArchive
 from tidegate.archive.journal import History, Stored
 from tidegate.archive.manifest import Captured
 from tidegate.sources.places import origin_of
@@ -82,7 +82,7 @@ def test_what_was_captured_and_not_committed_is_loaded_once_landing_is_purged(sh
 def capture_and_die(shop: Shop, content: bytes) -> Captured:
     shop.deliver("north", content)
     origin = origin_of(shop.contract, shop.contract.region("north"), shop.outside)
-    captured = origin.capture(FolderArchive(shop.archive), "sales", DAY)
+    captured = origin.capture(folder_archive(shop.archive), "sales", DAY)
     assert captured
     return captured
 

@@ -30,7 +30,7 @@ from tidegate.outputs.expiry import expire_exports
 from tidegate.outputs.exports import Exports
 from tidegate.publishing.due_outputs import due_outputs
 from tidegate.publishing.gate import Mart
-from tidegate.storage.store import FolderStore
+from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY, Cadence, Window
 
 pytestmark = pytest.mark.slow
@@ -157,7 +157,7 @@ def assert_whole_publications_in_order(versions: list[Seen], published: dict[str
 
 
 def test_nothing_is_left_of_kills_once_old_versions_expire(exporter: Exporter) -> None:
-    store = FolderStore(exporter.root)
+    store = FolderStorage(exporter.root)
     exporter.publish()
     exporter.finish()
     for _ in range(3):

@@ -12,10 +12,10 @@ from tests.support.s3_server import Bucket
 
 from tidegate.contract.model import Readiness
 from tidegate.errors import SourceDownError
-from tidegate.sources.folder import FolderOrigin
+from tidegate.sources.dropped import DroppedOrigin
 from tidegate.sources.origin import Landing
-from tidegate.sources.s3 import S3Origin
-from tidegate.storage.s3 import S3Folder
+from tidegate.storage.folder import FolderStorage
+from tidegate.storage.s3 import S3Storage
 from tidegate.storage.s3_listing import read_listings_quickly
 from tidegate.window import ONE_DAY
 
@@ -43,12 +43,12 @@ def peak_of(origin: Landing) -> tuple[int, int]:
 
 
 def in_folder(bucket: Bucket, path: str) -> Landing:
-    return FolderOrigin(bucket.folder, "here", path, Readiness())
+    return DroppedOrigin(FolderStorage(bucket.folder, confined=True), "here", path, Readiness())
 
 
 def in_s3(bucket: Bucket, path: str) -> Landing:
-    folder = S3Folder.at(bucket.url, bucket.client, "TIDEGATE_LANDING", SourceDownError)
-    return S3Origin(folder, "here", path, Readiness())
+    folder = S3Storage.at(bucket.url, bucket.client, "TIDEGATE_LANDING", SourceDownError)
+    return DroppedOrigin(folder, "here", path, Readiness())
 
 
 @pytest.mark.parametrize("place", [in_folder, in_s3])

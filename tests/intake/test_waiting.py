@@ -11,9 +11,10 @@ from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.shop import DAY, SALES, Shop, csv, row
 
 from tidegate.contract.model import Readiness
-from tidegate.sources.folder import FolderOrigin
+from tidegate.sources.dropped import DroppedOrigin
 from tidegate.sources.origin import Arrival, Landing
 from tidegate.sources.places import origin_of
+from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY
 
 
@@ -62,7 +63,7 @@ def test_a_delivery_is_complete_once_nothing_changed_for_long_enough(tmp_path: P
 
     def complete(quiet_minutes: int) -> bool:
         readiness = Readiness("quiet", quiet_minutes)
-        [arrival] = FolderOrigin(tmp_path, "here", "things/{day}", readiness).arrivals()
+        [arrival] = DroppedOrigin(FolderStorage(tmp_path, confined=True), "here", "things/{day}", readiness).arrivals()
         return arrival.complete
 
     assert (complete(1), complete(0)) == (False, True)
@@ -93,7 +94,10 @@ def test_the_day_may_stand_anywhere_in_the_path(tmp_path: Path, path: str) -> No
     folder.mkdir(parents=True)
     (folder / "_SUCCESS").touch()
 
-    assert [arrival.day for arrival in FolderOrigin(tmp_path, "here", path, Readiness()).arrivals()] == [DAY]
+    assert [
+        arrival.day
+        for arrival in DroppedOrigin(FolderStorage(tmp_path, confined=True), "here", path, Readiness()).arrivals()
+    ] == [DAY]
 
 
 def test_nothing_is_listed_outside_of_landing(tmp_path: Path) -> None:
@@ -103,7 +107,7 @@ def test_nothing_is_listed_outside_of_landing(tmp_path: Path) -> None:
     parent = tmp_path / "landing" / "things"
     parent.mkdir(parents=True)
     (parent / str(DAY)).symlink_to(outside)
-    origin = FolderOrigin(tmp_path / "landing", "here", "things/{day}", Readiness())
+    origin = DroppedOrigin(FolderStorage(tmp_path / "landing", confined=True), "here", "things/{day}", Readiness())
     [before] = origin.arrivals()
     (outside / "more.csv").touch()
 

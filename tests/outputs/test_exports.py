@@ -31,12 +31,14 @@ from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.expiry import expire_exports
 from tidegate.outputs.exports import Exports, defused
 from tidegate.outputs.making import Making, make_outputs
+from tidegate.outputs.place import outputs_at
 from tidegate.outputs.withdrawal import withdraw_exports
 from tidegate.publishing import due_outputs as ledger_outputs
 from tidegate.publishing.due_outputs import due_outputs, outputs_made_by
 from tidegate.publishing.gate import Mart
 from tidegate.publishing.retire import retire_marts
-from tidegate.storage.store import FolderStore, Store, store_at
+from tidegate.storage.files import Storage
+from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY, Cadence, Window
 
 DAY = dt.date(2024, 6, 3)
@@ -61,29 +63,29 @@ def shop(shop_lake: Lake) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    return FolderStore(tmp_path / "outputs")
+def store(tmp_path: Path) -> FolderStorage:
+    return FolderStorage(tmp_path / "outputs")
 
 
-def make(shop: Shop, store: Store, run_id: str = "run-1", days: Window = BOTH, only_due: bool = True) -> Making:
+def make(shop: Shop, store: Storage, run_id: str = "run-1", days: Window = BOTH, only_due: bool = True) -> Making:
     return make_outputs(shop.lake, store, MAKERS, days.days, run_id, only_due)
 
 
-def seen(store: FolderStore, mart: str = "daily_sales", day: dt.date = DAY) -> Seen | None:
+def seen(store: FolderStorage, mart: str = "daily_sales", day: dt.date = DAY) -> Seen | None:
     with new_connection() as con:
         return follow(con, in_folder(store.root / "exports"), f"{mart}/{day}", store.root)
 
 
-def versions(store: FolderStore, mart: str = "daily_sales", day: dt.date = DAY) -> list[str]:
+def versions(store: FolderStorage, mart: str = "daily_sales", day: dt.date = DAY) -> list[str]:
     return sorted(path.name for path in (store.root / "exports" / mart / str(day)).iterdir() if path.is_dir())
 
 
-def due(shop: Shop, store: Store) -> list[tuple[str, dt.date]]:
+def due(shop: Shop, store: Storage) -> list[tuple[str, dt.date]]:
     kinds = [maker.kind for maker in MAKERS]
     return [(output.kind, output.day) for output in due_outputs(shop.lake.con, kinds, store.place)]
 
 
-def test_every_published_partition_is_exported_once(shop: Shop, store: FolderStore) -> None:
+def test_every_published_partition_is_exported_once(shop: Shop, store: FolderStorage) -> None:
     published = shop.publish(BOTH, rows=3).published
     making = make(shop, store)
     assert making.unmade == {}
@@ -99,7 +101,7 @@ def test_every_published_partition_is_exported_once(shop: Shop, store: FolderSto
     assert versions(store) == ["run-1"]
 
 
-def test_a_pointer_says_what_it_leads_to(shop: Shop, store: FolderStore) -> None:
+def test_a_pointer_says_what_it_leads_to(shop: Shop, store: FolderStorage) -> None:
     published = shop.publish(BOTH, rows=3).published
     make(shop, store)
     pointer = json.loads((store.root / "exports" / "daily_sales_by_region" / str(DAY) / "latest.json").read_text())
@@ -117,7 +119,7 @@ def test_a_pointer_says_what_it_leads_to(shop: Shop, store: FolderStore) -> None
     assert rows == (6,)
 
 
-def test_the_ledger_says_what_was_made_of_what(shop: Shop, store: FolderStore) -> None:
+def test_the_ledger_says_what_was_made_of_what(shop: Shop, store: FolderStorage) -> None:
     published = shop.publish(BOTH).published
     make(shop, store)
     row = outputs_made_by(shop.lake.con, "run-1")[0]
@@ -126,7 +128,7 @@ def test_the_ledger_says_what_was_made_of_what(shop: Shop, store: FolderStore) -
     assert row.location == f"{store.place}/exports/daily_sales/{DAY}/run-1"
 
 
-def test_a_day_without_rows_is_exported_too(shop: Shop, store: FolderStore) -> None:
+def test_a_day_without_rows_is_exported_too(shop: Shop, store: FolderStorage) -> None:
     shop.deliver(BOTH)
     shop.build(BOTH)
     shop.empty_candidates(Window.of_day(DAY))
@@ -139,7 +141,7 @@ def test_a_day_without_rows_is_exported_too(shop: Shop, store: FolderStore) -> N
     assert file.read_text() == "order_date,total_orders,net_revenue\n"
 
 
-def test_a_restated_day_gets_a_new_version_and_keeps_the_old_one(shop: Shop, store: FolderStore) -> None:
+def test_a_restated_day_gets_a_new_version_and_keeps_the_old_one(shop: Shop, store: FolderStorage) -> None:
     shop.publish(BOTH)
     make(shop, store)
     before = seen(store)
@@ -153,7 +155,7 @@ def test_a_restated_day_gets_a_new_version_and_keeps_the_old_one(shop: Shop, sto
     assert versions(store, day=NEXT) == ["run-1"]
 
 
-def test_decimals_and_texts_are_exact_in_every_format(shop: Shop, store: FolderStore) -> None:
+def test_decimals_and_texts_are_exact_in_every_format(shop: Shop, store: FolderStorage) -> None:
     """The consumer compares content hashes, which tell every digit, null from empty text, and one row from two."""
     shop.publish(BOTH)
     texts = ["", "null", 'a "quoted", name', "two\nlines", " space ", "größe", "'; drop table x; --", None]
@@ -172,7 +174,7 @@ def _text(text: str | None) -> str:
     return "null" if text is None else "'" + text.replace("'", "''") + "'"
 
 
-def test_the_same_rows_are_the_same_bytes(shop: Shop, store: FolderStore) -> None:
+def test_the_same_rows_are_the_same_bytes(shop: Shop, store: FolderStorage) -> None:
     shop.publish(BOTH, rows=2000)
     make(shop, store)
     make(shop, store, "run-2", only_due=False)
@@ -181,7 +183,7 @@ def test_the_same_rows_are_the_same_bytes(shop: Shop, store: FolderStore) -> Non
         assert (folder / "run-1" / name).read_bytes() == (folder / "run-2" / name).read_bytes()
 
 
-def test_making_anew_by_hand_makes_what_is_published_and_says_what_is_not(shop: Shop, store: FolderStore) -> None:
+def test_making_anew_by_hand_makes_what_is_published_and_says_what_is_not(shop: Shop, store: FolderStorage) -> None:
     shop.publish(Window.of_day(DAY))
     make(shop, store)
     making = make(shop, store, "run-2", only_due=False)
@@ -190,7 +192,7 @@ def test_making_anew_by_hand_makes_what_is_published_and_says_what_is_not(shop: 
     assert "Nothing is published" in making.unmade[SALES.kind.name, NEXT]
 
 
-def test_a_run_that_is_repeated_writes_beside_what_it_wrote(shop: Shop, store: FolderStore) -> None:
+def test_a_run_that_is_repeated_writes_beside_what_it_wrote(shop: Shop, store: FolderStorage) -> None:
     """Kubernetes resumes a run under its old id, and steps are tried again under it."""
     shop.publish(BOTH)
     make(shop, store)
@@ -202,7 +204,7 @@ def test_a_run_that_is_repeated_writes_beside_what_it_wrote(shop: Shop, store: F
     assert versions(store) == ["run-1", "run-1-2"]
 
 
-def test_rows_that_nobody_published_are_not_exported(shop: Shop, store: FolderStore) -> None:
+def test_rows_that_nobody_published_are_not_exported(shop: Shop, store: FolderStorage) -> None:
     shop.publish(BOTH)
     make(shop, store)
     before = seen(store)
@@ -218,7 +220,9 @@ def test_rows_that_nobody_published_are_not_exported(shop: Shop, store: FolderSt
     assert due(shop, store) == [(SALES.kind.name, DAY)]
 
 
-def test_large_partitions_are_read_one_by_one(shop: Shop, store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_partitions_are_read_one_by_one(
+    shop: Shop, store: FolderStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tidegate.outputs.exports.ROWS_AT_ONCE", 3)
     shop.publish(BOTH, rows=2)
     assert len(make(shop, store).made) == 4
@@ -227,7 +231,7 @@ def test_large_partitions_are_read_one_by_one(shop: Shop, store: FolderStore, mo
 
 @pytest.mark.parametrize(("puts", "error"), [(0, FULL), (1, AWAY), (2, AWAY), (3, FULL)])
 def test_a_full_disk_leaves_whole_exports(
-    shop: Shop, store: FolderStore, puts: int, error: Exception, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, store: FolderStorage, puts: int, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.publish(BOTH)
     make(shop, store)
@@ -248,7 +252,7 @@ def test_a_full_disk_leaves_whole_exports(
     assert list((store.root / ".drafts").iterdir()) == []
 
 
-def test_what_was_not_entered_is_made_again(shop: Shop, store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_not_entered_is_made_again(shop: Shop, store: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that is killed between its pointer and the ledger."""
     shop.publish(BOTH)
 
@@ -273,7 +277,7 @@ def test_what_was_not_entered_is_made_again(shop: Shop, store: FolderStore, monk
 HOSTILE = '../../\'; drop table "x" größe\n'
 
 
-def test_a_hostile_mart_stays_in_its_folder(shop: Shop, store: FolderStore) -> None:
+def test_a_hostile_mart_stays_in_its_folder(shop: Shop, store: FolderStorage) -> None:
     mart, day_column = Mart(HOSTILE, 'da"y'), 'da"y'
     shop.publish(BOTH)
     con = shop.lake.con
@@ -304,12 +308,12 @@ def _record(con: DuckDBPyConnection, publication: Any) -> None:
 NOW = dt.datetime.now(dt.UTC)
 
 
-def expire(shop: Shop, store: Store, after: dt.timedelta, days: int = 7) -> int:
+def expire(shop: Shop, store: Storage, after: dt.timedelta, days: int = 7) -> int:
     return expire_exports(shop.lake, store, days, NOW + after)
 
 
 @pytest.fixture
-def restated(shop: Shop, store: FolderStore) -> Iterator[Shop]:
+def restated(shop: Shop, store: FolderStorage) -> Iterator[Shop]:
     """A day of three versions, and its neighbour of one."""
     for number, factor in enumerate((1, 2, 3), start=1):
         shop.publish(BOTH if number == 1 else Window.of_day(DAY), factor)
@@ -317,7 +321,7 @@ def restated(shop: Shop, store: FolderStore) -> Iterator[Shop]:
     yield shop
 
 
-def test_a_version_goes_when_it_gave_way_long_ago(restated: Shop, store: FolderStore) -> None:
+def test_a_version_goes_when_it_gave_way_long_ago(restated: Shop, store: FolderStorage) -> None:
     assert expire(restated, store, dt.timedelta(days=6, hours=23)) == 0
     assert expire(restated, store, dt.timedelta(days=7, hours=1)) == 4
     assert versions(store) == ["run-3"]
@@ -327,7 +331,7 @@ def test_a_version_goes_when_it_gave_way_long_ago(restated: Shop, store: FolderS
     assert seen(store, day=NEXT) is not None
 
 
-def test_the_time_of_a_version_counts_from_when_it_gave_way(restated: Shop, store: FolderStore) -> None:
+def test_the_time_of_a_version_counts_from_when_it_gave_way(restated: Shop, store: FolderStorage) -> None:
     """Not from when it was made: a version that stood for a year has consumers yet."""
     a_year_ago = (NOW - dt.timedelta(days=365)).replace(tzinfo=None)
     restated.lake.con.execute(f"update ops.outputs set made_at = '{a_year_ago}' where run_id <> 'run-3'")
@@ -335,7 +339,7 @@ def test_the_time_of_a_version_counts_from_when_it_gave_way(restated: Shop, stor
     assert versions(store) == ["run-2", "run-3"]
 
 
-def test_what_a_killed_process_left_goes_too(restated: Shop, store: FolderStore) -> None:
+def test_what_a_killed_process_left_goes_too(restated: Shop, store: FolderStorage) -> None:
     """Known to the ledger is only its run: half a version, and a whole one whose pointer stood until the next."""
     restated.lake.con.execute("insert into ops.pipeline_runs (run_id) values ('half')")
     half = store.root / "exports" / "daily_sales" / str(DAY) / "half" / "daily_sales.csv"
@@ -347,7 +351,7 @@ def test_what_a_killed_process_left_goes_too(restated: Shop, store: FolderStore)
     assert versions(store) == ["run-3"]
 
 
-def test_what_the_ledger_never_named_stays(restated: Shop, store: FolderStore) -> None:
+def test_what_the_ledger_never_named_stays(restated: Shop, store: FolderStorage) -> None:
     """Regression: a README.txt that somebody put beside the exports was deleted after a week."""
     exports = store.root / "exports"
     others = ["README.txt", "daily_sales/notes.txt", f"daily_sales/{DAY}/mine/daily_sales.csv"]
@@ -359,7 +363,7 @@ def test_what_the_ledger_never_named_stays(restated: Shop, store: FolderStore) -
     assert all((exports / name).exists() for name in others)
 
 
-def test_a_pointer_keeps_its_version_whatever_the_ledger_says(restated: Shop, store: FolderStore) -> None:
+def test_a_pointer_keeps_its_version_whatever_the_ledger_says(restated: Shop, store: FolderStorage) -> None:
     for where in ("update ops.outputs set location = 'elsewhere'", "delete from ops.outputs"):
         restated.lake.con.execute(where)
         expire(restated, store, dt.timedelta(days=1000))
@@ -367,7 +371,7 @@ def test_a_pointer_keeps_its_version_whatever_the_ledger_says(restated: Shop, st
         assert seen(store) is not None
 
 
-def test_a_pointer_that_somebody_spoiled_expires_nothing(restated: Shop, store: FolderStore) -> None:
+def test_a_pointer_that_somebody_spoiled_expires_nothing(restated: Shop, store: FolderStorage) -> None:
     pointer = store.root / "exports" / "daily_sales" / str(DAY) / "latest.json"
     for content in ("", "[]", "{}", "null"):
         pointer.write_text(content)
@@ -387,7 +391,7 @@ def catalogs(request: pytest.FixtureRequest, tmp_path: Path) -> LakeConfig:
     return dataclasses.replace(config, catalog=f"postgres:{request.getfixturevalue('database')}")
 
 
-def test_two_that_make_the_same_leave_one_of_each(catalogs: LakeConfig, store: FolderStore) -> None:
+def test_two_that_make_the_same_leave_one_of_each(catalogs: LakeConfig, store: FolderStorage) -> None:
     with ExitStack() as stack:
         lakes = [stack.enter_context(make_lake(catalogs)) for _ in range(2)]
         Shop(lakes[0], Home(catalogs, stack)).publish(BOTH)
@@ -408,8 +412,8 @@ def test_two_that_make_the_same_leave_one_of_each(catalogs: LakeConfig, store: F
 # --- S3
 
 
-def test_exports_in_s3_are_the_same(shop: Shop, store: FolderStore, bucket: Bucket, tmp_path: Path) -> None:
-    in_s3 = store_at(f"{bucket.url}/some/where", lambda: bucket.client)
+def test_exports_in_s3_are_the_same(shop: Shop, store: FolderStorage, bucket: Bucket, tmp_path: Path) -> None:
+    in_s3 = outputs_at(f"{bucket.url}/some/where", lambda: bucket.client)
     shop.publish(BOTH, rows=3)
     for place in (store, in_s3):
         assert make(shop, place).unmade == {}
@@ -439,7 +443,7 @@ def test_exports_in_s3_are_the_same(shop: Shop, store: FolderStore, bucket: Buck
 
 def test_a_bucket_that_is_not_there_is_told_of(shop: Shop, bucket: Bucket) -> None:
     shop.publish(BOTH)
-    nowhere = store_at("s3://no-such-bucket-here", lambda: bucket.client)
+    nowhere = outputs_at("s3://no-such-bucket-here", lambda: bucket.client)
     making = make(shop, nowhere)
     assert making.made == {}
     told = making.unmade[SALES.kind.name, DAY]
@@ -450,10 +454,10 @@ def test_a_bucket_that_is_not_there_is_told_of(shop: Shop, bucket: Bucket) -> No
 @pytest.mark.parametrize("place", ["gs://bucket/x", "s3://UPPER", "http://x"])
 def test_a_place_that_can_be_none_is_refused(place: str) -> None:
     with pytest.raises(TidegateError, match="TIDEGATE_OUTPUTS"):
-        store_at(place, lambda: None)
+        outputs_at(place, lambda: None)
 
 
-def test_no_pointer_leads_to_a_mart_that_was_retired(shop: Shop, store: FolderStore) -> None:
+def test_no_pointer_leads_to_a_mart_that_was_retired(shop: Shop, store: FolderStorage) -> None:
     shop.publish(BOTH)
     make(shop, store)
     exports = store.root / "exports"

@@ -21,6 +21,7 @@ from tests.support.s3_server import SECRET_KEY, Bucket
 from tidegate.errors import ArchiveDownError, IncompleteError, SourceDownError, TidegateError
 from tidegate.sources.places import archive_of
 from tidegate.storage import s3
+from tidegate.storage.files import StoredFile
 from tidegate.storage.s3_client import new_s3_client
 from tidegate.window import ONE_DAY
 
@@ -302,7 +303,7 @@ def test_files_and_chunks_are_kept_alike(s3_shop: S3Shop, tmp_path: Path) -> Non
     assert (adopted.sha256, adopted.bytes) == (added.sha256, added.bytes)
     elsewhere = archive_of(outside, tmp_path / "elsewhere")
     assert elsewhere.recall(captured.manifest) == captured
-    assert elsewhere.local(added, tmp_path).read_bytes() == b"PAR1 rows"
+    assert elsewhere.local(added).read_bytes() == b"PAR1 rows"
     assert json.loads(s3_shop.bucket.get(f"archive/{captured.manifest}"))["region"] == "north"
 
 
@@ -343,12 +344,12 @@ def test_a_server_that_is_down_may_heal(s3_shop: S3Shop, which: str, monkeypatch
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     nowhere = new_s3_client()
     error: type[TidegateError] = SourceDownError if which == "landing" else ArchiveDownError
-    folder = s3.S3Folder.at(getattr(places, which), nowhere, "TIDEGATE_LANDING", error)
+    folder = s3.S3Storage.at(getattr(places, which), nowhere, "TIDEGATE_LANDING", error)
 
     with pytest.raises(error, match="It may pass; run again"):
-        list(folder.objects(""))
+        list(folder.files(""))
     with pytest.raises(error):
-        folder.head("x")
+        folder.find("x")
 
 
 def test_no_credentials_are_told(s3_shop: S3Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,16 +357,16 @@ def test_no_credentials_are_told(s3_shop: S3Shop, monkeypatch: pytest.MonkeyPatc
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    folder = s3.S3Folder.at(s3_shop.bucket.url, new_s3_client(), "TIDEGATE_LANDING", SourceDownError)
+    folder = s3.S3Storage.at(s3_shop.bucket.url, new_s3_client(), "TIDEGATE_LANDING", SourceDownError)
 
     with pytest.raises(TidegateError, match="Unable to locate credentials"):
-        folder.head("x")
+        folder.find("x")
 
 
 @pytest.mark.parametrize("address", ["s3://", "s3:///a", "s3://UPPER/a", "s3://a", "s3://bucket?x"])
 def test_an_address_that_cannot_be_is_refused(s3_shop: S3Shop, address: str, tmp_path: Path) -> None:
     with pytest.raises(TidegateError, match="TIDEGATE_LANDING is "):
-        s3.S3Folder.at(address, s3_shop.bucket.client, "TIDEGATE_LANDING", SourceDownError)
+        s3.S3Storage.at(address, s3_shop.bucket.client, "TIDEGATE_LANDING", SourceDownError)
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_was(s3_shop: S3Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,16 +377,16 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(s3_shop: S3Shop, monkey
     s3_shop.in_s3()
     content = csv(*(row(number) for number in range(20)))
     s3_shop.deliver({"sales.csv": content})
-    body = s3.S3Folder._body
+    body = s3.S3Storage._body
     cuts = iter([True, True, False])
 
-    def cut_off(folder: s3.S3Folder, found: s3.S3Object, start: int) -> Any:
+    def cut_off(folder: s3.S3Storage, found: StoredFile, start: int) -> Any:
         for number, chunk in enumerate(body(folder, found, start)):
             if number == 3 and next(cuts, False):
                 raise IncompleteReadError(actual_bytes=0, expected_bytes=1)
             yield chunk
 
-    monkeypatch.setattr(s3.S3Folder, "_body", cut_off)
+    monkeypatch.setattr(s3.S3Storage, "_body", cut_off)
 
     assert s3_shop.load().rows_loaded == 20
 

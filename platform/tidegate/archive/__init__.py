@@ -1,1 +1,1 @@
-"""The archive: every delivery's bytes under their own hash, in a folder or in S3, before anything reads them."""
+"""The archive: every delivery's bytes under their own hash, in a folder or a bucket, before anything reads them."""

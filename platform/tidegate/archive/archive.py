@@ -5,22 +5,20 @@
     deliveries/<source>/<region>/<day>/journal/...          in which order deliveries came, and their fate (`journal`)
     damaged/...                                             what was found damaged when the right bytes came again
 
-In a folder or, by the same names, in S3 (`archive.s3`). Nothing is ever deleted, and bytes are held against their hash
-before they are read. Where bytes come from belongs to `sources`, what they mean to `intake`.
+In a folder or, by the same names, in an object store (`storage`). Nothing is ever deleted, and bytes are held against
+their hash before they are read. A file's bytes pass through this machine once, to be hashed and then read: no object is
+given other bytes than its name says. Where bytes come from belongs to `sources`, what they mean to `intake`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import secrets
-import shutil
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tidegate.archive.journal import Event, History, Stored
 from tidegate.archive.manifest import (
@@ -33,39 +31,45 @@ from tidegate.archive.manifest import (
     write_manifest,
 )
 from tidegate.errors import TidegateError
-from tidegate.machine.disk import sync
-from tidegate.machine.processes import is_own_name, own_name
+from tidegate.storage.files import BLOCK, Storage, StoredFile
 
-if TYPE_CHECKING:
-    from tidegate.storage.s3 import S3Object
+# Where a folder's half-written files are.
+DRAFTS = "incoming"
 
-# 1 MiB: larger blocks leave the processor's cache between reading, hashing and writing them.
-BLOCK = 1 << 20
-
-# No copy takes this many seconds; another process may still be at a younger file.
-A_DAY = 86_400
+_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
-class Archive(ABC):
-    """What every archive does alike. Safe for several threads and processes at once.
+@dataclass(frozen=True)
+class Original:
+    """The file that bytes are streamed from, for an archive that can copy it where it is."""
+
+    storage: Storage
+    file: StoredFile
+
+
+class Archive:
+    """Safe for several threads and processes at once. `scratch` keeps this process's copies of objects that are on a
+    network, and is the caller's to remove.
 
     Raises ArchiveDownError when it cannot be reached, OSError when a disk has no room, TidegateError otherwise.
     """
 
-    # Where it is, for messages, and whether every question to it takes its time on a network.
-    place: str
-    is_far: bool
+    def __init__(self, storage: Storage, scratch: Path) -> None:
+        self._storage = storage
+        self._scratch = scratch / "archive"
+        # Whether every question to it takes its time on a network.
+        self.is_far = storage.is_far
 
-    def add(self, name: str, chunks: Iterable[bytes], stands_at: S3Object | None = None) -> CapturedFile:
+    def add(self, name: str, chunks: Iterable[bytes], original: Original | None = None) -> CapturedFile:
         """Keep a file's bytes as they stream in; call `settle` before relying on it.
 
-        `stands_at` is the object in S3 that they are streamed from, for an archive that can copy it there. What
-        `chunks` raises comes through, with nothing kept.
+        What `chunks` raises comes through, with nothing kept.
         """
-        with self._temporary() as temporary:
-            sha256, size = _write(chunks, temporary)
-            self._keep(temporary, sha256, size, stands_at)
-        return CapturedFile(name, sha256, size)
+        with self._storage.drafts(self._made_scratch()) as folder:
+            draft = folder / "draft"
+            file = CapturedFile(name, *_write(chunks, draft))
+            self._keep(draft, file, original)
+        return file
 
     def adopt(self, name: str, path: Path) -> CapturedFile:
         """Keep a finished file, which stays where it is; as `add`."""
@@ -86,170 +90,145 @@ class Archive(ABC):
         """Write down in the journal what happened to a delivery, unless that is what it says already."""
         entry = self.history(captured.source, captured.region, captured.day).next_entry(event, captured.fingerprint)
         if entry:
-            self._touch(f"{delivery_folder(captured.source, captured.region, captured.day)}/{entry.name}")
+            folder = delivery_folder(captured.source, captured.region, captured.day)
+            self._write(f"{folder}/{entry.name}", b"")
 
     def history(self, source: str, region: str, day: dt.date) -> History:
         """The deliveries of that day, in order, and what became of them."""
-        return History.of(self._stored(delivery_folder(source, region, day)))
+        folder = delivery_folder(source, region, day)
+        return History.of(
+            Stored(file.name.removeprefix(f"{folder}/"), file.written_at.timestamp())
+            for file in self._storage.files(folder)
+        )
 
     def recall(self, manifest: str) -> Captured:
         """The delivery of a manifest. Raises TidegateError when something of it is gone or damaged."""
         try:
-            captured = read_manifest(manifest, self._read(manifest))
+            content = self._storage.read(manifest)
+            if content is None:
+                raise FileNotFoundError(f"there is no {self._storage.address(manifest)}")
+            captured = read_manifest(manifest, content)
         except (OSError, ValueError) as error:
             raise TidegateError(
                 f"The archive's {manifest} cannot be read ({error}). Nothing was changed. "
-                f"Restore it from a backup of {self.place}, or deliver the files again."
+                f"Restore it from a backup of {self._storage.place}, or deliver the files again."
             ) from error
         for file in captured.files:
             if not file.refused:
                 self._verify(file)
         return captured
 
-    def _write_manifest(self, captured: Captured) -> None:
-        """Unless it is there and sound; one that is damaged is set aside, because now its content is known."""
-        try:
-            read_manifest(captured.manifest, self._read(captured.manifest))
-        except FileNotFoundError:
-            pass
-        except ValueError:
-            self._set_aside(captured.manifest)
-        else:
-            return
-        with self._temporary() as temporary:
-            temporary.write_text(write_manifest(captured), encoding="ascii")
-            self._put_file(temporary, captured.manifest)
+    def local(self, file: CapturedFile) -> Path:
+        """A file of this machine with the bytes of `file`."""
+        return self._storage.local(object_name(file.sha256)) or self._fetched(file)
 
-    @abstractmethod
-    def local(self, file: CapturedFile, scratch: Path) -> Path:
-        """A file of this machine with the bytes of `file`; `scratch` is where one may be made."""
-
-    @abstractmethod
     def settle(self) -> None:
         """Return when everything captured would survive a power cut."""
+        self._storage.settle()
 
-    @abstractmethod
-    @contextmanager
-    def _temporary(self) -> Iterator[Path]:
-        """The path of a new file of this machine, gone afterwards unless it was moved away."""
+    # --- keeping
 
-    @abstractmethod
-    def _keep(self, temporary: Path, sha256: str, size: int, stands_at: S3Object | None) -> None:
+    def _keep(self, draft: Path, file: CapturedFile, original: Original | None) -> None:
         """Put a file among the objects. One of other bytes that stands in its place is set aside."""
+        name = object_name(file.sha256)
+        found = self._storage.find(name)
+        is_there = found is not None and self._has_bytes_of(found, draft, file)
+        if found is not None and not is_there:
+            self._set_aside(name)
+        elif original and not is_there:
+            is_there = self._storage.copy_from(original.storage, original.file, name)
+        if not is_there:
+            self._storage.put({name: draft}, settled=False)
+        if self._storage.local(name) is None:
+            draft.rename(self._copy_of(file.sha256))
 
-    @abstractmethod
-    def _put_file(self, temporary: Path, name: str) -> None:
-        """Write a file of this machine, which may be moved, to a name of the archive."""
+    def _has_bytes_of(self, found: StoredFile, draft: Path, file: CapturedFile) -> bool:
+        """Whether an object has the bytes of a file.
 
-    @abstractmethod
-    def _touch(self, name: str) -> None:
-        """Write a file without content."""
-
-    @abstractmethod
-    def _set_aside(self, name: str) -> None:
-        """Keep a damaged file in `damaged`, before what it should be takes its place."""
-
-    @abstractmethod
-    def _read(self, name: str) -> bytes:
-        """A manifest's bytes. Raises FileNotFoundError when it is gone."""
-
-    @abstractmethod
-    def _verify(self, file: CapturedFile) -> None:
-        """Raises TidegateError unless the object has the bytes that its name says."""
-
-    @abstractmethod
-    def _stored(self, folder: str) -> list[Stored]:
-        """The files below `folder`."""
-
-    def _damaged(self, place: str) -> TidegateError:
-        return TidegateError(
-            f"The archived file {place} is gone or is not what was archived. Nothing was changed. "
-            "Restore it from a backup, or deliver the files again, which puts the damaged one aside."
+        The ETag of an object that S3 wrote in one piece is the MD5 of its bytes, which saves fetching it; of others it
+        says nothing.
+        """
+        if found.size != file.bytes:
+            return False
+        if here := self._storage.local(found.name):
+            return _hash_of(here, "sha256") == file.sha256
+        return (_MD5.fullmatch(found.etag) is not None and found.etag == _hash_of(draft, "md5")) or (
+            _hash_of_chunks(self._storage.chunks(found)) == file.sha256
         )
 
-
-class FolderArchive(Archive):
-    """The archive in the folder `root`."""
-
-    is_far = False
-
-    def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
-        self.place = str(self.root)
-        self._unsynced: set[Path] = set()
-
-    def object_path(self, sha256: str) -> Path:
-        return self.root / object_name(sha256)
-
-    def local(self, file: CapturedFile, scratch: Path) -> Path:
-        return self.object_path(file.sha256)
-
-    def settle(self) -> None:
-        while self._unsynced:
-            sync(self._unsynced.pop())
-        self._sweep()
-
-    def _sweep(self) -> None:
-        """Remove what captures left behind that were killed long ago, by the names that they give."""
-        long_ago = time.time() - A_DAY
-        for path in (self.root / "incoming").glob("*"):
-            with suppress(FileNotFoundError):
-                if is_own_name(path.name) and path.stat().st_mtime < long_ago:
-                    path.unlink()
-
-    @contextmanager
-    def _temporary(self) -> Iterator[Path]:
-        with temporary_in(self.root / "incoming") as path:
-            yield path
-
-    def _keep(self, temporary: Path, sha256: str, size: int, stands_at: S3Object | None) -> None:
-        name = object_name(sha256)
-        if (self.root / name).exists():
-            if self._is_intact(self.root / name, sha256, size):
+    def _write_manifest(self, captured: Captured) -> None:
+        """Unless it is there and sound; one that is damaged is set aside, because now its content is known."""
+        name = captured.manifest
+        content = self._storage.read(name)
+        if content is not None:
+            try:
+                read_manifest(name, content)
+            except ValueError:
+                self._set_aside(name)
+            else:
                 return
-            self._set_aside(name)
-        self._put_file(temporary, name)
+        self._write(name, write_manifest(captured).encode("ascii"))
 
-    def _put_file(self, temporary: Path, name: str) -> None:
-        sync(temporary)
-        self._make_folder((self.root / name).parent)
-        temporary.rename(self.root / name)
-
-    def _touch(self, name: str) -> None:
-        self._make_folder((self.root / name).parent)
-        (self.root / name).touch()
+    def _write(self, name: str, content: bytes) -> None:
+        with self._storage.drafts(self._made_scratch()) as folder:
+            draft = folder / "draft"
+            draft.write_bytes(content)
+            self._storage.put({name: draft}, settled=False)
 
     def _set_aside(self, name: str) -> None:
+        """Keep a damaged file in `damaged`, before what it should be takes its place."""
+        found = self._storage.find(name)
+        if found is None:
+            return
         # A copy: whoever reads meanwhile finds either what was there or what takes its place.
-        aside = self.root / aside_name(name)
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.root / name, aside)
+        with self._storage.drafts(self._made_scratch()) as folder:
+            draft = folder / "draft"
+            _write(self._storage.chunks(found), draft)
+            self._storage.put({_aside_name(name): draft}, settled=False)
 
-    def _make_folder(self, folder: Path) -> None:
-        """Make a folder in which something is written, and have it synced."""
-        # A new folder must be synced in its parent too, up to the archive's root.
-        missing = [new for new in (folder, *folder.parents) if not new.is_dir()]
-        folder.mkdir(parents=True, exist_ok=True)
-        self._unsynced.update({folder, *(new.parent for new in missing)})
-
-    def _read(self, name: str) -> bytes:
-        return (self.root / name).read_bytes()
+    # --- reading again
 
     def _verify(self, file: CapturedFile) -> None:
-        path = self.object_path(file.sha256)
-        if not self._is_intact(path, file.sha256, file.bytes):
-            raise self._damaged(str(path))
+        """Raises TidegateError unless the object has the bytes that its name says."""
+        name = object_name(file.sha256)
+        here = self._storage.local(name)
+        if here is None:
+            self._fetched(file)
+            return
+        found = self._storage.find(name)
+        if found is None or found.size != file.bytes or _hash_of(here, "sha256") != file.sha256:
+            raise self._damaged(name)
 
-    def _is_intact(self, path: Path, sha256: str, size: int) -> bool:
-        try:
-            return path.stat().st_size == size and sha256_of(path) == sha256
-        except FileNotFoundError:
-            return False
+    def _fetched(self, file: CapturedFile) -> Path:
+        """This process's copy of an object that is on a network."""
+        copy, name = self._copy_of(file.sha256), object_name(file.sha256)
+        if copy.exists():
+            return copy
+        found = self._storage.find(name)
+        if found is None or found.size != file.bytes:
+            raise self._damaged(name)
+        with self._storage.drafts(self._made_scratch()) as folder:
+            draft = folder / "draft"
+            if _write(self._storage.chunks(found), draft)[0] != file.sha256:
+                raise self._damaged(name)
+            draft.rename(copy)
+        return copy
 
-    def _stored(self, folder: str) -> list[Stored]:
-        path = self.root / folder
-        files = [*path.glob("*.json"), *path.glob("journal/*")]
-        return [Stored(str(file.relative_to(path)), file.stat().st_mtime) for file in files]
+    def _copy_of(self, sha256: str) -> Path:
+        return self._scratch / sha256
+
+    def _made_scratch(self) -> Path | None:
+        """Where copies are, if there are any to be."""
+        if not self.is_far:
+            return None
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
+
+    def _damaged(self, name: str) -> TidegateError:
+        return TidegateError(
+            f"The archived file {self._storage.address(name)} is gone or is not what was archived. Nothing was "
+            "changed. Restore it from a backup, or deliver the files again, which puts the damaged one aside."
+        )
 
 
 def refused_file(name: str, why: str) -> CapturedFile:
@@ -263,25 +242,21 @@ def object_name(sha256: str) -> str:
     return f"objects/{sha256[:2]}/{sha256}"
 
 
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def aside_name(name: str) -> str:
+def _aside_name(name: str) -> str:
     """Where a damaged file is kept: no two get the same name."""
     return f"damaged/{name.replace('/', '.')}.{secrets.token_hex(4)}"
 
 
-@contextmanager
-def temporary_in(folder: Path) -> Iterator[Path]:
-    """The path of a new file in `folder`, gone afterwards unless it was moved away."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / own_name()
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
+def _hash_of(path: Path, algorithm: str) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+
+
+def _hash_of_chunks(chunks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _write(chunks: Iterable[bytes], target: Path) -> tuple[str, int]:

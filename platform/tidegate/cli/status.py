@@ -31,7 +31,6 @@ from tidegate.publishing.gate import closed_gates, held_days
 from tidegate.publishing.logic import OlderLogic, on_older_logic
 from tidegate.publishing.promote import days_to_restate
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
-from tidegate.storage.store import address
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 RECENT_RUNS = 5
@@ -104,7 +103,7 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
             unmade_marts=marts_without_model(con, home.published_marts),
             retired_marts=retired_marts(con),
             outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),
-            index=address(home.outputs, INDEX) if standing_outputs(con, FILES) else None,
+            index=home.outputs.address(INDEX) if standing_outputs(con, FILES) else None,
             recent_runs=_recent_runs(con, not_entered),
             awaiting=awaiting_rows(con, home.contracts),
             first_day=home.settings.start_date,

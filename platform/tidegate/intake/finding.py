@@ -236,7 +236,7 @@ class Finding:
                 continue
             for file in captured.files:
                 if not file.refused:
-                    archived = self.archive.local(file, self.scratch)
+                    archived = self.archive.local(file)
                     found.add(delivery, captured.day, file.shown_name, archived, region.format)
         return found
 
@@ -247,7 +247,7 @@ class Finding:
             for file in captured.files:
                 end = stream.tell()
                 try:
-                    read_page(self.archive.local(file, self.scratch).read_bytes(), server.records, stream)
+                    read_page(self.archive.local(file).read_bytes(), server.records, stream)
                 except PageError as error:
                     # It was captured under an earlier contract: a page is checked before it is kept.
                     found.unreadable[delivery][file.shown_name] = str(error)

@@ -78,9 +78,7 @@ def delete(data: str, names: Collection[str]) -> None:
             Path(data, name).unlink(missing_ok=True)
     elif names:
         # Importing the client takes two seconds.
-        from tidegate.storage.s3 import S3Folder
+        from tidegate.storage.s3 import S3Storage
         from tidegate.storage.s3_client import new_s3_client
 
-        folder = S3Folder.at(data, new_s3_client(), "TIDEGATE_LAKE_DATA", TidegateError)
-        for name in names:
-            folder.delete(name)
+        S3Storage.at(data, new_s3_client(), "TIDEGATE_LAKE_DATA", TidegateError).delete(names)

@@ -16,7 +16,7 @@ from tidegate.lake.connect import Lake
 from tidegate.ledger.runs import run_ids
 from tidegate.outputs.exports import FOLDER, POINTER, exported_names
 from tidegate.publishing.due_outputs import times_of_outputs
-from tidegate.storage.store import Store, StoredFile, address, part
+from tidegate.storage.files import Storage, StoredFile, part
 
 # A run that is resumed writes beside what it wrote before: `<run id>-2`.
 _REPEATED = re.compile(r"-\d{1,4}$")
@@ -31,7 +31,7 @@ class _Version:
     files: list[StoredFile]
 
 
-def expire_exports(lake: Lake, store: Store, days: int, now: dt.datetime) -> int:
+def expire_exports(lake: Lake, store: Storage, days: int, now: dt.datetime) -> int:
     """Delete the versions that gave way more than `days` before `now` (UTC); returns how many."""
     gave_way = _Times(lake, store)
     before = now - dt.timedelta(days=days)
@@ -46,7 +46,7 @@ def expire_exports(lake: Lake, store: Store, days: int, now: dt.datetime) -> int
 class _Times:
     """When versions gave way to the next ones, as the ledger tells it."""
 
-    def __init__(self, lake: Lake, store: Store) -> None:
+    def __init__(self, lake: Lake, store: Storage) -> None:
         self._store = store
         self._times = times_of_outputs(lake.con, store.place)
         self._runs = {part(run_id) for run_id in run_ids(lake.con)}
@@ -58,7 +58,7 @@ class _Times:
 
     def knows(self, version: _Version) -> bool:
         """Whether the ledger names the version, or the run that its folder is called after: one that was killed."""
-        location = f"{address(self._store, version.partition)}/{version.name}"
+        location = f"{self._store.address(version.partition)}/{version.name}"
         return location in self._times or not self._runs.isdisjoint({version.name, _REPEATED.sub("", version.name)})
 
     def of(self, version: _Version, now: dt.datetime) -> dt.datetime:
@@ -67,11 +67,11 @@ class _Times:
         Where only its run is known, the run was killed. A pointer may have led there until the partition was exported
         again.
         """
-        partition = address(self._store, version.partition)
+        partition = self._store.address(version.partition)
         known = self._times.get(f"{partition}/{version.name}")
         if known:
             return _utc(known[1]) if known[1] else now
-        written = max(file.changed_at for file in version.files)
+        written = max(file.written_at for file in version.files)
         return max(written, _utc(self._newest[partition])) if partition in self._newest else written
 
 
@@ -86,7 +86,7 @@ def _versions(files: Iterable[StoredFile]) -> list[_Version]:
     return list(found.values())
 
 
-def _version_pointed_to(store: Store, partition: str) -> str | None:
+def _version_pointed_to(store: Storage, partition: str) -> str | None:
     name = f"{partition}/{POINTER}"
     content = store.read(name)
     if content is None:
@@ -95,7 +95,7 @@ def _version_pointed_to(store: Store, partition: str) -> str | None:
         return str(json.loads(content)["version"])
     except (ValueError, TypeError, KeyError) as error:
         raise TidegateError(
-            f"{address(store, name)} is no pointer any more: somebody else wrote there. Versions of exports were not "
+            f"{store.address(name)} is no pointer any more: somebody else wrote there. Versions of exports were not "
             "deleted. Materialize that partition again in Dagster, which makes export and pointer anew."
         ) from error
 

@@ -35,7 +35,7 @@ from tidegate.ledger.publications import Publication, newest_publications
 from tidegate.outputs.making import Made, Unmade
 from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind
 from tidegate.publishing.gate import Mart
-from tidegate.storage.store import Store, address, part, write
+from tidegate.storage.files import Storage, part, write
 from tidegate.window import Cadence, Window
 
 FOLDER = "exports"
@@ -127,7 +127,7 @@ class Exports:
     def lease(self, config: LakeConfig, days: Collection[dt.date], run_id: str) -> AbstractContextManager[None]:
         return lease(config, self.kind.name, days, run_id)
 
-    def make(self, lake: Lake, store: Store, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
+    def make(self, lake: Lake, store: Storage, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
         publications = _publications(lake.con, self, {output.day for output in wanted})
         with store.drafts() as drafts, _InPlace(store, run_id) as in_place:
             for batch in _batches(publications):
@@ -220,7 +220,7 @@ def defused(columns: Mapping[str, str]) -> str:
 class _InPlace:
     """Brings exports into their place, several at once: what takes longest is waiting for the disk, or for S3."""
 
-    def __init__(self, store: Store, run_id: str) -> None:
+    def __init__(self, store: Storage, run_id: str) -> None:
         self._store = store
         self._run_id = run_id
         self._threads = ThreadPoolExecutor(PUTS_AT_ONCE, thread_name_prefix="exports")
@@ -243,12 +243,15 @@ class _InPlace:
 
 
 def _bring(
-    store: Store, publication: Publication, columns: Mapping[str, str], drafts: Sequence[Path], run_id: str
+    store: Storage, publication: Publication, columns: Mapping[str, str], drafts: Sequence[Path], run_id: str
 ) -> Made:
     folder = _folder(publication.mart, publication.partition_day)
     version = _free_version(store, folder, run_id)
     files = [_exported(draft, f"{version}/{part(publication.mart)}{draft.suffix}") for draft in drafts]
     store.put({f"{folder}/{file.path}": draft for file, draft in zip(files, drafts, strict=True)})
+    for draft in drafts:
+        # Those of a day take room that the next days need.
+        draft.unlink(missing_ok=True)
     pointer = Pointer(
         mart=publication.mart,
         partition=publication.partition_day,
@@ -268,7 +271,7 @@ def _bring(
     return _made(pointer, store)
 
 
-def _free_version(store: Store, folder: str, run_id: str) -> str:
+def _free_version(store: Storage, folder: str, run_id: str) -> str:
     """The run's folder. A run that is resumed or tried again must not write where a pointer led before."""
     version, number = part(run_id), 1
     while any(store.files(f"{folder}/{version}")):
@@ -283,8 +286,8 @@ def _exported(draft: Path, path: str) -> ExportedFile:
     return ExportedFile(draft.suffix.removeprefix("."), path, draft.stat().st_size, sha256)
 
 
-def _made(pointer: Pointer, store: Store) -> Made:
-    folder = address(store, _folder(pointer.mart, pointer.partition))
+def _made(pointer: Pointer, store: Storage) -> Made:
+    folder = store.address(_folder(pointer.mart, pointer.partition))
     return Made(
         pointer.partition,
         f"{folder}/{pointer.version}",

@@ -20,7 +20,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.trouble import may_heal
 from tidegate.ledger.entries import utc_now
 from tidegate.publishing.due_outputs import Output, OutputKind, OutputRecord, outputs, record_outputs
-from tidegate.storage.store import Store
+from tidegate.storage.files import Storage
 from tidegate.window import windows_of
 
 AGAIN = (
@@ -60,7 +60,7 @@ class Maker(Protocol):
         """The right to make the outputs of these days."""
         ...
 
-    def make(self, lake: Lake, store: Store, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
+    def make(self, lake: Lake, store: Storage, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
         """Make these outputs; each is told once it is in its place, to stay.
 
         `lake` is in a transaction, of the moment at which the outputs were wanted. Raises OSError, TidegateError and
@@ -90,7 +90,7 @@ def _named(days: Mapping[str, Sequence[dt.date]]) -> str:
 
 
 def make_outputs(
-    lake: Lake, store: Store, makers: Sequence[Maker], days: Collection[dt.date], run_id: str, only_due: bool = True
+    lake: Lake, store: Storage, makers: Sequence[Maker], days: Collection[dt.date], run_id: str, only_due: bool = True
 ) -> Making:
     """Make the outputs of these makers and days: those that are due, or all. One that fails keeps no other back.
 
@@ -128,7 +128,7 @@ class _Results:
 
 def _make(
     lake: Lake,
-    store: Store,
+    store: Storage,
     maker: Maker,
     days: Collection[dt.date],
     run_id: str,

@@ -16,14 +16,14 @@ from tidegate.ledger.entries import utc_now
 from tidegate.ledger.publications import publication_history
 from tidegate.outputs.exports import FOLDER, POINTER
 from tidegate.publishing.due_outputs import OutputRecord, outputs_of_nothing, record_outputs
-from tidegate.storage.store import Store
+from tidegate.storage.files import Storage
 from tidegate.window import Cadence
 
 # In place of a version's folder, in the ledger.
 WITHDRAWN = "withdrawn"
 
 
-def withdraw_exports(lake: Lake, store: Store, run_id: str) -> int:
+def withdraw_exports(lake: Lake, store: Storage, run_id: str) -> int:
     """Remove the pointers of partitions that are published no more; returns how many exports were withdrawn."""
     gone = outputs_of_nothing(lake.con, FOLDER, store.place)
     for kind in sorted({row.kind for row in gone}):
@@ -35,7 +35,7 @@ def withdraw_exports(lake: Lake, store: Store, run_id: str) -> int:
     return len(gone)
 
 
-def _withdraw(lake: Lake, store: Store, exports: Sequence[OutputRecord]) -> None:
+def _withdraw(lake: Lake, store: Storage, exports: Sequence[OutputRecord]) -> None:
     store.delete(name for row in exports if (name := _own_pointer(lake, store, row)))
     withdrawn = [
         dataclasses.replace(
@@ -50,7 +50,7 @@ def _withdraw(lake: Lake, store: Store, exports: Sequence[OutputRecord]) -> None
     lake.unit_of_work(lambda con: record_outputs(con, withdrawn))
 
 
-def _own_pointer(lake: Lake, store: Store, export: OutputRecord) -> str | None:
+def _own_pointer(lake: Lake, store: Storage, export: OutputRecord) -> str | None:
     """The name of the partition's pointer, if it names a publication of it that the ledger knows."""
     folder = export.location.removeprefix(f"{store.place}/").rpartition("/")[0]
     content = store.read(f"{folder}/{POINTER}")

@@ -1,7 +1,7 @@
 """Where deliveries come from: one `Origin` for each region of a contract, whatever kind of server it has.
 
 An origin finds a day's delivery and captures its bytes in the archive, unchanged. Reading, judging and committing
-them is the same for all kinds and belongs to `intake`. How each kind is found is in `folder`, `s3`,
+them is the same for all kinds and belongs to `intake`. How each kind is found is in `dropped`,
 `http.source` and `postgres.source`, and which kind a contract calls for in `places`.
 """
 

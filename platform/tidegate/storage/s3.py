@@ -1,16 +1,17 @@
-"""Objects in S3, and its failures as sentences. What is fetched and what kept is known to those who call.
+"""Objects in S3. What is fetched and what kept is known to those who call.
 
 Nothing here relies on what some S3-compatible servers ignore (conditions on reading, copying and writing): whatever a
-condition guards is looked at again by its callers.
+condition guards is looked at again.
+
+S3 is spoken to with boto3 and not with obstore, which serves the other clouds: it finds every profile and role that an
+AWS tool finds, lists whatever keys there are, tells an object's storage class, and copies under a condition.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -18,12 +19,11 @@ from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as boto
 
 from tidegate.errors import IncompleteError, TidegateError
+from tidegate.storage.files import BLOCK, Storage, StoredFile
+from tidegate.storage.objects import ObjectStorage, changed
 
 # boto3 makes the class of its clients at run time.
 S3Client: TypeAlias = Any
-
-# 1 MiB: larger blocks leave the processor's cache between receiving, hashing and writing them.
-BLOCK = 1 << 20
 
 # How often a download that breaks off goes on from where it was. The client itself repeats what fails before that.
 DOWNLOAD_ATTEMPTS = 4
@@ -32,6 +32,9 @@ DOWNLOAD_ATTEMPTS = 4
 # its largest object.
 MAX_SINGLE_COPY = 5 << 30
 COPIED_PART = 640 << 20
+
+# What S3 gives out only after somebody asked for it days before.
+FROZEN = ("GLACIER", "DEEP_ARCHIVE")
 
 _ADDRESS = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>.*))?")
 _CHANGED = ("412", "PreconditionFailed")
@@ -46,34 +49,15 @@ _BROKEN_CONNECTION = (
 )
 
 
-@dataclass(frozen=True)
-class S3Object:
-    """An object as a listing tells it. `etag` is without quotes, which not every server writes."""
+class S3Storage(ObjectStorage):
+    """Objects below a prefix of a bucket in S3."""
 
-    bucket: str
-    key: str
-    size: int
-    etag: str
-    changed_at: dt.datetime
-    storage_class: str = "STANDARD"
-
-    @property
-    def address(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
-
-
-@dataclass(frozen=True)
-class S3Folder:
-    """A prefix of a bucket, ending with `/` unless it is the whole bucket.
-
-    `setting` is what to mend when it is wrong, and `down` the error for a server that cannot be reached.
-    """
-
-    client: S3Client
-    bucket: str
-    prefix: str
-    setting: str
-    down: type[TidegateError]
+    def __init__(
+        self, client: S3Client, bucket: str, prefix: str, setting: str, down: type[TidegateError] = TidegateError
+    ) -> None:
+        super().__init__(f"s3://{bucket}", prefix, setting, down)
+        self.client = client
+        self.bucket = bucket
 
     @classmethod
     def at(cls, address: str, client: S3Client, setting: str, down: type[TidegateError]) -> Self:
@@ -84,111 +68,115 @@ class S3Folder:
         prefix = (match["prefix"] or "").strip("/")
         return cls(client, match["bucket"], f"{prefix}/" if prefix else "", setting, down)
 
-    def address(self, key: str = "") -> str:
-        return f"s3://{self.bucket}/{self.prefix}{key}"
-
-    def objects(self, prefix: str) -> Iterator[S3Object]:
-        """The objects whose key begins with the folder's and this prefix, in the order of keys, a page at a time."""
+    def listed(self, prefix: str) -> Iterator[StoredFile]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
-        with self.telling("list", self.address(prefix), "s3:ListBucket"):
+        with self._telling("list", self.address(prefix), "s3:ListBucket"):
             for page in pages:
                 for found in page.get("Contents", ()):
                     yield self._listed(found)
 
-    def _listed(self, found: dict[str, Any]) -> S3Object:
+    def _listed(self, found: dict[str, Any]) -> StoredFile:
         try:
-            return S3Object(
-                self.bucket,
-                found["Key"],
-                found["Size"],
-                found["ETag"].strip('"'),
-                found["LastModified"],
-                found.get("StorageClass", "STANDARD"),
-            )
+            key, size, etag, changed_at = found["Key"], found["Size"], found["ETag"], found["LastModified"]
         except KeyError as missing:
             raise TidegateError(
-                f"Could not list {self.address()}: the server tells no {missing.args[0]} of an object. "
+                f"Could not list {self.address('')}: the server tells no {missing.args[0]} of an object. "
                 "Nothing was changed. It must answer ListObjectsV2 as AWS does."
             ) from missing
+        refused = None
+        if found.get("StorageClass") in FROZEN:
+            refused = f"is in the storage class {found['StorageClass']}, out of which it must be restored"
+        # Not every server writes quotes around an ETag.
+        return StoredFile(key[len(self.prefix) :], size, etag.strip('"'), changed_at, changed_at, True, refused)
 
-    def chunks(self, found: S3Object) -> Iterator[bytes]:
-        """The bytes of an object as it was listed. Raises IncompleteError when it is another one or gone."""
+    def fetched(self, file: StoredFile) -> Iterator[bytes]:
         received, attempts = 0, 0
-        while received < found.size or not attempts:
+        while received < file.size or not attempts:
             attempts += 1
-            with self.telling("read", found.address, "s3:GetObject"):
+            with self._telling("read", self.address(file.name), "s3:GetObject"):
                 try:
-                    for chunk in self._body(found, received):
+                    for chunk in self._body(file, received):
                         received += len(chunk)
                         yield chunk
                 except _BROKEN_CONNECTION:
                     if attempts == DOWNLOAD_ATTEMPTS:
                         raise
                     continue
-            if received != found.size:
-                raise changed(found.address)
+            if received != file.size:
+                raise self.changed(file.name)
 
-    def _body(self, found: S3Object, start: int) -> Iterator[bytes]:
+    def _body(self, file: StoredFile, start: int) -> Iterator[bytes]:
         rest = {"Range": f"bytes={start}-"} if start else {}
-        response = self.client.get_object(Bucket=found.bucket, Key=found.key, IfMatch=f'"{found.etag}"', **rest)
-        if response["ETag"].strip('"') != found.etag:
-            raise changed(found.address)
+        response = self.client.get_object(**self._object(file.name), IfMatch=f'"{file.etag}"', **rest)
+        if response["ETag"].strip('"') != file.etag:
+            raise self.changed(file.name)
         yield from response["Body"].iter_chunks(BLOCK)
 
-    def head(self, key: str) -> S3Object | None:
-        """What stands at a key of the folder; None when nothing does."""
-        return self.look(self.bucket, self.prefix + key)
-
-    def look(self, bucket: str, key: str) -> S3Object | None:
-        """What stands at a key of any bucket now; None when nothing does."""
+    def find(self, name: str) -> StoredFile | None:
         try:
-            with self.telling("look at", f"s3://{bucket}/{key}", "s3:GetObject and s3:ListBucket"):
-                found = self.client.head_object(Bucket=bucket, Key=key)
+            with self._telling("look at", self.address(name), "s3:GetObject and s3:ListBucket"):
+                found = self.client.head_object(**self._object(name))
         except IncompleteError:
             return None
-        return S3Object(bucket, key, found["ContentLength"], found["ETag"].strip('"'), found["LastModified"])
+        changed_at = found["LastModified"]
+        return StoredFile(name, found["ContentLength"], found["ETag"].strip('"'), changed_at, changed_at)
 
-    def read(self, key: str) -> bytes:
-        """The bytes of what stands at a key of the folder. Raises IncompleteError when nothing does."""
-        with self.telling("read", self.address(key), "s3:GetObject and s3:ListBucket"):
-            content: bytes = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
+    def read(self, name: str) -> bytes | None:
+        try:
+            with self._telling("read", self.address(name), "s3:GetObject and s3:ListBucket"):
+                content: bytes = self.client.get_object(**self._object(name))["Body"].read()
+        except IncompleteError:
+            return None
         return content
 
-    def upload(self, path: Path, key: str, content_type: str = "binary/octet-stream") -> None:
-        """Write a file to a key of the folder; a large one in parts."""
+    def upload(self, path: Path, name: str, content_type: str) -> None:
         options = {"ContentType": content_type}
-        with self.telling("write", self.address(key), "s3:PutObject"), path.open("rb") as stream:
-            self.client.upload_fileobj(stream, self.bucket, self.prefix + key, ExtraArgs=options)
+        with self._telling("write", self.address(name), "s3:PutObject"), path.open("rb") as stream:
+            self.client.upload_fileobj(stream, self.bucket, self.prefix + name, ExtraArgs=options)
 
-    def delete(self, key: str) -> None:
-        """Remove what stands at a key of the folder, if anything does."""
-        with self.telling("delete", self.address(key), "s3:DeleteObject"):
-            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+    def delete(self, names: Iterable[str]) -> None:
+        for name in names:
+            with self._telling("delete", self.address(name), "s3:DeleteObject"):
+                self.client.delete_object(**self._object(name))
 
-    def copy(self, found: S3Object, key: str) -> str | None:
-        """Copy an object into the folder, inside of S3; the copy's ETag, or None where it tells nothing.
+    def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool:
+        """Copy inside of S3.
 
-        Raises IncompleteError when it is no longer the object that was listed, or gone.
+        A copy of parts or an encrypted one has an ETag of its own. Then the condition on copying says whether it is
+        right, which some servers ignore; there the original, looked at again, does.
         """
-        source = {"Bucket": found.bucket, "Key": found.key}
+        if not isinstance(source, S3Storage):
+            return False
+        if self._copy(source, file, name) == file.etag:
+            return True
+        copy, original = self.find(name), source.find(file.name)
+        return copy is not None and copy.size == file.size and original is not None and original.etag == file.etag
+
+    def _copy(self, source: S3Storage, file: StoredFile, name: str) -> str | None:
+        """The copy's ETag, or None where S3 does not say it."""
+        original = source._object(file.name)
         # The tags of landing are landing's: they may say when to delete, and reading them takes one more right.
-        options = {"CopySourceIfMatch": f'"{found.etag}"', "TaggingDirective": "REPLACE"}
-        with self.telling("copy", f"{found.address} to {self.address(key)}", "s3:GetObject and s3:PutObject"):
-            if found.size > MAX_SINGLE_COPY:
-                self._copy_parts(source, key, options)
+        options = {"CopySourceIfMatch": f'"{file.etag}"', "TaggingDirective": "REPLACE"}
+        both = f"{source.address(file.name)} to {self.address(name)}"
+        with self._telling("copy", both, "s3:GetObject and s3:PutObject"):
+            if file.size > MAX_SINGLE_COPY:
+                self._copy_parts(original, name, options)
                 return None
-            copied = self.client.copy_object(CopySource=source, Bucket=self.bucket, Key=self.prefix + key, **options)
+            copied = self.client.copy_object(CopySource=original, **self._object(name), **options)
             return str(copied["CopyObjectResult"].get("ETag", "")).strip('"')
 
-    def _copy_parts(self, source: dict[str, str], key: str, options: dict[str, str]) -> None:
+    def _copy_parts(self, original: dict[str, str], name: str, options: dict[str, str]) -> None:
         config = TransferConfig(multipart_threshold=MAX_SINGLE_COPY, multipart_chunksize=COPIED_PART)
         # A server that does not know how to copy parts answers without the part's ETag, which the client looks up.
         # Nothing is copied then; who called looks whether it was.
         with suppress(KeyError):
-            self.client.copy(source, self.bucket, self.prefix + key, ExtraArgs=options, Config=config)
+            self.client.copy(original, self.bucket, self.prefix + name, ExtraArgs=options, Config=config)
+
+    def _object(self, name: str) -> dict[str, str]:
+        return {"Bucket": self.bucket, "Key": self.prefix + name}
 
     @contextmanager
-    def telling(self, verb: str, address: str, rights: str) -> Iterator[None]:
+    def _telling(self, verb: str, address: str, rights: str) -> Iterator[None]:
         """Turn the client's failures into sentences. Raises IncompleteError for what changed or is gone."""
         try:
             yield
@@ -224,11 +212,3 @@ class S3Folder:
 
 _AGAIN = "Nothing was changed. It may pass; run again."
 _SETTINGS = "Set AWS_REGION, AWS_PROFILE or the credentials in the environment, as for any AWS tool."
-
-
-def changed(address: str) -> IncompleteError:
-    """The error for an object, or a folder of them, that is no longer what was listed."""
-    return IncompleteError(
-        f"{address} changed or went away while it was being captured, so its source is still writing. "
-        "Nothing was loaded. Run again when the delivery is complete."
-    )

@@ -17,7 +17,8 @@ from tidegate.outputs.pages import daily, weekly
 from tidegate.outputs.pages.files import BRIEFS, REPORTS, briefs, reports
 from tidegate.outputs.pages.segmentation import make_report
 from tidegate.publishing.due_outputs import due_outputs, standing_outputs
-from tidegate.storage.store import FolderStore, Store
+from tidegate.storage.files import Storage
+from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY, ONE_WEEK, Window
 
 # The last day, the same weekday of the week before, and one more.
@@ -48,18 +49,18 @@ def published_lake(folder: Path) -> Iterator[Lake]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    return FolderStore(tmp_path / "outputs")
+def store(tmp_path: Path) -> FolderStorage:
+    return FolderStorage(tmp_path / "outputs")
 
 
 @pytest.fixture(scope="module")
-def made(module_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[FolderStore, Making]:
+def made(module_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[FolderStorage, Making]:
     """All pages of `module_lake`, for tests that only look."""
-    store = FolderStore(tmp_path_factory.mktemp("made") / "outputs")
+    store = FolderStorage(tmp_path_factory.mktemp("made") / "outputs")
     return store, make(module_lake, store)
 
 
-def make(lake: Lake, store: Store, run_id: str = "run-1") -> Making:
+def make(lake: Lake, store: Storage, run_id: str = "run-1") -> Making:
     days = [*DAYS.days, MONDAY]
     return make_outputs(lake, store, [briefs(), reports()], days, run_id)
 
@@ -71,16 +72,18 @@ def restate(lake: Lake, day: dt.date, revenue: str) -> None:
     Shop(lake.con).publish(day, "daily", ["daily_sales"], content=revenue)
 
 
-def due(lake: Lake, store: Store) -> list[tuple[str, dt.date]]:
+def due(lake: Lake, store: Storage) -> list[tuple[str, dt.date]]:
     kinds = [briefs().kind, reports().kind]
     return [(output.kind, output.day) for output in due_outputs(lake.con, kinds, store.place)]
 
 
-def text(store: FolderStore, name: str) -> str:
+def text(store: FolderStorage, name: str) -> str:
     return (store.root / "reports" / name).read_bytes().decode()
 
 
-def test_every_page_is_made_once_and_stands_at_its_address(module_lake: Lake, made: tuple[FolderStore, Making]) -> None:
+def test_every_page_is_made_once_and_stands_at_its_address(
+    module_lake: Lake, made: tuple[FolderStorage, Making]
+) -> None:
     store, making = made
     assert making.unmade == {}
     assert sorted(making.made) == [*((BRIEFS, day) for day in DAYS.days), (REPORTS, MONDAY)]
@@ -94,7 +97,7 @@ def test_every_page_is_made_once_and_stands_at_its_address(module_lake: Lake, ma
     assert make(module_lake, store, "run-2").made == {}
 
 
-def test_the_index_leads_to_every_page(made: tuple[FolderStore, Making]) -> None:
+def test_the_index_leads_to_every_page(made: tuple[FolderStorage, Making]) -> None:
     store, _ = made
     index = text(store, "index.html")
     for day in DAYS.days:
@@ -103,7 +106,7 @@ def test_the_index_leads_to_every_page(made: tuple[FolderStore, Making]) -> None
         assert f'href="segmentation/{MONDAY}/report.{ending}"' in index
 
 
-def test_a_restated_day_renews_its_pages_and_the_index(lake: Lake, store: FolderStore) -> None:
+def test_a_restated_day_renews_its_pages_and_the_index(lake: Lake, store: FolderStorage) -> None:
     make(lake, store)
     day = LAST - ONE_WEEK
     restate(lake, day, "98765.43")
@@ -117,7 +120,7 @@ def test_a_restated_day_renews_its_pages_and_the_index(lake: Lake, store: Folder
 
 
 @pytest.mark.parametrize(("puts", "error"), [(0, FULL), (1, AWAY), (4, FULL), (2 * 9, FULL), (2 * 9 + 2, AWAY)])
-def test_what_fails_to_be_put_is_due_again(lake: Lake, store: FolderStore, puts: int, error: Exception) -> None:
+def test_what_fails_to_be_put_is_due_again(lake: Lake, store: FolderStorage, puts: int, error: Exception) -> None:
     """A brief is two puts and a report three, and the index of each kind's pages one more."""
     making = make(lake, BreakingStore(store.root, puts, error))
     told = making.unmade[REPORTS, MONDAY]

@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.support.intake.archives import folder_archive
 from tests.support.intake.http_shop import DAY, WITH_TOKEN, Answer, api, customer, page
 
-from tidegate.archive.archive import FolderArchive
 from tidegate.archive.manifest import Captured
 from tidegate.contract.model import HttpServer
 from tidegate.contract.reading.odcs import load_contract
@@ -49,7 +49,7 @@ class Home:
             time_limit_seconds=seconds,
         )
         outside = Outside("", str(self.folder), {"CRM_URL": url, "CRM_TOKEN": token or ""})
-        return HttpOrigin("crm", server, outside).capture(FolderArchive(self.folder), "customers", DAY)
+        return HttpOrigin("crm", server, outside).capture(folder_archive(self.folder), "customers", DAY)
 
     def failure(self, url: str, token: str | None = None, seconds: int = 60) -> str:
         """What capturing raises as passing."""

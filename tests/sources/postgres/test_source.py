@@ -15,9 +15,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests.support.intake.archives import folder_archive
 from tests.support.servers import PostgresAddress, postgres_database
 
-from tidegate.archive.archive import FolderArchive
+from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
 from tidegate.contract.model import Contract, PostgresServer
 from tidegate.contract.reading.odcs import load_contract
@@ -80,8 +81,8 @@ def shop(whole_database: Database) -> Database:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> FolderArchive:
-    return FolderArchive(tmp_path / "archive")
+def archive(tmp_path: Path) -> Archive:
+    return folder_archive(tmp_path / "archive")
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def payments_origin(connection: str, **changes: Any) -> PostgresOrigin:
     return origin
 
 
-def captured_of(origin: PostgresOrigin, archive: FolderArchive, day: dt.date = DAY) -> Captured:
+def captured_of(origin: PostgresOrigin, archive: Archive, day: dt.date = DAY) -> Captured:
     captured = origin.capture(archive, "payments", day)
     assert captured is not None
     return captured
@@ -185,7 +186,7 @@ def test_times_that_no_calendar_has_are_quarantined(shop: Database, lake: Lake, 
     assert (report.rows_loaded, report.reasons) == (1, {"invalid_paid_at": 4})
 
 
-def test_equal_rows_are_equal_bytes_whatever_order_they_come_in(shop: Database, archive: FolderArchive) -> None:
+def test_equal_rows_are_equal_bytes_whatever_order_they_come_in(shop: Database, archive: Archive) -> None:
     rows = [f"('p{n}', 'o{n % 7}', {n}.5, 'card', '2024-03-01 10:00:00')" for n in range(200)]
     shop.pay(*rows)
     first = captured_of(payments_origin(shop.settings), archive)
@@ -206,12 +207,12 @@ def test_a_day_without_payments_is_a_delivery_without_rows(shop: Database, lake:
     assert (report.status, report.files, report.rows_read) == ("accepted", 1, 0)
 
 
-def test_a_day_is_complete_when_the_database_says_so(shop: Database, archive: FolderArchive) -> None:
+def test_a_day_is_complete_when_the_database_says_so(shop: Database, archive: Archive, tmp_path: Path) -> None:
     origin = payments_origin(shop.settings)
     with pytest.raises(IncompleteError, match="does not say yet that it is complete"):
         origin.capture(archive, "payments", DAY + ONE_DAY)
     assert origin.capture(archive, "payments", DAY + 2 * ONE_DAY) is None
-    assert not (archive.root / "deliveries").exists()
+    assert not (tmp_path / "archive" / "deliveries").exists()
 
     days = [DAY + ONE_DAY * n for n in range(-1, 4)]
     assert set(origin.ready_days(days)) == {DAY}
@@ -230,7 +231,7 @@ def test_what_else_the_ready_query_returns_tells_states_of_a_day_apart(shop: Dat
 
 
 def test_text_of_a_database_in_another_encoding_comes_as_unicode(
-    postgres_address: PostgresAddress, archive: FolderArchive, tmp_path: Path
+    postgres_address: PostgresAddress, archive: Archive, tmp_path: Path
 ) -> None:
     server = Database(f"{postgres_address.settings} dbname=postgres")
     server.execute("create database latin encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'")
@@ -239,7 +240,7 @@ def test_text_of_a_database_in_another_encoding_comes_as_unicode(
         shop.execute(TABLES)
         shop.pay("('p1', 'o1', 1, convert_from('\\xe9', 'LATIN1'), '2024-03-01')")
         (file,) = captured_of(payments_origin(shop.settings), archive).files
-        assert methods_in(archive.local(file, tmp_path)) == ["é"]
+        assert methods_in(archive.local(file)) == ["é"]
     finally:
         server.execute("drop database latin with (force)")
 
@@ -275,7 +276,7 @@ REFUSED_QUERIES = {
 
 @pytest.mark.parametrize("case", REFUSED_QUERIES)
 def test_a_query_that_cannot_work_is_quoted_with_what_the_database_says(
-    shop: Database, archive: FolderArchive, case: str
+    shop: Database, archive: Archive, case: str
 ) -> None:
     changes, named, says = REFUSED_QUERIES[case]
     shop.execute("create function forget_all() returns void language sql as 'delete from payments'")
@@ -290,7 +291,7 @@ def test_a_query_that_cannot_work_is_quoted_with_what_the_database_says(
 
 
 def test_a_password_that_is_wrong_is_never_shown(
-    shop: Database, postgres_address: PostgresAddress, archive: FolderArchive
+    shop: Database, postgres_address: PostgresAddress, archive: Archive
 ) -> None:
     shop.execute("create role reader login password 'right'")
     try:
@@ -327,7 +328,7 @@ UNREACHABLE: dict[str, tuple[str, str, bool]] = {
 
 
 @pytest.mark.parametrize("case", UNREACHABLE)
-def test_a_database_that_cannot_be_reached_is_told_without_its_settings(archive: FolderArchive, case: str) -> None:
+def test_a_database_that_cannot_be_reached_is_told_without_its_settings(archive: Archive, case: str) -> None:
     connection, says, can_heal = UNREACHABLE[case]
     with pytest.raises(TidegateError, match=says) as refusal:
         payments_origin(connection).capture(archive, "payments", DAY)
@@ -336,7 +337,7 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_settings(archive:
     assert_not_shown(refusal.value, connection)
 
 
-def test_logins_that_cannot_heal(shop: Database, postgres_address: PostgresAddress, archive: FolderArchive) -> None:
+def test_logins_that_cannot_heal(shop: Database, postgres_address: PostgresAddress, archive: Archive) -> None:
     for wrong in ("user=nobody-here", "user=postgres dbname=no-such-database"):
         with pytest.raises(TidegateError, match="does not let Tidegate in") as refusal:
             payments_origin(f"host={postgres_address.socket_folder} port={postgres_address.port} {wrong}").capture(
@@ -347,12 +348,12 @@ def test_logins_that_cannot_heal(shop: Database, postgres_address: PostgresAddre
         payments_origin(f"{postgres_address.over_tcp} user=postgres sslmode=require").ready_days([DAY])
 
 
-def test_a_variable_that_is_not_set_is_named(archive: FolderArchive) -> None:
+def test_a_variable_that_is_not_set_is_named(archive: Archive) -> None:
     with pytest.raises(TidegateError, match=f"The environment variable {VARIABLE}"):
         payments_origin("").capture(archive, "payments", DAY)
 
 
-def test_a_password_in_an_answer_is_blotted_out(shop: Database, archive: FolderArchive) -> None:
+def test_a_password_in_an_answer_is_blotted_out(shop: Database, archive: Archive) -> None:
     connection = f"{shop.settings} password=s3cret-word"
     query = "select 's3cret-word'::integer as a where {start} < {end}"
     with pytest.raises(TidegateError, match=r"invalid input syntax for type integer: \"\*\*\*\"") as refusal:
@@ -360,7 +361,7 @@ def test_a_password_in_an_answer_is_blotted_out(shop: Database, archive: FolderA
     assert_not_shown(refusal.value, connection)
 
 
-def test_a_query_that_takes_too_long_may_succeed_another_time(shop: Database, archive: FolderArchive) -> None:
+def test_a_query_that_takes_too_long_may_succeed_another_time(shop: Database, archive: Archive) -> None:
     slow = "select pg_sleep(60)::text as a where {start} < {end}"
     began = time.monotonic()
     with pytest.raises(SourceDownError, match=r"did not answer within 1 s|statement timeout"):
@@ -368,7 +369,7 @@ def test_a_query_that_takes_too_long_may_succeed_another_time(shop: Database, ar
     assert time.monotonic() - began < 30
 
 
-def test_a_server_that_hangs_in_the_middle_of_an_answer_is_given_up(shop: Database, archive: FolderArchive) -> None:
+def test_a_server_that_hangs_in_the_middle_of_an_answer_is_given_up(shop: Database, archive: Archive) -> None:
     """It answers the network's probes and nothing else; its own statement timeout never fires."""
     slow = "select pg_sleep(60)::text as a where {start} < {end}"
     backends: list[int] = []
@@ -394,7 +395,7 @@ def stop_backend_when_it_sleeps(shop: Database, backends: list[int]) -> None:
         os.kill(backend, signal.SIGSTOP)
 
 
-def test_a_connection_that_is_cut_may_be_back_another_time(shop: Database, archive: FolderArchive) -> None:
+def test_a_connection_that_is_cut_may_be_back_another_time(shop: Database, archive: Archive) -> None:
     cut = "select pg_terminate_backend(pg_backend_pid())::text as a where {start} < {end}"
     with pytest.raises(SourceDownError, match="broke off while it answered the contract's query"):
         payments_origin(shop.settings, query=cut).capture(archive, "payments", DAY)

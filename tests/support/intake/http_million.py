@@ -11,7 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-from tidegate.archive.archive import FolderArchive
+from tests.support.intake.archives import folder_archive
+
 from tidegate.contract.model import HttpServer
 from tidegate.sources.http.source import HttpOrigin
 from tidegate.sources.origin import Outside
@@ -28,7 +29,7 @@ def peak() -> int:
 def main(url: str, archive: str) -> None:
     before = peak()
     origin = HttpOrigin("crm", SERVER, Outside("", archive, {"CRM_URL": url}))
-    captured = origin.capture(FolderArchive(Path(archive)), "customers", dt.date(2024, 1, 1))
+    captured = origin.capture(folder_archive(Path(archive)), "customers", dt.date(2024, 1, 1))
     print(json.dumps({"pages": len(captured.files), "bytes": captured.bytes, "grown_by": peak() - before}))
 
 

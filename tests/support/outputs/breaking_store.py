@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tidegate.errors import TidegateError
-from tidegate.storage.store import FolderStore
+from tidegate.storage.folder import FolderStorage
 
 FULL, AWAY = OSError(28, "No space left on device"), TidegateError("S3 is away.")
 
 
-class BreakingStore(FolderStore):
+class BreakingStore(FolderStorage):
     """A folder in which so many puts succeed, and the others leave what was begun beside its place."""
 
     def __init__(self, root: Path, puts: int, error: Exception) -> None:
         super().__init__(root)
         self.puts, self.error = puts, error
 
-    def put(self, drafts: Mapping[str, Path]) -> None:
+    def put(self, drafts: Mapping[str, Path], settled: bool = True) -> None:
         self.puts -= 1
         if self.puts < 0:
             name, draft = next(iter(drafts.items()))
-            super().put({f"{name}.half": draft})
+            super().put({f"{name}.half": draft}, settled)
             raise self.error
-        super().put(drafts)
+        super().put(drafts, settled)

@@ -16,14 +16,14 @@ from tidegate.lake.config import LakeConfig
 from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import make_outputs
-from tidegate.storage.store import FolderStore
+from tidegate.storage.folder import FolderStorage
 from tidegate.window import Window
 
 
 def make_what_is_due(config: LakeConfig, root: Path, makers: Sequence[Exports], window: Window, run_id: str) -> None:
     """What a run of the exports does."""
     with open_lake(config) as lake:
-        making = make_outputs(lake, FolderStore(root), makers, window.days, run_id)
+        making = make_outputs(lake, FolderStorage(root), makers, window.days, run_id)
     assert making.unmade == {}, making.unmade
 
 

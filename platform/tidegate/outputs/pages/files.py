@@ -23,7 +23,7 @@ from tidegate.lake.lease import lease
 from tidegate.outputs.making import Made, Unmade
 from tidegate.outputs.pages import daily, weekly
 from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind, standing_outputs
-from tidegate.storage.store import Store, address, write
+from tidegate.storage.files import Storage, write
 from tidegate.window import ONE_WEEK, Cadence
 
 FOLDER = "reports"
@@ -72,18 +72,18 @@ class Pages:
     def lease(self, config: LakeConfig, days: Collection[dt.date], run_id: str) -> AbstractContextManager[None]:
         return lease(config, FOLDER, [ANY_DAY], run_id)
 
-    def make(self, lake: Lake, store: Store, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
+    def make(self, lake: Lake, store: Storage, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
         made = [self._put(store, page) for page in self.draw(lake.con, [output.day for output in wanted])]
         if made:
             _renew_index(lake.con, store, self.kind.name, made)
         # Not before: what the ledger knows is in the index.
         yield from made
 
-    def _put(self, store: Store, page: Page) -> Made:
+    def _put(self, store: Storage, page: Page) -> Made:
         files = files_of(self.kind.name, page.day)
         # The page itself last: who finds it new finds the rest new too.
         write(store, {f"{FOLDER}/{files[name]}": page.texts[name].encode() for name in reversed(files)})
-        location = address(store, f"{FOLDER}/{next(iter(files.values()))}")
+        location = store.address(f"{FOLDER}/{next(iter(files.values()))}")
         return Made(page.day, location, {"page": location}, page.markdown, page.summary)
 
 
@@ -133,11 +133,11 @@ def files_of(kind: str, day: dt.date) -> dict[str, str]:
     return {name: path.format(day=day) for name, path in FILES[kind].items()}
 
 
-def _renew_index(con: DuckDBPyConnection, store: Store, kind: str, made: Sequence[Made]) -> None:
+def _renew_index(con: DuckDBPyConnection, store: Storage, kind: str, made: Sequence[Made]) -> None:
     """Write the index of all pages that the ledger knows here and of those just made."""
     from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
 
-    here = address(store, f"{FOLDER}/")
+    here = f"{store.address(FOLDER)}/"
     summaries = {
         (row.kind, row.partition_day): row.summary
         for row in standing_outputs(con, FILES)

@@ -1,0 +1,119 @@
+"""What every object store does alike: a key is a name after a prefix, and a write is one that all see at once.
+
+Each kind of store has a class of its own that lists, fetches, writes and deletes objects. A key is text that anybody
+may have written: it is shown, compared and hashed, and never becomes a path of this machine.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+
+from tidegate.errors import IncompleteError, TidegateError
+from tidegate.storage.files import Storage, StoredFile, StoredFolder, UnopenableError
+
+
+class ObjectStorage(ABC):
+    """Objects below a prefix of a bucket; `prefix` ends with `/` unless it is the whole bucket.
+
+    `bucket_url` is the bucket's, `setting` what to fix when it is wrong, and `down` the error for a server that cannot
+    be reached.
+    """
+
+    is_far = True
+
+    def __init__(self, bucket_url: str, prefix: str, setting: str, down: type[TidegateError]) -> None:
+        self.bucket_url = bucket_url
+        self.prefix = prefix
+        self.setting = setting
+        self.down = down
+        self.place = f"{bucket_url}/{prefix}".rstrip("/")
+
+    def address(self, name: str) -> str:
+        return f"{self.bucket_url}/{self.prefix}{name}"
+
+    def files(self, folder: str) -> Iterator[StoredFile]:
+        return self.listed(f"{folder}/" if folder else "")
+
+    def folder(self, name: str) -> StoredFolder | None:
+        prefix = f"{name}/" if name else ""
+        return StoredFolder(prefix, _below(prefix, self.listed(prefix)))
+
+    def folders(
+        self, parent: str, begins: str, rest: str, wanted: Callable[[str], bool]
+    ) -> Iterator[tuple[str, StoredFolder]]:
+        above, below = f"{parent}/" if parent else "", f"{rest}/" if rest else ""
+        start = len(above)
+        # Keys come in order, so those of a folder follow each other.
+        for name, files in groupby(self.listed(above + begins), key=lambda file: file.name[start:].partition("/")[0]):
+            if wanted(name):
+                prefix = f"{above}{name}/{below}"
+                yield name, StoredFolder(prefix, _below(prefix, files))
+
+    def chunks(self, file: StoredFile) -> Iterator[bytes]:
+        if file.refused:
+            raise UnopenableError(file.refused)
+        yield from self.fetched(file)
+
+    def changed(self, name: str) -> IncompleteError:
+        return changed(self.address(name))
+
+    def local(self, name: str) -> Path | None:
+        return None
+
+    @contextmanager
+    def drafts(self, scratch: Path | None = None) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="tidegate-", dir=scratch) as folder:
+            yield Path(folder)
+
+    def put(self, drafts: Mapping[str, Path], settled: bool = True) -> None:
+        for name, draft in drafts.items():
+            # A browser shows a page only when it is told that it is one.
+            kind, _ = mimetypes.guess_type(name)
+            self.upload(draft, name, kind or "application/octet-stream")
+
+    def settle(self) -> None:
+        # Every write was answered when it was safe.
+        return
+
+    @abstractmethod
+    def delete(self, names: Iterable[str]) -> None: ...
+
+    @abstractmethod
+    def find(self, name: str) -> StoredFile | None: ...
+
+    @abstractmethod
+    def read(self, name: str) -> bytes | None: ...
+
+    @abstractmethod
+    def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool: ...
+
+    @abstractmethod
+    def listed(self, prefix: str) -> Iterator[StoredFile]:
+        """The objects whose name begins so, in the order of keys, as they are listed."""
+
+    @abstractmethod
+    def fetched(self, file: StoredFile) -> Iterator[bytes]:
+        """The bytes of an object as it was listed. Raises IncompleteError when it is another one or gone."""
+
+    @abstractmethod
+    def upload(self, path: Path, name: str, content_type: str) -> None:
+        """Write a file to a name; a large one in parts."""
+
+
+def _below(prefix: str, files: Iterable[StoredFile]) -> Iterator[StoredFile]:
+    """Those below a folder, without the empty one that some tools make for the folder itself."""
+    return (file for file in files if file.name.startswith(prefix) and file.name != prefix)
+
+
+def changed(address: str) -> IncompleteError:
+    """The error for an object, or a folder of them, that is no longer what was listed."""
+    return IncompleteError(
+        f"{address} changed or went away while it was being captured, so its source is still writing. "
+        "Nothing was loaded. Run again when the delivery is complete."
+    )
