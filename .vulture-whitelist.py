@@ -54,3 +54,10 @@ _.granted_at
 _.snapshots_expired
 _.files_deleted
 _.units_sold
+
+# The parser of XML calls and reads them.
+_.buffer_text
+_.CharacterDataHandler
+_.EndElementHandler
+_.ordered_attributes
+_.StartElementHandler

@@ -24,7 +24,10 @@ from tests.support.servers import PostgresAddress, postgres, postgres_database
 
 # What Tidegate, and the libraries it stands on, would read. Without compiled modules every new process takes
 # seconds longer to import them.
-READ_BY_TIDEGATE = ("TIDEGATE_", "DAGSTER_", "DBT_", "AWS_", "PG", "PYTHONDONTWRITEBYTECODE")
+READ_BY_TIDEGATE = (
+    *("TIDEGATE_", "DAGSTER_", "DBT_", "PG", "PYTHONDONTWRITEBYTECODE"),
+    *("AWS_", "AZURE_", "AZURITE_", "GOOGLE_"),
+)
 
 # A file goes to one worker whole, so a long one that began last would leave the other core idle. Longest first, by the
 # CPU seconds they take; all others follow in their own order.

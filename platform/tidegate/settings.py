@@ -33,8 +33,12 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(Path(".tidegate"), description="Where all state lives, Dagster's included.")
-    landing: str = Field("", description="Folder or `s3://` URL that deliveries arrive in. Default: in the home.")
-    archive: str = Field("", description="Folder or `s3://` URL of the archive. Default: in the home.")
+    landing: str = Field(
+        "", description="Folder, or `s3://`, `gs://` or `az://` URL, that deliveries arrive in. Default: in the home."
+    )
+    archive: str = Field(
+        "", description="Folder, or `s3://`, `gs://` or `az://` URL, of the archive. Default: in the home."
+    )
     outputs: str = Field("", description="Folder or `s3://` URL that exports and pages go to. Default: in the home.")
     contracts: Path = Field(CHECKOUT / "contracts", description="Folder of the sources' ODCS contracts.")
     dbt_project: Path = Field(CHECKOUT / "dbt_project", description="Folder of the dbt project.")

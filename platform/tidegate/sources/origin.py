@@ -103,7 +103,8 @@ def _no_s3_client() -> S3Client:
 
 @dataclass(frozen=True)
 class Outside:
-    """What lies outside of a home, and how it is reached. `landing` and `archive` are folders or `s3://` addresses."""
+    """What lies outside of a home, and how it is reached. `landing` and `archive` are folders or
+    addresses of object stores."""
 
     landing: str
     archive: str

@@ -31,6 +31,12 @@ def storage_at(
         from tidegate.storage.s3 import S3Storage
 
         return S3Storage.at(place, s3_client(), setting, down)
+    if place.startswith(("gs://", "az://")):
+        from tidegate.storage.clouds import CloudStorage
+
+        return CloudStorage.at(place, setting, down)
     if "://" in place:
-        raise TidegateError(f"{setting} is {place}; it must be a folder or s3://bucket/prefix.")
+        raise TidegateError(
+            f"{setting} is {place}; it must be a folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix."
+        )
     return FolderStorage(Path(place), drafts, confined)

@@ -130,6 +130,10 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
     )
 
 
+# Landing that is no folder, by what its address begins with.
+_KINDS = {"s3": "s3", "gs": "gcs", "az": "azure"}
+
+
 def _kind_of(contract: Contract, landing: str) -> str:
     match contract.regions[0].server:
         case HttpServer():
@@ -139,7 +143,7 @@ def _kind_of(contract: Contract, landing: str) -> str:
         case S3Server():
             return "s3"
         case FolderServer():
-            return "s3" if landing.startswith("s3://") else "folder"
+            return _KINDS.get(landing.partition("://")[0], "folder")
 
 
 def _pool_of(contract: Contract, landing: str) -> str:
