@@ -65,8 +65,7 @@ class Archive:
 
         What `chunks` raises comes through, with nothing kept.
         """
-        with self._storage.drafts(self._made_scratch()) as folder:
-            draft = folder / "draft"
+        with self._storage.draft(self._made_scratch()) as draft:
             file = CapturedFile(name, *_write(chunks, draft))
             self._keep(draft, file, original)
         return file
@@ -170,8 +169,7 @@ class Archive:
         self._write(name, write_manifest(captured).encode("ascii"))
 
     def _write(self, name: str, content: bytes) -> None:
-        with self._storage.drafts(self._made_scratch()) as folder:
-            draft = folder / "draft"
+        with self._storage.draft(self._made_scratch()) as draft:
             draft.write_bytes(content)
             self._storage.put({name: draft}, settled=False)
 
@@ -181,8 +179,7 @@ class Archive:
         if found is None:
             return
         # A copy: whoever reads meanwhile finds either what was there or what takes its place.
-        with self._storage.drafts(self._made_scratch()) as folder:
-            draft = folder / "draft"
+        with self._storage.draft(self._made_scratch()) as draft:
             _write(self._storage.chunks(found), draft)
             self._storage.put({_aside_name(name): draft}, settled=False)
 
@@ -207,8 +204,7 @@ class Archive:
         found = self._storage.find(name)
         if found is None or found.size != file.bytes:
             raise self._damaged(name)
-        with self._storage.drafts(self._made_scratch()) as folder:
-            draft = folder / "draft"
+        with self._storage.draft(self._made_scratch()) as draft:
             if _write(self._storage.chunks(found), draft)[0] != file.sha256:
                 raise self._damaged(name)
             draft.rename(copy)

@@ -129,7 +129,8 @@ class Exports:
 
     def make(self, lake: Lake, store: Storage, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
         publications = _publications(lake.con, self, {output.day for output in wanted})
-        with store.drafts() as drafts, _InPlace(store, run_id) as in_place:
+        with store.draft() as drafts, _InPlace(store, run_id) as in_place:
+            drafts.mkdir()
             for batch in _batches(publications):
                 lake.size_for(sum(publication.rows for publication in batch))
                 columns, contents = _stage(lake.con, self, batch)

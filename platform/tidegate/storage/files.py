@@ -110,10 +110,10 @@ class Storage(Protocol):
         """The file of this machine that a name stands for; None where that is on a network."""
         ...
 
-    def drafts(self, scratch: Path | None = None) -> AbstractContextManager[Path]:
-        """A local folder to make files in before `put`; it is gone afterwards.
+    def draft(self, scratch: Path | None = None) -> AbstractContextManager[Path]:
+        """The path for a new file, or for a folder of files, to make before `put`; what is left there goes afterwards.
 
-        `scratch` is where to make it, unless the storage knows a better place.
+        `scratch` is where it is, unless the storage knows a better place.
         """
         ...
 
@@ -148,8 +148,7 @@ def part(text: str) -> str:
 
 def write(storage: Storage, files: Mapping[str, bytes]) -> None:
     """Put these contents under their names, one after the other, each at once and to stay."""
-    with storage.drafts() as folder:
-        for name, content in files.items():
-            draft = folder / "draft"
+    for name, content in files.items():
+        with storage.draft() as draft:
             draft.write_bytes(content)
             storage.put({name: draft})

@@ -49,6 +49,7 @@ class FolderStorage:
         self._confined = confined
         self._unsynced: set[Path] = set()
         self._settling = threading.Lock()
+        self._is_swept = False
 
     def address(self, name: str) -> str:
         return str(self.root / name)
@@ -153,15 +154,17 @@ class FolderStorage:
     # --- writing
 
     @contextmanager
-    def drafts(self, scratch: Path | None = None) -> Iterator[Path]:
-        self._sweep()
+    def draft(self, scratch: Path | None = None) -> Iterator[Path]:
+        if not self._is_swept:
+            self._is_swept = True
+            self._sweep()
         # In the folder itself, and not in `scratch`: only within one file system is a file moved at once.
-        folder = self._drafts / own_name()
-        folder.mkdir(parents=True)
+        self._drafts.mkdir(parents=True, exist_ok=True)
+        path = self._drafts / own_name()
         try:
-            yield folder
+            yield path
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(path)
 
     def put(self, drafts: Mapping[str, Path], settled: bool = True) -> None:
         folders: set[Path] = set()
@@ -210,10 +213,11 @@ class FolderStorage:
 
 
 def _remove(path: Path) -> None:
+    """Remove a draft, be it a file or a folder of files; it may have been used up."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def _entries(folder: Path, prefix: str) -> Iterator[StoredFile]:

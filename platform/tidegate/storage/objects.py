@@ -67,9 +67,9 @@ class ObjectStorage(ABC):
         return None
 
     @contextmanager
-    def drafts(self, scratch: Path | None = None) -> Iterator[Path]:
+    def draft(self, scratch: Path | None = None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="tidegate-", dir=scratch) as folder:
-            yield Path(folder)
+            yield Path(folder) / "draft"
 
     def put(self, drafts: Mapping[str, Path], settled: bool = True) -> None:
         for name, draft in drafts.items():
