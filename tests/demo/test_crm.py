@@ -32,7 +32,7 @@ def crm() -> Iterator[Crm]:
 
 @pytest.fixture(autouse=True)
 def sound(crm: Crm) -> None:
-    crm.mend()
+    crm.fix()
 
 
 def ask(url: str, path: str, method: str = "GET", **headers: str) -> tuple[int, Any]:
@@ -132,7 +132,7 @@ def test_faults_that_have_none(crm: Crm) -> None:
     connection.request("GET", path)
     while crm.requests == before:
         time.sleep(0.01)
-    crm.mend()
+    crm.fix()
     with pytest.raises((ConnectionResetError, http.client.RemoteDisconnected)):
         connection.getresponse()
     connection.close()

@@ -1,4 +1,4 @@
-"""Takes docs/images/lineage.png anew, when assets were added: `.venv/bin/python -m tests.docs.docs_pictures`.
+"""Takes docs/images/lineage.png again, when assets were added: `.venv/bin/python -m tests.docs.docs_pictures`.
 
 The picture is of `make dev` on the demo shop of `make run`, in a home of its own; it takes a few minutes and Chromium.
 """

@@ -60,7 +60,7 @@ def test_a_breaker_opens_probes_and_closes_across_a_restart_of_the_daemon(
             probe = home.runner.instance.get_run_records(limit=1)[0]
             assert len(home.runner.instance.get_runs()) == 3
             assert probe.create_timestamp.replace(tzinfo=dt.UTC) >= first.open_until
-            crm.mend()
+            crm.fix()
             closed = wait_for("the breaker's closing", lambda: state if not (state := breaker()).failures else None)
         assert closed == Breaker()
         assert home.query("select count(*) from raw.customers where _delivered_on = current_date - 1") != [(0,)]

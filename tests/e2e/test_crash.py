@@ -120,7 +120,7 @@ MOMENTS = [
 
 
 class Ledger:
-    """The ledger as another process sees it, as progress since it was last started anew."""
+    """The ledger as another process sees it, as progress since it was last started again."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake

@@ -96,7 +96,7 @@ def test_a_day_goes_on_without_the_crm_and_is_made_good_when_it_returns(
     assert customers(home, NEXT_DAY) == customers(home, FIRST_DAY) == SHOP.customers_on(0)
     assert read_status(home.home).stand_ins == [StandingIn("customers", "crm", NEXT_DAY, FIRST_DAY)]
 
-    crm.mend()
+    crm.fix()
     with_it = home.run(NEXT_DAY)
     assert [outcome.published for outcome in with_it] == [(NEXT_DAY,)]
     assert freshness(home, with_it) == [(str(NEXT_DAY), True, dg.AssetCheckSeverity.WARN)]

@@ -117,7 +117,7 @@ def test_dagster_job_execute_does_the_same(home: TemporaryHome, new_home: NewHom
     assert len(REGIONS) * 3 == by_dagster.query("select count(*) from raw.orders")[0][0]
 
 
-def test_a_bad_day_leaves_what_was_published_until_it_is_mended(home: TemporaryHome) -> None:
+def test_a_bad_day_leaves_what_was_published_until_it_is_fixed(home: TemporaryHome) -> None:
     published = home.contents("serving")
     sales = sales_as_a_consumer_reads_them(home)
     assert [row[0] for row in sales] == [FIRST_DAY]
@@ -167,17 +167,17 @@ def test_bad_days_of_a_month_are_held_alone(new_home: NewHome) -> None:
     # What dbt holds was loaded well.
     assert home.partitions_in(home.runner.instance, raw_key("orders", "north"))[1] == {BY_CONTRACT.day}
 
-    mend(home, BY_CONTRACT.day)
+    fix(home, BY_CONTRACT.day)
     assert published_days(home) == set(MONTH.days) - {BY_DBT.day}
-    mend(home, BY_DBT.day)
+    fix(home, BY_DBT.day)
     assert published_days(home) == set(MONTH.days)
     assert set(home.partitions_in_serving().values()) == {(frozenset(MONTH.days), frozenset())}
 
 
-def mend(home: TemporaryHome, day: dt.date) -> None:
+def fix(home: TemporaryHome, day: dt.date) -> None:
     """Deliver the day soundly: it is published, and the Mondays after it are restated."""
     home.landing.day(day)
-    mended, *restated = home.run(day)
-    assert mended.published == (day,)
+    fixed, *restated = home.run(day)
+    assert fixed.published == (day,)
     assert all(outcome.restates and outcome.succeeded for outcome in restated)
     assert restated[-1].published == tuple(Cadence.weekly.among(Window(day + ONE_DAY, MONTH.end + ONE_DAY)).days)

@@ -67,7 +67,7 @@ def test_of_equal_keys_the_last_line_wins_across_files(shop: Shop) -> None:
 
 def test_the_last_file_wins_even_when_another_was_mended_or_has_other_columns(shop: Shop) -> None:
     files = {
-        # The blank line makes it a file to be mended, so it is read after the others.
+        # The blank line makes it a file to be fixed, so it is read after the others.
         "a.csv": csv(row(1, note="first"), "", row(2, note="first")),
         "b.csv": csv("s1,1,2024-03-01 10:00:00,1", header="sale_id,line,sold_at,price"),
         "c.jsonl": b'{"sale_id":"s2","line":1,"note":"last","price":1,"sold_at":"2024-03-01 10:00:00"}\n',

@@ -1,4 +1,4 @@
-"""Looking into quarantine, and loading from it what was mended."""
+"""Looking into quarantine, and loading from it what was fixed."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_replay_judges_by_the_contract_as_it_is_now_from_the_archive(shop: Shop)
     for file in shop.folder("north").iterdir():
         file.unlink()
     shop.contract.path.write_text(SALES.replace("minimum: 0", "minimum: -1"))
-    mended = load_contract(shop.contract.path)
-    reports = again(shop, mended, BOTH_DAYS, ["north", "south"])
+    fixed = load_contract(shop.contract.path)
+    reports = again(shop, fixed, BOTH_DAYS, ["north", "south"])
 
     assert [(report.region, report.rows_loaded) for report in reports] == [("north", 3), ("south", 1)]
     assert shop.raw("sale_id", "_region = 'north'") == ["s1", "s2", "s9"]
@@ -88,8 +88,8 @@ def test_replay_loads_a_rejected_delivery_once_the_contract_allows_it(shop: Shop
     shop.load_one("north", csv(row(1), *(row(n, price="-1") for n in range(2, 9))))
     assert shop.raw() == []
     shop.contract.path.write_text(SALES.replace("value: 74", "value: 90"))
-    mended = load_contract(shop.contract.path)
-    [report] = again(shop, mended, Window.of_day(DAY), ["north"])
+    fixed = load_contract(shop.contract.path)
+    [report] = again(shop, fixed, Window.of_day(DAY), ["north"])
 
     assert (report.status, report.day) == ("accepted", dt.date(2024, 3, 1))
     assert shop.raw() == ["s1"]

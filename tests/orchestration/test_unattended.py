@@ -167,7 +167,7 @@ def test_a_source_that_is_down_is_stood_in_for_probed_and_replaced(
     assert standing_in(machine) == [(THIRD, SECOND)]
     assert "breaker of customers is open after 2 failures" in machine.told["customers"]
 
-    crm.mend()
+    crm.fix()
     requests = crm.requests
     machine.ahead = dt.timedelta(seconds=500)
     assert machine.settle() == []

@@ -101,10 +101,10 @@ def test_a_failed_build_is_answered_and_a_broken_off_one_is_not(shop: Shop) -> N
     begin(shop, "failed")
     shop.lake.unit_of_work(lambda con: finish_build(con, "failed", [DAY]))
     assert due(shop) == {}
-    begin(shop, "broken off")
-    shop.lake.unit_of_work(lambda con: interrupt_build(con, "broken off"))
+    begin(shop, "interrupted")
+    shop.lake.unit_of_work(lambda con: interrupt_build(con, "interrupted"))
     first = due(shop)[DAY].build
-    assert "broken off" in closed_gates(shop.lake.con, ONE, shop.requirements)[DAY][0]
+    assert "interrupted" in closed_gates(shop.lake.con, ONE, shop.requirements)[DAY][0]
     begin(shop, "killed")
     assert due(shop)[DAY].build > first
 

@@ -172,7 +172,7 @@ def test_what_no_mart_shows_counts_on_the_newest_day_that_has_it(shop: Shop) -> 
 
 
 def test_a_held_monday_is_tried_again_when_a_day_is_let_in(shop: Shop) -> None:
-    """It may be held for customers of a held day; once that is mended, its marts may be what they were."""
+    """It may be held for customers of a held day; once that is fixed, its marts may be what they were."""
     unsound = dataclasses.replace(WEEKLY, blocking_checks=frozenset({("marts/weekly", "is_sound")}))
     publish(shop, SUNDAY)
     for _ in range(2):

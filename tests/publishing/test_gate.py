@@ -124,7 +124,7 @@ CLOSED: list[tuple[Callable[[Shop], None], list[str]]] = [
         the_check_of_the_newest_delivery_failed,
         [
             "raw/orders/eu-west 2024-06-02: the check values_are_valid failed: 7 of 10 rows are wrong. "
-            "Mend the file and drop it again."
+            "Fix the file and drop it again."
         ],
     ),
     (
@@ -142,7 +142,7 @@ CLOSED: list[tuple[Callable[[Shop], None], list[str]]] = [
         the_newest_build_failed,
         [
             "daily_sales, daily_sales_by_region, stg_orders 2024-06-02: build half of run run-9 failed. "
-            "See why in that run's log, mend it and run the day again."
+            "See why in that run's log, fix it and run the day again."
         ],
     ),
     (
@@ -156,7 +156,7 @@ CLOSED: list[tuple[Callable[[Shop], None], list[str]]] = [
         a_check_failed,
         [
             "marts/daily_sales 2024-06-02: the check revenue_adds_up failed: 7 of 10 rows are wrong. "
-            "Mend the file and drop it again."
+            "Fix the file and drop it again."
         ],
     ),
     (
@@ -207,12 +207,12 @@ def a_later_build_ran_the_check_of_a_model_it_left_alone(shop: Shop) -> None:
     check(shop, "marts/daily_sales", "revenue_adds_up", "partial", passed=True)
 
 
-def a_failed_check_was_mended(shop: Shop) -> None:
+def a_failed_check_was_fixed(shop: Shop) -> None:
     a_check_failed(shop)
     shop.build(ONE, factor=2)
 
 
-def a_rejected_delivery_was_mended(shop: Shop) -> None:
+def a_rejected_delivery_was_fixed(shop: Shop) -> None:
     the_newest_delivery_was_rejected(shop)
     shop.deliver(ONE)
 
@@ -234,8 +234,8 @@ def a_check_that_is_not_required_failed(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "story",
     [
-        a_later_build_ran_the_check_of_a_model_it_left_alone, a_failed_check_was_mended,
-        a_rejected_delivery_was_mended, another_day_is_bad, a_blocking_check_found_only_a_warning,
+        a_later_build_ran_the_check_of_a_model_it_left_alone, a_failed_check_was_fixed,
+        a_rejected_delivery_was_fixed, another_day_is_bad, a_blocking_check_found_only_a_warning,
         a_check_that_is_not_required_failed,
     ],
 )  # fmt: skip

@@ -333,7 +333,7 @@ def test_a_bucket_that_is_not_there_is_told(s3_shop: S3Shop, which: str) -> None
     report = s3_shop.load()
 
     assert "there is no such bucket" in (report.rejection or "")
-    assert f"mend TIDEGATE_{which.upper()}" in (report.rejection or "")
+    assert f"fix TIDEGATE_{which.upper()}" in (report.rejection or "")
 
 
 @pytest.mark.parametrize("which", ["landing", "archive"])

@@ -108,7 +108,7 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
             err.print("  " + escape(sentence))
     if reasons:
         err.print(
-            f"Consumers keep the last good version of these {cadence.noun}. Mend what is named, then run again: "
+            f"Consumers keep the last good version of these {cadence.noun}. Fix what is named, then run again: "
             f"{', '.join(AGAIN[cadence].format(day) for day in list(reasons)[:DAYS_NAMED])}"
         )
 
@@ -358,7 +358,7 @@ def print_crm(crm: Crm) -> None:
     say(f"The demo shop's CRM answers at {crm.url}/customers?as_of={first_day}. Ctrl-C ends it.")
     say(f"Load from it with: export CRM_URL={crm.url} TIDEGATE_CONTRACTS=examples/unattended/contracts")
     say(f"Break it with: curl -X PUT {crm.control_url}/fault/KIND, where KIND is one of {', '.join(Fault)}")
-    say(f"Mend it with: curl -X DELETE {crm.control_url}/fault")
+    say(f"Fix it with: curl -X DELETE {crm.control_url}/fault")
 
 
 def print_quarantine(counts: Sequence[QuarantineCount]) -> None:

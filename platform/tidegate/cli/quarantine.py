@@ -1,4 +1,4 @@
-"""The commands `tidegate quarantine …`: rows that were kept out, and letting them in once mended."""
+"""The commands `tidegate quarantine …`: rows that were kept out, and letting them in once fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidegate.window import Window
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-quarantine_app = typer.Typer(help="Rows that were kept out, and letting them in once mended.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Rows that were kept out, and letting them in once fixed.", no_args_is_help=True)
 
 
 @quarantine_app.command("list")
@@ -63,7 +63,7 @@ def quarantine_replay(
     source: Annotated[str, typer.Option()],
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD")],
 ) -> None:
-    """Judge a day's newest deliveries again, after the contract or the file was mended, and load what passes."""
+    """Judge a day's newest deliveries again, after the contract or the file was fixed, and load what passes."""
     refuse_unknown_source(load_settings(), source)
     run_and_leave(Window.of_day(day_of(partition)))
 

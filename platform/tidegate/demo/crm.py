@@ -1,7 +1,7 @@
 """The demo shop's CRM: its customers as a paged JSON API over real HTTP, and a second address to break it by.
 
     GET /customers?as_of=2024-01-31&page=1    a page of the snapshot that `demo shop` lands as a file for that day
-    PUT /fault/hangs  DELETE /fault  GET /    at the control address: break it, mend it, see how it stands
+    PUT /fault/hangs  DELETE /fault  GET /    at the control address: break it, fix it, see how it stands
 
 What the shop's customers are is `trade`'s, and how an answer goes wrong is in `crm_faults`.
 """
@@ -85,7 +85,7 @@ class Crm:
     requests: int = 0
 
     def __post_init__(self) -> None:
-        self.mended = threading.Event()
+        self.fixed = threading.Event()
         self._changing = threading.RLock()
         self._server: ThreadingHTTPServer | None = None
         self._control: ThreadingHTTPServer | None = None
@@ -118,26 +118,26 @@ class Crm:
             self.break_by(self.fault, self.faults_left)
 
     def stop(self) -> None:
-        self.mended.set()
+        self.fixed.set()
         self._close()
         if self._control is not None:
             _close(self._control)
             self._control = None
 
     def break_by(self, fault: Fault, times: float = math.inf) -> None:
-        """Have the next requests fail, `times` of them; `refused` ends with `mend` only."""
+        """Have the next requests fail, `times` of them; `refused` ends with `fix` only."""
         with self._changing:
-            self.mend()
-            self.mended.clear()
+            self.fix()
+            self.fixed.clear()
             self.fault, self.faults_left = fault, times
             if fault is Fault.REFUSED:
                 self.faults_left = math.inf
                 self._close()
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         with self._changing:
             self.fault, self.faults_left = None, math.inf
-            self.mended.set()
+            self.fixed.set()
             if self._server is None:
                 self._listen()
 
@@ -220,7 +220,7 @@ class _CustomersHandler(_Handler):
         elif fault is None:
             self.answer(HTTPStatus.OK, page)
         else:
-            FAULTS[fault](self, page, self.crm.mended)
+            FAULTS[fault](self, page, self.crm.fixed)
 
     def _page(self, asked: dict[str, list[str]], fault: Fault | None) -> dict[str, Any] | None:
         try:
@@ -252,5 +252,5 @@ class _ControlHandler(_Handler):
         self.do_GET()
 
     def do_DELETE(self) -> None:
-        self.crm.mend()
+        self.crm.fix()
         self.do_GET()

@@ -37,16 +37,16 @@ class Fault(StrEnum):
     ENDLESS = "endless"
 
 
-def _vanish(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _vanish(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     _reset(request)
 
 
-def _hang(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
-    mended.wait()
+def _hang(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
+    fixed.wait()
     _reset(request)
 
 
-def _reset_in_the_middle(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _reset_in_the_middle(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     body = _json(page)
     _begin(request, HTTPStatus.OK, len(body))
     request.wfile.write(body[: len(body) // 2])
@@ -54,13 +54,13 @@ def _reset_in_the_middle(request: BaseHTTPRequestHandler, page: Page, mended: th
     _reset(request)
 
 
-def _drip(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _drip(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     body = _json(page)
     _begin(request, HTTPStatus.OK, len(body))
     try:
         for position in range(len(body)):
             request.wfile.write(body[position : position + 1])
-            if mended.wait(SECONDS_PER_BYTE):
+            if fixed.wait(SECONDS_PER_BYTE):
                 break
     except OSError:
         # Whoever asked has gone, as they should.
@@ -69,30 +69,30 @@ def _drip(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) 
     _reset(request)
 
 
-def _fail(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _fail(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     _send(request, _json({"error": "the database is away"}), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _be_busy(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _be_busy(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     later = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     _send(request, _json({"error": "too many requests"}), HTTPStatus.TOO_MANY_REQUESTS, later)
 
 
-def _show_a_page(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _show_a_page(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     html = b"<!doctype html><title>Back soon</title><h1>We are working on it</h1>"
     _send(request, html, headers={"Content-Type": "text/html; charset=utf-8"})
 
 
-def _cut_short(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _cut_short(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     body = _json(page)
     _send(request, body[: len(body) // 2])
 
 
-def _miscount(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _miscount(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     _send(request, _json(page | {"total": page["total"] + 1}))
 
 
-def _go_on_for_ever(request: BaseHTTPRequestHandler, page: Page, mended: threading.Event) -> None:
+def _go_on_for_ever(request: BaseHTTPRequestHandler, page: Page, fixed: threading.Event) -> None:
     _send(request, _json(page | {"pages": page["page"] + 1}))
 
 

@@ -1,7 +1,7 @@
 """Slicing UCI Online Retail into a year of daily deliveries of `orders` and `customers`.
 
 Chen, D. (2015), Online Retail, UCI Machine Learning Repository, DOI 10.24432/C5BW33, CC BY 4.0. Real data,
-taken as it stands: nothing is mended and nothing made up. How the file is read belongs to
+taken as it stands: nothing is fixed and nothing made up. How the file is read belongs to
 `online_retail_file`.
 """
 

@@ -156,7 +156,7 @@ def _refuse_unreadable_values(con: duckdb.DuckDBPyConnection, source: Path) -> N
         for position, value in found:
             raise TidegateError(
                 f"Data row {position + 1:,} of {source}: {column} is {value!r}, not {expected}. "
-                f"Mend it and run again. {_EXPECTED}"
+                f"Fix it and run again. {_EXPECTED}"
             )
 
 

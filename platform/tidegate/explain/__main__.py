@@ -1,4 +1,4 @@
-"""`python -m tidegate.explain FOLDER`: the sources of the site, made anew."""
+"""`python -m tidegate.explain FOLDER`: the sources of the site, made again."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ where v.accepted and j._reasons is null"""
 
 
 def quarantined_rows(contract: Contract, verdicts: Sequence[Verdict]) -> str:
-    # Marking a duplicate moves its row, so its line is not known; nor are those of Parquet and mended files.
+    # Marking a duplicate moves its row, so its line is not known; nor are those of Parquet and fixed files.
     return f"""
 with refused as (
   select _delivery, j._file, j.rowid as _row,

@@ -58,7 +58,7 @@ class LakeConfig:
     def __post_init__(self) -> None:
         if not self.catalog.startswith(("sqlite:", "postgres:")):
             raise TidegateError(
-                "The lake's catalog must be `sqlite:<file>` or `postgres:<libpq settings>`. Mend TIDEGATE_LAKE_CATALOG."
+                "The lake's catalog must be `sqlite:<file>` or `postgres:<libpq settings>`. Fix TIDEGATE_LAKE_CATALOG."
             )
         if not self.catalog_file:
             _refuse_password(self.catalog.removeprefix("postgres:"))

@@ -214,7 +214,7 @@ class Lake:
 def _cannot_attach(config: LakeConfig, error: duckdb.Error) -> TidegateError:
     return TidegateError(
         f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {str(error).strip()} "
-        "Nothing was changed. Mend TIDEGATE_LAKE_CATALOG or TIDEGATE_LAKE_DATA, or start what they name."
+        "Nothing was changed. Fix TIDEGATE_LAKE_CATALOG or TIDEGATE_LAKE_DATA, or start what they name."
     )
 
 

@@ -27,7 +27,7 @@ class Build:
     finished_at: dt.datetime | None
 
 
-# One that never ended, or was broken off, may have been so before it read anything.
+# One that never ended, or was interrupted, may have been so before it read anything.
 NEWEST_ENDED_BUILD_OF_DAY = """
     select partition_day, max_by(deliveries_seen, rowid) as deliveries_seen
     from ops.builds where status in ('built', 'failed') and cadence = 'daily' group by partition_day
@@ -80,7 +80,7 @@ def finish_build(
 
 
 def interrupt_build(con: DuckDBPyConnection, build_id: str) -> None:
-    """Enter that a build was broken off by what may pass: its days are to be built again."""
+    """Enter that a build was interrupted by what may pass: its days are to be built again."""
     con.execute(
         f"update ops.builds set finished_at = {literal(utc_now())}, status = 'interrupted' "
         f"where build_id = {literal(build_id)}"

@@ -51,7 +51,7 @@ REQUEST_TAG = "tidegate/request"
 # "true": deliveries must still be in landing; the archive does not stand in for what was purged.
 FROM_LANDING_TAG = "tidegate/from_landing"
 
-# "true": of a run's outputs only those that are due are made. Without it a person asks for all of them, anew.
+# "true": of a run's outputs only those that are due are made. Without it a person asks for all of them, again.
 ONLY_DUE_TAG = "tidegate/only_due"
 
 # The lock that the process of a run holds, where no server launched it.

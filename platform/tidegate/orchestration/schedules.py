@@ -170,7 +170,7 @@ class _Look:
         return known is not None and known.verdict == "accepted"
 
     def _is_there(self, contract: Contract, region: str, day: dt.date) -> bool:
-        # What was rejected still would be; a mended delivery is its sensor's to see.
+        # What was rejected still would be; a fixed delivery is its sensor's to see.
         if contract.source in self._down or Partition(region, day) in self._known[contract.source]:
             return False
         try:

@@ -189,7 +189,7 @@ def _not_as_published(publication: Publication, found: Content) -> str:
     return (
         f"serving.{publication.mart} holds {found.rows} rows of {publication.partition_day} that are not the "
         f"{publication.rows} that publication {publication.publication_id} put there. Run the day again, which "
-        "publishes it anew, and find out who writes to `serving`."
+        "publishes it again, and find out who writes to `serving`."
     )
 
 

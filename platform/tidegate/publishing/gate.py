@@ -224,9 +224,9 @@ def _build_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
                 "Let it end or, if it died, run the day again."
             )
         elif build.status == "interrupted":
-            yield f"{who} was broken off. See why in that run's log and run the day again."
+            yield f"{who} was interrupted. See why in that run's log and run the day again."
         else:
-            yield f"{who} failed. See why in that run's log, mend it and run the day again."
+            yield f"{who} failed. See why in that run's log, fix it and run the day again."
 
 
 def _unfinished_builds(day: _Day, required: GateRequirements) -> dict[_Build, list[str]]:

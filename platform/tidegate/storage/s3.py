@@ -193,7 +193,7 @@ class S3Storage(ObjectStorage):
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         could_not = f"Could not {verb} {address} ({code or status})"
         if code == "NoSuchBucket":
-            return TidegateError(f"{could_not}: there is no such bucket. Make it, or mend {self.setting}.")
+            return TidegateError(f"{could_not}: there is no such bucket. Make it, or fix {self.setting}.")
         if code in _CHANGED or code in _GONE:
             return changed(address)
         if code == _ARCHIVED:

@@ -33,7 +33,7 @@ def new_s3_client() -> S3Client:
         # A profile that is not there, an address that is none.
         raise TidegateError(
             f"S3 cannot be spoken to: {error}. Nothing was changed. "
-            "Mend AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL or AWS_MAX_ATTEMPTS."
+            "Fix AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL or AWS_MAX_ATTEMPTS."
         ) from error
     if holds_secret(client.meta.endpoint_url):
         raise TidegateError(

@@ -1,4 +1,4 @@
-"""The second opinion: counting and mending text without DuckDB."""
+"""The second opinion: counting and fixing text without DuckDB."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter, census
 python_csv.field_size_limit(2 * MAX_RECORD)
 
 
-def mend(path: Path, content: bytes, width: int, cr_only: bool = False) -> tuple[list[list[str]], list[BrokenLine]]:
-    """The rows that mending vouches for, read by Python's own CSV reader, and the broken lines."""
+def fix(path: Path, content: bytes, width: int, cr_only: bool = False) -> tuple[list[list[str]], list[BrokenLine]]:
+    """The rows that fixing vouches for, read by Python's own CSV reader, and the broken lines."""
     path.write_bytes(content)
     stream = io.BytesIO()
     sound = RowWriter(stream)
-    broken = list(csv_text.mend(path, False, cr_only, width, sound))
+    broken = list(csv_text.fix(path, False, cr_only, width, sound))
     rows = list(python_csv.reader(io.StringIO(stream.getvalue().decode(), newline=""), strict=True))
     assert len(rows) == sound.rows
     return rows, broken
@@ -82,17 +82,17 @@ def test_broken_lines_are_quoted_by_number(tmp_path: Path) -> None:
 def test_mending_sound_csv_changes_nothing(tmp_path: Path, rows: list[list[str]]) -> None:
     stream = io.StringIO(newline="")
     python_csv.writer(stream, lineterminator="\n", quoting=python_csv.QUOTE_ALL).writerows(rows)
-    mended, broken = mend(tmp_path / "a", b"a,b,c\n" + stream.getvalue().encode(), 3)
+    fixed, broken = fix(tmp_path / "a", b"a,b,c\n" + stream.getvalue().encode(), 3)
 
     assert broken == []
-    assert mended == rows
+    assert fixed == rows
 
 
 @examples(60)
 @given(st.lists(st.sampled_from([b'"', b",", b"\n", b"x", b'"x"', b"\r\n", b"\xff", b"\0", b" "]), max_size=40))
 def test_mending_accounts_for_every_line_once(tmp_path: Path, pieces: list[bytes]) -> None:
     content = b"".join(pieces)
-    rows, broken = mend(tmp_path / "a", b"a,b\n" + content, 2)
+    rows, broken = fix(tmp_path / "a", b"a,b\n" + content, 2)
     lines = content.split(b"\n")
     blank = sum(not line.strip(b"\r") for line in lines)
     inside = sum(field.count("\n") for row in rows for field in row)
@@ -104,7 +104,7 @@ def test_mending_accounts_for_every_line_once(tmp_path: Path, pieces: list[bytes
 
 def test_a_record_longer_than_a_block_is_whole(tmp_path: Path) -> None:
     long = "x" * 1_500_000
-    rows, broken = mend(tmp_path / "a", f'a,b\n1,{long}\n2,"{long}\n"\n3,"{long}{long}"\n4,y\n'.encode(), 2)
+    rows, broken = fix(tmp_path / "a", f'a,b\n1,{long}\n2,"{long}\n"\n3,"{long}{long}"\n4,y\n'.encode(), 2)
 
     assert [(row[0], len(row[1])) for row in rows] == [("1", 1_500_000), ("2", 1_500_001), ("4", 1)]
     assert [(line.number, line.length) for line in broken] == [(5, 3_000_004)]
@@ -117,5 +117,5 @@ def test_json_that_is_no_row_is_a_broken_line(tmp_path: Path, line: bytes) -> No
     (tmp_path / "a").write_bytes(line + b'\n{"a":1}\n')
     sound = RowWriter(io.BytesIO())
 
-    assert [broken.number for broken in json_text.mend(tmp_path / "a", False, ["a"], sound)] == [1]
+    assert [broken.number for broken in json_text.fix(tmp_path / "a", False, ["a"], sound)] == [1]
     assert sound.rows == 1

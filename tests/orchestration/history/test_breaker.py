@@ -78,11 +78,11 @@ def test_a_probe_by_a_clock_that_is_slow_is_still_a_probe() -> None:
 
 @pytest.mark.parametrize("outcome", ["up", "closed"])
 def test_an_answer_or_a_person_closes_it_and_all_begins_anew(outcome: str) -> None:
-    mended = Contact(at(8), "up" if outcome == "up" else "closed")
-    closed = after(down(1), down(2), down(3), mended)
+    fixed = Contact(at(8), "up" if outcome == "up" else "closed")
+    closed = after(down(1), down(2), down(3), fixed)
     assert closed == Breaker()
-    assert after(down(1), down(2), down(3), mended, down(9), down(10)).open_until is None
-    assert after(down(1), down(2), down(3), mended, down(9), down(10), down(11)).open_until == at(16)
+    assert after(down(1), down(2), down(3), fixed, down(9), down(10)).open_until is None
+    assert after(down(1), down(2), down(3), fixed, down(9), down(10), down(11)).open_until == at(16)
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.sampled_from(["up", "down", "closed"]))))

@@ -196,7 +196,7 @@ def test_pauses_double_with_jitter_and_a_longer_one_is_made_when_asked_for(
 
 
 def test_a_server_that_drips_its_headers_meets_the_time_limit(home: Home) -> None:
-    """The read timeout begins anew with every byte: only the time limit ends this."""
+    """The read timeout begins again with every byte: only the time limit ends this."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 

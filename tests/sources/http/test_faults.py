@@ -55,7 +55,7 @@ def crm() -> Iterator[Crm]:
 @pytest.fixture(scope="module")
 def shop(crm: Crm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """With a fallback, and a good snapshot of DAY."""
-    crm.mend()
+    crm.fix()
     shop = open_http_shop_in(tmp_path_factory.mktemp("fallback"), WITH_FALLBACK, CRM_URL=crm.url)
     assert load(shop, DAY).status == "accepted"
     yield shop
@@ -72,7 +72,7 @@ def bare_shop(crm: Crm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
 
 @pytest.fixture(autouse=True)
 def sound(crm: Crm) -> None:
-    crm.mend()
+    crm.fix()
 
 
 def load(shop: Shop, day: dt.date) -> DeliveryReport:
@@ -114,7 +114,7 @@ def test_a_fault_that_stays_has_the_newest_good_snapshot_stand_in(crm: Crm, shop
     entry = newest_deliveries(shop.lake.con, "customers", Window.of_day(day))[0]
     assert (entry.verdict, entry.stands_in_for, entry.touched) == ("accepted", DAY, (day,))
 
-    crm.mend()
+    crm.fix()
     limit(shop, 60)
     genuine = load(shop, day)
     assert (genuine.status, genuine.stands_in_for, genuine.touched) == ("accepted", None, (day,))
@@ -139,7 +139,7 @@ def test_a_crm_that_comes_up_again_is_waited_for(crm: Crm, bare_shop: Shop) -> N
     def come_back() -> None:
         while crm.requests == before:
             time.sleep(0.01)
-        crm.mend()
+        crm.fix()
 
     returning = threading.Thread(target=come_back)
     returning.start()
@@ -183,7 +183,7 @@ def test_a_stand_in_does_not_stand_in_again_and_gives_way_to_a_newer_one(crm: Cr
     reports = fresh_shop.load_each(Window(days[1], days[2] + ONE_DAY))
     assert {report.stands_in_for for report in reports.values()} == {days[0]}
 
-    crm.mend()
+    crm.fix()
     load(fresh_shop, days[1])
     crm.break_by(Fault.ERRORS)
     assert load(fresh_shop, days[2]).stands_in_for == days[1]
@@ -218,12 +218,12 @@ def test_who_insists_on_the_source_gets_no_stand_in(crm: Crm, fresh_shop: Shop) 
 def test_a_lake_made_anew_takes_a_down_sources_day_from_the_archive(crm: Crm, fresh_shop: Shop, tmp_path: Path) -> None:
     load(fresh_shop, DAY)
     crm.break_by(Fault.ERRORS)
-    (tmp_path / "anew").mkdir()
-    anew = open_http_shop_in(tmp_path / "anew", WITH_FALLBACK, CRM_URL=crm.url)
-    anew.outside = fresh_shop.outside
+    (tmp_path / "again").mkdir()
+    again = open_http_shop_in(tmp_path / "again", WITH_FALLBACK, CRM_URL=crm.url)
+    again.outside = fresh_shop.outside
     try:
-        report = load(anew, DAY)
+        report = load(again, DAY)
         assert (report.status, report.stands_in_for) == ("accepted", None)
-        assert snapshot(anew, DAY) == snapshot(fresh_shop, DAY)
+        assert snapshot(again, DAY) == snapshot(fresh_shop, DAY)
     finally:
-        anew.lake.close()
+        again.lake.close()

@@ -198,7 +198,7 @@ class Shop:
         record = CheckRecord(
             check_name=name, asset=asset, partition_day=day, passed=passed, blocking=True, severity="error",
             dimension="accuracy", observed="0 of 10 rows" if passed else "7 of 10 rows are wrong",
-            description="Mend the file and drop it again.", run_id="run-1", subject=subject, checked_at=utc_now(),
+            description="Fix the file and drop it again.", run_id="run-1", subject=subject, checked_at=utc_now(),
         )  # fmt: skip
         return dataclasses.replace(record, **fields)  # type: ignore[arg-type]
 

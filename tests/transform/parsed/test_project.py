@@ -110,7 +110,7 @@ def test_a_changed_project_is_parsed_again_and_a_broken_one_named(tmp_path: Path
     since = DbtProject(settings).take_up()
     written = model.read_text()
     model.write_text("select {{ ")
-    with pytest.raises(TidegateError, match=r"daily_sales[\s\S]*Mend the file"):
+    with pytest.raises(TidegateError, match=r"daily_sales[\s\S]*Fix the file"):
         DbtProject(settings).prepare()
 
     # Nothing was published with any other state meanwhile.

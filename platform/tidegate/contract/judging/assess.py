@@ -289,7 +289,7 @@ def _advice(contract: Contract, dimension: Dimension, measures: Measures, proble
     if _quarantined(contract, dimension, measures):
         return (
             f"{found} The sound rows were loaded. The others and their reasons are in "
-            f"quarantine.{contract.source}; once the source or {contract.label} is mended, "
+            f"quarantine.{contract.source}; once the source or {contract.label} is fixed, "
             "`tidegate quarantine replay` loads them."
         )
     return f"{found} The delivery was loaded. If this is to stay, say so in {contract.label}."

@@ -1,7 +1,7 @@
 """What is a record of a CSV file and what is not, decided line by line without DuckDB.
 
 DuckDB reads CSV fast, and on odd files loses lines without a word (a line of 50 MB, line ends of two kinds),
-so a file whose line count does not come out is mended here first: `mend` writes the sound records in a form
+so a file whose line count does not come out is fixed here first: `fix` writes the sound records in a form
 that leaves nothing to interpretation and reports every other line. Counting and quoting bytes is `text`'s.
 """
 
@@ -57,7 +57,7 @@ def read_header(path: Path, gzipped: bool, cr_only: bool) -> Header | None:
     return Header(tuple(field.decode("utf-8").strip() for field in fields), lines)
 
 
-def mend(path: Path, gzipped: bool, cr_only: bool, width: int, sound: RowWriter) -> Iterator[BrokenLine]:
+def fix(path: Path, gzipped: bool, cr_only: bool, width: int, sound: RowWriter) -> Iterator[BrokenLine]:
     """Write the records of `width` fields, without the header, to `sound`; yields the lines that are none.
 
     A quote that never closes costs its own line only: the lines it would swallow are read as lines again.

@@ -44,7 +44,7 @@ def added_keys(path: Path, gzipped: bool, known: Sequence[str]) -> tuple[str, ..
     return tuple(dict.fromkeys(key for found in objects for key in found if key not in known))
 
 
-def mend(path: Path, gzipped: bool, columns: Sequence[str], sound: RowWriter) -> Iterator[BrokenLine]:
+def fix(path: Path, gzipped: bool, columns: Sequence[str], sound: RowWriter) -> Iterator[BrokenLine]:
     """Write the values of `columns` of every JSON object to `sound`; yields the lines that are none."""
     with open_text(path, gzipped) as stream:
         for number, line, length in _numbered_lines(stream):
@@ -58,7 +58,7 @@ def mend(path: Path, gzipped: bool, columns: Sequence[str], sound: RowWriter) ->
 def broken_lines(path: Path, gzipped: bool, suspects: set[bytes]) -> tuple[list[BrokenLine], int] | None:
     """Where the `suspects`, lines that DuckDB left out, stand, and how many lines are blank.
 
-    None when a suspect is a JSON object after all: then the file must be mended to lose nothing.
+    None when a suspect is a JSON object after all: then the file must be fixed to lose nothing.
     """
     if any(parse_object(line) is not None for line in suspects):
         return None

@@ -6,7 +6,7 @@
                  and in JUDGED; only for files of which every line is one row or one unparsable line
 
 All are temporary tables of the connection, out of the lake. Every file's rows and broken lines are held
-against a count that DuckDB had no part in. A text file where that does not come out is mended (`csv_text`,
+against a count that DuckDB had no part in. A text file where that does not come out is fixed (`csv_text`,
 `json_text`) and read again; a file that cannot be read at all is reported with its reason, and the others go
 on. What is loaded of it, and what that means, belongs to `load`.
 """
@@ -49,7 +49,7 @@ SMALL_FILE = 16 << 20
 # Nobody looks through more broken lines than this; where they are also most of a file, it is no file of this kind.
 MANY_BROKEN_LINES = 200_000
 
-# More left-out JSON lines than this are not looked up one by one: mending reads the file once and keeps no
+# More left-out JSON lines than this are not looked up one by one: fixing reads the file once and keeps no
 # list.
 MANY_SUSPECTS = 100_000
 
@@ -107,7 +107,7 @@ class _Reading:
         self.con = con
         self.contract = contract
         self.archived = Batch(scratch / "archived", files)
-        self.mended = Batch(scratch / "mended", files)
+        self.fixed = Batch(scratch / "fixed", files)
         self.broken = broken
         self.each_first = each_first
         self.found = WhatWasRead()
@@ -126,7 +126,7 @@ class _Reading:
     def examine(self) -> dict[Layout, list[DataFile]]:
         """The files that can be read, by layout."""
         self.archived.folder.mkdir()
-        self.mended.folder.mkdir()
+        self.fixed.folder.mkdir()
         alike: dict[Layout, list[DataFile]] = defaultdict(list)
         for file in self.archived.files:
             self.archived.path(file).symlink_to(file.archived)
@@ -150,7 +150,7 @@ class _Reading:
         trusted = [file for file in files if self.examined[file].is_regular]
         come_out = self._read_text(layout, trusted) if trusted else set()
         if odd := [file for file in files if file not in come_out]:
-            self._read_mended(layout, odd)
+            self._read_fixed(layout, odd)
 
     def _survives(self, layout: Layout, file: DataFile) -> bool:
         """Whether a DuckDB that reads the file goes on answering; a file that is the end of it is refused."""
@@ -166,7 +166,7 @@ class _Reading:
         return True
 
     def _judging(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> str:
-        batch = self.mended if relation is relations.mended_relation else self.archived
+        batch = self.fixed if relation is relations.fixed_relation else self.archived
         present = {column.name: column.sql_type for column in layout.columns}
         return judge_select(self.contract, present, relation(batch, files, layout))
 
@@ -237,16 +237,16 @@ class _Reading:
                 found[file] = Leftover(len(broken), blank, partial(list, broken))
         return found
 
-    # --- mended text
+    # --- fixed text
 
-    def _read_mended(self, layout: Layout, files: list[DataFile]) -> None:
-        mended = {file: self._mend(layout, file) for file in files}
-        if rows := {file: count for file, count in mended.items() if file not in self.found.unreadable}:
-            self._judge_each(replace(layout, gzipped=False), rows, relations.mended_relation)
+    def _read_fixed(self, layout: Layout, files: list[DataFile]) -> None:
+        fixed = {file: self._fix(layout, file) for file in files}
+        if rows := {file: count for file, count in fixed.items() if file not in self.found.unreadable}:
+            self._judge_each(replace(layout, gzipped=False), rows, relations.fixed_relation)
 
-    def _mend(self, layout: Layout, file: DataFile) -> int:
-        """Write the mended file and account for its broken lines; returns its number of rows."""
-        with self.mended.path(file).open("wb") as stream:
+    def _fix(self, layout: Layout, file: DataFile) -> int:
+        """Write the fixed file and account for its broken lines; returns its number of rows."""
+        with self.fixed.path(file).open("wb") as stream:
             sound = RowWriter(stream)
             for count, line in enumerate(self._mending(layout, file, sound), start=1):
                 self._account(file, 0, [line])
@@ -259,9 +259,9 @@ class _Reading:
     def _mending(self, layout: Layout, file: DataFile, sound: RowWriter) -> Iterator[BrokenLine]:
         if layout.format == "json":
             names = [column.name for column in layout.columns]
-            return json_text.mend(file.archived, layout.gzipped, names, sound)
+            return json_text.fix(file.archived, layout.gzipped, names, sound)
         cr_only = self.examined[file].ends_lines_with_cr_only
-        return csv_text.mend(file.archived, layout.gzipped, cr_only, layout.width, sound)
+        return csv_text.fix(file.archived, layout.gzipped, cr_only, layout.width, sound)
 
     # --- what all share
 

@@ -75,8 +75,8 @@ def csv_relation(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str
     return _with_files(batch, layout.columns, f"read_csv({_paths(batch, files)}, {options})", _by_position)
 
 
-def mended_relation(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
-    """The rows of files written by `csv_text.mend` or `json_text.mend`: nothing in them can go wrong.
+def fixed_relation(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
+    """The rows of files written by `csv_text.fix` or `json_text.fix`: nothing in them can go wrong.
 
     One thread a file: the parallel reader cannot be trusted with line feeds inside of quotes.
     """

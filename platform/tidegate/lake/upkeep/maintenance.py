@@ -37,7 +37,7 @@ TO_THE_DAY = dt.timedelta(days=1)
 # Files that one unit of work merges into: on a SQLite catalog, other writers wait for it.
 FILES_PER_UNIT = 32
 
-# A file of which this share is deleted is written anew.
+# A file of which this share is deleted is written again.
 REWRITE_THRESHOLD = 0.5
 
 

@@ -224,7 +224,7 @@ def _broken_models(result: BuildResult) -> dg.Failure:
     errors = "\n".join(f"{model.asset}: {model.message}" for model in result.failed_models)
     return dg.Failure(
         f"dbt could not build every model for {result.window}. Consumers keep the last good version. "
-        f"Mend the model and run the days again.\n{errors}",
+        f"Fix the model and run the days again.\n{errors}",
         allow_retries=False,
     )
 

@@ -95,7 +95,7 @@ class Breaker:
         return (
             f"The breaker of {source} is open after {self.failures} failures in a row, so nothing is asked of it. "
             f"The next probe is due {probe}. Last error: {self.error or 'none was told.'} "
-            f"Once the source is mended, `tidegate breaker close {source}` need not wait for the probe."
+            f"Once the source is fixed, `tidegate breaker close {source}` need not wait for the probe."
         )
 
 

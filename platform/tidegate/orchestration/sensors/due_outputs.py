@@ -31,7 +31,7 @@ def build_due_outputs_sensor(home: Home, cadence: Cadence) -> dg.SensorDefinitio
         job_name=OUTPUT_JOBS[cadence],
         minimum_interval_seconds=home.settings.tick_seconds,
         default_status=sensor_status(home.settings),
-        description="Makes exports and pages anew where what is published differs from what they were made of.",
+        description="Makes exports and pages again where what is published differs from what they were made of.",
     )
     def outputs_due(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return look_for_due_outputs(home, context.instance, cadence, dt.datetime.now(dt.UTC))

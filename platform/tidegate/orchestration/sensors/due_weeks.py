@@ -25,7 +25,7 @@ def build_weeks_due_sensor(home: Home) -> dg.SensorDefinition:
         job_name=WEEKLY_JOB,
         minimum_interval_seconds=home.settings.tick_seconds,
         default_status=sensor_status(home.settings),
-        description="Restates the Mondays whose window holds a day that was published anew with other content.",
+        description="Restates the Mondays whose window holds a day that was published again with other content.",
     )
     def weeks_due(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return look_for_due_weeks(home, context.instance, dt.datetime.now(dt.UTC))

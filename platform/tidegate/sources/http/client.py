@@ -227,7 +227,7 @@ def _is_below(base: httpx.URL, url: httpx.URL) -> bool:
 
 
 def _refuse_by_status(response: httpx.Response) -> None:
-    """Raises PassingError for what may pass, TidegateError for what is ours to mend."""
+    """Raises PassingError for what may pass, TidegateError for what is ours to fix."""
     status = response.status_code
     told = _named(status)
     place = without_secrets(str(response.url))

@@ -40,7 +40,7 @@ class HttpOrigin:
     outside: Outside
 
     def capture(self, archive: Archive, source: str, day: dt.date) -> Captured:
-        """All pages of the day. Raises SourceDownError for what may pass, TidegateError for what we must mend."""
+        """All pages of the day. Raises SourceDownError for what may pass, TidegateError for what we must fix."""
         base = self._base()
         url = self._url(base, day)
         with TimedClient(base, self._token(), self.server.time_limit_seconds) as client:

@@ -58,7 +58,7 @@ def _unreachable(variable: str, what: str, can_heal: bool) -> TidegateError:
     if can_heal:
         return SourceDownError(f"the database in ${variable} {what}.")
     return TidegateError(
-        f"the database in ${variable} {what}. {_KEPT} Mend the variable where Tidegate runs, or the database, and "
+        f"the database in ${variable} {what}. {_KEPT} Fix the variable where Tidegate runs, or the database, and "
         f'run again; `psql "${variable}"` tells more.'
     )
 
@@ -81,7 +81,7 @@ def cannot_answer(variable: str, asked: str, text: str, connection: str) -> Tide
         return TidegateError(f"its rows could not be kept: {said}. {_KEPT} Make room where TMPDIR is, and run again.")
     return TidegateError(
         f"{database} cannot answer the contract's {asked}: {said}. {_KEPT} "
-        "Mend the query or the database, and run again."
+        "Fix the query or the database, and run again."
     )
 
 

@@ -144,7 +144,7 @@ def _parse(folder: Path, target: Path) -> None:
     if result.exception:
         raise disk_trouble(result.exception) or TidegateError(
             f"dbt cannot read the project in {folder}: {result.exception}\n"
-            "Nothing was built. Mend the file it names and run again."
+            "Nothing was built. Fix the file it names and run again."
         ) from result.exception
 
 
