@@ -65,6 +65,7 @@ lint: setup ## Check format, style, imports, dead code, SQL and the files that t
 	$(BIN)/ruff check platform tests benchmarks docs
 	$(BIN)/lint-imports
 	$(BIN)/vulture
+	$(BIN)/codespell -D- -D .words platform docs dbt_project contracts benchmarks README.md CONTRIBUTING.md CHANGELOG.md
 	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml

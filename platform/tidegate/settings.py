@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         7,
         ge=1,
         description="Newest ended days for which every source is expected to deliver: servers are asked for them, and "
-        "what is missing past its deadline is told. Older days are expected once anything of them was delivered.",
+        "what is missing past its deadline is reported. Older days are expected once anything of them was delivered.",
     )
     catch_up_days: int = Field(
         7,

@@ -172,7 +172,7 @@ def test_a_lake_that_was_moved_or_is_none_is_told_in_a_sentence(home: Home) -> N
     catalog = home.config.catalog_file
     assert catalog is not None
     catalog.write_bytes(b"no database at all" * 100)
-    with pytest.raises(TidegateError, match=r"TIDEGATE_LAKE_CATALOG\) is damaged, or is no catalog"):
+    with pytest.raises(TidegateError, match=r"TIDEGATE_LAKE_CATALOG\) is damaged, or is not a catalog"):
         home.open(read_only=True)
 
 

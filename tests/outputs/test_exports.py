@@ -375,7 +375,7 @@ def test_a_pointer_that_somebody_spoiled_expires_nothing(restated: Shop, store: 
     pointer = store.root / "exports" / "daily_sales" / str(DAY) / "latest.json"
     for content in ("", "[]", "{}", "null"):
         pointer.write_text(content)
-        with pytest.raises(TidegateError, match="is no pointer any more"):
+        with pytest.raises(TidegateError, match="is not a pointer any more"):
             expire(restated, store, dt.timedelta(days=8))
     assert versions(store) == ["run-1", "run-2", "run-3"]
 

@@ -222,7 +222,7 @@ def test_an_error_in_disguise_is_an_error() -> None:
     assert "ClientError: An error occurred (InternalError)" in told(error, quick=True)[0]
 
 
-# Pieces of which pages are made: XML that says something, some of it not for us to read, and what is no XML.
+# Pieces of which pages are made: XML that says something, some of it not for us to read, and what is not XML.
 SOUND = st.sampled_from(
     [
         *(

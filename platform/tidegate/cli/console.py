@@ -318,7 +318,7 @@ def print_rollback(rolled_back: Promotion, mondays_due: Sequence[date]) -> None:
         )
     if mondays_due:
         mondays = ", ".join(map(str, windows_of(mondays_due, Cadence.weekly)))
-        say(f"Mondays made of it follow by themselves, or now with tidegate restate: {mondays}.")
+        say(f"Mondays made of it follow automatically, or now with tidegate restate: {mondays}.")
 
 
 def print_breakers(breakers: Mapping[str, Breaker]) -> None:

@@ -122,7 +122,7 @@ def demo_online_retail(
 
 
 def _landing_folder(settings: Settings) -> Path:
-    """Where the demo may write. Raises TidegateError for what is no folder, and for deliveries of others."""
+    """Where the demo may write. Raises TidegateError for what is not a folder, and for deliveries of others."""
     if "://" in settings.landing:
         raise TidegateError(
             f"The demo writes into folders only, and TIDEGATE_LANDING is {settings.landing}. Set it to a folder."

@@ -249,7 +249,7 @@ def shown_path(path: Path) -> str:
 class Drift:
     """How the columns of a delivery differ from the contract's. Made by `drift.drift_of`.
 
-    A retyped column is no drift: its values show as rows with the reason `invalid_<column>`.
+    A retyped column is not drift: its values show as rows with the reason `invalid_<column>`.
     """
 
     missing_required: tuple[str, ...] = ()

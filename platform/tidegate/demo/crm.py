@@ -168,7 +168,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # Whoever gives up waiting leaves in the middle of an answer; that is no news.
+        # Whoever gives up waiting leaves in the middle of an answer; that is not news.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

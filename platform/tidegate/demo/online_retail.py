@@ -106,7 +106,7 @@ def _window(
     asked_first, asked_last = first_day or first, last_day or last
     if not first <= asked_first <= asked_last <= last:
         raise TidegateError(
-            f"{source} covers {first} to {last}; {asked_first} to {asked_last} is no part of that, and "
+            f"{source} covers {first} to {last}; {asked_first} to {asked_last} is not part of that, and "
             "nothing was written. Ask for days in between, the first not after the last."
         )
     return Window(asked_first, asked_last + ONE_DAY)

@@ -29,7 +29,7 @@ BATCH = 2_000
 REGIONS_AT_ONCE = 8
 
 # How a delivery is named that can only be had by asking for it.
-UNTOLD = "untold"
+NOT_RECORDED = "unreported"
 
 
 @dataclass(frozen=True)
@@ -134,4 +134,4 @@ class Watch:
 
 def _asked_again(known: Known | None) -> str | None:
     """An origin that tells nothing is asked until it gave a sound delivery of its own."""
-    return None if known and known.verdict == "accepted" and not known.stands_in else UNTOLD
+    return None if known and known.verdict == "accepted" and not known.stands_in else NOT_RECORDED

@@ -68,7 +68,7 @@ FILE = re.compile(
 )
 
 CATALOG_IS_DAMAGED = (
-    "The lake's catalog (TIDEGATE_LAKE_CATALOG) is damaged, or is no catalog: {}. Nothing was changed. "
+    "The lake's catalog (TIDEGATE_LAKE_CATALOG) is damaged, or is not a catalog: {}. Nothing was changed. "
     "Put back the newest copy of it from the folder `copies` beside it, or rebuild the lake from the archive; "
     "docs/operating.md says how."
 )

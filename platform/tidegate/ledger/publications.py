@@ -17,7 +17,7 @@ from tidegate.lake.sql import literal, on_days
 from tidegate.ledger.entries import insert_entries, of_window, read_entries
 from tidegate.window import Cadence, Window
 
-# Publications that changed what a day shows; publishing the same content again is no change.
+# Publications that changed what a day shows; publishing the same content again is not a change.
 CHANGES_OF_DAYS = """
     select * from (
         select partition_day, mart, publication_id, published_at, content_hash,

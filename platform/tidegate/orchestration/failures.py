@@ -23,7 +23,7 @@ BUSY_WAIT_SECONDS = 30
 
 STOPPED = "Stopped by Ctrl-C or SIGTERM. Committed data is kept; the rest is due again."
 
-# By either, Dagster limits a run. It takes what is no number, and 0, for no limit at all.
+# By either, Dagster limits a run. It takes what is not a number, and 0, for no limit at all.
 RUN_LIMIT_TAGS = (dg.MAX_RUNTIME_SECONDS_TAG, "dagster/max_runtime_seconds")
 
 

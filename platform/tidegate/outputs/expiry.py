@@ -95,7 +95,7 @@ def _version_pointed_to(store: Storage, partition: str) -> str | None:
         return str(json.loads(content)["version"])
     except (ValueError, TypeError, KeyError) as error:
         raise TidegateError(
-            f"{store.address(name)} is no pointer any more: somebody else wrote there. Versions of exports were not "
+            f"{store.address(name)} is not a pointer any more: somebody else wrote there. Versions of exports were not "
             "deleted. Materialize that partition again in Dagster, which makes export and pointer again."
         ) from error
 

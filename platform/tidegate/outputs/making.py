@@ -24,7 +24,7 @@ from tidegate.storage.files import Storage
 from tidegate.window import windows_of
 
 AGAIN = (
-    "What was there before stays. What is due is made again by itself where sensors run, else by `tidegate outputs`."
+    "What was there before stays. What is due is made again automatically where sensors run, else by `tidegate outputs`."
 )
 
 

@@ -27,7 +27,7 @@ DRAFTS = ".drafts"
 LONGEST_MAKING = dt.timedelta(days=1)
 
 LEADS_OUT = "is a link that leads out of landing"
-NO_FILE = "is no ordinary file (a pipe, socket or device)"
+NO_FILE = "is not an ordinary file (a pipe, socket or device)"
 
 # O_NONBLOCK: a file that turned into a pipe since it was listed must not hang us. O_NOFOLLOW: nor lead
 # elsewhere.

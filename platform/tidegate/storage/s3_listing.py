@@ -96,7 +96,7 @@ def _objects_of(body: bytes) -> tuple[list[dict[str, Any]], bytes]:  # noqa: C90
 
 
 def _namespace_of(body: bytes) -> str:
-    """What stands before the names of a listing's elements. Raises ValueError for what is no listing."""
+    """What stands before the names of a listing's elements. Raises ValueError for what is not a listing."""
     tags: list[str] = []
     parser = _new_parser()
     parser.StartElementHandler = lambda tag, _: tags.append(tag)

@@ -1,7 +1,7 @@
 """The lake on dbt's own DuckDB connection, attached exactly as everywhere else in Tidegate.
 
 dbt-duckdb loads this module by the name that dbt_project/profiles.yml gives. Where the lake is comes with
-the profile; what is in it is no business of this module.
+the profile; what is in it is not the business of this module.
 """
 
 from __future__ import annotations

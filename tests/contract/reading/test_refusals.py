@@ -79,14 +79,14 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "kind:",
         "kinds:",
         "kinds:",
-        "'kinds' is no key of the standard here; write 'kind'",
+        "'kinds' is not a key of the standard here; write 'kind'",
     ),
     "unknown key of a server": ("type: local", "type: local\n    pathh: x", "pathh", "write 'path'"),
     "unknown key of a column": ("required: true", "requird: true", "requird", "write 'required'"),
     "unknown key of a rule": ("unit: percent", "units: percent", "units", "write 'unit'"),
     "unknown key of the team": ("{name: makers}", "{nam: makers}", "nam: makers", "write 'name'"),
     "key written twice": ("id: things", "id: things\nid: stuff", "id: stuff", "the key 'id' is there twice"),
-    "key that is no text": ("id: things", "id: things\n1: 2", "1: 2", "this key is not a text"),
+    "key that is not text": ("id: things", "id: things\n1: 2", "1: 2", "this key is not a text"),
     "anchor and alias": (
         "arguments: {validValues: [red, blue]}",
         "arguments: {validValues: &v [red, blue], pattern: *v}",
@@ -156,14 +156,14 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "decimal(18,4)",
     ),
     "decimal without scale": ("decimal(18,4)", "decimal(18)", "decimal(18)", "write one of double, float"),
-    "decimal too wide": ("decimal(18,4)", "decimal(39,4)", "decimal(39,4)", "is no physicalType"),
+    "decimal too wide": ("decimal(18,4)", "decimal(39,4)", "decimal(39,4)", "is not a physicalType"),
     "type of another database": (
         "decimal(18,4)",
         "NUMBER",
         "NUMBER",
-        "is no physicalType of a column of type number",
+        "is not a physicalType of a column of type number",
     ),
-    "type smuggling SQL": ("decimal(18,4)", '"double); drop table x"', "drop table", "is no physicalType"),
+    "type smuggling SQL": ("decimal(18,4)", '"double); drop table x"', "drop table", "is not a physicalType"),
     "length in the type": (
         "      - name: colour\n",
         "      - name: colour\n        physicalType: varchar(9)\n",
@@ -208,7 +208,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
     "pattern with look-ahead": ('"^T[0-9]+$"', '"^(?=T)"', "(?=T)", "RE2"),
     "pattern on a number": ("{minimum: 0}", '{pattern: "x"}', 'pattern: "x"', "'pattern' is not supported"),
     "unknown option": ("{minimum: 0}", "{minimun: 0}", "minimun", "write 'minimum'"),
-    "bound that is no number": ("{minimum: 0}", "{minimum: none}", "minimum: none", "'none' is no number"),
+    "bound that is not a number": ("{minimum: 0}", "{minimum: none}", "minimum: none", "'none' is not a number"),
     "bound in quotes": ("{minimum: 0}", '{minimum: "0"}', 'minimum: "0"', "without quotes"),
     "two lower bounds": (
         "{minimum: 0}",
@@ -216,7 +216,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "exclusiveMinimum",
         "keep one of the two",
     ),
-    "infinite bound": ("{minimum: 0}", "{minimum: .inf}", ".inf", "is no number"),
+    "infinite bound": ("{minimum: 0}", "{minimum: .inf}", ".inf", "is not a number"),
     "unknown text format": ('{pattern: "^T[0-9]+$"}', "{format: hostname}", "hostname", "email, uuid, uri"),
     "date format": (
         "logicalType: timestamp",
@@ -234,7 +234,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "name: colour\n        logicalType: string",
         "name: colour\n        logicalType: string\n        enum: [{value: no}]",
         "enum: [{value: no}]",
-        "False is no value of a column of type string",
+        "False is not a value of a column of type string",
     ),
     # quality
     "unknown type of rule": ("type: sql", "type: sqll", "sqll", "write 'sql'"),
@@ -268,9 +268,9 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "has both mustBe and",
     ),
     "range the wrong way": ("[1, 100]", "[100, 1]", "[100, 1]", "write '[smallest, largest]'"),
-    "threshold that is no number": ("mustBe: 0", "mustBe: none", "mustBe: none", "'none' is no number"),
+    "threshold that is not a number": ("mustBe: 0", "mustBe: none", "mustBe: none", "'none' is not a number"),
     "unknown unit": ("unit: percent", "unit: share", "unit: share", "write 'rows' or 'percent'"),
-    "unknown severity": ("unit: percent", "severity: fatal", "severity: fatal", "is no severity"),
+    "unknown severity": ("unit: percent", "severity: fatal", "severity: fatal", "is not a severity"),
     "unknown dimension": ("unit: percent", "dimension: acuracy", "acuracy", "write 'accuracy'"),
     "unsupported field of a rule": (
         "unit: percent",
@@ -285,7 +285,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "write 'engine: tidegate'",
     ),
     "rule without a name": ("name: total_weight", "description: x", "description: x", "needs a name"),
-    "name that is no plain name": ("total_weight", '"total; weight"', "total; weight", "is no plain name"),
+    "name that is not a plain name": ("total_weight", '"total; weight"', "total; weight", "is not a plain name"),
     "two rules of one name": (
         "total_weight",
         "weight_is_odd",
@@ -314,13 +314,13 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         'Referenced column "wait" not found',
     ),
     "unknown column in a query": ("sum(weight)", "sum(wait)", "sum(wait)", '"wait" not found'),
-    "rule that is no SQL": (
+    "rule that is not SQL": (
         "weight = 13",
         "weight is = 13",
         "weight is = 13",
         "cannot be read: syntax error",
     ),
-    "rule that is no condition": (
+    "rule that is not a condition": (
         "weight = 13",
         "weight",
         "implementation: weight",
@@ -471,8 +471,8 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
     "wildcard in the path": ("things/here/{day}", "'*/{day}'", "*/{day}", "no plain path"),
     "another placeholder": ("things/here/{day}", "'{region}/{day}'", "{region}", "no plain path"),
     "backslashes in the path": ("things/here/{day}", "'..\\{day}'", "..\\{day}", "no plain path"),
-    "s3 without a bucket": ("s3://bucket/things", "s3:///things", "s3:///things", "is no address in S3"),
-    "s3 that is http": ("s3://bucket/things", "http://bucket/things", "http://", "is no address in S3"),
+    "s3 without a bucket": ("s3://bucket/things", "s3:///things", "s3:///things", "is not an address in S3"),
+    "s3 that is http": ("s3://bucket/things", "http://bucket/things", "http://", "is not an address in S3"),
     "unknown file format": (
         "format: auto",
         "format: xlsx",
@@ -522,7 +522,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "y: eventTime\n    value: 7",
         "twice",
     ),
-    "event time that is no column": ("value: made_at", "value: made_on", "value: made_on", "is no column"),
+    "event time that is not a column": ("value: made_at", "value: made_on", "value: made_on", "is not a column"),
     "event time that is a text": (
         "value: made_at",
         "value: colour",
@@ -535,12 +535,12 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "value: 7",
         "without eventTime",
     ),
-    "negative lateness": ("value: 7", "value: -1", "value: -1", "is no number of days"),
+    "negative lateness": ("value: 7", "value: -1", "value: -1", "is not a number of days"),
     "share above all": (
         "value: 7",
         "value: 7\n  - property: maxQuarantinedPercent\n    value: 101",
         "value: 101",
-        "is no percentage",
+        "is not a percentage",
     ),
     "fallback to nothing known": (
         "value: 7",
@@ -612,7 +612,7 @@ OUTSIDE_REFUSALS: dict[str, tuple[str, str, str, str, str]] = {
         "write its name as the custom property 'baseUrlVariable'",
     ),
     "a token in the contract": (API, "THINGS_TOKEN", "'Bearer abc'", "tokenVariable", "never its value"),
-    "api with a query": (API, "property: records", "property: query", "property: query", "is no custom property"),
+    "api with a query": (API, "property: records", "property: query", "property: query", "is not a custom property"),
     "api with a format": (
         API,
         "type: api",
@@ -625,7 +625,7 @@ OUTSIDE_REFUSALS: dict[str, tuple[str, str, str, str, str]] = {
         "      - {property: records",
         "      - {property: timeLimitSeconds, value: 0}\n      - {property: records",
         "timeLimitSeconds",
-        "is no number of seconds",
+        "is not a number of seconds",
     ),
     "database without a query": (
         POSTGRES,
@@ -643,7 +643,7 @@ OUTSIDE_REFUSALS: dict[str, tuple[str, str, str, str, str]] = {
         "'{columns}' means nothing",
     ),
     "ready on no day": (POSTGRES, "where date = {day}", "", "property: readyQuery", "where '{day}' goes"),
-    "database of endless patience": (POSTGRES, "value: 90", "value: 900000", "timeLimit", "is no number of seconds"),
+    "database of endless patience": (POSTGRES, "value: 90", "value: 900000", "timeLimit", "is not a number of seconds"),
     "database with a location": (POSTGRES, "host: db.shop", "location: x", "location: x", "has no effect"),
 }
 

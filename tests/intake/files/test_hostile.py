@@ -218,7 +218,7 @@ def test_pipes_and_folders_among_the_files_are_told_and_do_not_hang(shop: Shop) 
 
     assert report.status == "rejected"
     assert report.rejection is not None
-    assert "orders.csv is a folder where a file is expected; pipe.csv is no ordinary file" in report.rejection
+    assert "orders.csv is a folder where a file is expected; pipe.csv is not an ordinary file" in report.rejection
     assert report.reasons == {"delivery_rejected": 1, "unreadable_file": 2}
 
 

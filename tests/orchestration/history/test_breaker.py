@@ -159,19 +159,19 @@ def test_a_load_that_died_counts_as_one_that_told(watched: Watched) -> None:
 
 def test_a_change_of_state_is_told_once(watched: Watched) -> None:
     instance = watched.instance
-    assert not health_of(instance, "orders", PACE).untold
+    assert not health_of(instance, "orders", PACE).unreported
     tell(instance, "no", "no", "no")
     opened = health_of(instance, "orders", PACE)
-    assert opened.untold
+    assert opened.unreported
     instance.report_runless_asset_event(breaker_told("orders", opened.breaker, START))
-    assert not health_of(instance, "orders", PACE).untold
+    assert not health_of(instance, "orders", PACE).unreported
     tell(instance, None)
-    assert health_of(instance, "orders", PACE).untold
+    assert health_of(instance, "orders", PACE).unreported
     instance.report_runless_asset_event(breaker_told("orders", health_of(instance, "orders", PACE).breaker, START))
-    assert not health_of(instance, "orders", PACE).untold
+    assert not health_of(instance, "orders", PACE).unreported
     tell(instance, "no", "no", "no")
     close_breaker(instance, "orders")
-    assert not health_of(instance, "orders", PACE).untold
+    assert not health_of(instance, "orders", PACE).unreported
 
 
 def test_a_sensor_that_cannot_look_is_known_by_its_last_word(watched: Watched) -> None:

@@ -242,7 +242,7 @@ def test_a_segment_that_no_rule_names_comes_last(shop: Shop) -> None:
 
 
 def test_a_day_that_is_no_monday_has_no_report(shop: Shop) -> None:
-    with pytest.raises(TidegateError, match="2024-06-04 is no Monday"):
+    with pytest.raises(TidegateError, match="2024-06-04 is not a Monday"):
         read_week(shop.con, MONDAY + ONE_DAY)
 
 

@@ -40,7 +40,7 @@ TOLD = {
     Fault.ERRORS: r"it answered 500 \(Internal Server Error\)",
     Fault.BUSY: r"it answered 429 \(Too Many Requests\)",
     Fault.HTML: "it answered with an HTML page where JSON is expected",
-    Fault.WRONG_JSON: "its answer is no JSON",
+    Fault.WRONG_JSON: "its answer is not JSON",
     Fault.WRONG_TOTAL: "records on 4 pages and announced",
     Fault.ENDLESS: "with page 1, and",
 }

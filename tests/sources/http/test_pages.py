@@ -55,7 +55,7 @@ def test_a_record_over_several_lines_becomes_one_and_a_broken_one_stays_broken()
     wide, broken = lines_of(page_of(written_wide))
 
     assert json.loads(wide) == {"a": 1}
-    # A line end inside of a text is no JSON, and nor is a tab.
+    # A line end inside of a text is not JSON, and nor is a tab.
     assert broken == b'{"a": "x\ty"}'
 
 
@@ -71,17 +71,17 @@ def test_a_byte_order_mark_and_space_around_are_no_part_of_it() -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"", "is no JSON object"),
-        (b"[1]", "is no JSON object"),
-        (b"<html>", "is no JSON object"),
+        (b"", "is not a JSON object"),
+        (b"[1]", "is not a JSON object"),
+        (b"<html>", "is not a JSON object"),
         (b"{}", "lacks `page`"),
         (b'{"page": 1, "pages": 1, "total": 0}', "lacks `customers`"),
-        (page_of("[]", total=None), "`total` that is no count"),
-        (page_of("[]", pages=-1), "`pages` that is no count"),
-        (page_of("[]", page=True), "`page` that is no count"),
-        (page_of("[]", page="1"), "`page` that is no count"),
-        (page_of("[]", total=1.0), "`total` that is no count"),
-        (page_of("[]", total=10**18), "`total` that is no count"),
+        (page_of("[]", total=None), "`total` that is not a count"),
+        (page_of("[]", pages=-1), "`pages` that is not a count"),
+        (page_of("[]", page=True), "`page` that is not a count"),
+        (page_of("[]", page="1"), "`page` that is not a count"),
+        (page_of("[]", total=1.0), "`total` that is not a count"),
+        (page_of("[]", total=10**18), "`total` that is not a count"),
         (page_of('[], "customers": []'), "has `customers` twice"),
         (page_of('[], "page": 1'), "has `page` twice"),
         (page_of("{}"), "no list under `customers`"),

@@ -270,7 +270,7 @@ REFUSED_QUERIES = {
     "two columns of one name": ({"query": "select 1 as a, 2 as A where {start} < {end}"}, "query", "duplicate column"),
     "a value that fails": ({"query": "select 1 / 0 as a where {start} < {end}"}, "query", "division by zero"),
     "readiness of a table that is not there": ({"ready_query": "select true from nope"}, "readyQuery", "nope"),
-    "readiness that is no condition": ({"ready_query": "select status from etl_status"}, "readyQuery", "str values"),
+    "readiness that is not a condition": ({"ready_query": "select status from etl_status"}, "readyQuery", "str values"),
 }
 
 

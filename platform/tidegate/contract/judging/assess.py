@@ -256,7 +256,7 @@ def _freshness(group: RuleGroup, stand_in: StandIn | None) -> CheckOutcome:
         observed = f"the delivery of {stand_in.day} stands in"
         description = (
             f"{stand_in.because} So the newest good delivery, of {stand_in.day}, stands in. "
-            "Run the day again when the source is back, if that has not happened by itself."
+            "Run the day again when the source is back, if that has not happened automatically."
         )
     return CheckOutcome(
         name=group.name,

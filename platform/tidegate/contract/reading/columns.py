@@ -181,7 +181,7 @@ def _logical_type(doc: Document, prop: SchemaProperty, at: At) -> LogicalType:
         what = f"the column '{prop.name}' is of type {prop.logicalType}, and a row holds only single values"
         raise doc.refused((*at, "logicalType"), what, "write 'string' and take it apart in dbt")
     if prop.logicalType not in known:
-        what = f"'{prop.logicalType}' is no logicalType"
+        what = f"'{prop.logicalType}' is not a logicalType"
         raise doc.refused((*at, "logicalType"), what, closest(prop.logicalType, known))
     return prop.logicalType  # type: ignore[return-value]  # one of LogicalType's, as just seen
 
@@ -194,7 +194,7 @@ def _sql_type(doc: Document, prop: SchemaProperty, logical_type: str, at: At) ->
         formats = _FORMATS[logical_type]
         if written not in formats:
             where = (*at, "logicalTypeOptions", "format")
-            raise doc.refused(where, f"'{written}' is no format of type {logical_type}", closest(str(written), formats))
+            raise doc.refused(where, f"'{written}' is not a format of type {logical_type}", closest(str(written), formats))
         return formats[written]
     if logical_type == "number":
         what = f"the column '{prop.name}' is a number of unknown precision"
@@ -213,7 +213,7 @@ def _physical_type(doc: Document, written: str, logical_type: str, at: At) -> st
         if 1 <= precision <= 38 and scale <= precision:
             return f"DECIMAL({precision},{scale})"
     examples = [*known, "decimal(18,4)"] if logical_type == "number" else [*known]
-    what = f"'{written}' is no physicalType of a column of type {logical_type}"
+    what = f"'{written}' is not a physicalType of a column of type {logical_type}"
     hint = f"write one of {', '.join(examples)}"
     if name.startswith(("varchar", "char")):
         hint += ", and the length as 'maxLength' under logicalTypeOptions"

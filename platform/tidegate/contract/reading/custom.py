@@ -99,7 +99,7 @@ def read_written(
         here = (*at, i)
         name = custom.property or ""
         if name not in names:
-            what = f"'{name}' is no custom property that Tidegate knows here"
+            what = f"'{name}' is not a custom property that Tidegate knows here"
             raise doc.refused((*here, "property"), what, closest(name, names) if names else "remove it")
         if name in written:
             raise doc.refused((*here, "property"), f"'{name}' is there twice", "keep one of them")
@@ -112,7 +112,7 @@ def calendar_day(doc: Document, value: Any, at: At) -> dt.date:
     try:
         moment = dt.datetime.fromisoformat(str(value))
     except ValueError as error:
-        raise doc.refused(at, f"{value!r} is no day", 'write it as "2024-01-31"') from error
+        raise doc.refused(at, f"{value!r} is not a day", 'write it as "2024-01-31"') from error
     return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).date()
 
 
@@ -123,7 +123,7 @@ def whole_number(doc: Document, written: Written, name: str, smallest: int, larg
     value, at = written[name]
     if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest:
         return value
-    raise doc.refused(at, f"{value!r} is no number of {of}", f"write a whole number from {smallest} to {largest:,}")
+    raise doc.refused(at, f"{value!r} is not a number of {of}", f"write a whole number from {smallest} to {largest:,}")
 
 
 def _read_max_quarantined(doc: Document, written: Written) -> Decimal:
@@ -132,7 +132,7 @@ def _read_max_quarantined(doc: Document, written: Written) -> Decimal:
     percent, at = written["maxQuarantinedPercent"]
     if isinstance(percent, int | float) and not isinstance(percent, bool) and 0 <= percent <= 100:
         return Decimal(str(percent))
-    raise doc.refused(at, f"{percent!r} is no percentage", "write a number from 0 to 100")
+    raise doc.refused(at, f"{percent!r} is not a percentage", "write a number from 0 to 100")
 
 
 def _read_choice(doc: Document, written: Written, name: str, choices: tuple[str, ...], default: Any) -> Any:

@@ -21,7 +21,7 @@ _WEEKDAYS = tuple(name.lower() for name in calendar.day_name)
 
 
 def read_delivery_days(doc: Document, written: Written) -> DeliveryDays:
-    """The days of the whole source. Raises ContractError for what is no day."""
+    """The days of the whole source. Raises ContractError for what is not a day."""
     return own_delivery_days(doc, written, DeliveryDays(first_day=_general_availability(doc)))
 
 

@@ -101,7 +101,7 @@ class Document:
         for key, value in node.value:
             if key.value not in fields:
                 raise self._refused_node(
-                    key, f"'{key.value}' is no key of the standard here", _instead(key.value, fields)
+                    key, f"'{key.value}' is not a key of the standard here", _instead(key.value, fields)
                 )
             of_list = isinstance(value, yaml.SequenceNode)
             inner = _model_of(fields[key.value], of_list=of_list)

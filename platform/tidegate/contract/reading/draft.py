@@ -85,13 +85,13 @@ class Draft:
 
     def column(self, name: object, at: At) -> Column:
         if name not in self._columns:
-            what = f"'{name}' is no column of this contract"
+            what = f"'{name}' is not a column of this contract"
             raise self.doc.refused(at, what, closest(str(name), self._columns))
         return self._columns[str(name)]
 
     def plain_name(self, name: str, at: At) -> str:
         if not _IDENTIFIER.fullmatch(name):
-            what = f"'{name}' is no plain name"
+            what = f"'{name}' is not a plain name"
             raise self.doc.refused(at, what, "write letters, digits and underscores only")
         return name
 
@@ -113,7 +113,7 @@ class Draft:
                     return f"time {literal(dt.time.fromisoformat(written).replace(tzinfo=None).isoformat())}"
         except (ValueError, TypeError):
             pass
-        what = f"{written!r} is no value of a column of type {column.logical_type}"
+        what = f"{written!r} is not a value of a column of type {column.logical_type}"
         raise self.doc.refused(at, what, "write one (texts and times in quotes, others without)")
 
     def values(self, column: Column, written: Any, at: At) -> str:
@@ -127,7 +127,7 @@ class Draft:
             number = Decimal(str(written))
             if number.is_finite():
                 return number
-        raise self.doc.refused(at, f"{written!r} is no number", "write one, without quotes")
+        raise self.doc.refused(at, f"{written!r} is not a number", "write one, without quotes")
 
     def not_matching(self, column: Column, pattern: Any, at: At) -> str:
         """The condition that a value does not match `pattern` anywhere in it."""

@@ -99,7 +99,7 @@ def load_contract(path: Path) -> Contract:
 
 def _read_kind(doc: Document) -> None:
     if doc.odcs.kind != "DataContract":
-        raise doc.refused(("kind",), "the file is no data contract", "write 'kind: DataContract'")
+        raise doc.refused(("kind",), "the file is not a data contract", "write 'kind: DataContract'")
     if doc.odcs.apiVersion not in _VERSIONS:
         what = f"the version '{doc.odcs.apiVersion}' of the standard is not supported"
         raise doc.refused(("apiVersion",), what, f"write 'apiVersion: {_VERSIONS[-1]}'")
@@ -178,7 +178,7 @@ def _check_service_levels(doc: Document) -> None:
     for i, level in enumerate(doc.odcs.slaProperties or []):
         name, at = level.property or "", ("slaProperties", i)
         if name not in _SERVICE_LEVELS:
-            what = f"'{name}' is no service level of the standard"
+            what = f"'{name}' is not a service level of the standard"
             raise doc.refused((*at, "property"), what, closest(name, _SERVICE_LEVELS))
         if level.value is None:
             raise doc.refused(at, f"the service level '{name}' has no value", "write 'value: ...'")
@@ -191,7 +191,7 @@ def _read_published_by(doc: Document) -> dt.time | None:
                 return dt.datetime.strptime(str(level.value), "%H:%M").time()  # noqa: DTZ007  # a time of day, UTC
             except ValueError as error:
                 # YAML 1.1 reads 10:30 without quotes as the number 630.
-                what = f"'{level.value}' is no time of day"
+                what = f"'{level.value}' is not a time of day"
                 instead = 'write it in quotes, in UTC, as "06:00"'
                 raise doc.refused(("slaProperties", i, "value"), what, instead) from error
     return None

@@ -72,7 +72,7 @@ def read_quality(draft: Draft, rule: DataQuality, column: Column | None, at: At)
     """Adds one rule, written at `column` or, where that is None, at the schema."""
     kind = rule.type or "library"
     if kind not in _KEYS:
-        raise draft.doc.refused((*at, "type"), f"'{kind}' is no type of rule", closest(kind, _KEYS))
+        raise draft.doc.refused((*at, "type"), f"'{kind}' is not a type of rule", closest(kind, _KEYS))
     for key in sorted(rule.model_fields_set - _KEYS[kind]):
         raise draft.doc.refused((*at, key), f"'{key}' has no effect in a rule of type {kind}", "remove it")
     match kind:
@@ -126,7 +126,7 @@ def _read_row_count(draft: Draft, rule: DataQuality, column: Column | None, thre
         what = "rowCount counts rows, not values of a column"
         raise draft.doc.refused(at, what, "write the rule under the 'quality' of the schema")
     if threshold.unit == "percent":
-        raise draft.doc.refused((*at, "unit"), "a number of rows is no percentage", "write 'unit: rows'")
+        raise draft.doc.refused((*at, "unit"), "a number of rows is not a percentage", "write 'unit: rows'")
     name = _name(draft, rule, "row_count", at)
     text = rule.description or "the number of lines delivered"
     _add_measured(draft, rule, name, "completeness", ("rows_read", ""), threshold, text, at)
@@ -312,7 +312,7 @@ def _unit(draft: Draft, rule: DataQuality, at: At) -> Unit:
             return "rows"
         case "percent":
             return "percent"
-    raise draft.doc.refused((*at, "unit"), f"'{rule.unit}' is no unit of a rule", "write 'rows' or 'percent'")
+    raise draft.doc.refused((*at, "unit"), f"'{rule.unit}' is not a unit of a rule", "write 'rows' or 'percent'")
 
 
 def _severity(draft: Draft, rule: DataQuality, at: At) -> Severity:
@@ -321,7 +321,7 @@ def _severity(draft: Draft, rule: DataQuality, at: At) -> Severity:
             return "error"
         case "warning":
             return "warning"
-    what = f"'{rule.severity}' is no severity"
+    what = f"'{rule.severity}' is not a severity"
     raise draft.doc.refused((*at, "severity"), what, "write 'error' (quarantines or rejects) or 'warning'")
 
 
@@ -329,7 +329,7 @@ def _dimension(draft: Draft, rule: DataQuality, default: Dimension, at: At) -> D
     if rule.dimension is None:
         return default
     if rule.dimension not in _DIMENSIONS:
-        what = f"'{rule.dimension}' is no dimension of the standard"
+        what = f"'{rule.dimension}' is not a dimension of the standard"
         raise draft.doc.refused((*at, "dimension"), what, closest(rule.dimension, _DIMENSIONS))
     return _DIMENSIONS[rule.dimension]
 

@@ -134,7 +134,7 @@ def _read_s3_location(doc: Document, server: OdcsServer, at: At) -> str:
     location, at = server.location or "", (*at, "location")
     bucket, _, rest = location.removeprefix("s3://").partition("/")
     if not location.startswith("s3://") or not _BUCKET.fullmatch(bucket):
-        raise doc.refused(at, f"'{location}' is no address in S3", "write 's3://bucket/folder/{day}'")
+        raise doc.refused(at, f"'{location}' is not an address in S3", "write 's3://bucket/folder/{day}'")
     return _checked_path(doc, location, rest, at)
 
 
@@ -147,7 +147,7 @@ def _checked_path(doc: Document, location: str, rest: str, at: At) -> str:
         raise doc.refused(at, what, "write it without the leading '/'; TIDEGATE_LANDING is what it is relative to")
     segments = rest.replace("{day}", "day").split("/")
     if any(part in ("", ".", "..") or not _SEGMENT.fullmatch(part) for part in segments):
-        what = f"'{location}' is no plain path below the landing folder"
+        what = f"'{location}' is not a plain path below the landing folder"
         raise doc.refused(at, what, "write names and '/' only (no '..', no wildcards, no other placeholder)")
     return location
 
@@ -241,7 +241,7 @@ def _read_variable(doc: Document, custom: Written, name: str) -> str | None:
     variable = _read_text(doc, custom, name)
     if variable is not None and not _VARIABLE.fullmatch(variable):
         # Not shown: it may be the secret itself.
-        what = f"{name} is no name of an environment variable"
+        what = f"{name} is not a name of an environment variable"
         raise doc.refused(custom[name][1], what, "write the variable's name, never its value")
     return variable
 
@@ -253,4 +253,4 @@ def _read_text(doc: Document, custom: Written, name: str) -> str | None:
     value, at = custom[name]
     if isinstance(value, str) and value.strip():
         return value.strip()
-    raise doc.refused(at, f"'{name}' is no text", "write it in quotes")
+    raise doc.refused(at, f"'{name}' is not text", "write it in quotes")

@@ -94,7 +94,7 @@ def _row(line: bytes, columns: Sequence[str]) -> list[bytes] | None:
     try:
         row = [_text(found.get(column)).encode("utf-8") for column in columns]
     except (UnicodeEncodeError, RecursionError):
-        # Half of a surrogate pair is no text that a table can hold.
+        # Half of a surrogate pair is not text that a table can hold.
         return None
     # And nor is a NUL, for most tools.
     return None if any(b"\0" in value for value in row) else row

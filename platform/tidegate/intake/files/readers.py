@@ -46,7 +46,7 @@ PLACES = qualified("temp", "main", "intake_places")
 # A file of this size has no need of all the memory that DuckDB may use: it says that it holds more than it does.
 SMALL_FILE = 16 << 20
 
-# Nobody looks through more broken lines than this; where they are also most of a file, it is no file of this kind.
+# Nobody looks through more broken lines than this; where they are also most of a file, it is not a file of this kind.
 MANY_BROKEN_LINES = 200_000
 
 # More left-out JSON lines than this are not looked up one by one: fixing reads the file once and keeps no

@@ -15,7 +15,7 @@ from pathlib import Path
 
 BLOCK = 1 << 20
 
-# DuckDB's own limit (max_line_size). A longer record is no row of a table but a lost line end or quote.
+# DuckDB's own limit (max_line_size). A longer record is not a row of a table but a lost line end or quote.
 MAX_RECORD = 2_000_000
 
 # Lines without content, taken at once: a kilobyte of gzip may hold a million of them.
@@ -55,7 +55,7 @@ class Census:
 
 @dataclass(frozen=True)
 class BrokenLine:
-    """A line (the first is 1) that is no row: its bytes, at most MAX_RECORD of them, and its whole length."""
+    """A line (the first is 1) that is not a row: its bytes, at most MAX_RECORD of them, and its whole length."""
 
     number: int
     bytes: bytes
@@ -63,7 +63,7 @@ class BrokenLine:
 
     @property
     def shown(self) -> str:
-        """The line as text that any table can hold: what is no UTF-8 shows as `\\xff`, a NUL as `\\x00`."""
+        """The line as text that any table can hold: what is not UTF-8 shows as `\\xff`, a NUL as `\\x00`."""
         text = self.bytes.removesuffix(b"\r").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
         if self.length <= len(self.bytes) and len(text) <= MAX_SHOWN:
             return text

@@ -95,7 +95,7 @@ def _explained(sql: str) -> tuple[str, str]:
 
 
 def _words(sql: str) -> list[str]:
-    """The tokens of a statement, each up to the first sign that is no letter; comments are no tokens."""
+    """The tokens of a statement, each up to the first sign that is not a letter; comments are no tokens."""
     # DuckDB counts bytes.
     text = sql.encode()
     found = (_WORD.match(text[start:].decode()) for start, _ in duckdb.tokenize(sql))

@@ -16,7 +16,7 @@ from tidegate.lake.sql import CATALOG, literal, quoted
 def moment_of(text: str) -> dt.datetime:
     """The moment that an ISO 8601 text names: UTC when it names no zone, and a bare date is its start.
 
-    Raises TidegateError for what is no moment.
+    Raises TidegateError for what is not a moment.
     """
     try:
         moment = dt.datetime.fromisoformat(text)

@@ -73,7 +73,7 @@ class LayeredTranslator(DagsterDbtTranslator):
         layer, name = dep.asset_key.path[0], dep.asset_key.path[-1]
         contract = self._home.contracts.get(name)
         if layer == "ops":
-            # The ledger is no asset: every step writes it.
+            # The ledger is not an asset: every step writes it.
             return
         if layer != "raw" or contract is None:
             yield dep

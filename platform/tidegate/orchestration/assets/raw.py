@@ -130,7 +130,7 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
     )
 
 
-# Landing that is no folder, by what its address begins with.
+# Landing that is not a folder, by what its address begins with.
 _KINDS = {"s3": "s3", "gs": "gcs", "az": "azure"}
 
 

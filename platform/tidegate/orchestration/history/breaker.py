@@ -94,7 +94,7 @@ class Breaker:
         probe = f"at {self.open_until:%Y-%m-%d %H:%M:%S} UTC" if self.is_open(now) else "now"
         return (
             f"The breaker of {source} is open after {self.failures} failures in a row, so nothing is asked of it. "
-            f"The next probe is due {probe}. Last error: {self.error or 'none was told.'} "
+            f"The next probe is due {probe}. Last error: {self.error or 'none was recorded.'} "
             f"Once the source is fixed, `tidegate breaker close {source}` need not wait for the probe."
         )
 

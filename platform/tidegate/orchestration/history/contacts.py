@@ -43,7 +43,7 @@ class Health:
     told_open_until: str = ""
 
     @property
-    def untold(self) -> bool:
+    def unreported(self) -> bool:
         """Whether the breaker opened, opened again or closed since the event log was told of it."""
         return self.told_open_until != _moment(self.breaker.open_until)
 

@@ -80,7 +80,7 @@ class _Tick:
 
     def result(self) -> dg.SensorResult:
         health = health_of(self.instance, self.source, self.pace)
-        events = [breaker_told(self.source, health.breaker, self.now)] if health.untold else []
+        events = [breaker_told(self.source, health.breaker, self.now)] if health.unreported else []
         expected = self._expected_days()
         if health.breaker.is_open(self.now) or (health.breaker.wants_a_probe(self.now) and self.under_way):
             return self._nothing_to_ask(health, events, expected, can_look=False)
@@ -113,11 +113,11 @@ class _Tick:
         """Say why nothing is launched; and of what is overdue, once."""
         missing = self._missing(expected)
         told = [each for each in missing if str(each) in self.told]
-        untold = [each for each in missing if each not in told and self._is_overdue(each, can_look)]
+        unreported = [each for each in missing if each not in told and self._is_overdue(each, can_look)]
         return dg.SensorResult(
-            skip_reason=" ".join(filter(None, [_overdue_sentence(self.source, untold), self._state(health)])),
-            cursor=_cursor(map(str, [*told, *untold])),
-            asset_events=[*events, *(_told_overdue(self.source, each) for each in untold)],
+            skip_reason=" ".join(filter(None, [_overdue_sentence(self.source, unreported), self._state(health)])),
+            cursor=_cursor(map(str, [*told, *unreported])),
+            asset_events=[*events, *(_told_overdue(self.source, each) for each in unreported)],
         )
 
     def _state(self, health: Health) -> str:
@@ -246,7 +246,7 @@ def _overdue_sentence(source: str, overdue: Sequence[Overdue]) -> str:
     missing = named_by_days((each.region, each.day) for each in overdue)
     return (
         f"Overdue: {source} has not delivered {missing}. The days are held, unless the contract lets them go without. "
-        "Ask the source for them; once they are there they are loaded and published by themselves."
+        "Ask the source for them; once they are there they are loaded and published automatically."
     )
 
 

@@ -196,7 +196,7 @@ def read_week(con: DuckDBPyConnection, monday: dt.date) -> WeeklyFacts:
 
 def _refuse_what_is_not_published(con: DuckDBPyConnection, monday: dt.date) -> None:
     if monday.weekday() != 0:
-        raise TidegateError(f"{monday} is no Monday, and a segmentation report is of a Monday. Nothing was made.")
+        raise TidegateError(f"{monday} is not a Monday, and a segmentation report is of a Monday. Nothing was made.")
     if not are_served(con, MARTS) or not _is_published(con, monday):
         raise TidegateError(
             f"The segmentation of Monday {monday} is not published, or no day was yet, so there is nothing to report. "

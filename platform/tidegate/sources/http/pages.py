@@ -59,7 +59,7 @@ class _Reading:
 
     def page(self) -> Page:
         if not self._comes(b"{"):
-            raise PageError("is no JSON object")
+            raise PageError("is not a JSON object")
         if not self._comes(b"}"):
             self._member()
             while self._comes(b","):
@@ -101,7 +101,7 @@ class _Reading:
     def _count(self, key: str) -> int:
         start, self.at = self.at, self._end_of_value()
         if not _COUNT.fullmatch(self.body, start, self.at):
-            raise PageError(f"has a `{key}` that is no count")
+            raise PageError(f"has a `{key}` that is not a count")
         return int(self.body[start : self.at])
 
     def _records(self) -> int:
@@ -164,4 +164,4 @@ class _Reading:
         self.at = match.end() if match else self.at
 
     def _broken(self, what: str) -> PageError:
-        return PageError(f"is no JSON: {what} at byte {self.at + 1:,} of {len(self.body):,}")
+        return PageError(f"is not JSON: {what} at byte {self.at + 1:,} of {len(self.body):,}")

@@ -27,7 +27,7 @@ MAX_PAGES = 99_999
 # A snapshot that changed while its pages were read is read once more, from its first page.
 READINGS = 2
 
-# What a header can carry. A line end from a file of secrets is no part of the token.
+# What a header can carry. A line end from a file of secrets is not part of the token.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 

@@ -4,7 +4,7 @@
     undated    seeds, views, and tables without a day: made whole, before what reads them
     inlined    ephemeral models: part of whatever reads them
 
-Everything else (tests, analyses, exposures, metrics, snapshots that nothing reads) is no table that Tidegate makes.
+Everything else (tests, analyses, exposures, metrics, snapshots that nothing reads) is not a table that Tidegate makes.
 """
 
 from __future__ import annotations
