@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from tests.support.runs.home import NewHome, TemporaryHome
 
-from tidegate.cli.status import read_status
+from tidegate.cli.read_status import read_status
 from tidegate.contract.judging.assess import FRESHNESS
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault

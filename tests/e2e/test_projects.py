@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from tests.support.runs.home import TemporaryHome, settings_of
 
+from tidegate.cli.read_status import read_status
 from tidegate.cli.running import run_monday_and_leave
-from tidegate.cli.status import read_status
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.publications import versions_of

@@ -12,7 +12,7 @@ from tidegate.delivery_days import EVERY_WEEKDAY, DeliveryDays
 from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.known import days_lacking, incomplete_days
 from tidegate.ledger.required import WITHDRAWN, settled_days
-from tidegate.publishing.due import due_days
+from tidegate.publishing.due_days import due_days
 from tidegate.publishing.gate import GateRequirements, closed_gates
 from tidegate.window import ONE_DAY, Window
 

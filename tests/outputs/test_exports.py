@@ -26,15 +26,16 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_of
 from tidegate.lake.sql import literal
+from tidegate.ledger import outputs as ledger_outputs
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.outputs import outputs_made_by
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.expiry import expire_exports
 from tidegate.outputs.exports import Exports, defused
 from tidegate.outputs.making import Making, make_outputs
 from tidegate.outputs.place import outputs_at
-from tidegate.outputs.withdrawal import withdraw_exports
-from tidegate.publishing import due_outputs as ledger_outputs
-from tidegate.publishing.due_outputs import due_outputs, outputs_made_by
+from tidegate.outputs.removed_exports import withdraw_exports
+from tidegate.publishing.due_outputs import due_outputs
 from tidegate.publishing.gate import Mart
 from tidegate.publishing.retire import retire_marts
 from tidegate.storage.files import Storage

@@ -10,19 +10,9 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.ledger import publications
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.outputs import OutputRecord, outputs_made_by, record_outputs, standing_outputs, times_of_outputs
 from tidegate.ledger.publications import Publication
-from tidegate.publishing.due_outputs import (
-    Ingredient,
-    Output,
-    OutputKind,
-    OutputRecord,
-    due_outputs,
-    outputs,
-    outputs_made_by,
-    record_outputs,
-    standing_outputs,
-    times_of_outputs,
-)
+from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind, due_outputs, outputs
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tidegate.lake.tables import ensure_table
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.deliveries import record_deliveries, stale_days
-from tidegate.publishing.due import DueDay
+from tidegate.publishing.due_days import DueDay
 from tidegate.publishing.due_weeks import DaysBehind, due_weeks, weeks_left_out, weeks_to_begin, weeks_with_days
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote

@@ -6,9 +6,8 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from tidegate.publishing.due import DueDay, due_days
+from tidegate.publishing.due_days import DueDay, days_to_restate, due_days
 from tidegate.publishing.gate import GateRequirements
-from tidegate.publishing.promote import days_to_restate
 from tidegate.publishing.reading_back import without_days_behind
 from tidegate.window import ONE_DAY, Window
 

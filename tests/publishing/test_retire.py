@@ -12,8 +12,8 @@ from tests.support.lake.shop import MARTS
 from tidegate.lake.lease import lease
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.publications import newest_publications
+from tidegate.publishing.due_days import days_to_restate
 from tidegate.publishing.gate import GateRequirements, Mart
-from tidegate.publishing.promote import days_to_restate
 from tidegate.publishing.retire import marts_without_model, retire_marts, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window
 

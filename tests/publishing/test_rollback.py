@@ -21,9 +21,10 @@ from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import record_checks
 from tidegate.ledger.publications import Version, publication_history, standing_rollbacks, versions_of
 from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
+from tidegate.publishing.due_days import days_to_restate
 from tidegate.publishing.due_outputs import Ingredient, OutputKind, due_outputs
 from tidegate.publishing.gate import GateRequirements, Mart
-from tidegate.publishing.promote import Promotion, days_to_restate, promote
+from tidegate.publishing.promote import Promotion, promote
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Cadence, Window
 

@@ -218,7 +218,7 @@ def shell(as_of: AsOf = None) -> None:
 @told_plainly
 def status() -> None:
     """What was delivered, published and held, and what to do next."""
-    from tidegate.cli.status import read_status
+    from tidegate.cli.read_status import read_status
     from tidegate.home import Home
     from tidegate.orchestration.history.breaker import Pace
     from tidegate.orchestration.history.contacts import troubled_sources

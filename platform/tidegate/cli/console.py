@@ -20,12 +20,12 @@ from tidegate.demo.crm_faults import Fault
 from tidegate.window import Cadence, Window, windows_of
 
 if TYPE_CHECKING:
-    from tidegate.cli.status import Status
+    from tidegate.cli.read_status import Status
     from tidegate.demo.crm import Crm
     from tidegate.demo.database import DatabaseReport
     from tidegate.demo.online_retail import SliceReport
     from tidegate.demo.shop import ShopReport
-    from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow
+    from tidegate.intake.read_quarantine import QuarantineCount, QuarantinedRow
     from tidegate.lake.reading.query import QueryResult
     from tidegate.lake.upkeep.maintenance import Upkeep
     from tidegate.ledger.publications import Version

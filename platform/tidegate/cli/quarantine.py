@@ -26,7 +26,7 @@ def quarantine_list(
     to: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD")] = None,
 ) -> None:
     """Rows in quarantine by source, region, day and reason."""
-    from tidegate.intake.quarantine import list_quarantine
+    from tidegate.intake.read_quarantine import list_quarantine
     from tidegate.lake.config import LakeConfig
     from tidegate.lake.connect import Lake
 
@@ -46,7 +46,7 @@ def quarantine_show(
     limit: Annotated[int, typer.Option(min=1)] = 20,
 ) -> None:
     """The rows of a day in quarantine, as they were delivered."""
-    from tidegate.intake.quarantine import show
+    from tidegate.intake.read_quarantine import show
     from tidegate.lake.config import LakeConfig
     from tidegate.lake.connect import Lake
 
@@ -70,7 +70,7 @@ def quarantine_replay(
 
 def _refuse_unknown_source(con: DuckDBPyConnection, settings: Settings, source: str | None) -> None:
     """Raise TidegateError for a source without a contract, unless it had one when rows of it were kept out."""
-    from tidegate.intake.quarantine import quarantined_sources
+    from tidegate.intake.read_quarantine import quarantined_sources
 
     if source is not None and source not in quarantined_sources(con):
         refuse_unknown_source(settings, source)

@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from tidegate.cli import console
-from tidegate.cli.status import read_status
+from tidegate.cli.read_status import read_status
 from tidegate.demo.deliveries import demo_landing
 from tidegate.demo.dirt import DirtKind
 from tidegate.demo.shop import write_shop

@@ -37,7 +37,7 @@ from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRea
 from tidegate.intake.files.relations import DataFile
 from tidegate.intake.files.sniff import ENGINE_FAULTS, first_line
 from tidegate.intake.finding import Finding, Missing
-from tidegate.intake.withdrawing import withdraw_regions_that_left
+from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.spill import spill_folder

@@ -33,7 +33,7 @@ from tidegate.intake.commit import (
 )
 from tidegate.intake.finding import Finding
 from tidegate.intake.load import BYTES_PER_ROW, judged_deliveries, scratch
-from tidegate.intake.withdrawing import withdraw_regions_that_left
+from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.sql import literal, qualified, quoted, rows_relation

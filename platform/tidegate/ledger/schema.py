@@ -1,4 +1,7 @@
-"""The tables of the ledger, and creating what a new lake lacks. Reading and writing one belongs to its module."""
+"""The tables of the ledger, and creating those, and the columns, that a lake lacks, new or old.
+
+Reading and writing a table belongs to its module, changing the rows of an older ledger to `migrations`.
+"""
 
 from __future__ import annotations
 

@@ -18,9 +18,10 @@ from dagster import DagsterInstance, DagsterRunStatus, ExecuteInProcessResult, R
 from dagster_shared.error import SerializableErrorInfo
 
 from tidegate.home import Home
-from tidegate.intake.withdrawing import withdraw_regions_that_left
+from tidegate.intake.removed_regions import withdraw_regions_that_left
+from tidegate.ledger.outputs import OutputRecord, outputs_made_by
 from tidegate.ledger.publications import days_published_by, rollbacks_ended_by, sentences_of_rollbacks
-from tidegate.ledger.upkeep.owing import forget_lost_files
+from tidegate.ledger.upkeep.after_lost_files import forget_lost_files
 from tidegate.machine.disk import is_disk_trouble
 from tidegate.machine.stopping import ended_with
 from tidegate.orchestration.assembly import build_definitions
@@ -45,12 +46,10 @@ from tidegate.orchestration.partitions import mondays_of, partition_tags
 from tidegate.orchestration.sensors.build_requests import cause_of
 from tidegate.orchestration.sensors.due_outputs import due_outputs_of, windows_over
 from tidegate.orchestration.sensors.run_keeper import end_lost_runs
-from tidegate.outputs.withdrawal import withdraw_exports
-from tidegate.publishing.due import due_days
-from tidegate.publishing.due_outputs import OutputRecord, outputs_made_by
+from tidegate.outputs.removed_exports import withdraw_exports
+from tidegate.publishing.due_days import days_to_restate, due_days
 from tidegate.publishing.due_weeks import due_weeks, weeks_to_begin
 from tidegate.publishing.gate import closed_gates
-from tidegate.publishing.promote import days_to_restate
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"

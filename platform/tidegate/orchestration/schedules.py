@@ -16,7 +16,7 @@ from dagster import DagsterInstance
 from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
 from tidegate.home import Home
-from tidegate.intake.waiting import Watch
+from tidegate.intake.not_loaded_yet import Watch
 from tidegate.ledger.known import known_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.ledger.publications import published_days
@@ -26,7 +26,7 @@ from tidegate.orchestration.history.recent_runs import runs_under_way
 from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB, WEEKLY_JOB
 from tidegate.orchestration.partitions import ended_days, mondays_of, named_by_days, partition_tags
 from tidegate.orchestration.sensors.ticks import schedule_status
-from tidegate.publishing.due import due_days
+from tidegate.publishing.due_days import due_days
 from tidegate.publishing.due_weeks import weeks_with_days
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake
+from tidegate.ledger.outputs import times_of_outputs
 from tidegate.ledger.runs import run_ids
 from tidegate.outputs.exports import FOLDER, POINTER, exported_names
-from tidegate.publishing.due_outputs import times_of_outputs
 from tidegate.storage.files import Storage, StoredFile, part
 
 # A run that is resumed writes beside what it wrote before: `<run id>-2`.

@@ -19,12 +19,13 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.trouble import may_heal
 from tidegate.ledger.entries import utc_now
-from tidegate.publishing.due_outputs import Output, OutputKind, OutputRecord, outputs, record_outputs
+from tidegate.ledger.outputs import OutputRecord, record_outputs
+from tidegate.publishing.due_outputs import Output, OutputKind, outputs
 from tidegate.storage.files import Storage
 from tidegate.window import windows_of
 
 AGAIN = (
-    "What was there before stays. What is due is made again automatically where sensors run, else by `tidegate outputs`."
+    "What was there before stays. Sensors make what is due again automatically; without them run `tidegate outputs`."
 )
 
 

@@ -1,9 +1,9 @@
 """Outputs that follow from publications: what each was made of, and which are due to be made.
 
-Told by the ledger alone, never by a run: an output is due while what is published differs from what it was made of, or
-what the ledger has of the days whose story it tells.
-So publishing the same content again makes nothing due, a restatement or a rollback exactly what it must, and what a
-killed run left undone stays due. Making outputs, and where they go, belong to the callers.
+Decided from the ledger alone, never from a run: an output is due while what is published differs from what it was made
+of, or while the ledger says other things of the days that it tells of. So publishing the same content again makes
+nothing due, a restatement or a rollback exactly what it must, and what a killed run left undone stays due. Making
+outputs is `outputs.making`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, rows_relation
-from tidegate.ledger.entries import insert_entries, read_entries
+from tidegate.ledger.outputs import lies_in
 from tidegate.ledger.publications import CHANGES_OF_DAYS, WITHHELD
 
 
@@ -47,29 +47,6 @@ class OutputKind:
     @property
     def marts(self) -> frozenset[str]:
         return frozenset(mart for ingredient in self.ingredients for mart in ingredient.marts)
-
-
-@dataclass(frozen=True)
-class OutputRecord:
-    """One row of `ops.outputs`: an output that was made, and a hash over all that it shows.
-
-    `publication_id` is its own partition's, `location` where the output is: a file, or a folder of files. `summary` is
-    what lists of outputs show of it, as JSON. One that is withdrawn is made of nothing: its hash is empty.
-    """
-
-    kind: str
-    partition_day: dt.date
-    cadence: str
-    inputs_hash: str
-    publication_id: str
-    location: str
-    run_id: str
-    made_at: dt.datetime
-    summary: str = "{}"
-
-    @property
-    def is_withdrawn(self) -> bool:
-        return not self.inputs_hash
 
 
 @dataclass(frozen=True)
@@ -147,7 +124,7 @@ newest as (
     from ops.outputs group by all
 )
 select m.kind, m.day, m.inputs_hash, m.publication_id, m.since, coalesce(n.entry, -1),
-    n.inputs_hash is distinct from m.inputs_hash or not {_lies_in(place, "n")}
+    n.inputs_hash is distinct from m.inputs_hash or not {lies_in(place, "n")}
 from made_of as m left join newest as n using (kind, day)
 order by m.day, m.kind"""
 
@@ -186,59 +163,6 @@ def _ingredients(kinds: Sequence[OutputKind]) -> str:
     return rows_relation(columns, rows)
 
 
-def _lies_in(place: str, output: str) -> str:
-    """Whether an output is at `place`, and not in a folder below it: its own begins with the first part of its kind."""
-    return f"starts_with({output}.location, {literal(place + '/')} || split_part({output}.kind, '/', 1) || '/')"
-
-
 def _days_told(kinds: Sequence[OutputKind]) -> str:
     rows = [(kind.name, days_before) for kind in kinds for days_before in kind.tells_of]
     return rows_relation({"kind": "varchar", "days_before": "integer"}, rows)
-
-
-def record_outputs(con: DuckDBPyConnection, rows: Sequence[OutputRecord]) -> None:
-    """Enter outputs that are made and in their place."""
-    insert_entries(con, "outputs", rows)
-
-
-def standing_outputs(con: DuckDBPyConnection, kinds: Collection[str]) -> list[OutputRecord]:
-    """The newest output of each partition, by kind and day."""
-    of_kinds = f"kind in (select unnest({literal(sorted(kinds))}::varchar[]))"
-    return read_entries(con, OutputRecord, "outputs", of_kinds, newest_of="kind, partition_day")
-
-
-def outputs_of_nothing(con: DuckDBPyConnection, folder: str, place: str) -> list[OutputRecord]:
-    """The newest outputs at `place` of kinds in `folder`, each of one mart, whose partition shows nothing of it any
-    more."""
-    gone = f"""(kind, partition_day) in (
-        select (n.kind, n.partition_day)
-        from (
-            select kind, cadence, partition_day,
-                max_by(inputs_hash, rowid) as inputs_hash, max_by(location, rowid) as location
-            from ops.outputs where starts_with(kind, {literal(folder + "/")}) group by all
-        ) as n
-        anti join (select * from ops.publications where superseded_by is null and not {WITHHELD}) as p
-            on n.kind = {literal(folder + "/")} || p.mart
-            and n.cadence = p.cadence and n.partition_day = p.partition_day
-        where n.inputs_hash <> '' and {_lies_in(place, "n")}
-    )"""
-    return read_entries(con, OutputRecord, "outputs", gone, newest_of="kind, partition_day")
-
-
-def outputs_made_by(con: DuckDBPyConnection, run_id: str) -> list[OutputRecord]:
-    """What a run made, by kind and day."""
-    made = read_entries(con, OutputRecord, "outputs", f"run_id = {literal(run_id)}")
-    return [row for row in made if not row.is_withdrawn]
-
-
-def times_of_outputs(con: DuckDBPyConnection, place: str) -> dict[str, tuple[dt.datetime, dt.datetime | None]]:
-    """Of every output at `place`, by its location: when it was made, and when the next one there took over, None while
-    none did.
-
-    Times are UTC, naive.
-    """
-    rows = con.execute(
-        "select location, made_at, lead(made_at) over (partition by kind, partition_day order by rowid) "
-        f"from ops.outputs as o where {_lies_in(place, 'o')} order by rowid"
-    ).fetchall()
-    return {location: (made_at, replaced_at) for location, made_at, replaced_at in rows}

@@ -1,7 +1,7 @@
 """Which Mondays are due: to be built and published again, because days that they are made of changed since.
 
-Told by the ledger alone, as for days (`due`). A Monday that was never built is its schedule's to begin; from then on
-it follows the days of its window.
+Decided from the ledger alone, as for days (`due_days`). A Monday that was never built is begun by its schedule; from
+then on it follows the days of its window.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.sql import literal
 from tidegate.ledger.builds import built_mondays
 from tidegate.ledger.publications import days_published_of, published_days
-from tidegate.publishing.due import CAUSES_TOLD, DueDay
+from tidegate.publishing.due_days import CAUSES_TOLD, DueDay, open_days_left_unpublished
 from tidegate.publishing.gate import GateRequirements
-from tidegate.publishing.promote import open_days_left_unpublished
 from tidegate.window import ONE_WEEK, Cadence, Window
 
 

@@ -15,11 +15,9 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content
-from tidegate.lake.sql import literal, qualified
-from tidegate.ledger.deliveries import stale_days
+from tidegate.lake.sql import qualified
 from tidegate.ledger.publications import Rollback, standing_rollbacks
 from tidegate.publishing.gate import GateRequirements, Mart, closed_gates, read_gates
-from tidegate.publishing.reading_back import changed_days_behind
 from tidegate.publishing.shape import fit_published_tables
 from tidegate.publishing.switch import (
     Contents,
@@ -30,9 +28,9 @@ from tidegate.publishing.switch import (
     insert_days,
     read_contents,
 )
-from tidegate.window import Window, windows_of
+from tidegate.window import Window
 
-__all__ = ["GateRequirements", "Mart", "Promotion", "closed_gates", "days_to_restate", "promote"]
+__all__ = ["GateRequirements", "Mart", "Promotion", "closed_gates", "promote"]
 
 
 @dataclass(frozen=True)
@@ -62,45 +60,6 @@ def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: 
         if not promotion.published:
             return promotion
         return dataclasses.replace(promotion, published=switch.with_its_snapshot(lake, promotion.published))
-
-
-def days_to_restate(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
-    """Days that deliveries of other days touched, days of which a day that they read back to changed, and days that
-    may be published in a newer state than is served."""
-    days = {*stale_days(con), *changed_days_behind(con, requirements.reach)}
-    days.update(open_days_left_unpublished(con, requirements))
-    return sorted(day for day in days if day >= requirements.starts)
-
-
-def open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
-    """Days whose candidates may be published and are not: a run was killed between building and publishing them.
-
-    Nothing touched them since they were built, so that no other entry of the ledger tells.
-    """
-    marts = literal([mart.name for mart in requirements.marts])
-    rows = con.execute(
-        f"""
-        with candidates as (
-            select partition_day, mart, max_by(build_id, entry) as build_id
-            from (select partition_day, build_id, rowid as entry, unnest(models) as mart from ops.builds)
-            where mart in (select unnest({marts}::varchar[])) group by partition_day, mart
-        ),
-        served as (
-            select partition_day, mart, build_id from ops.publications
-            where superseded_by is null and cadence = {literal(requirements.cadence)}
-        )
-        select distinct c.partition_day
-        from candidates as c left join served as s using (partition_day, mart)
-        where s.build_id is distinct from c.build_id
-        """
-    ).fetchall()
-    unpublished = [day for (day,) in rows]
-    closed = {
-        day
-        for window in windows_of(unpublished, requirements.cadence)
-        for day in closed_gates(con, window, requirements)
-    }
-    return [day for day in unpublished if day not in closed]
 
 
 def _promote(con: DuckDBPyConnection, window: Window, requirements: GateRequirements, switch: Switch) -> Promotion:

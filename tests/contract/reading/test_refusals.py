@@ -459,18 +459,18 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "things/here/{day}",
         "../{day}",
         "../{day}",
-        "no plain path below the landing folder",
+        "not a plain path below the landing folder",
     ),
-    "path hidden out of landing": ("things/here/{day}", "a/../../{day}", "a/../../{day}", "no plain path"),
+    "path hidden out of landing": ("things/here/{day}", "a/../../{day}", "a/../../{day}", "not a plain path"),
     "absolute path": (
         "things/here/{day}",
         "/etc/{day}",
         "/etc/{day}",
         "is not relative to the landing folder",
     ),
-    "wildcard in the path": ("things/here/{day}", "'*/{day}'", "*/{day}", "no plain path"),
-    "another placeholder": ("things/here/{day}", "'{region}/{day}'", "{region}", "no plain path"),
-    "backslashes in the path": ("things/here/{day}", "'..\\{day}'", "..\\{day}", "no plain path"),
+    "wildcard in the path": ("things/here/{day}", "'*/{day}'", "*/{day}", "not a plain path"),
+    "another placeholder": ("things/here/{day}", "'{region}/{day}'", "{region}", "not a plain path"),
+    "backslashes in the path": ("things/here/{day}", "'..\\{day}'", "..\\{day}", "not a plain path"),
     "s3 without a bucket": ("s3://bucket/things", "s3:///things", "s3:///things", "is not an address in S3"),
     "s3 that is http": ("s3://bucket/things", "http://bucket/things", "http://", "is not an address in S3"),
     "unknown file format": (
@@ -507,7 +507,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "format: auto",
         "format: auto\n    customProperties: [{property: records, value: x}]",
         "records",
-        "no custom property that Tidegate knows here; write one of deliversOn, exceptDates, firstDay",
+        "not a custom property that Tidegate knows here; write one of deliversOn, exceptDates, firstDay",
     ),
     # custom properties and promises
     "unknown custom property": (

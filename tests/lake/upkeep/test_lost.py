@@ -12,10 +12,10 @@ import pytest
 from tidegate.errors import TidegateError
 from tidegate.lake.reading.query import run_query
 from tidegate.ledger.deliveries import newest_deliveries
+from tidegate.ledger.upkeep.after_lost_files import forget_lost_files
 from tidegate.ledger.upkeep.maintenance import maintain_until
-from tidegate.ledger.upkeep.owing import forget_lost_files
+from tidegate.publishing.due_days import days_to_restate
 from tidegate.publishing.gate import closed_gates
-from tidegate.publishing.promote import days_to_restate
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

@@ -194,7 +194,9 @@ def _sql_type(doc: Document, prop: SchemaProperty, logical_type: str, at: At) ->
         formats = _FORMATS[logical_type]
         if written not in formats:
             where = (*at, "logicalTypeOptions", "format")
-            raise doc.refused(where, f"'{written}' is not a format of type {logical_type}", closest(str(written), formats))
+            raise doc.refused(
+                where, f"'{written}' is not a format of type {logical_type}", closest(str(written), formats)
+            )
         return formats[written]
     if logical_type == "number":
         what = f"the column '{prop.name}' is a number of unknown precision"

@@ -118,8 +118,9 @@ def _read_server(doc: Document, server: OdcsServer, custom: Written, at: At) -> 
             return S3Server(_read_s3_location(doc, server, at)), _read_format(doc, server, at)
         case "api":
             return _read_http(doc, server, custom, at), "json"
-        case _:
+        case "postgres":
             return _read_postgres(doc, custom, at), "parquet"
+    raise AssertionError(f"a server of type {server.type} is allowed here, and nothing reads it: add how")
 
 
 # --- files

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.ledger.upkeep.migrations import is_behind, migrate
+from tidegate.ledger.migrations import is_behind, migrate
 
 
 def open_lake(config: LakeConfig, read_only: bool = False) -> Lake:

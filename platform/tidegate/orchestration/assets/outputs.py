@@ -17,7 +17,7 @@ from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUTS_POOL, ROW_COUNT
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.outputs.making import AGAIN, Made, Making, make_outputs
 from tidegate.outputs.pages.files import BRIEFS, REPORTS
-from tidegate.outputs.withdrawal import withdraw_exports
+from tidegate.outputs.removed_exports import withdraw_exports
 from tidegate.publishing.due_outputs import OutputKind
 from tidegate.window import Cadence, Window
 

@@ -1,6 +1,6 @@
 """The serving layer: what consumers read. One step moves all marts of the good days at once and holds the others.
 
-The gate itself is the lake's and asks the ledger, so this step needs to trust nobody who launched it.
+The gate is `publishing.gate`. It reads the ledger alone, so it does not matter who launched this step.
 """
 
 import datetime as dt

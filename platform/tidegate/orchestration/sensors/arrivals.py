@@ -17,7 +17,7 @@ from dagster import DagsterInstance
 from tidegate.contract.model import Contract
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
-from tidegate.intake.waiting import Waiting, Watch
+from tidegate.intake.not_loaded_yet import Waiting, Watch
 from tidegate.ledger.known import days_lacking, known_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import DaysOfPlaces, settled_days

@@ -11,7 +11,7 @@ import dagster as dg
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest
 from tidegate.orchestration.names import CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.publishing.due import CAUSES_TOLD, DueDay
+from tidegate.publishing.due_days import CAUSES_TOLD, DueDay
 from tidegate.window import Cadence, Window, windows_of
 
 # A restatement waits for what is under way, so that one run answers to it all, but no longer than this.

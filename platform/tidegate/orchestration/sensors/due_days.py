@@ -16,8 +16,8 @@ from dagster import DagsterInstance
 from tidegate.contract.model import Contract
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
-from tidegate.intake.waiting import Watch
-from tidegate.intake.withdrawing import regions_that_left, withdraw_regions_that_left
+from tidegate.intake.not_loaded_yet import Watch
+from tidegate.intake.removed_regions import regions_that_left, withdraw_regions_that_left
 from tidegate.lake.connect import Lake
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.known import incomplete_days
@@ -30,7 +30,7 @@ from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.sensors.arrivals import deadline_of
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
 from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, hurried_lake, sensor_status, within
-from tidegate.publishing.due import DueDay, due_days
+from tidegate.publishing.due_days import DueDay, due_days
 from tidegate.publishing.gate import held_days
 from tidegate.publishing.reading_back import without_days_behind
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of

@@ -14,7 +14,7 @@ from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, runs
 from tidegate.orchestration.names import WEEKLY_JOB
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
 from tidegate.orchestration.sensors.ticks import sensor_status
-from tidegate.publishing.due import DueDay, due_days
+from tidegate.publishing.due_days import DueDay, due_days
 from tidegate.publishing.due_weeks import due_weeks
 from tidegate.window import ONE_DAY, Cadence, Window
 

@@ -20,9 +20,10 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
+from tidegate.ledger.outputs import standing_outputs
 from tidegate.outputs.making import Made, Unmade
 from tidegate.outputs.pages import daily, weekly
-from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind, standing_outputs
+from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind
 from tidegate.storage.files import Storage, write
 from tidegate.window import ONE_WEEK, Cadence
 

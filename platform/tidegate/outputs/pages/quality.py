@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.intake.quarantine import QuarantineCount, list_quarantine
+from tidegate.intake.read_quarantine import QuarantineCount, list_quarantine
 from tidegate.lake.sql import day_in
 from tidegate.ledger.deliveries import DeliveryRecord, StandingIn, newest_deliveries, stand_ins, standing_deliveries
 from tidegate.ledger.names import DeliveryId

@@ -13,7 +13,7 @@ from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.waivers import Waiver, grant, standing_waivers
-from tidegate.publishing.due import DueDay, due_days
+from tidegate.publishing.due_days import DueDay, due_days
 from tidegate.publishing.gate import closed_gates
 from tidegate.window import ONE_DAY, Window
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.outputs import OutputRecord, outputs_of_nothing, record_outputs
 from tidegate.ledger.publications import publication_history
 from tidegate.outputs.exports import FOLDER, POINTER
-from tidegate.publishing.due_outputs import OutputRecord, outputs_of_nothing, record_outputs
 from tidegate.storage.files import Storage
 from tidegate.window import Cadence
 

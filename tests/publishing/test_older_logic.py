@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
-from tidegate.publishing.logic import on_older_logic
+from tidegate.publishing.older_logic import on_older_logic
 from tidegate.window import ONE_DAY, Cadence, Window
 
 if TYPE_CHECKING:

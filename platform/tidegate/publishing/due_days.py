@@ -1,7 +1,7 @@
 """Which days are due: to be built and published, because nobody did since their deliveries came.
 
-Told by the ledger alone, so that it does not matter who loaded what, in which order, or what crashed between.
-When a day's turn comes and who builds it belong to the callers.
+Decided from the ledger alone, so it does not matter who loaded what, in which order, or what crashed between. When a
+day's turn comes is decided in `orchestration.sensors.due_days`, and by `tidegate restate` for `days_to_restate`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal
+from tidegate.ledger.deliveries import stale_days
 from tidegate.ledger.required import lacking_relation, required_relation
 from tidegate.ledger.waivers import STANDING_WAIVERS
-from tidegate.publishing.gate import GateRequirements
-from tidegate.publishing.promote import open_days_left_unpublished
+from tidegate.publishing.gate import GateRequirements, closed_gates
 from tidegate.publishing.reading_back import changed_days_behind
+from tidegate.window import windows_of
 
 # Enough to tell a person why; a restatement of a year may have hundreds.
 CAUSES_TOLD = 5
@@ -123,3 +124,42 @@ where t.day is not null
    or l.status in ('building', 'interrupted')
    or c.day in (select unnest({literal(sorted(unpublished))}::date[]))
 order by c.day"""
+
+
+def days_to_restate(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
+    """Days that deliveries of other days touched, days of which a day that they read back to changed, and days that
+    may be published in a newer state than is served."""
+    days = {*stale_days(con), *changed_days_behind(con, requirements.reach)}
+    days.update(open_days_left_unpublished(con, requirements))
+    return sorted(day for day in days if day >= requirements.starts)
+
+
+def open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
+    """Days whose candidates may be published and are not: a run was killed between building and publishing them.
+
+    Nothing touched them since they were built, so that no other entry of the ledger tells.
+    """
+    marts = literal([mart.name for mart in requirements.marts])
+    rows = con.execute(
+        f"""
+        with candidates as (
+            select partition_day, mart, max_by(build_id, entry) as build_id
+            from (select partition_day, build_id, rowid as entry, unnest(models) as mart from ops.builds)
+            where mart in (select unnest({marts}::varchar[])) group by partition_day, mart
+        ),
+        served as (
+            select partition_day, mart, build_id from ops.publications
+            where superseded_by is null and cadence = {literal(requirements.cadence)}
+        )
+        select distinct c.partition_day
+        from candidates as c left join served as s using (partition_day, mart)
+        where s.build_id is distinct from c.build_id
+        """
+    ).fetchall()
+    unpublished = [day for (day,) in rows]
+    closed = {
+        day
+        for window in windows_of(unpublished, requirements.cadence)
+        for day in closed_gates(con, window, requirements)
+    }
+    return [day for day in unpublished if day not in closed]

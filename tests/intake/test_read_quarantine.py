@@ -9,7 +9,7 @@ from tests.support.intake.shop import DAY, SALES, Shop, csv, row
 from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
-from tidegate.intake.quarantine import QuarantineCount, QuarantinedRow, list_quarantine, show
+from tidegate.intake.read_quarantine import QuarantineCount, QuarantinedRow, list_quarantine, show
 from tidegate.lake.sql import literal
 from tidegate.ledger.deliveries import good_deliveries, newest_deliveries, standing_deliveries
 from tidegate.ledger.known import days_without_rejected

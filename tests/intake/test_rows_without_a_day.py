@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.shop import DAY, SALES, Shop, csv, row
 
-from tidegate.intake.awaiting import AwaitingRows, awaiting_rows
+from tidegate.intake.rows_without_a_day import AwaitingRows, awaiting_rows
 from tidegate.window import ONE_DAY, Window
 
 BEFORE = DAY - ONE_DAY

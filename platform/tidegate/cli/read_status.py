@@ -14,22 +14,23 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from tidegate.home import Home
-from tidegate.intake.awaiting import AwaitingRows, awaiting_rows
-from tidegate.intake.quarantine import list_quarantine
-from tidegate.intake.withdrawing import regions_that_left
+from tidegate.intake.read_quarantine import list_quarantine
+from tidegate.intake.removed_regions import regions_that_left
+from tidegate.intake.rows_without_a_day import AwaitingRows, awaiting_rows
 from tidegate.ledger import publications
 from tidegate.ledger.builds import built_mondays
 from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stale_days, stand_ins
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
+from tidegate.ledger.outputs import standing_outputs
 from tidegate.ledger.runs import PipelineRun, newest_runs
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.outputs.pages.files import FILES, INDEX
-from tidegate.publishing.due_outputs import due_outputs, standing_outputs
+from tidegate.publishing.due_days import days_to_restate
+from tidegate.publishing.due_outputs import due_outputs
 from tidegate.publishing.due_weeks import due_weeks, weeks_left_out
 from tidegate.publishing.gate import closed_gates, held_days
-from tidegate.publishing.logic import OlderLogic, on_older_logic
-from tidegate.publishing.promote import days_to_restate
+from tidegate.publishing.older_logic import OlderLogic, on_older_logic
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 

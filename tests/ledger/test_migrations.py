@@ -18,8 +18,8 @@ from tests.support.lake.shop import Home, Shop, config_in
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.ledger.migrations import STEPS, is_behind, version_of
 from tidegate.ledger.publications import standing_rollbacks, versions_of
-from tidegate.ledger.upkeep.migrations import STEPS, is_behind, version_of
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
 
 FIRST_HOME = Path(__file__).with_name("first_home.tar.xz")
