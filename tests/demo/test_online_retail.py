@@ -234,6 +234,7 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         slice_online_retail(tmp_path / "retail.parquet", tmp_path / "landing")
 
 
+@pytest.mark.slow
 @needs_online_retail
 def test_the_whole_data_set_arrives_line_by_line(tmp_path: Path) -> None:
     report = slice_online_retail(FILE, tmp_path)

@@ -141,6 +141,7 @@ def test_a_bad_day_leaves_what_was_published_until_it_is_fixed(home: TemporaryHo
     assert home.query("select gross_revenue from serving.daily_sales") == [(Decimal("119.6000"),)]
 
 
+@pytest.mark.slow
 def test_bad_days_of_a_month_are_held_alone(new_home: NewHome) -> None:
     home = new_home()
     deliver(home.landing, MONTH)

@@ -37,6 +37,7 @@ def published(home: TemporaryHome) -> list[dt.date]:
     return [day for outcome in home.backfill(DAYS) for day in outcome.published]
 
 
+@pytest.mark.slow
 def test_a_day_in_s3_is_the_day_in_folders_and_outlives_its_landing(
     new_home: NewHome, in_s3: TemporaryHome, bucket: Bucket, tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_monday_without_one_of_its_days_says_so_and_is_restated_when_it_comes(
     assert [outcome.window for outcome in home.run(SATURDAY)] == [Window.of_day(SATURDAY)]
 
 
+@pytest.mark.slow
 def test_customers_of_a_held_day_reach_no_monday(temporary_home: TemporaryHome) -> None:
     """Regression: they are read where they are staged, which a held day's are too."""
     home = temporary_home
