@@ -25,4 +25,4 @@ class DeliveryDays:
         return began and day.weekday() in self.weekdays and day not in self.except_dates
 
 
-EVERY_DAY = DeliveryDays()
+ALL_DAYS = DeliveryDays()

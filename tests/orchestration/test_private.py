@@ -22,12 +22,13 @@ from dbt_common.events.functions import msg_to_dict
 
 import tidegate
 from tidegate.orchestration import names, private
+from tidegate.orchestration.instance import private as storage
 
 PACKAGE = Path(str(tidegate.__file__)).parent
 
 # Where each may be imported. `lake_plugin` is written as dbt-duckdb documents its plugins.
 AT_HOME = {
-    "dagster": {"orchestration/private.py"},
+    "dagster": {"orchestration/private.py", "orchestration/instance/private.py"},
     "dbt": {"transform/parsed/private.py", "transform/lake_plugin.py"},
 }
 
@@ -93,19 +94,19 @@ CALLED: list[tuple[Callable[..., object], tuple[str, ...]]] = [
     (dg.DagsterInstance.report_dagster_event, ("dagster_event", "run_id", "batch_metadata")),
     (dg.DagsterInstance.report_run_failed, ("dagster_run", "message", "job_failure_data")),
     (AssetLayer.get_op_output_name, ("key",)),
-    (private.SqliteEventLogStorage.__init__, ("base_dir", "inst_data")),
-    (private.SqliteEventLogStorage.store_event_batch, ("events",)),
-    (private.SqliteEventLogStorage.from_config_value, ("inst_data", "config_value")),
-    (private.SqliteEventLogStorage.store_asset_check_event, ("event", "event_id")),
-    (private.SqliteEventLogStorage.conn_string_for_shard, ("shard_name",)),
-    (private.SqliteEventLogStorage.has_table, ("table_name",)),
-    (private.SqliteEventLogStorage._connect, ("shard",)),
-    (private.SqliteEventLogStorage._initdb, ("engine",)),
-    (private.SqliteEventLogStorage._event_to_row, ("event",)),
-    (private.SqliteEventLogStorage._store_asset_event_tags, ("conn", "events", "event_ids")),
-    (private.SqliteEventLogStorage._store_asset_event, ("conn", "event", "event_id")),
-    (private.SqliteEventLogStorage._event_insert_timestamp, ("event",)),
-    (private.SqliteEventLogStorage._has_asset_key_index_cols_on_connection, ("conn",)),
+    (storage.SqliteEventLogStorage.__init__, ("base_dir", "inst_data")),
+    (storage.SqliteEventLogStorage.store_event_batch, ("events",)),
+    (storage.SqliteEventLogStorage.from_config_value, ("inst_data", "config_value")),
+    (storage.SqliteEventLogStorage.store_asset_check_event, ("event", "event_id")),
+    (storage.SqliteEventLogStorage.conn_string_for_shard, ("shard_name",)),
+    (storage.SqliteEventLogStorage.has_table, ("table_name",)),
+    (storage.SqliteEventLogStorage._connect, ("shard",)),
+    (storage.SqliteEventLogStorage._initdb, ("engine",)),
+    (storage.SqliteEventLogStorage._event_to_row, ("event",)),
+    (storage.SqliteEventLogStorage._store_asset_event_tags, ("conn", "events", "event_ids")),
+    (storage.SqliteEventLogStorage._store_asset_event, ("conn", "event", "event_id")),
+    (storage.SqliteEventLogStorage._event_insert_timestamp, ("event",)),
+    (storage.SqliteEventLogStorage._has_asset_key_index_cols_on_connection, ("conn",)),
     (DbtCoreCliEventMessage, ("raw_event", "event_history_metadata")),
     (
         DbtCoreCliEventMessage.to_default_asset_events,
@@ -141,8 +142,8 @@ def test_the_event_log_has_the_columns_that_are_written() -> None:
         *("asset_key", "check_name", "partition", "run_id", "execution_status", "evaluation_event"),
         *("evaluation_event_timestamp", "evaluation_event_storage_id", "materialization_event_storage_id"),
     }
-    assert of_check <= set(private.AssetCheckExecutionsTable.c.keys())
-    assert {"id", "run_id", "event"} <= set(private.SqlEventLogStorageTable.c.keys())
+    assert of_check <= set(storage.AssetCheckExecutionsTable.c.keys())
+    assert {"id", "run_id", "event"} <= set(storage.SqlEventLogStorageTable.c.keys())
 
 
 def test_strings_of_dagster_are_what_dagster_calls_them() -> None:

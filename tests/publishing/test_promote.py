@@ -15,7 +15,8 @@ from tidegate.lake.content import Content
 from tidegate.lake.lease import lease
 from tidegate.ledger import publications
 from tidegate.ledger.checks import record_checks
-from tidegate.publishing.promote import GateRequirements, Mart, promote
+from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.promote import promote
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

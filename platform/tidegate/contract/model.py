@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from tidegate.delivery_days import EVERY_DAY, DeliveryDays
+from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 
 Dimension = Literal["accuracy", "completeness", "consistency", "timeliness", "traceability", "uniqueness"]
 Severity = Literal["error", "warning"]
@@ -135,7 +135,7 @@ class Region:
     name: str
     server: Server
     format: FileFormat | None = None
-    delivers_on: DeliveryDays = EVERY_DAY
+    delivers_on: DeliveryDays = ALL_DAYS
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
+from tidegate.ledger.entries import utc_now
 from tidegate.ledger.schema import create_tables, lacks_tables
 
 
@@ -45,7 +46,7 @@ def migrate(con: DuckDBPyConnection) -> None:
         step.run(con)
         con.execute(
             "insert into ops.migrations (version, name, applied_at) "
-            f"values ({version}, {literal(step.name)}, now()::timestamp)"
+            f"values ({version}, {literal(step.name)}, {literal(utc_now())})"
         )
 
 

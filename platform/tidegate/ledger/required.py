@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.delivery_days import EVERY_DAY, DeliveryDays
+from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.lake.sql import literal, rows_relation
 from tidegate.ledger.waivers import STANDING_WAIVERS
 
@@ -56,7 +56,7 @@ def required_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces) 
         "weekdays": "bigint[]",
         "except_dates": "date[]",
     }
-    rows = [(*place, *_written(delivery_days.get(place, EVERY_DAY))) for place in sorted(deliveries)]
+    rows = [(*place, *_written(delivery_days.get(place, ALL_DAYS))) for place in sorted(deliveries)]
     return rows_relation(types, rows)
 
 

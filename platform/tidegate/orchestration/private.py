@@ -1,6 +1,7 @@
 """Names of Dagster that Dagster does not promise: what each is for here, and why no public name serves.
 
-Only this module imports a module of Dagster whose name begins with an underscore, or one from inside dagster_dbt. A
+Only this module, and `instance.private` for its storage, which loads SQLAlchemy, imports a module of Dagster whose name
+begins with an underscore, or one from inside dagster_dbt. A
 test imports them all and checks what is relied on, so an upgrade that moves one fails there first. What is only a
 string, such as a tag, stands in `names`; the same test compares it with Dagster's.
 """
@@ -14,24 +15,14 @@ from typing import Any
 
 import dagster as dg
 
-# What define_asset_job returns, for a type: it has no public name.
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-
-# For the event log that writes in batches (`instance.event_log`): Dagster offers the hook but not the storage, and no
-# storage is public.
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData
-
-# isort: split
 # For events of single days. The public `context.log_event` was tried: 620 materializations took 5.0 to 5.7 s, against
 # 0.5 s in a batch, and those of a step that raises are lost unless it yielded something in between.
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
+
+# What define_asset_job returns, for a type: it has no public name.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.events import (
     AssetMaterializationPlannedData,
     DagsterEventBatchMetadata,
@@ -47,22 +38,12 @@ from dagster._core.events import JobFailureData, RunFailureReason
 SCHEDULER = "dagster._core.scheduler.scheduler"
 
 __all__ = [
-    "ASSET_CHECK_EVENTS",
-    "ASSET_EVENTS",
-    "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
-    "INDEX_SHARD_NAME",
     "SCHEDULER",
-    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "AssetCheckEvaluationTargetMaterializationData",
-    "AssetCheckExecutionRecordStatus",
-    "AssetCheckExecutionsTable",
     "AssetMaterializationPlannedData",
-    "ConfigurableClassData",
     "DagsterEventBatchMetadata",
     "EventSpecificData",
     "JobFailureData",
-    "SqlEventLogStorageTable",
-    "SqliteEventLogStorage",
     "StepMaterializationData",
     "UnresolvedAssetJobDefinition",
     "metadata_of_model",

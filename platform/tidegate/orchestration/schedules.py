@@ -8,7 +8,7 @@ weekly one does not wait for unpublished days: a check counts them, and the Mond
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 from dagster import DagsterInstance
@@ -30,41 +30,54 @@ from tidegate.publishing.due_days import due_days
 from tidegate.publishing.due_weeks import weeks_with_days
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
+Runs = list[dg.RunRequest] | dg.SkipReason
+
 
 def build_schedules(home: Home) -> list[dg.ScheduleDefinition]:
     """All schedules of a home."""
-    weekly = [_weekly_schedule(home)] if Cadence.weekly in home.cadences else []
-    return [_daily_schedule(home), *weekly, _maintenance_schedule(home)]
+    daily = _schedule_of_partitions(
+        home,
+        "daily",
+        DAILY_JOB,
+        "0 0 * * *",
+        "Runs the day that ended, and unpublished days before it, when all of their deliveries are there.",
+        runs_of_ended_days,
+    )
+    if Cadence.weekly not in home.cadences:
+        return [daily, _maintenance_schedule(home)]
+    weekly = _schedule_of_partitions(
+        home,
+        "weekly",
+        WEEKLY_JOB,
+        "0 6 * * 1",
+        "Builds and publishes the marts of the Monday that has begun, and of one before it that is not.",
+        runs_of_mondays,
+    )
+    return [daily, weekly, _maintenance_schedule(home)]
 
 
-def _daily_schedule(home: Home) -> dg.ScheduleDefinition:
+def _schedule_of_partitions(
+    home: Home,
+    name: str,
+    job: str,
+    cron: str,
+    description: str,
+    runs: Callable[[Home, DagsterInstance, dt.datetime], Runs],
+) -> dg.ScheduleDefinition:
+    """A schedule that asks for the `runs` of its moment (UTC)."""
+
     @dg.schedule(
-        name="daily",
-        job_name=DAILY_JOB,
-        cron_schedule="0 0 * * *",
+        name=name,
+        job_name=job,
+        cron_schedule=cron,
         execution_timezone="UTC",
         default_status=schedule_status(home.settings),
-        description="Runs the day that ended, and unpublished days before it, when all of their deliveries are there.",
+        description=description,
     )
-    def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        return runs_of_ended_days(home, context.instance, context.scheduled_execution_time)
+    def runs_now(context: dg.ScheduleEvaluationContext) -> Runs:
+        return runs(home, context.instance, context.scheduled_execution_time)
 
-    return daily
-
-
-def _weekly_schedule(home: Home) -> dg.ScheduleDefinition:
-    @dg.schedule(
-        name="weekly",
-        job_name=WEEKLY_JOB,
-        cron_schedule="0 6 * * 1",
-        execution_timezone="UTC",
-        default_status=schedule_status(home.settings),
-        description="Builds and publishes the marts of the Monday that has begun, and of one before it that is not.",
-    )
-    def weekly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        return runs_of_mondays(home, context.instance, context.scheduled_execution_time)
-
-    return weekly
+    return runs_now
 
 
 def _maintenance_schedule(home: Home) -> dg.ScheduleDefinition:
@@ -79,7 +92,7 @@ def _maintenance_schedule(home: Home) -> dg.ScheduleDefinition:
     )
 
 
-def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> list[dg.RunRequest] | dg.SkipReason:
+def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> Runs:
     """The runs to launch at `now` (UTC), oldest days first, or what is awaited."""
     look = _Look(home, instance, now)
     days = look.unpublished_days()
@@ -94,7 +107,7 @@ def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) 
     return dg.SkipReason("Every ended day is published, held by its checks, or under way.")
 
 
-def runs_of_mondays(home: Home, instance: DagsterInstance, now: dt.datetime) -> list[dg.RunRequest] | dg.SkipReason:
+def runs_of_mondays(home: Home, instance: DagsterInstance, now: dt.datetime) -> Runs:
     """The runs to launch at `now` (UTC): Mondays of the days that are caught up on, and today."""
     today = now.date()
     earliest = max(home.settings.start_date, today - ONE_DAY * home.settings.catch_up_days)

@@ -59,7 +59,8 @@ class _Times:
     def knows(self, version: _Version) -> bool:
         """Whether the ledger names the version, or the run that its folder is called after: one that was killed."""
         location = f"{self._store.address(version.partition)}/{version.name}"
-        return location in self._times or not self._runs.isdisjoint({version.name, _REPEATED.sub("", version.name)})
+        run = _REPEATED.sub("", version.name)
+        return location in self._times or version.name in self._runs or run in self._runs
 
     def of(self, version: _Version, now: dt.datetime) -> dt.datetime:
         """A version that stands gives way `now` at the earliest.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.delivery_days import EVERY_DAY
+from tidegate.delivery_days import ALL_DAYS
 from tidegate.lake.sql import in_window
 from tidegate.ledger.deliveries import delivered_days
 from tidegate.ledger.names import raw_asset, raw_table
@@ -51,7 +51,7 @@ class GateRequirements:
     reach: int = 0
 
     def are_required_on(self, day: dt.date) -> frozenset[Place]:
-        return frozenset(place for place in self.deliveries if day in self.delivery_days.get(place, EVERY_DAY))
+        return frozenset(place for place in self.deliveries if day in self.delivery_days.get(place, ALL_DAYS))
 
 
 @dataclass(frozen=True)

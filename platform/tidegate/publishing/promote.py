@@ -17,7 +17,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.sql import qualified
 from tidegate.ledger.publications import Rollback, standing_rollbacks
-from tidegate.publishing.gate import GateRequirements, Mart, closed_gates, read_gates
+from tidegate.publishing.gate import GateRequirements, Mart, read_gates
 from tidegate.publishing.shape import fit_published_tables
 from tidegate.publishing.switch import (
     Contents,
@@ -29,8 +29,6 @@ from tidegate.publishing.switch import (
     read_contents,
 )
 from tidegate.window import Window
-
-__all__ = ["GateRequirements", "Mart", "Promotion", "closed_gates", "promote"]
 
 
 @dataclass(frozen=True)

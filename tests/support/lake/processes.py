@@ -19,7 +19,8 @@ from tidegate.lake.lease import lease
 from tidegate.lake.sql import literal
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
-from tidegate.publishing.promote import GateRequirements, Mart, promote
+from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.promote import promote
 from tidegate.window import Window
 
 ROWS = 200

@@ -26,7 +26,8 @@ from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
-from tidegate.publishing.promote import GateRequirements, Mart, Promotion, promote
+from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.promote import Promotion, promote
 from tidegate.window import Window
 
 PROCESSES = Path(__file__).with_name("processes.py")

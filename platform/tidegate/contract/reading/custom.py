@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, get_args
 
 from open_data_contract_standard.model import CustomProperty
 
 from tidegate.contract.model import Readiness
-from tidegate.contract.reading.document import At, Document, closest
+from tidegate.contract.reading.delivery_days import DAYS_OF_A_SOURCE, read_delivery_days
+from tidegate.contract.reading.document import At, Document, Written, closest
+from tidegate.delivery_days import DeliveryDays
 
 # Unless a contract says otherwise. A delivery of which more is broken is more likely wrong as a whole.
 DEFAULT_MAX_QUARANTINED_PERCENT = Decimal(5)
@@ -29,9 +30,6 @@ MAX_QUIET_MINUTES = 1_440
 DEFAULT_MAX_UNPACKED_RATIO = 200
 LARGEST_UNPACKED_RATIO = 1_100
 
-# The values as written, and where each stands.
-Written: TypeAlias = Mapping[str, tuple[Any, At]]
-
 _KNOWN = (
     "eventTime",
     "allowedLatenessDays",
@@ -42,8 +40,7 @@ _KNOWN = (
     "readiness",
     "quietMinutes",
     "maxUnpackedRatio",
-    "deliversOn",
-    "exceptDates",
+    *DAYS_OF_A_SOURCE,
 )
 _Fallback = Literal["last_good"]
 _OnMissing = Literal["wait", "publish_without"]
@@ -52,8 +49,7 @@ _ReadinessRule = Literal["marker", "all_regions", "quiet"]
 
 @dataclass(frozen=True)
 class Custom:
-    """The custom properties of a contract. `event_time_at` is where the column of the event is named,
-    `written` all of them as they stand there."""
+    """The custom properties of a contract. `event_time_at` is where the column of the event is named."""
 
     event_time: str | None
     event_time_at: At
@@ -64,7 +60,7 @@ class Custom:
     on_missing: _OnMissing
     readiness: Readiness
     max_unpacked_ratio: int
-    written: Written
+    delivery_days: DeliveryDays
 
 
 def read_custom(doc: Document) -> Custom:
@@ -85,7 +81,7 @@ def read_custom(doc: Document) -> Custom:
         readiness=_read_readiness(doc, written),
         max_unpacked_ratio=whole_number(doc, written, "maxUnpackedRatio", 1, LARGEST_UNPACKED_RATIO, "times")
         or DEFAULT_MAX_UNPACKED_RATIO,
-        written=written,
+        delivery_days=read_delivery_days(doc, written),
     )
 
 
@@ -105,15 +101,6 @@ def read_written(
             raise doc.refused((*here, "property"), f"'{name}' is there twice", "keep one of them")
         written[name] = (custom.value, (*here, "value"))
     return written
-
-
-def calendar_day(doc: Document, value: Any, at: At) -> dt.date:
-    """`2024-01-31`, or a moment, of which the UTC day counts."""
-    try:
-        moment = dt.datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise doc.refused(at, f"{value!r} is not a day", 'write it as "2024-01-31"') from error
-    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).date()
 
 
 def whole_number(doc: Document, written: Written, name: str, smallest: int, largest: int, of: str) -> int | None:

@@ -10,8 +10,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
-from tidegate.contract.reading.custom import Written, calendar_day
-from tidegate.contract.reading.document import At, Document, closest
+from tidegate.contract.reading.document import At, Document, Written, closest
 from tidegate.delivery_days import DeliveryDays
 
 DAYS_OF_A_SOURCE = ("deliversOn", "exceptDates")
@@ -29,7 +28,7 @@ def own_delivery_days(doc: Document, written: Written, otherwise: DeliveryDays) 
     """What these properties say, and `otherwise` for those that are not there. Raises ContractError as above."""
     days = otherwise
     if "firstDay" in written:
-        days = dataclasses.replace(days, first_day=calendar_day(doc, *written["firstDay"]))
+        days = dataclasses.replace(days, first_day=_calendar_day(doc, *written["firstDay"]))
     if "deliversOn" in written:
         days = dataclasses.replace(days, weekdays=frozenset(_weekdays(doc, *written["deliversOn"])))
     if "exceptDates" in written:
@@ -41,7 +40,7 @@ def _general_availability(doc: Document) -> dt.date | None:
     """The first day of the whole source, where the contract's service levels name it."""
     for i, level in enumerate(doc.odcs.slaProperties or []):
         if level.property == "generalAvailability" and level.value is not None:
-            return calendar_day(doc, level.value, ("slaProperties", i, "value"))
+            return _calendar_day(doc, level.value, ("slaProperties", i, "value"))
     return None
 
 
@@ -55,10 +54,19 @@ def _weekdays(doc: Document, value: Any, at: At) -> list[int]:
 
 def _dates(doc: Document, value: Any, at: At) -> list[dt.date]:
     dates = _listed(doc, value, at, '["2024-12-25", "2025-01-01"]')
-    return [calendar_day(doc, date, (*at, i)) for i, date in enumerate(dates)]
+    return [_calendar_day(doc, date, (*at, i)) for i, date in enumerate(dates)]
 
 
 def _listed(doc: Document, value: Any, at: At, example: str) -> list[Any]:
     if isinstance(value, list) and value:
         return value
     raise doc.refused(at, f"{value!r} is not a list with entries", f"write a list: {example}")
+
+
+def _calendar_day(doc: Document, value: Any, at: At) -> dt.date:
+    """`2024-01-31`, or a moment, of which the UTC day counts."""
+    try:
+        moment = dt.datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise doc.refused(at, f"{value!r} is not a day", 'write it as "2024-01-31"') from error
+    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).date()

@@ -18,7 +18,6 @@ from tidegate.contract.judging.sqlcheck import SqlBench
 from tidegate.contract.model import Contract
 from tidegate.contract.reading.columns import read_columns, read_key
 from tidegate.contract.reading.custom import Custom, read_custom
-from tidegate.contract.reading.delivery_days import read_delivery_days
 from tidegate.contract.reading.document import At, Document, closest
 from tidegate.contract.reading.draft import Draft
 from tidegate.contract.reading.options import read_property
@@ -85,7 +84,7 @@ def load_contract(path: Path) -> Contract:
         delivery_rules=tuple(draft.delivery_rules),
         max_quarantined_percent=custom.max_quarantined_percent,
         max_quarantined_rows=custom.max_quarantined_rows,
-        regions=read_regions(doc, read_delivery_days(doc, custom.written)),
+        regions=read_regions(doc, custom.delivery_days),
         published_by=_read_published_by(doc),
         fallback=custom.fallback,
         on_missing=custom.on_missing,

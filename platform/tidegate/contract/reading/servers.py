@@ -22,9 +22,9 @@ from tidegate.contract.model import (
     S3Server,
     Server,
 )
-from tidegate.contract.reading.custom import Written, read_written, whole_number
+from tidegate.contract.reading.custom import read_written, whole_number
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_REGION, own_delivery_days
-from tidegate.contract.reading.document import At, Document
+from tidegate.contract.reading.document import At, Document, Written
 from tidegate.delivery_days import DeliveryDays
 from tidegate.errors import ContractError
 

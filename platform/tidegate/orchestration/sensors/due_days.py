@@ -29,7 +29,7 @@ from tidegate.orchestration.names import BUILD_JOB
 from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.sensors.arrivals import deadline_of
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
-from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, hurried_lake, sensor_status, within
+from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, hurried_lake, sensor_of_what_is_due, within
 from tidegate.publishing.due_days import DueDay, due_days
 from tidegate.publishing.gate import held_days
 from tidegate.publishing.reading_back import without_days_behind
@@ -39,17 +39,13 @@ WHY_WAIVED = "It had not come by its deadline, and its contract says `onMissing:
 
 
 def build_due_sensor(home: Home) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="days_due",
-        job_name=BUILD_JOB,
-        minimum_interval_seconds=home.settings.tick_seconds,
-        default_status=sensor_status(home.settings),
-        description="Builds and publishes days whose deliveries are all in; restates those that later ones touched.",
+    return sensor_of_what_is_due(
+        home,
+        "days_due",
+        BUILD_JOB,
+        "Builds and publishes days whose deliveries are all in; restates those that later ones touched.",
+        lambda instance, now: look_for_due_days(home, instance, now),
     )
-    def days_due(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return look_for_due_days(home, context.instance, dt.datetime.now(dt.UTC))
-
-    return days_due
 
 
 def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> dg.SensorResult:

@@ -18,7 +18,7 @@ from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
 from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUT_JOBS, REQUEST_TAG
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.orchestration.sensors.ticks import sensor_status
+from tidegate.orchestration.sensors.ticks import sensor_of_what_is_due
 from tidegate.publishing.due_outputs import Output, due_outputs
 from tidegate.window import Cadence, Window
 
@@ -26,17 +26,13 @@ SENSORS = {Cadence.daily: "outputs_due", Cadence.weekly: "weekly_outputs_due"}
 
 
 def build_due_outputs_sensor(home: Home, cadence: Cadence) -> dg.SensorDefinition:
-    @dg.sensor(
-        name=SENSORS[cadence],
-        job_name=OUTPUT_JOBS[cadence],
-        minimum_interval_seconds=home.settings.tick_seconds,
-        default_status=sensor_status(home.settings),
-        description="Makes exports and pages again where what is published differs from what they were made of.",
+    return sensor_of_what_is_due(
+        home,
+        SENSORS[cadence],
+        OUTPUT_JOBS[cadence],
+        "Makes exports and pages again where what is published differs from what they were made of.",
+        lambda instance, now: look_for_due_outputs(home, instance, cadence, now),
     )
-    def outputs_due(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return look_for_due_outputs(home, context.instance, cadence, dt.datetime.now(dt.UTC))
-
-    return outputs_due
 
 
 def look_for_due_outputs(home: Home, instance: DagsterInstance, cadence: Cadence, now: dt.datetime) -> dg.SensorResult:

@@ -13,24 +13,20 @@ from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, runs_under_way
 from tidegate.orchestration.names import WEEKLY_JOB
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
-from tidegate.orchestration.sensors.ticks import sensor_status
+from tidegate.orchestration.sensors.ticks import sensor_of_what_is_due
 from tidegate.publishing.due_days import DueDay, due_days
 from tidegate.publishing.due_weeks import due_weeks
 from tidegate.window import ONE_DAY, Cadence, Window
 
 
 def build_weeks_due_sensor(home: Home) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="weeks_due",
-        job_name=WEEKLY_JOB,
-        minimum_interval_seconds=home.settings.tick_seconds,
-        default_status=sensor_status(home.settings),
-        description="Restates the Mondays whose window holds a day that was published again with other content.",
+    return sensor_of_what_is_due(
+        home,
+        "weeks_due",
+        WEEKLY_JOB,
+        "Restates the Mondays whose window holds a day that was published again with other content.",
+        lambda instance, now: look_for_due_weeks(home, instance, now),
     )
-    def weeks_due(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        return look_for_due_weeks(home, context.instance, dt.datetime.now(dt.UTC))
-
-    return weeks_due
 
 
 def look_for_due_weeks(home: Home, instance: DagsterInstance, now: dt.datetime) -> dg.SensorResult:

@@ -6,10 +6,12 @@ Dagster gives a sensor 60 seconds; a tick that takes longer tells nothing at all
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable
 from typing import TypeVar
 
 import dagster as dg
+from dagster import DagsterInstance
 
 from tidegate.errors import SourceDownError
 from tidegate.home import Home
@@ -30,6 +32,24 @@ LOOK_SECONDS = 40.0
 def sensor_status(settings: Settings) -> dg.DefaultSensorStatus:
     """Unless somebody switches them in the UI, sensors run, and so do schedules, where the home is unattended."""
     return dg.DefaultSensorStatus.RUNNING if settings.unattended else dg.DefaultSensorStatus.STOPPED
+
+
+def sensor_of_what_is_due(
+    home: Home, name: str, job: str, description: str, look: Callable[[DagsterInstance, dt.datetime], dg.SensorResult]
+) -> dg.SensorDefinition:
+    """A sensor that looks, at this moment (UTC), what is due, and asks for runs of one job."""
+
+    @dg.sensor(
+        name=name,
+        job_name=job,
+        minimum_interval_seconds=home.settings.tick_seconds,
+        default_status=sensor_status(home.settings),
+        description=description,
+    )
+    def look_now(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        return look(context.instance, dt.datetime.now(dt.UTC))
+
+    return look_now
 
 
 def schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:

@@ -1,0 +1,28 @@
+"""Names of Dagster's storage that Dagster does not promise, for the event log that writes in batches (`event_log`).
+
+Dagster offers the hook but not the storage, and no storage is public. They stand apart from the other private names
+(`orchestration.private`), because they load SQLAlchemy and Alembic: a quarter of a second of CPU, which only an open
+instance needs.
+"""
+
+from __future__ import annotations
+
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+
+__all__ = [
+    "ASSET_CHECK_EVENTS",
+    "ASSET_EVENTS",
+    "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
+    "INDEX_SHARD_NAME",
+    "SQLITE_BUSY_TIMEOUT_SECONDS",
+    "AssetCheckExecutionRecordStatus",
+    "AssetCheckExecutionsTable",
+    "ConfigurableClassData",
+    "SqlEventLogStorageTable",
+    "SqliteEventLogStorage",
+]
