@@ -1,67 +1,53 @@
-{#- Rows that are delivered again and again, late or corrected, and which of their versions stand. -#}
+{#- Rows that are delivered more than once, late or corrected, and which of their versions counts. -#}
 
 {#-
-    Of each key of `delivered` the newest version among those that arrived in time for its day, on the days of the window. Of one day's
-    versions, that of the first region by name stands. Versions that came later do not count, wide as the window may be: so a day looks
-    the same whether it is built alone or as one of many. A row whose newest version lies on another day is not on this one.
+    The rows of `relation`, each with `_next_delivered_on`: the day on which the next version of its key was delivered, null for the
+    newest version. Of versions delivered on one day, that of the first region by name counts as the newest.
 
-    Keys are compared by hash first, which is cheap; only the few that share one are ranked.
+    Few keys are delivered twice. Keys are compared by hash first, which is cheap; only those that share one are put in order.
 -#}
-{% macro newest_versions(delivered, key, happened_at) -%}
+{% macro with_next_delivery(relation, key) -%}
+    with
+
+    repeated_keys as (
+
+        select {{ key_hash(key) }} as repeated_key
+        from {{ relation }}
+        group by {{ key_hash(key) }}
+        having count(*) > 1
+
+    )
+
+    select
+        *,
+        cast(null as date) as _next_delivered_on
+    from {{ relation }}
+    where {{ key_hash(key) }} not in (select repeated_keys.repeated_key from repeated_keys)
+
+    union all
+
+    select
+        *,
+        lead(_delivered_on) over (
+            partition by {{ key | join(", ") }}
+            order by _delivered_on asc, _region desc
+        ) as _next_delivered_on
+    from {{ relation }}
+    where {{ key_hash(key) }} in (select repeated_keys.repeated_key from repeated_keys)
+{%- endmacro %}
+
+{#-
+    Whether a row of `with_next_delivery` is the version that counts: it arrived in time for its day, and no newer one did. Versions that
+    came later do not count, however wide the window is, so a day looks the same whether it is built alone or as one of many. A row whose
+    newest version lies on another day is not on this one.
+-#}
+{% macro is_newest_in_time(source_name, happened_at) -%}
     (
-        with
-
-        repeated_keys as (
-
-            select {{ key_hash(key) }} as repeated_key
-            from {{ delivered }}
-            where {{ delivered_within_reach(delivered.identifier) }}
-            group by {{ key_hash(key) }}
-            having count(*) > 1
-
-        ),
-
-        delivered_once as (
-
-            select
-                *,
-                cast(null as date) as _next_delivered_on
-            from {{ delivered }}
-            where
-                {{ delivered_within_reach(delivered.identifier) }}
-                and {{ in_window(happened_at) }}
-                and {{ key_hash(key) }} not in (select repeated_keys.repeated_key from repeated_keys)
-
-        ),
-
-        delivered_again as (
-
-            select
-                *,
-                lead(_delivered_on) over (
-                    partition by {{ key | join(", ") }}
-                    order by _delivered_on asc, _region desc
-                ) as _next_delivered_on
-            from {{ delivered }}
-            where
-                {{ delivered_within_reach(delivered.identifier) }}
-                and {{ key_hash(key) }} in (select repeated_keys.repeated_key from repeated_keys)
-
-        ),
-
-        versions as (
-
-            select * from delivered_once
-            union all
-            select * from delivered_again
-
+        {{ arrived_in_time(source_name, "_delivered_on", day_of(happened_at)) }}
+        and (
+            _next_delivered_on is null
+            or not {{ arrived_in_time(source_name, "_next_delivered_on", day_of(happened_at)) }}
         )
-
-        select * from versions
-        where
-            {{ in_window(happened_at) }}
-            and {{ arrived_in_time(delivered.identifier, "_delivered_on", day_of(happened_at)) }}
-            and (_next_delivered_on is null or not {{ arrived_in_time(delivered.identifier, "_next_delivered_on", day_of(happened_at)) }})
     )
 {%- endmacro %}
 

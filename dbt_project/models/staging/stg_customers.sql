@@ -1,52 +1,25 @@
 {{ config(partition_by="snapshot_date") }}
 
-{%- set customer_key = key_hash(["_delivered_on", "customer_id"]) %}
-
 with
 
-repeated_keys as (
+delivered as {{ not_materialized() }} (
 
-    -- customers that two regions delivered on one day, by hash
-    select {{ customer_key }} as repeated_key
-    from {{ source("raw", "customers") }}
+    select * from {{ source("raw", "customers") }}
     where {{ in_window("_delivered_on") }}
-    group by {{ customer_key }}
-    having count(*) > 1
-
-),
-
-delivered_once as (
-
-    select
-        *,
-        1 as _place
-    from {{ source("raw", "customers") }}
-    where
-        {{ in_window("_delivered_on") }}
-        and {{ customer_key }} not in (select repeated_keys.repeated_key from repeated_keys)
-
-),
-
-delivered_again as (
-
-    select
-        *,
-        row_number() over (
-            partition by _delivered_on, customer_id
-            order by _region
-        ) as _place
-    from {{ source("raw", "customers") }}
-    where
-        {{ in_window("_delivered_on") }}
-        and {{ customer_key }} in (select repeated_keys.repeated_key from repeated_keys)
 
 ),
 
 versions as (
 
-    select * from delivered_once
-    union all
-    select * from delivered_again
+    {{ with_next_delivery("delivered", ["_delivered_on", "customer_id"]) }}
+
+),
+
+newest as (
+
+    -- of a customer that two regions delivered on one day, the version of the first region by name
+    select * from versions
+    where _next_delivered_on is null
 
 ),
 
@@ -63,8 +36,7 @@ final as (
         -- times
         registered_on,
         _delivered_on as snapshot_date
-    from versions
-    where _place = 1
+    from newest
 
 )
 

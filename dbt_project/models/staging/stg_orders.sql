@@ -2,9 +2,25 @@
 
 with
 
+delivered as {{ not_materialized() }} (
+
+    select * from {{ source("raw", "orders") }}
+    where {{ delivered_within_reach("orders") }}
+
+),
+
 versions as (
 
-    select * from {{ newest_versions(source("raw", "orders"), ["order_id", "line_number"], "ordered_at") }} as newest
+    {{ with_next_delivery("delivered", ["order_id", "line_number"]) }}
+
+),
+
+newest as (
+
+    select * from versions
+    where
+        {{ in_window("ordered_at") }}
+        and {{ is_newest_in_time("orders", "ordered_at") }}
 
 ),
 
@@ -29,9 +45,9 @@ final as (
 
         -- times
         ordered_at,
-        cast(ordered_at as date) as order_date,
+        {{ day_of("ordered_at") }} as order_date,
         _delivered_on as delivered_on
-    from versions
+    from newest
 
 )
 

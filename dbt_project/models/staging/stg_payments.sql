@@ -2,9 +2,25 @@
 
 with
 
+delivered as {{ not_materialized() }} (
+
+    select * from {{ source("raw", "payments") }}
+    where {{ delivered_within_reach("payments") }}
+
+),
+
 versions as (
 
-    select * from {{ newest_versions(source("raw", "payments"), ["payment_id"], "paid_at") }} as newest
+    {{ with_next_delivery("delivered", ["payment_id"]) }}
+
+),
+
+newest as (
+
+    select * from versions
+    where
+        {{ in_window("paid_at") }}
+        and {{ is_newest_in_time("payments", "paid_at") }}
 
 ),
 
@@ -23,9 +39,9 @@ final as (
 
         -- times
         paid_at,
-        cast(paid_at as date) as payment_date,
+        {{ day_of("paid_at") }} as payment_date,
         _delivered_on as delivered_on
-    from versions
+    from newest
 
 )
 

@@ -153,9 +153,25 @@ customProperties:
 KEYED = """
 with
 
+delivered as (
+
+    select * from {{ source("raw", "sales") }}
+    where {{ delivered_within_reach("sales") }}
+
+),
+
+next_deliveries as (
+
+    {{ with_next_delivery("delivered", ["sale_id"]) }}
+
+),
+
 versions as (
 
-    select * from {{ newest_versions(source("raw", "sales"), ["sale_id"], "sold_at") }} as newest
+    select * from next_deliveries
+    where
+        {{ in_window("sold_at") }}
+        and {{ is_newest_in_time("sales", "sold_at") }}
 
 ),
 """
