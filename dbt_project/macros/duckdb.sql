@@ -28,3 +28,18 @@
         as decimal(34, 0)
     ) * cast(0.0001 as decimal(4, 4))
 {%- endmacro %}
+
+{#- Whether an expression is of type date. -#}
+{% macro is_date(value) -%}
+    typeof({{ value }}) = 'DATE'
+{%- endmacro %}
+
+{#- So many whole seconds after `moment`. -#}
+{% macro seconds_after(moment, seconds) -%}
+    ({{ moment }} + interval '{{ seconds | int }}' second)
+{%- endmacro %}
+
+{#- What a clock in the time zone shows at `moment`, a naive timestamp in UTC. -#}
+{% macro time_in_zone(moment, timezone) -%}
+    timezone('{{ timezone | replace("'", "''") }}', timezone('UTC', cast({{ moment }} as timestamp)))
+{%- endmacro %}

@@ -51,10 +51,6 @@
     )
 {%- endmacro %}
 
-{% macro day_of(moment) -%}
-    cast({{ moment }} as date)
-{%- endmacro %}
-
 {#-
     The days of the window that staging lacks rows of, or has too many: every row delivered in time for its day is staged on it, one
     version of each key. `delivered` and `staged` are relations, `day` is the staged column that holds the day.
@@ -70,7 +66,7 @@ delivered as (
     from {{ delivered }}
     where
         {{ delivered_within_reach(delivered.identifier) }}
-        and {{ in_window(happened_at) }}
+        and {{ happened_in_window(happened_at) }}
         and {{ arrived_in_time(delivered.identifier, "_delivered_on", day_of(happened_at)) }}
     group by {{ day_of(happened_at) }}
 

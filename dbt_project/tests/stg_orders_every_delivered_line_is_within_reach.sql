@@ -7,4 +7,4 @@ select
 from {{ source("raw", "orders") }}
 where
     {{ in_window("_delivered_on") }}
-    and not coalesce({{ arrived_in_time("orders", "_delivered_on", "cast(ordered_at as date)") }}, false)
+    and not coalesce({{ arrived_in_time("orders", "_delivered_on", day_of("ordered_at")) }}, false)

@@ -7,6 +7,6 @@ from {{ ref("stg_orders") }}
 where
     {{ in_window("order_date") }}
     and (
-        order_date <> cast(ordered_at as date)
+        order_date <> {{ day_of("ordered_at") }}
         or not {{ arrived_in_time("orders", "delivered_on", "order_date") }}
     )

@@ -5,4 +5,4 @@ select payment_id
 from {{ source("raw", "payments") }}
 where
     {{ in_window("_delivered_on") }}
-    and not coalesce({{ arrived_in_time("payments", "_delivered_on", "cast(paid_at as date)") }}, false)
+    and not coalesce({{ arrived_in_time("payments", "_delivered_on", day_of("paid_at")) }}, false)

@@ -53,7 +53,7 @@ class Home:
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
-        return load_contracts(self.settings.contracts)
+        return load_contracts(self.settings.contracts, self.settings.zone)
 
     @cached_property
     def dbt(self) -> DbtProject:

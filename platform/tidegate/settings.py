@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tidegate.addresses import holds_secret
 from tidegate.machine.overlaps import refuse_overlaps
+from tidegate.zones import Zone
 
 # platform/tidegate/settings.py → the checkout that holds contracts/ and dbt_project/.
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,11 @@ class Settings(BaseSettings):
     contracts: Path = Field(CHECKOUT / "contracts", description="Folder of the sources' ODCS contracts.")
     dbt_project: Path = Field(CHECKOUT / "dbt_project", description="Folder of the dbt project.")
     start_date: dt.date = Field(dt.date(2024, 1, 1), description="First daily partition.")
+    timezone: str = Field(
+        "UTC",
+        description="Time zone of days, deadlines and schedules, by its IANA name, such as `Europe/Berlin`. A lake "
+        "with data keeps the one it was filled in; see [time zones](operating.md#time-zones).",
+    )
     lake_catalog: str = Field(
         "",
         description="DuckLake catalog: `sqlite:<file>` or `postgres:<libpq settings>`; a password belongs in "
@@ -99,6 +105,11 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return Zone(name).name
+
     @field_validator("landing", "archive", "outputs", "lake_data")
     @classmethod
     def _without_secret(cls, place: str) -> str:
@@ -135,6 +146,10 @@ class Settings(BaseSettings):
             },
             {**read, **({"TIDEGATE_LAKE_CATALOG": file} if kind == "sqlite" else {})},
         )
+
+    @property
+    def zone(self) -> Zone:
+        return Zone(self.timezone)
 
     @property
     def dagster_home(self) -> Path:

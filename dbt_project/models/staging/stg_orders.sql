@@ -19,7 +19,7 @@ newest as (
 
     select * from versions
     where
-        {{ in_window("ordered_at") }}
+        {{ happened_in_window("ordered_at") }}
         and {{ is_newest_in_time("orders", "ordered_at") }}
 
 ),

@@ -19,7 +19,7 @@ newest as (
 
     select * from versions
     where
-        {{ in_window("paid_at") }}
+        {{ happened_in_window("paid_at") }}
         and {{ is_newest_in_time("payments", "paid_at") }}
 
 ),

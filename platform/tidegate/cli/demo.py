@@ -38,6 +38,7 @@ def demo_shop(
         days=days,
         orders_per_day=orders_per_day,
         seed=seed,
+        zone=settings.zone,
     )
     console.print_shop(report, settings.landing)
 
@@ -59,7 +60,7 @@ def demo_crm(
     from tidegate.demo.trade import Shop
 
     settings = load_settings()
-    snapshots = Snapshots(Shop(settings.start_date, orders_per_day, seed), page_size)
+    snapshots = Snapshots(Shop(settings.start_date, orders_per_day, seed, settings.zone), page_size)
     token = _secret_in(token_variable) if token_variable else None
     with Crm(snapshots, port, port and port + 1, token, fault) as crm:
         console.print_crm(crm)
@@ -79,7 +80,8 @@ def demo_payments(
     from tidegate.demo.database import fill_database
     from tidegate.demo.trade import Shop
 
-    shop = Shop(load_settings().start_date, orders_per_day, seed)
+    settings = load_settings()
+    shop = Shop(settings.start_date, orders_per_day, seed, settings.zone)
     report = fill_database(_secret_in(dsn_variable), dsn_variable, shop, days)
     console.print_filled_database(report, dsn_variable)
 

@@ -34,7 +34,7 @@ def show_tour(settings: Settings) -> bool:
     landing = demo_landing(Path(settings.landing))
     home = initialise(settings)
     first = settings.start_date
-    shop = write_shop(landing, first_day=first, days=DAYS, orders_per_day=ORDERS_PER_DAY, seed=SEED)
+    shop = write_shop(landing, first_day=first, days=DAYS, orders_per_day=ORDERS_PER_DAY, seed=SEED, zone=settings.zone)
     console.heading(f"A shop in four regions delivered {shop.lines:,} order lines for {DAYS} days")
     console.say(f"They are in {settings.landing}, with the dirt that real files have.")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
+from tidegate.zones import UTC, Zone
 
 Dimension = Literal["accuracy", "completeness", "consistency", "timeliness", "traceability", "uniqueness"]
 Severity = Literal["error", "warning"]
@@ -217,8 +218,10 @@ class Contract:
     # So many rows may be quarantined whatever their share; None: as many as chance explains, `assess` says how.
     max_quarantined_rows: int | None
     regions: tuple[Region, ...]
-    # UTC, on the day after the delivery's: when a day must be published.
+    # On the day after the delivery's, in `zone`: when a day must be published.
     published_by: dt.time | None = None
+    # Whose days the days of deliveries and events are: the platform's time zone.
+    zone: Zone = UTC
     # What stands in when the source is down, and whether a day may be published without a late region.
     fallback: Literal["last_good"] | None = None
     on_missing: Literal["wait", "publish_without"] = "wait"
@@ -230,6 +233,9 @@ class Contract:
     def label(self) -> str:
         """The file as a person can open it, for messages."""
         return shown_path(self.path)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
 
     @property
     def required(self) -> tuple[str, ...]:

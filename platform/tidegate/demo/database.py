@@ -64,7 +64,7 @@ def _make_payments(con: duckdb.DuckDBPyConnection, shop: Shop, days: int) -> Non
     for number in range(reach):
         create_day(con, shop, number)
         create_payments(con, shop, number, day_lines(number), dirt=True)
-        rows = f"from ({rows_of_database()}) where paid_at < {literal(shop.day(days))}"
+        rows = f"from ({rows_of_database()}) where paid_at < {literal(shop.begins(days))}"
         con.execute(f"insert into made {rows}" if number else f"create temp table made as {rows}")
         forget_day(con, number)
 
@@ -82,13 +82,14 @@ def _write(
     con: duckdb.DuckDBPyConnection, connection: str, variable: str, shop: Shop, days: int
 ) -> TidegateError | None:
     first, end = literal(shop.first_day), literal(shop.day(days))
+    begins, ends = literal(shop.begins(0)), literal(shop.begins(days))
     statuses = (
         f"select day::date, {literal(PROCESS)}, {literal(COMPLETED)} from range({first}, {end}, interval 1 day) t(day)"
     )
     try:
         con.begin()
         con.execute(_TABLES)
-        con.execute(f"delete from shop.payments where paid_at >= {first} and paid_at < {end}")
+        con.execute(f"delete from shop.payments where paid_at >= {begins} and paid_at < {ends}")
         con.execute(
             f"delete from shop.etl_status where date >= {first} and date < {end} and process_name = {literal(PROCESS)}"
         )

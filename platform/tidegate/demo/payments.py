@@ -108,12 +108,12 @@ def _payments_of(shop: Shop, number: int) -> str:
 def _payments_for(shop: Shop, of_day: int, number: int) -> str:
     """Payments on the day `number` for orders of the day `of_day`: within minutes, or in a later day's office hours."""
     if of_day == number:
-        end_of_day = f"{literal(shop.day(number))}::timestamp + interval '86399 seconds'"
+        end_of_day = f"{literal(shop.begins(number))} + to_seconds({shop.last_second(number)})"
         paid_at = f"least(ordered_at + to_seconds(20 + floor(900 * draw(52, {of_day}, item))::bigint), {end_of_day})"
         methods = "['card', 'card', 'wallet']"
     else:
         office_hours = f"to_seconds(floor(28800 + 36000 * draw(52, {of_day}, item))::bigint)"
-        paid_at = f"{literal(shop.day(number))}::timestamp + {office_hours}"
+        paid_at = f"{literal(shop.begins(number))} + {office_hours}"
         methods = "if(is_return, ['card', 'wallet'], ['bank transfer', 'invoice'])"
     return f"""
         select

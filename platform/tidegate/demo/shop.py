@@ -21,6 +21,7 @@ from tidegate.demo.spoil import CORRECTED_WITHIN_DAYS, Draft, create_day, day_li
 from tidegate.demo.trade import REGIONS, Shop, admit_customers, customer_snapshot, set_up
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import end_if_asked
+from tidegate.zones import UTC, Zone
 
 # File name and format of an orders delivery, by its dirt.
 _PLAIN_FORM = ("orders.csv", CSV)
@@ -57,6 +58,7 @@ def write_shop(
     seed: int,
     dirt: bool = True,
     payments: bool = True,
+    zone: Zone = UTC,
 ) -> ShopReport:
     """Write `days` days of deliveries of `orders` (four regions), `customers` (a snapshot a day) and `payments`
     into `landing`.
@@ -64,7 +66,7 @@ def write_shop(
     `orders_per_day` is over all regions; an order has two lines on average. The same arguments write the same
     bytes, over earlier ones too. A day does not depend on how many days are asked for, save for which
     delivery is the one so dirty that it has to be rejected. Without `dirt` all files are CSV and all lines
-    are sound. Without `payments` there are none.
+    are sound. Without `payments` there are none. Days are of the time zone `zone`.
     """
     if days < 1 or orders_per_day < 1:
         raise TidegateError(
@@ -72,8 +74,8 @@ def write_shop(
             "Ask for at least one day and one order a day."
         )
     with duckdb.connect(config={"threads": 1}) as con:
-        writer = _Writer(con, landing, Shop(first_day, orders_per_day, seed), plan(days) if dirt else None, payments)
-        return writer.write(days)
+        shop = Shop(first_day, orders_per_day, seed, zone)
+        return _Writer(con, landing, shop, plan(days) if dirt else None, payments).write(days)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tidegate.lake.sql import literal, rows_relation
+from tidegate.zones import UTC, Zone
 
 REGIONS = ("us-east", "us-west", "eu-west", "ap-south")
 COLUMNS = (
@@ -71,14 +72,23 @@ _RETURN_WITHIN_DAYS = 14
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop from its first day on; day 0 is `first_day`."""
+    """A shop from its first day on; day 0 is `first_day`. Its days are of the time zone `zone`."""
 
     first_day: dt.date
     orders_per_day: int
     seed: int
+    zone: Zone = UTC
 
     def day(self, number: int) -> dt.date:
         return self.first_day + dt.timedelta(days=number)
+
+    def begins(self, number: int) -> dt.datetime:
+        """When the day begins, in UTC."""
+        return self.zone.at(self.day(number))
+
+    def last_second(self, number: int) -> int:
+        """The number of its last second; a day of a clock change has an hour less or more."""
+        return int((self.begins(number + 1) - self.begins(number)).total_seconds()) - 1
 
     def orders_on(self, number: int) -> int:
         noise = random.Random(f"{self.seed}/{number}").uniform(0.95, 1.05)  # noqa: S311
@@ -225,8 +235,11 @@ def order_lines(shop: Shop, day_number: int, first: int, end: int, *, returns: b
             price as unit_price,
             round(bought_quantity * price * percent_off / 100, 2)::decimal(10, 2) as discount_amount,
             -- orders follow each other through the day, further apart around midnight
-            {literal(day)}::timestamp + to_seconds(
-                floor(86399 * (day_share + day_share * (1 - day_share) * (1 - 2 * day_share)))::bigint
+            {literal(shop.begins(day_number))} + to_seconds(
+                floor(
+                    {shop.last_second(day_number)}
+                    * (day_share + day_share * (1 - day_share) * (1 - 2 * day_share))
+                )::bigint
             ) as ordered_at,
             country_of(
                 region, if(is_guest, draw(15, day_number, item), draw(26, 0, customer_number))

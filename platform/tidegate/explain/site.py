@@ -82,7 +82,7 @@ def _empty(folder: Path) -> None:
 
 def _generated_pages(settings: Settings) -> dict[str, str]:
     """Of every source and mart one, and of each kind one with all; by path."""
-    contracts = load_contracts(settings.contracts)
+    contracts = load_contracts(settings.contracts, settings.zone)
     manifest = DbtProject(settings).manifest()
     marts = marts_of(manifest)
     read_by = readers_of(contracts, sources_behind(manifest))

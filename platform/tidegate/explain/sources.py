@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
 from tidegate.contract.judging.assess import rule_groups, wanted
@@ -91,7 +92,11 @@ def _people(contract: Contract) -> list[str]:
 def _deadline(contract: Contract) -> str:
     if contract.published_by is None:
         return "no time promised"
-    return f"{contract.published_by:%H:%M} UTC, the day after"
+    return f"{_time_of_day(contract, contract.published_by)}, the day after"
+
+
+def _time_of_day(contract: Contract, time: dt.time) -> str:
+    return f"{time:%H:%M} {contract.zone.name}"
 
 
 def _comes_as(region: Region) -> str:
@@ -124,7 +129,7 @@ def _queries(contract: Contract) -> str:
 def _arrival(contract: Contract) -> list[str]:
     complete = dict.fromkeys(_complete_when(contract, region.server) for region in contract.regions)
     return [
-        "A delivery is what one region hands over for one day, UTC.",
+        f"A delivery is what one region hands over for one day, {contract.zone.name}.",
         *complete,
         _lateness(contract),
     ]
@@ -162,7 +167,8 @@ def _lateness(contract: Contract) -> str:
 
 
 def _absence(contract: Contract, read_by: Sequence[str]) -> list[str]:
-    by = f"by {contract.published_by:%H:%M} UTC on the day after" if contract.published_by else "when its day is run"
+    time = contract.published_by
+    by = f"by {_time_of_day(contract, time)} on the day after" if time else "when its day is run"
     missing = {
         "wait": f"A region that is not there {by} holds the day until it is; consumers keep the last good version.",
         "publish_without": f"A region that is not there {by} is left out: the day is published without it, and "

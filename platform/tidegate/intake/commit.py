@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.archive.manifest import Captured
+from tidegate.contract.judging.event_days import event_day
 from tidegate.contract.judging.logic import logic_of
 from tidegate.contract.judging.verdicts import json_of_text
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
@@ -290,9 +291,8 @@ where other._delivered_on <= gained._delivered_on
 
 
 def event_date(contract: Contract) -> str:
-    if contract.event_time is None:
-        return "_delivered_on"
-    return f"coalesce({quoted(contract.event_time)}::date, _delivered_on)"
+    day = event_day(contract)
+    return "_delivered_on" if day is None else f"coalesce({day}, _delivered_on)"
 
 
 def key_hash(contract: Contract) -> str:

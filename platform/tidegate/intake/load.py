@@ -20,6 +20,7 @@ import duckdb
 from tidegate.archive.manifest import Captured
 from tidegate.contract.judging.assess import assess
 from tidegate.contract.judging.drift import drift_of_files
+from tidegate.contract.judging.event_days import event_day
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.verdicts import duplicate_updates
 from tidegate.contract.model import CheckOutcome, Contract, Drift, Measures, Region, StandIn, Unreadable
@@ -41,7 +42,6 @@ from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.spill import spill_folder
-from tidegate.lake.sql import quoted
 from tidegate.ledger.deliveries import DeliveryRecord
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.known import known_deliveries
@@ -233,10 +233,11 @@ def _rows_of_other_days(
     lake: Lake, contract: Contract, deliveries: Sequence[Captured]
 ) -> dict[int, dict[dt.date, int]]:
     found: dict[int, dict[dt.date, int]] = {}
-    if contract.event_time is None:
+    event_date = event_day(contract)
+    if event_date is None:
         return found
     rows = lake.con.execute(
-        f"select _delivery, {quoted(contract.event_time)}::date as day, count(*) from {JUDGED} "
+        f"select _delivery, {event_date} as day, count(*) from {JUDGED} "
         "where _reasons is null group by all order by all"
     ).fetchall()
     for delivery, day, count in rows:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.contract.judging.event_days import event_day
 from tidegate.contract.model import Contract
-from tidegate.lake.sql import literal, qualified, quoted
+from tidegate.lake.sql import literal, qualified
 from tidegate.ledger.known import awaited_days
 
 
@@ -36,9 +37,9 @@ def awaiting_rows(con: DuckDBPyConnection, contracts: Mapping[str, Contract]) ->
 
 
 def _rows_of(con: DuckDBPyConnection, contract: Contract, days: list[dt.date]) -> list[tuple[dt.date, int]]:
-    if contract.event_time is None:
+    day = event_day(contract)
+    if day is None:
         return []
-    day = f"{quoted(contract.event_time)}::date"
     # Nothing is delivered before it happened.
     return con.execute(
         f"select {day}, count(*) from {qualified('raw', contract.source)} "

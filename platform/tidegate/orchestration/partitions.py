@@ -20,13 +20,13 @@ NO_DAYS = Window(dt.date.min, dt.date.min)
 
 
 def partitions_of(settings: Settings, cadence: Cadence) -> dg.TimeWindowPartitionsDefinition:
-    """Every UTC day that has ended, from the configured start; or every Monday that has begun, from the first with a
-    day before it."""
+    """Every day that has ended, from the configured start; or every Monday that has begun, from the first with a
+    day before it. Days are of the platform's time zone."""
     if cadence is Cadence.daily:
-        return dg.DailyPartitionsDefinition(start_date=settings.start_date.isoformat(), timezone="UTC")
+        return dg.DailyPartitionsDefinition(start_date=settings.start_date.isoformat(), timezone=settings.timezone)
     # To Dagster a week's partition is there when the week has ended, but a Monday is about the days before it.
     return dg.WeeklyPartitionsDefinition(
-        start_date=first_monday(settings).isoformat(), day_offset=1, timezone="UTC", end_offset=1
+        start_date=first_monday(settings).isoformat(), day_offset=1, timezone=settings.timezone, end_offset=1
     )
 
 
@@ -44,8 +44,8 @@ def days_behind(reach: int) -> dg.TimeWindowPartitionMapping:
 
 
 def ended_days(settings: Settings, now: dt.datetime) -> Window:
-    """The days of the partitions that there are at `now` (UTC)."""
-    return Window(settings.start_date, max(now.date(), settings.start_date))
+    """The days of the partitions that there are at `now`, which has an offset."""
+    return Window(settings.start_date, max(settings.zone.day_of(now), settings.start_date))
 
 
 def chunked_backfills(settings: Settings) -> dg.BackfillPolicy:
@@ -77,7 +77,7 @@ def accepted_window(settings: Settings, keys: tuple[str, str] | None, cadence: C
             f"This run has no partition. Nothing was changed. Select one or more {cadence.noun} under Materialize."
         )
     window = _window_between(*keys, cadence)
-    today = dt.datetime.now(dt.UTC).date()
+    today = settings.zone.today()
     problem = (_missing_mondays if cadence is Cadence.weekly else _missing_days)(settings, window, today)
     if window is None or problem:
         raise TidegateError(f"There is no {cadence} partition {' to '.join(dict.fromkeys(keys))}: {problem}")
@@ -93,7 +93,10 @@ def _missing_days(settings: Settings, window: Window | None, today: dt.date) -> 
             "Choose a later day, or set TIDEGATE_START_DATE."
         )
     if window.end > today:
-        return f"{window.last} has not ended yet, today is {today} (UTC). Nothing was changed. Choose days before it."
+        return (
+            f"{window.last} has not ended yet, today is {today} ({settings.timezone}). Nothing was changed. "
+            "Choose days before it."
+        )
     return ""
 
 

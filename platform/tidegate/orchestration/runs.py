@@ -217,7 +217,7 @@ class Runner:
         if Cadence.weekly not in self.home.cadences:
             return
         settings = self.home.settings
-        today = dt.datetime.now(dt.UTC).date()
+        today = settings.zone.today()
         mondays = mondays_of(settings, Window(settings.start_date, max(settings.start_date, today) + ONE_DAY))
         with self.home.lake() as lake:
             first = weeks_to_begin(lake.con, mondays, self.home.days_behind_weeks, settings.start_date)

@@ -8,7 +8,7 @@ weekly one does not wait for unpublished days: a check counts them, and the Mond
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import dagster as dg
 from dagster import DagsterInstance
@@ -64,13 +64,13 @@ def _schedule_of_partitions(
     description: str,
     runs: Callable[[Home, DagsterInstance, dt.datetime], Runs],
 ) -> dg.ScheduleDefinition:
-    """A schedule that asks for the `runs` of its moment (UTC)."""
+    """A schedule that asks for the `runs` of its moment, by the clock of the platform's time zone."""
 
     @dg.schedule(
         name=name,
         job_name=job,
         cron_schedule=cron,
-        execution_timezone="UTC",
+        execution_timezone=home.settings.timezone,
         default_status=schedule_status(home.settings),
         description=description,
     )
@@ -86,21 +86,21 @@ def _maintenance_schedule(home: Home) -> dg.ScheduleDefinition:
         job_name=MAINTENANCE_JOB,
         # Sunday, when the fewest loads are expected, and well before the week is looked at on Monday.
         cron_schedule="0 3 * * 0",
-        execution_timezone="UTC",
+        execution_timezone=home.settings.timezone,
         default_status=schedule_status(home.settings),
         description="Merges the lake's small files and drops what nobody needs any more.",
     )
 
 
 def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> Runs:
-    """The runs to launch at `now` (UTC), oldest days first, or what is awaited."""
+    """The runs to launch at `now`, oldest days first, or what is awaited."""
     look = _Look(home, instance, now)
     days = look.unpublished_days()
     awaited = {day: list(look.awaited(day)) for day in days}
     ready = [day for day in days if not awaited[day] and look.has_something_to_do(day)]
     if ready:
         windows = [chunk for window in windows_of(ready) for chunk in window.chunks(home.settings.chunk_days)]
-        return [dg.RunRequest(run_key=f"{now:%Y-%m-%d} {window}", tags=partition_tags(window)) for window in windows]
+        return _requests(windows, home.settings.zone.day_of(now))
     if any(awaited.values()):
         named = named_by_days((name, day) for day in days for name in awaited[day])
         return dg.SkipReason(f"Awaited: {named}. Each is loaded, and its day published, once it is there.")
@@ -108,8 +108,8 @@ def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) 
 
 
 def runs_of_mondays(home: Home, instance: DagsterInstance, now: dt.datetime) -> Runs:
-    """The runs to launch at `now` (UTC): Mondays of the days that are caught up on, and today."""
-    today = now.date()
+    """The runs to launch at `now`: Mondays of the days that are caught up on, and today."""
+    today = home.settings.zone.day_of(now)
     earliest = max(home.settings.start_date, today - ONE_DAY * home.settings.catch_up_days)
     mondays = mondays_of(home.settings, Window(earliest, max(earliest, today + ONE_DAY)))
     under_way = runs_under_way(instance)
@@ -123,7 +123,11 @@ def runs_of_mondays(home: Home, instance: DagsterInstance, now: dt.datetime) -> 
     if not ready:
         return dg.SkipReason("Every Monday is published, under way, or without a published day before it.")
     windows = windows_of(ready, Cadence.weekly)
-    return [dg.RunRequest(run_key=f"{now:%Y-%m-%d} {window}", tags=partition_tags(window)) for window in windows]
+    return _requests(windows, home.settings.zone.day_of(now))
+
+
+def _requests(windows: Iterable[Window], today: dt.date) -> list[dg.RunRequest]:
+    return [dg.RunRequest(run_key=f"{today} {window}", tags=partition_tags(window)) for window in windows]
 
 
 class _Look:

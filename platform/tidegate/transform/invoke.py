@@ -79,6 +79,8 @@ def variables(project: DbtProject, window: Window, lake: LakeConfig) -> dict[str
         "window_end": str(window.end),
         "first_day": str(project.first_day),
         "allowed_lateness_days": project.allowed_lateness,
+        "timezone": project.zone.name,
+        "offsets_of_timezone": project.zone.offsets,
         "lake": lake_as_text(lake),
     }
 

@@ -170,7 +170,7 @@ versions as (
 
     select * from next_deliveries
     where
-        {{ in_window("sold_at") }}
+        {{ happened_in_window("sold_at") }}
         and {{ is_newest_in_time("sales", "sold_at") }}
 
 ),
@@ -184,7 +184,7 @@ versions as (
     select * from {{ source("raw", "sales") }}
     where
         {{ delivered_within_reach("sales") }}
-        and {{ in_window("sold_at") }}
+        and {{ happened_in_window("sold_at") }}
         and {{ arrived_in_time("sales", "_delivered_on", day_of("sold_at")) }}
 
 ),
@@ -197,7 +197,7 @@ final as (
         sale_id,
         category,
         amount,
-        cast(sold_at as date) as sale_date
+        {{ day_of("sold_at") }} as sale_date
     from versions
 
 )

@@ -64,9 +64,9 @@ def _listed(doc: Document, value: Any, at: At, example: str) -> list[Any]:
 
 
 def _calendar_day(doc: Document, value: Any, at: At) -> dt.date:
-    """`2024-01-31`, or a moment, of which the UTC day counts."""
+    """`2024-01-31`, or a moment, of which the day in the platform's time zone counts."""
     try:
         moment = dt.datetime.fromisoformat(str(value))
     except ValueError as error:
         raise doc.refused(at, f"{value!r} is not a day", 'write it as "2024-01-31"') from error
-    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).date()
+    return doc.zone.day_of(moment) if moment.tzinfo else moment.date()

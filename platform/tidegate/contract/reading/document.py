@@ -18,6 +18,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 
 from tidegate.contract.model import shown_path
 from tidegate.errors import ContractError
+from tidegate.zones import UTC, Zone
 
 # Where in the document: keys and positions from the root, `("schema", 0, "properties", 3, "name")`.
 At: TypeAlias = "tuple[str | int, ...]"
@@ -30,10 +31,14 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Document:
-    """A file of valid ODCS: `odcs` is the standard's model of it, `refused` speaks of a place in it."""
+    """A file of valid ODCS: `odcs` is the standard's model of it, `refused` speaks of a place in it.
 
-    def __init__(self, path: Path) -> None:
+    Days that it speaks of are of the time zone `zone`.
+    """
+
+    def __init__(self, path: Path, zone: Zone = UTC) -> None:
         self.path = path
+        self.zone = zone
         self._root = self._composed()
         self._refuse_doubles_and_references()
         self._refuse_unknown_keys(self._root, OpenDataContractStandard)

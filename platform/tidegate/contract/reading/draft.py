@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from tidegate.contract.judging.event_days import day_of_column
 from tidegate.contract.judging.sqlcheck import SqlBench, SqlRefusedError
 from tidegate.contract.model import (
     DUPLICATE_KEY,
@@ -71,12 +72,12 @@ class Draft:
             what = f"the eventTime '{name}' is of type {column.logical_type}"
             raise self.doc.refused(at, what, "write a column of type date or timestamp")
         self.require(column)
-        event = quoted(column.name)
+        day = day_of_column(column, self.doc.zone)
         after = f"{name} must not be after the day of the delivery"
-        self.add_row_rule(IN_THE_FUTURE, "timeliness", f"{event} >= _day + 1", after, at)
+        self.add_row_rule(IN_THE_FUTURE, "timeliness", f"{day} > _day", after, at)
         if lateness is not None:
             before = f"{name} must be at most {lateness} days before the day of the delivery"
-            self.add_row_rule(TOO_LATE, "timeliness", f"{event} < _day - {lateness}", before, at)
+            self.add_row_rule(TOO_LATE, "timeliness", f"{day} < _day - {lateness}", before, at)
 
     def require(self, column: Column) -> None:
         self._columns[column.name] = replace(column, required=True)

@@ -24,6 +24,7 @@ from tidegate.contract.reading.options import read_property
 from tidegate.contract.reading.quality import read_quality
 from tidegate.contract.reading.servers import read_regions, refuse_shared_addresses
 from tidegate.errors import ContractError
+from tidegate.zones import UTC, Zone
 
 SUFFIX = ".odcs.yaml"
 
@@ -43,19 +44,19 @@ _SERVICE_LEVELS = (
 _SOURCE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
-def load_contracts(folder: Path) -> dict[str, Contract]:
-    """The contracts of `folder` by source. Raises ContractError for the first that cannot work."""
+def load_contracts(folder: Path, zone: Zone = UTC) -> dict[str, Contract]:
+    """The contracts of `folder` by source, for days of `zone`. Raises ContractError for the first that cannot work."""
     paths = sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yaml", ".yml"))
     if not paths:
         raise ContractError(f"{folder} holds no contract; write one as <source>{SUFFIX} there.")
-    contracts = {contract.source: contract for contract in map(load_contract, paths)}
+    contracts = {contract.source: contract for contract in (load_contract(path, zone) for path in paths)}
     refuse_shared_addresses(contracts.values())
     return contracts
 
 
-def load_contract(path: Path) -> Contract:
+def load_contract(path: Path, zone: Zone = UTC) -> Contract:
     """The contract in `path`, whose name is `<source>.odcs.yaml`. Raises ContractError if it cannot work."""
-    doc = Document(path)
+    doc = Document(path, zone)
     _read_kind(doc)
     _check_service_levels(doc)
     schema, at = _read_schema(doc)
@@ -86,6 +87,7 @@ def load_contract(path: Path) -> Contract:
         max_quarantined_rows=custom.max_quarantined_rows,
         regions=read_regions(doc, custom.delivery_days),
         published_by=_read_published_by(doc),
+        zone=zone,
         fallback=custom.fallback,
         on_missing=custom.on_missing,
         readiness=custom.readiness,
@@ -187,10 +189,10 @@ def _read_published_by(doc: Document) -> dt.time | None:
     for i, level in enumerate(doc.odcs.slaProperties or []):
         if level.property == "timeOfAvailability":
             try:
-                return dt.datetime.strptime(str(level.value), "%H:%M").time()  # noqa: DTZ007  # a time of day, UTC
+                return dt.datetime.strptime(str(level.value), "%H:%M").time()  # noqa: DTZ007  # a time of day
             except ValueError as error:
                 # YAML 1.1 reads 10:30 without quotes as the number 630.
                 what = f"'{level.value}' is not a time of day"
-                instead = 'write it in quotes, in UTC, as "06:00"'
+                instead = 'write it in quotes, as "06:00"'
                 raise doc.refused(("slaProperties", i, "value"), what, instead) from error
     return None

@@ -28,10 +28,6 @@ from tidegate.publishing.promote import Promotion, promote
 from tidegate.publishing.retire import retire_marts
 from tidegate.window import Cadence, Window
 
-# The schedule runs at 06:00; by noon somebody should ask why there is nothing new.
-PUBLISHED_ON_MONDAYS = dg.FreshnessPolicy.cron("0 12 * * 1", lower_bound_delta=dt.timedelta(hours=12))
-
-
 # The check that tells a held partition from a published one.
 GATE = "may_be_published"
 
@@ -131,7 +127,7 @@ def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> 
             TABLE_NAME: f"lake.serving.{mart.name}",
         },
         partitions_def=partitions_of(home.settings, cadence),
-        freshness_policy=_published_in_time(home) if cadence is Cadence.daily else PUBLISHED_ON_MONDAYS,
+        freshness_policy=_published_in_time(home) if cadence is Cadence.daily else _published_on_mondays(home),
     )
 
 
@@ -147,8 +143,15 @@ def _published_in_time(home: Home) -> dg.FreshnessPolicy | None:
         return None
     since_midnight = dt.timedelta(hours=deadline.hour, minutes=deadline.minute)
     return dg.FreshnessPolicy.cron(
-        f"{deadline.minute} {deadline.hour} * * *", lower_bound_delta=since_midnight or dt.timedelta(days=1)
+        f"{deadline.minute} {deadline.hour} * * *",
+        lower_bound_delta=since_midnight or dt.timedelta(days=1),
+        timezone=home.settings.timezone,
     )
+
+
+def _published_on_mondays(home: Home) -> dg.FreshnessPolicy:
+    """The schedule runs at 06:00; by noon somebody should ask why there is nothing new."""
+    return dg.FreshnessPolicy.cron("0 12 * * 1", dt.timedelta(hours=12), timezone=home.settings.timezone)
 
 
 def figures_by_mart(

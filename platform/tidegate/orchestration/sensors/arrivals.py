@@ -236,7 +236,7 @@ def deadline_of(contract: Contract, day: dt.date) -> dt.datetime | None:
     """When the day must be published (UTC); None when the contract does not say."""
     if contract.published_by is None:
         return None
-    return dt.datetime.combine(day + ONE_DAY, contract.published_by, dt.UTC)
+    return contract.zone.at(day + ONE_DAY, contract.published_by)
 
 
 def _overdue_sentence(source: str, overdue: Sequence[Overdue]) -> str:

@@ -19,8 +19,8 @@ from tidegate.transform.parsed.nodes import Node, meta_of
 # What of a node's configuration shapes its rows or its table.
 SETTINGS = ("materialized", "incremental_strategy", "partition_by", "unique_key", "pre-hook", "post-hook", "sql_header")
 
-# Given with every run: the days to build and where they are, which are not logic.
-OF_THE_RUN = frozenset({"window_start", "window_end", "first_day", "lake"})
+# Given with every run: the days to build, whose days and where they are, which are not logic. A lake keeps its zone.
+OF_THE_RUN = frozenset({"window_start", "window_end", "first_day", "timezone", "offsets_of_timezone", "lake"})
 
 # Of this one, a model reads what is said of its own sources.
 BY_SOURCE = "allowed_lateness_days"

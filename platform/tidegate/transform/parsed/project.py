@@ -39,6 +39,7 @@ class DbtProject:
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.dbt_project
         self.first_day = settings.start_date
+        self.zone = settings.zone
         self._contracts = settings.contracts
         self._parsed = settings.scratch / "dbt"
         self._current = settings.scratch / "current_dbt_project"
