@@ -1,5 +1,44 @@
+{#- The measures of orders, each written once. -#}
+
 {#- What an order line is worth, exactly. 20 digits by 18 is a decimal of 38, so the product neither overflows nor rounds; were both
     factors of at most 18, DuckDB would keep the product to 18 digits and fail beyond. -#}
 {% macro line_amount() -%}
     (cast(quantity as decimal(20, 0)) * unit_price - discount_amount)
+{%- endmacro %}
+
+{#- The measures that all sales marts have, as columns of a query that groups rows of int_orders or int_order_lines. Orders are counted
+    distinct: one order can have several such rows. -#}
+{% macro sales_measures() -%}
+    -- counts
+    count(distinct case when sale_lines > 0 then order_id end) as total_orders,
+    count(distinct case when return_lines > 0 then order_id end) as total_returns,
+    cast(sum(units_sold) as bigint) as units_sold,
+
+    -- amounts
+    cast(sum(gross_revenue) as decimal(38, 4)) as gross_revenue,
+    cast(sum(returned_amount) as decimal(38, 4)) as returned_amount,
+    cast(sum(net_revenue) as decimal(38, 4)) as net_revenue,
+    cast(sum(total_discount) as decimal(38, 4)) as total_discount,
+
+    -- customers
+    count(distinct case when sale_lines > 0 then customer_id end) as unique_customers,
+    count(distinct case when sale_lines > 0 and customer_id is null then order_id end) as guest_orders
+{%- endmacro %}
+
+{#- For each combination of the columns `per`, the category with the most orders, the first by name among equals. `category_orders` is a
+    relation with these columns, product_category and total_orders. -#}
+{% macro top_category_by_orders(category_orders, per) -%}
+    select
+        {{ per | join(", ") }},
+        product_category as top_category_by_orders
+    from (
+        select
+            *,
+            row_number() over (
+                partition by {{ per | join(", ") }}
+                order by total_orders desc, product_category asc
+            ) as place
+        from {{ category_orders }}
+    ) as ranked_categories
+    where place = 1
 {%- endmacro %}

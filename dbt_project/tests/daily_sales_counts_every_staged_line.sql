@@ -6,12 +6,11 @@ staged as (
 
     select
         order_date,
-        sum(case when quantity > 0 then quantity else 0 end) as units_sold,
-        sum(case when quantity < 0 then -{{ line_amount() }} else 0 end) as returned_amount,
-        sum({{ line_amount() }}) as net_revenue,
-        sum(discount_amount) as total_discount
-    from {{ ref("stg_orders") }}
-    where {{ in_window("order_date") }}
+        sum(units_sold) as units_sold,
+        sum(returned_amount) as returned_amount,
+        sum(net_revenue) as net_revenue,
+        sum(total_discount) as total_discount
+    from {{ ref("int_order_lines") }}
     group by order_date
 
 ),

@@ -4,11 +4,7 @@ with
 
 lines as (
 
-    select
-        *,
-        {{ line_amount() }} as amount
-    from {{ ref("stg_orders") }}
-    where {{ in_window("order_date") }}
+    select * from {{ ref("int_order_lines") }}
 
 ),
 
@@ -32,15 +28,15 @@ measured as (
         customer_id,
 
         -- lines
-        count(case when quantity > 0 then 1 end) as sale_lines,
-        count(case when quantity < 0 then 1 end) as return_lines,
-        cast(sum(case when quantity > 0 then quantity else 0 end) as bigint) as units_sold,
+        cast(sum(sale_lines) as bigint) as sale_lines,
+        cast(sum(return_lines) as bigint) as return_lines,
+        cast(sum(units_sold) as bigint) as units_sold,
 
         -- amounts
-        cast(sum(case when quantity > 0 then amount else 0 end) as decimal(38, 4)) as gross_revenue,
-        cast(sum(case when quantity < 0 then -amount else 0 end) as decimal(38, 4)) as returned_amount,
-        cast(sum(amount) as decimal(38, 4)) as net_revenue,
-        cast(sum(discount_amount) as decimal(38, 4)) as total_discount
+        cast(sum(gross_revenue) as decimal(38, 4)) as gross_revenue,
+        cast(sum(returned_amount) as decimal(38, 4)) as returned_amount,
+        cast(sum(net_revenue) as decimal(38, 4)) as net_revenue,
+        cast(sum(total_discount) as decimal(38, 4)) as total_discount
     from lines
     group by order_date, region, order_id, customer_id
 

@@ -24,19 +24,22 @@ payments as (
 
 ),
 
-ranked_categories as (
+category_orders as (
 
     select
         order_date,
         product_category,
-        row_number() over (
-            partition by order_date
-            order by total_orders desc, product_category asc
-        ) as place
+        total_orders
     from {{ ref("daily_sales_by_category") }}
     where
         {{ in_window("order_date") }}
         and total_orders > 0
+
+),
+
+top_categories as (
+
+    {{ top_category_by_orders("category_orders", ["order_date"]) }}
 
 ),
 
@@ -46,21 +49,10 @@ measured as (
         -- ids
         order_date,
 
-        -- counts
-        count(distinct case when sale_lines > 0 then order_id end) as total_orders,
-        count(distinct case when return_lines > 0 then order_id end) as total_returns,
-        count(distinct case when sale_lines > 0 and is_paid then order_id end) as paid_orders,
-        sum(units_sold) as units_sold,
+        {{ sales_measures() }},
 
-        -- amounts
-        sum(gross_revenue) as gross_revenue,
-        sum(returned_amount) as returned_amount,
-        sum(net_revenue) as net_revenue,
-        sum(total_discount) as total_discount,
-
-        -- customers
-        count(distinct case when sale_lines > 0 then customer_id end) as unique_customers,
-        count(distinct case when sale_lines > 0 and customer_id is null then order_id end) as guest_orders
+        -- payments
+        count(distinct case when sale_lines > 0 and is_paid then order_id end) as paid_orders
     from orders
     group by order_date
 
@@ -72,7 +64,7 @@ final as (
         days.order_date,
         coalesce(measured.total_orders, 0) as total_orders,
         coalesce(measured.total_returns, 0) as total_returns,
-        cast(coalesce(measured.units_sold, 0) as bigint) as units_sold,
+        coalesce(measured.units_sold, 0) as units_sold,
         cast(coalesce(measured.gross_revenue, 0) as decimal(38, 4)) as gross_revenue,
         cast(coalesce(measured.returned_amount, 0) as decimal(38, 4)) as returned_amount,
         cast(coalesce(measured.net_revenue, 0) as decimal(38, 4)) as net_revenue,
@@ -80,7 +72,7 @@ final as (
         cast(coalesce(measured.total_discount, 0) as decimal(38, 4)) as total_discount,
         coalesce(measured.unique_customers, 0) as unique_customers,
         coalesce(measured.guest_orders, 0) as guest_orders,
-        ranked_categories.product_category as top_category_by_orders,
+        top_categories.top_category_by_orders,
         cast(coalesce(payments.paid_amount, 0) as decimal(38, 4)) as paid_amount,
         coalesce(measured.total_orders - measured.paid_orders, 0) as unpaid_orders
     from days
@@ -88,10 +80,8 @@ final as (
         on days.order_date = measured.order_date
     left join payments
         on days.order_date = payments.payment_date
-    left join ranked_categories
-        on
-            days.order_date = ranked_categories.order_date
-            and ranked_categories.place = 1
+    left join top_categories
+        on days.order_date = top_categories.order_date
 
 )
 
