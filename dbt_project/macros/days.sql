@@ -1,10 +1,5 @@
 {#- Which day a moment is on. Moments are naive timestamps in UTC; days are of the platform's time zone. -#}
 
-{#- The platform's time zone, by its IANA name: given with every run, and by hand the setting. -#}
-{% macro platform_timezone() -%}
-    {{ return(var("timezone", env_var("TIDEGATE_TIMEZONE", "UTC"))) }}
-{%- endmacro %}
-
 {#-
     The day that `moment` is on. What is a date already is that day.
 

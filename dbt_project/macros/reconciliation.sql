@@ -1,25 +1,24 @@
-{#- The days of the window on which `measures`, summed over `parts`, are not those of daily_sales. -#}
-{% macro days_that_do_not_add_up(parts, measures) %}
-select
-    coalesce(daily_sales.order_date, parts.order_date) as order_date
+{#- The days of the window on which `measures`, summed over `parts`, are not those of `total`, which has one row per `day`. -#}
+{% macro days_that_do_not_add_up(parts, total, measures, day) -%}
+select coalesce(total.{{ day }}, parts.{{ day }}) as {{ day }}
 from (
-    select * from {{ ref("daily_sales") }}
-    where {{ in_window("order_date") }}
-) as daily_sales
+    select * from {{ total }}
+    where {{ in_window(day) }}
+) as total
 full outer join (
     select
-        order_date,
+        {{ day }},
         {%- for measure in measures %}
         sum({{ measure }}) as {{ measure }}{{ "," if not loop.last }}
         {%- endfor %}
     from {{ parts }}
-    where {{ in_window("order_date") }}
-    group by order_date
+    where {{ in_window(day) }}
+    group by {{ day }}
 ) as parts
-    on daily_sales.order_date = parts.order_date
+    on total.{{ day }} = parts.{{ day }}
 where
-    daily_sales.order_date is null
+    total.{{ day }} is null
     {%- for measure in measures %}
-    or daily_sales.{{ measure }} <> coalesce(parts.{{ measure }}, 0)
+    or total.{{ measure }} <> coalesce(parts.{{ measure }}, 0)
     {%- endfor %}
-{% endmacro %}
+{%- endmacro %}

@@ -22,3 +22,8 @@
 {% macro days_reached_back() -%}
     {{ var("rfm_window_days") | int }}
 {%- endmacro %}
+
+{#- The platform's time zone, by its IANA name: given with every run, and by hand the setting. -#}
+{% macro platform_timezone() -%}
+    {{ return(var("timezone", env_var("TIDEGATE_TIMEZONE", "UTC"))) }}
+{%- endmacro %}

@@ -26,4 +26,4 @@ customers_and_guests as (
 
 )
 
-{{ days_that_do_not_add_up("customers_and_guests", ["gross_revenue", "returned_amount", "net_revenue"]) }}
+{{ days_that_do_not_add_up("customers_and_guests", ref("daily_sales"), ["gross_revenue", "returned_amount", "net_revenue"], "order_date") }}

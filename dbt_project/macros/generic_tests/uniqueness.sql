@@ -1,8 +1,13 @@
 {#-
-    Keys that are there more than once. Hashes are counted first and only keys with a repeated hash are compared: over 5 million
-    order lines that takes a third of the time and an eighth of the memory of grouping by the key.
+    dbt's `unique`, which also takes `columns`: rows whose values in all of these columns are there more than once; null equals null.
+
+    Hashes are counted first and only keys with a repeated hash are compared: over 5 million order lines that takes a third of the time and
+    an eighth of the memory of grouping by the key.
 -#}
-{% test keys_are_unique(model, columns) %}
+{% test unique(model, column_name=none, columns=none) %}
+    {%- if columns is none -%}
+    {{ dbt.default__test_unique(model, column_name) }}
+    {%- else -%}
     select {{ columns | join(", ") }}
     from {{ model }}
     where {{ key_hash(columns) }} in (
@@ -13,4 +18,5 @@
     )
     group by {{ columns | join(", ") }}
     having count(*) > 1
+    {%- endif -%}
 {% endtest %}

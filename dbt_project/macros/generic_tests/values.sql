@@ -1,13 +1,13 @@
-{#- Rows that lack a value of `columns`. One scan for all columns. -#}
-{% test required_values_are_present(model, columns) %}
+{#- dbt's `not_null`, which also takes `columns`: rows that lack a value of any of them, found in one scan and reported as one check. -#}
+{% test not_null(model, column_name=none, columns=none) %}
     select *
     from {{ model }}
-    where {% for column in columns %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %}
+    where {% for column in columns or [column_name] %}{{ column }} is null{{ " or " if not loop.last }}{% endfor %}
 {% endtest %}
 
-{#- Rows for which `condition` does not hold; a condition that is null does not hold. -#}
-{% test every_row_holds(model, condition) %}
+{#- Rows for which `expression` is not true; null is not true. -#}
+{% test expression_is_true(model, expression) %}
     select *
     from {{ model }}
-    where not coalesce({{ condition }}, false)
+    where ({{ expression }}) is not true
 {% endtest %}

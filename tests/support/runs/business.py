@@ -262,7 +262,7 @@ models:
       - {name: sales, data_type: bigint}
       - {name: total, data_type: "decimal(38, 2)"}
     data_tests:
-      - keys_are_unique:
+      - unique:
           name: daily_totals_days_are_unique
           arguments: {columns: [sale_date]}
           config: {severity: error}
