@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ from tests.support.orders import RAW_CUSTOMERS, RAW_ORDERS, RAW_PAYMENTS, day
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.outputs.pages import daily, weekly
 from tidegate.publishing.gate import Mart
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.invoke import variables
@@ -63,6 +65,37 @@ def test_everything_is_described_and_every_test_says_what_it_guards(settings: Se
     assert {test.dimension for test in graph.tests.values()} == DIMENSIONS
     assert {test.severity for test in graph.tests.values()} == {"error", "warning"}
     assert {test.asset for test in graph.tests.values()} == {model.asset for model in graph.models.values()}
+
+
+def test_exposures_name_the_marts_that_exports_and_pages_are_made_of(settings: Settings, graph: Graph) -> None:
+    exposures = DbtProject(settings).manifest()["exposures"].values()
+    marts = {exposure["name"]: _names(exposure["depends_on"]["nodes"]) for exposure in exposures}
+    assert marts == {
+        "exports": sorted(model.name for model in graph.models.values() if model.is_mart),
+        "daily_brief": sorted(daily.MARTS),
+        "segmentation_report": sorted(weekly.MARTS),
+    }
+
+
+def _names(unique_ids: Iterable[str]) -> list[str]:
+    return sorted(unique_id.rpartition(".")[2] for unique_id in unique_ids)
+
+
+AGGREGATES = {"sum": "sum({})", "count_distinct": "count(distinct {})"}
+
+
+def test_metrics_are_described_and_can_be_computed_from_their_marts(
+    settings: Settings, lake: Lake, graph: Graph
+) -> None:
+    create_missing_tables(lake, graph, graph.models.values())
+    manifest = DbtProject(settings).manifest()
+    assert all(metric["description"] for metric in manifest["metrics"].values())
+    for model in manifest["semantic_models"].values():
+        relation = model["node_relation"]
+        for measure in model["measures"]:
+            figure = AGGREGATES[measure["agg"]].format(measure["expr"] or measure["name"])
+            table = f"{relation['schema_name']}.{relation['alias']}"
+            assert lake.con.execute(f"select {figure} from {table} group by {model['defaults']['agg_time_dimension']}")
 
 
 def test_unit_tests_of_the_arithmetic_pass(settings: Settings, lake: Lake, graph: Graph) -> None:
