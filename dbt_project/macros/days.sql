@@ -7,13 +7,13 @@
     a fifth of the time of asking for the time in the zone.
 -#}
 {% macro day_of(moment) -%}
-    {%- if platform_timezone() in ("UTC", "Etc/UTC") -%}
+    {%- if platform_timezone() == "UTC" -%}
     cast({{ moment }} as date)
     {%- else -%}
     case
         when {{ is_date(moment) }} then cast({{ moment }} as date)
-        {%- if var("offsets_of_timezone", none) is not none %}
-        {%- set least, most = var("offsets_of_timezone") %}
+        {%- if offsets_of_timezone() %}
+        {%- set least, most = offsets_of_timezone() %}
         when cast({{ seconds_after(moment, least) }} as date) = cast({{ seconds_after(moment, most) }} as date)
             then cast({{ seconds_after(moment, least) }} as date)
         {%- endif %}
@@ -24,7 +24,7 @@
 
 {#- Whether `moment` is on a day of the window. The first condition is only to leave out most of the others cheaply. -#}
 {% macro happened_in_window(moment) -%}
-    {%- if platform_timezone() in ("UTC", "Etc/UTC") -%}
+    {%- if platform_timezone() == "UTC" -%}
     {{ in_window(moment) }}
     {%- else -%}
     (

@@ -19,9 +19,17 @@ _NAMES_OF_UTC = frozenset(
 _FIRST_DAY, _LAST_DAY = dt.date(1900, 1, 1), dt.date(2100, 1, 1)
 
 
+class UnknownZoneError(ValueError):
+    """Nobody knows a zone of this name. `what` is wrong with it, and `instead` is what to write."""
+
+    def __init__(self, what: str, instead: str) -> None:
+        super().__init__(f"{what}; {instead}")
+        self.what, self.instead = what, instead
+
+
 @dataclass(frozen=True)
 class Zone:
-    """A time zone by its name. Raises ValueError for one that nobody knows; every name of UTC becomes `UTC`."""
+    """A time zone by its name. Raises UnknownZoneError for one that nobody knows; every name of UTC becomes `UTC`."""
 
     name: str
 
@@ -36,7 +44,11 @@ class Zone:
 
     def day_of(self, moment: dt.datetime) -> dt.date:
         """The day that `moment`, which has an offset, is on."""
-        return moment.astimezone(_info(self.name)).date()
+        return self.shown_at(moment).date()
+
+    def shown_at(self, moment: dt.datetime) -> dt.datetime:
+        """What the clock shows at `moment`, naive."""
+        return moment.astimezone(_info(self.name)).replace(tzinfo=None)
 
     def today(self) -> dt.date:
         return self.day_of(dt.datetime.now(dt.UTC))
@@ -63,7 +75,7 @@ def _info(name: str) -> zoneinfo.ZoneInfo:
     spelled = {each.lower(): each for each in known}
     alike = difflib.get_close_matches(name.lower(), spelled, n=1)
     instead = f"'{spelled[alike[0]]}'" if alike else "an IANA name such as 'Europe/Berlin'"
-    raise ValueError(f"'{name}' is not a time zone; write {instead}")
+    raise UnknownZoneError(f"'{name}' is not a time zone", f"write {instead}")
 
 
 @lru_cache

@@ -21,6 +21,7 @@ Severity = Literal["error", "warning"]
 Unit = Literal["rows", "percent"]
 FileFormat = Literal["csv", "json", "parquet"]
 LogicalType = Literal["string", "integer", "number", "boolean", "date", "timestamp", "time"]
+AtChanges = Literal["quarantine", "earlier", "later"]
 Comparison = Literal[
     "mustBe",
     "mustNotBe",
@@ -40,8 +41,24 @@ IN_THE_FUTURE = "in_the_future"
 
 
 @dataclass(frozen=True)
+class Clock:
+    """By which clock timestamps without an offset are written: that of a time zone.
+
+    A time that the clock skips or shows twice when it is changed could be either of two moments: `at_changes` says
+    which is taken, or that its row is quarantined.
+    """
+
+    zone: Zone = UTC
+    at_changes: AtChanges = "quarantine"
+
+
+CLOCK_OF_UTC = Clock()
+
+
+@dataclass(frozen=True)
 class Column:
-    """One column of a source. `strptime` says how its dates are written when not in ISO 8601."""
+    """One column of a source. `strptime` says how its dates are written when not in ISO 8601, `zone` by which zone's
+    clock, whichever region writes it."""
 
     name: str
     sql_type: str
@@ -49,6 +66,17 @@ class Column:
     required: bool = False
     description: str = ""
     strptime: str | None = None
+    zone: Zone | None = None
+
+    @property
+    def ambiguous(self) -> str:
+        """The reason of a row whose time here was shown twice by the clock that it is written by."""
+        return f"ambiguous_{self.name}"
+
+    @property
+    def nonexistent(self) -> str:
+        """The reason of a row whose time here was never shown by the clock that it is written by."""
+        return f"nonexistent_{self.name}"
 
     @property
     def invalid(self) -> str:
@@ -137,6 +165,7 @@ class Region:
     server: Server
     format: FileFormat | None = None
     delivers_on: DeliveryDays = ALL_DAYS
+    clock: Clock = CLOCK_OF_UTC
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tidegate.archive.manifest import Captured, manifest_name
-from tidegate.contract.model import Contract, FileFormat, HttpServer, Region, StandIn
+from tidegate.contract.model import Clock, Contract, FileFormat, HttpServer, Region, StandIn
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.files.relations import DataFile
 from tidegate.lake.connect import Lake
@@ -57,8 +57,10 @@ class DataFiles:
     files: list[DataFile] = field(default_factory=list)
     unreadable: defaultdict[int, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
-    def add(self, delivery: int, day: dt.date, name: str, path: Path, declared: FileFormat | None) -> None:
-        self.files.append(DataFile(len(self.files), delivery, day, name, path, declared))
+    def add(
+        self, delivery: int, day: dt.date, name: str, path: Path, declared: FileFormat | None, clock: Clock
+    ) -> None:
+        self.files.append(DataFile(len(self.files), delivery, day, name, path, declared, clock))
 
 
 class Finding:
@@ -232,15 +234,15 @@ class Finding:
         for delivery, captured in enumerate(self.captured):
             region = self.contract.region(captured.region)
             if isinstance(region.server, HttpServer):
-                self._add_pages(found, delivery, captured, region.server)
+                self._add_pages(found, delivery, captured, region.server, region.clock)
                 continue
             for file in captured.files:
                 if not file.refused:
                     archived = self.archive.local(file)
-                    found.add(delivery, captured.day, file.shown_name, archived, region.format)
+                    found.add(delivery, captured.day, file.shown_name, archived, region.format, region.clock)
         return found
 
-    def _add_pages(self, found: DataFiles, delivery: int, captured: Captured, server: HttpServer) -> None:
+    def _add_pages(self, found: DataFiles, delivery: int, captured: Captured, server: HttpServer, clock: Clock) -> None:
         """All pages of a delivery as one file: thousands of small ones take DuckDB's memory and minutes."""
         lines = self.scratch / f"lines-{delivery}"
         with lines.open("wb") as stream:
@@ -252,7 +254,7 @@ class Finding:
                     # It was captured under an earlier contract: a page is checked before it is kept.
                     found.unreadable[delivery][file.shown_name] = str(error)
                     stream.truncate(stream.seek(end))
-        found.add(delivery, captured.day, f"{server.records}.jsonl", lines, "json")
+        found.add(delivery, captured.day, f"{server.records}.jsonl", lines, "json", clock)
 
 
 @contextmanager

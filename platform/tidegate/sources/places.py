@@ -28,7 +28,7 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
         case PostgresServer() as server:
             from tidegate.sources.postgres.source import PostgresOrigin
 
-            return PostgresOrigin(region.name, server, outside)
+            return PostgresOrigin(region, server, contract.zone, outside)
 
 
 def _landing_at(root: str, path: str, setting: str, contract: Contract, region: Region, outside: Outside) -> Landing:

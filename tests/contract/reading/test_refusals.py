@@ -224,11 +224,11 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "dd/MM/yy",
         "is not understood",
     ),
-    "time zone with ambiguous hours": (
+    "time zone that nobody knows": (
         "logicalType: timestamp",
-        "logicalType: timestamp\n        logicalTypeOptions: {defaultTimezone: Europe/Berlin}",
-        "Europe/Berlin",
-        "ambiguous once a year",
+        "logicalType: timestamp\n        logicalTypeOptions: {defaultTimezone: Europe/Berln}",
+        "Europe/Berln",
+        "'Europe/Berln' is not a time zone; write 'Europe/Berlin'",
     ),
     "enumeration of another type": (
         "name: colour\n        logicalType: string",
@@ -502,6 +502,18 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "format: auto\n    customProperties: [{property: exceptDates, value: ['2024-02-30']}]",
         "2024-02-30",
         'write it as "2024-01-31"',
+    ),
+    "a server's time zone that nobody knows": (
+        "format: auto",
+        "format: auto\n    customProperties: [{property: timezone, value: CETT}]",
+        "CETT",
+        "'CETT' is not a time zone; write 'CET'",
+    ),
+    "a guess at times of a clock change": (
+        "format: auto",
+        "format: auto\n    customProperties: [{property: timesAtClockChanges, value: guess}]",
+        "guess",
+        "write one of quarantine, earlier, later",
     ),
     "file server with custom properties": (
         "format: auto",

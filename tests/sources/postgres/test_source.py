@@ -20,7 +20,7 @@ from tests.support.servers import PostgresAddress, postgres_database
 
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
-from tidegate.contract.model import Contract, PostgresServer
+from tidegate.contract.model import Clock, Contract, PostgresServer
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.load import DeliveryReport, load_deliveries
@@ -34,6 +34,7 @@ from tidegate.sources.origin import Outside
 from tidegate.sources.places import origin_of
 from tidegate.sources.postgres.source import PostgresOrigin
 from tidegate.window import ONE_DAY, Window
+from tidegate.zones import Zone
 
 CONTRACT = CHECKOUT / "examples" / "unattended" / "contracts" / "payments.odcs.yaml"
 VARIABLE = "SHOP_DATABASE"
@@ -153,6 +154,29 @@ def test_a_day_is_loaded_as_it_stands_in_the_database(shop: Database, lake: Lake
         ("p3", "99999.9999", None, "2024-03-01 12:00:00"),
     ]
     assert report.touched == (DAY,)
+
+
+@pytest.mark.parametrize("column", ["timestamp", "timestamptz"])
+def test_a_day_is_the_platforms_whatever_clock_the_database_writes_by(
+    column: str, shop: Database, lake: Lake, tmp_path: Path
+) -> None:
+    """A day of 23 hours in Berlin is from 19:00 of the day before to 18:00 in a database in New York."""
+    day = dt.date(2024, 3, 31)
+    shop.execute(f"alter table payments alter column paid_at type {column}")
+    shop.execute("insert into etl_status values ('2024-03-31', 'payments', 'completed')")
+    shop.execute("set timezone = 'America/New_York'")
+    for number, paid_at in enumerate(["03-30 18:59:59", "03-30 19:00:00", "03-31 17:59:59", "03-31 18:00:00"]):
+        shop.pay(f"('p{number}', 'o', 1, 'card', '2024-{paid_at} {'' if column == 'timestamp' else '-04'}')")
+    contract = load_contract(CONTRACT, Zone("Europe/Berlin"))
+    region = replace(contract.regions[0], clock=Clock(Zone("America/New_York")))
+    outside = Outside(str(tmp_path / "landing"), str(tmp_path / "archive"), {VARIABLE: shop.settings})
+    (report,) = load_deliveries(
+        lake, replace(contract, regions=(region,)), Window.of_day(day), outside=outside, run_id="run"
+    )
+
+    assert (report.rows_loaded, report.rows_quarantined, report.touched) == (2, 0, (day,))
+    rows = lake.con.execute("select payment_id, paid_at::varchar from raw.payments order by 1").fetchall()
+    assert rows == [("p1", "2024-03-30 23:00:00"), ("p2", "2024-03-31 21:59:59")]
 
 
 def test_hostile_values_are_quarantined_one_by_one(shop: Database, lake: Lake, tmp_path: Path) -> None:

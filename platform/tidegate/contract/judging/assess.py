@@ -15,6 +15,7 @@ from dataclasses import replace
 from decimal import Decimal
 from math import exp, lgamma, log, log1p
 
+from tidegate.contract.judging.clocks import any_by_clock
 from tidegate.contract.model import (
     UNPARSABLE,
     Assessment,
@@ -125,6 +126,9 @@ def reasons_of(contract: Contract) -> dict[str, Dimension]:
     reasons: dict[str, Dimension] = {UNPARSABLE: "accuracy"}
     reasons.update((column.missing, "completeness") for column in contract.columns if column.required)
     reasons.update((column.invalid, "accuracy") for column in contract.columns)
+    for column in contract.columns:
+        if any_by_clock(contract, column):
+            reasons.update({column.ambiguous: "accuracy", column.nonexistent: "accuracy"})
     reasons.update((rule.reason, rule.dimension) for rule in contract.row_rules)
     reasons.update((rule.reason, "uniqueness") for rule in contract.unique_rules)
     return reasons

@@ -26,6 +26,9 @@ _JUDGES = (
 def logic_of(contract: Contract) -> str:
     """The hash: the same for contracts that judge alike."""
     parts = [(name, _without_words(getattr(contract, name))) for name in _JUDGES]
+    parts += [
+        (region.name, _without_words(region.clock)) for region in contract.regions if not region.clock.zone.is_utc
+    ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -11,34 +11,56 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tidegate.contract.judging.casts import cast_strictly, never_fails
-from tidegate.contract.model import Column, Contract, DeliveryRule, UniqueRule
+from tidegate.contract.judging.casts import Moments, cast_strictly, never_fails
+from tidegate.contract.judging.clocks import (
+    clock_checks,
+    columns_by_clock,
+    is_of_a_change,
+    shown_struct,
+    with_moments,
+)
+from tidegate.contract.model import CLOCK_OF_UTC, AtChanges, Clock, Column, Contract, DeliveryRule, UniqueRule
 from tidegate.lake.sql import literal, quoted
+from tidegate.zones import Zone
 
 # The name by which a delivery rule's query knows the delivery's sound rows.
 ROWS = "_rows"
 
 
-def judge_select(contract: Contract, present: Mapping[str, str], relation: str) -> str:
+def judge_select(contract: Contract, present: Mapping[str, str], relation: str, clock: Clock = CLOCK_OF_UTC) -> str:
     """Rows `_delivery, _day, _file, <columns typed>, _reasons, _raw` of every row of `relation`, in one pass.
 
     `relation` has the columns named in `present` (contract column → SQL type as read) and `_delivery
     INTEGER`, `_day DATE`, `_file VARCHAR`. `_reasons` is null for a sound row; `_raw` is a JSON object of the
-    row's values as text, for broken rows only. The layers keep each cast from being computed twice.
+    row's values as text, for broken rows only. The layers keep each cast from being computed twice. Timestamps
+    without an offset are written by `clock`.
     """
     columns = ", ".join(quoted(column.name) for column in contract.columns)
-    broken = " or ".join(f"({condition})" for _, condition in _conditions(contract, present)) or "false"
+    zones = {name: zone for name, zone in columns_by_clock(contract, clock).items() if name in present}
+    conditions = _conditions(contract, present, zones)
+    broken = " or ".join(f"({condition})" for _, condition in conditions) or "false"
     return f"""
 select _delivery, _day, _file, {columns},
-  case when _broken then {_reasons(_conditions(contract, present))} end as _reasons,
+  case when _broken then {_reasons(conditions)} end as _reasons,
   case when _broken then {_raw_json(present)} end as _raw
 from (
   select *, coalesce({broken}, false) as _broken
-  from (
-    select _delivery, _day, _file, _raw, {", ".join(_typed(c, present) for c in contract.columns)}
-    from (select _delivery, _day, _file, {_raw_struct(present)} as _raw from {relation})
+  from ({_typed_rows(contract, present, relation, zones, clock.at_changes)}
   )
 )"""
+
+
+def _typed_rows(
+    contract: Contract, present: Mapping[str, str], relation: str, zones: Mapping[str, Zone], at_changes: AtChanges
+) -> str:
+    typed = [_typed(column, present, zones) for column in contract.columns]
+    if zones:
+        by_clock = [column for column in contract.columns if column.name in zones]
+        typed.append(f"{shown_struct(by_clock, {name: _raw_value(name) for name in zones}, present)} as _shown")
+    rows = f"""
+    select _delivery, _day, _file, _raw, {", ".join(typed)}
+    from (select _delivery, _day, _file, {_raw_struct(present)} as _raw from {relation})"""
+    return with_moments(rows, zones, at_changes) if zones else rows
 
 
 def duplicate_updates(contract: Contract, judged_table: str) -> list[str]:
@@ -107,21 +129,25 @@ select * from (
 ))"""
 
 
-def _conditions(contract: Contract, present: Mapping[str, str]) -> list[tuple[str, str]]:
+def _conditions(contract: Contract, present: Mapping[str, str], zones: Mapping[str, Zone]) -> list[tuple[str, str]]:
     """Each reason with the SQL that is true of a row that has it, over the typed columns and `_raw`."""
-    checks = [check for column in contract.columns for check in _column_checks(column, present)]
+    checks = [check for column in contract.columns for check in _column_checks(column, present, zones)]
     return checks + [(rule.reason, rule.broken_when) for rule in contract.row_rules]
 
 
-def _column_checks(column: Column, present: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+def _column_checks(column: Column, present: Mapping[str, str], zones: Mapping[str, Zone]) -> Iterable[tuple[str, str]]:
     if column.name not in present:
         return [(column.missing, "true")] if column.required else []
     raw = _raw_value(column.name)
     checks = []
     if column.required:
         checks.append((column.missing, f"{raw} is null"))
-    if not never_fails(column, present[column.name]):
-        checks.append((column.invalid, f"{raw} is not null and {quoted(column.name)} is null"))
+    invalid = f"{raw} is not null and {quoted(column.name)} is null"
+    if column.name in zones:
+        checks.append((column.invalid, f"{invalid} and not {is_of_a_change(column.name)}"))
+        checks += clock_checks(column, zones[column.name])
+    elif not never_fails(column, present[column.name]):
+        checks.append((column.invalid, invalid))
     return checks
 
 
@@ -157,11 +183,12 @@ def json_of_text(values: Mapping[str, str]) -> str:
     return f"to_json(struct_pack({fields}))::varchar"
 
 
-def _typed(column: Column, present: Mapping[str, str]) -> str:
+def _typed(column: Column, present: Mapping[str, str], zones: Mapping[str, Zone]) -> str:
     name = quoted(column.name)
     if column.name not in present:
         return f"null::{column.sql_type} as {name}"
-    return f"{cast_strictly(column, _raw_value(column.name), present[column.name])} as {name}"
+    only: Moments | None = "with offset" if column.name in zones else None
+    return f"{cast_strictly(column, _raw_value(column.name), present[column.name], only)} as {name}"
 
 
 def _duplicate_update(contract: Contract, rule: UniqueRule, judged_table: str) -> str:

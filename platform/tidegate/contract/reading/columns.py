@@ -11,13 +11,15 @@ from typing import Any, get_args
 from open_data_contract_standard.model import SchemaProperty
 
 from tidegate.contract.model import Column, LogicalType
+from tidegate.contract.reading.clocks import read_zone
 from tidegate.contract.reading.document import At, Document, closest
 from tidegate.lake.sql import kept_by_the_lake
+from tidegate.zones import Zone
 
 # Columns that raw, quarantine or judging add of their own.
 RESERVED = frozenset(
     {"_region", "_delivered_on", "_file", "_fingerprint", "_line", "_day", "_delivery", "_reasons", "_raw"}
-    | {"_broken", "_hash", "_row", "_last"}
+    | {"_broken", "_hash", "_row", "_last", "_shown", "_before", "_after"}
 )
 
 _INTEGERS = {
@@ -144,7 +146,15 @@ def _read_column(doc: Document, prop: SchemaProperty, at: At) -> Column:
         required=bool(prop.required or prop.primaryKey),
         description=" ".join((prop.description or "").split()),
         strptime=_strptime(doc, prop, logical_type, at),
+        zone=_zone(doc, prop, logical_type, at),
     )
+
+
+def _zone(doc: Document, prop: SchemaProperty, logical_type: str, at: At) -> Zone | None:
+    written: Any = (prop.logicalTypeOptions or {}).get("defaultTimezone")
+    if written is None or logical_type != "timestamp":
+        return None
+    return read_zone(doc, written, (*at, "logicalTypeOptions", "defaultTimezone"))
 
 
 def _name(doc: Document, prop: SchemaProperty, at: At) -> str:

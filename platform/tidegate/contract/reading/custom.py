@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 
 from open_data_contract_standard.model import CustomProperty
 
-from tidegate.contract.model import Readiness
+from tidegate.contract.model import CLOCK_OF_UTC, Clock, Readiness
+from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_SOURCE, read_delivery_days
 from tidegate.contract.reading.document import At, Document, Written, closest
 from tidegate.delivery_days import DeliveryDays
@@ -41,6 +42,7 @@ _KNOWN = (
     "quietMinutes",
     "maxUnpackedRatio",
     *DAYS_OF_A_SOURCE,
+    *CLOCK_PROPERTIES,
 )
 _Fallback = Literal["last_good"]
 _OnMissing = Literal["wait", "publish_without"]
@@ -61,6 +63,7 @@ class Custom:
     readiness: Readiness
     max_unpacked_ratio: int
     delivery_days: DeliveryDays
+    clock: Clock
 
 
 def read_custom(doc: Document) -> Custom:
@@ -82,6 +85,7 @@ def read_custom(doc: Document) -> Custom:
         max_unpacked_ratio=whole_number(doc, written, "maxUnpackedRatio", 1, LARGEST_UNPACKED_RATIO, "times")
         or DEFAULT_MAX_UNPACKED_RATIO,
         delivery_days=read_delivery_days(doc, written),
+        clock=read_clock(doc, written, CLOCK_OF_UTC),
     )
 
 

@@ -41,7 +41,11 @@ class Draft:
         self.unique_rules: list[UniqueRule] = []
         self.delivery_rules: list[DeliveryRule] = []
         self._columns = {column.name: column for column in columns}
-        self._names = {UNPARSABLE} | {name for column in columns for name in (column.invalid, column.missing)}
+        self._names = {UNPARSABLE}
+        for column in columns:
+            self._names |= {column.invalid, column.missing}
+            if column.logical_type == "timestamp":
+                self._names |= {column.ambiguous, column.nonexistent}
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -94,12 +94,6 @@ def _read_text_format(draft: Draft, column: Column, option: str, written: Any, a
     draft.add_row_rule(f"{column.name}_not_{written}", "accuracy", broken, text, at)
 
 
-def _read_zone(draft: Draft, column: Column, option: str, written: Any, at: At) -> None:
-    if written not in ("UTC", "Etc/UTC"):
-        what = f"{column.name} is written in the zone '{written}', where an hour is ambiguous once a year"
-        raise draft.doc.refused(at, what, f"have the source write UTC or an offset, and write '{option}: UTC'")
-
-
 def _read_with_type(draft: Draft, column: Column, option: str, written: Any, at: At) -> None:
     """Options that `columns` has already read into the column's type."""
 
@@ -118,6 +112,6 @@ _READERS: Mapping[str, Mapping[str, _Reader]] = {
     "number": _NUMERIC,
     "boolean": {},
     "date": {**_BOUNDED, "format": _read_with_type},
-    "timestamp": {**_BOUNDED, "format": _read_with_type, "defaultTimezone": _read_zone},
+    "timestamp": {**_BOUNDED, "format": _read_with_type, "defaultTimezone": _read_with_type},
     "time": _BOUNDED,
 }

@@ -13,6 +13,7 @@ from open_data_contract_standard.model import Server as OdcsServer
 
 from tidegate.addresses import climbs, names_a_secret
 from tidegate.contract.model import (
+    Clock,
     Contract,
     FileFormat,
     FolderServer,
@@ -22,6 +23,7 @@ from tidegate.contract.model import (
     S3Server,
     Server,
 )
+from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
 from tidegate.contract.reading.custom import read_written, whole_number
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_REGION, own_delivery_days
 from tidegate.contract.reading.document import At, Document, Written
@@ -41,11 +43,12 @@ _KEYS: Mapping[str, frozenset[str]] = {
     # The standard demands them all. They only describe: connectionVariable says where to connect to.
     "postgres": frozenset({"host", "port", "database", "schema_"}),
 }
+_OF_A_REGION = (*DAYS_OF_A_REGION, *CLOCK_PROPERTIES)
 _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
-    "local": DAYS_OF_A_REGION,
-    "s3": DAYS_OF_A_REGION,
-    "api": (*DAYS_OF_A_REGION, "baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
-    "postgres": (*DAYS_OF_A_REGION, "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
+    "local": _OF_A_REGION,
+    "s3": _OF_A_REGION,
+    "api": (*_OF_A_REGION, "baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
+    "postgres": (*_OF_A_REGION, "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
 }
 
 # Becomes a part of table names, asset names and paths.
@@ -58,8 +61,8 @@ _API_LOCATION = re.compile(r"\{base\}[/?][^\s{}#\\]*\{day\}[^\s{}#\\]*")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
-def read_regions(doc: Document, delivery_days: DeliveryDays) -> tuple[Region, ...]:
-    """The regions of a contract, which deliver on `delivery_days` unless they say otherwise.
+def read_regions(doc: Document, delivery_days: DeliveryDays, clock: Clock) -> tuple[Region, ...]:
+    """The regions of a contract, which deliver on `delivery_days` and write by `clock` unless they say otherwise.
 
     Raises ContractError for a server that cannot work.
     """
@@ -69,7 +72,7 @@ def read_regions(doc: Document, delivery_days: DeliveryDays) -> tuple[Region, ..
         raise doc.refused(("servers",), what, "write 'servers:' with one for each region")
     regions: dict[str, Region] = {}
     for i, server in enumerate(servers):
-        region = _read_region(doc, server, ("servers", i), delivery_days)
+        region = _read_region(doc, server, ("servers", i), delivery_days, clock)
         if region.name.lower() in regions:
             what = f"there are two servers '{region.name}'"
             raise doc.refused(("servers", i, "server"), what, "write another name, or remove one of them")
@@ -95,7 +98,7 @@ def refuse_shared_addresses(contracts: Iterable[Contract]) -> None:
                 )
 
 
-def _read_region(doc: Document, server: OdcsServer, at: At, delivery_days: DeliveryDays) -> Region:
+def _read_region(doc: Document, server: OdcsServer, at: At, delivery_days: DeliveryDays, clock: Clock) -> Region:
     name = server.server or ""
     if not _REGION.fullmatch(name):
         what = f"'{name}' cannot name a server (the region)"
@@ -107,7 +110,8 @@ def _read_region(doc: Document, server: OdcsServer, at: At, delivery_days: Deliv
         raise doc.refused((*at, other), f"'{other}' of a server of type {server.type} has no effect", "remove it")
     custom = read_written(doc, server.customProperties, (*at, "customProperties"), _CUSTOM_KEYS[server.type])
     fetched_from, file_format = _read_server(doc, server, custom, at)
-    return Region(name, fetched_from, file_format, own_delivery_days(doc, custom, delivery_days))
+    days = own_delivery_days(doc, custom, delivery_days)
+    return Region(name, fetched_from, file_format, days, read_clock(doc, custom, clock))
 
 
 def _read_server(doc: Document, server: OdcsServer, custom: Written, at: At) -> tuple[Server, FileFormat | None]:

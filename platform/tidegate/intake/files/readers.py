@@ -137,7 +137,7 @@ class _Reading:
                 continue
             self.examined[file] = found
             self.found.headers[file.delivery].append(found.header)
-            alike[found.layout].append(file)
+            alike[replace(found.layout, clock=file.clock)].append(file)
         return alike
 
     def read(self, layout: Layout, files: list[DataFile]) -> None:
@@ -168,7 +168,7 @@ class _Reading:
     def _judging(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> str:
         batch = self.fixed if relation is relations.fixed_relation else self.archived
         present = {column.name: column.sql_type for column in layout.columns}
-        return judge_select(self.contract, present, relation(batch, files, layout))
+        return judge_select(self.contract, present, relation(batch, files, layout), layout.clock)
 
     # --- text
 

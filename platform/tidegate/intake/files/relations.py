@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate.contract.model import FileFormat
+from tidegate.contract.model import CLOCK_OF_UTC, Clock, FileFormat
 from tidegate.intake.files.sniff import Layout, Placed
 from tidegate.lake.sql import literal, quoted
 
@@ -40,7 +40,8 @@ _IS_ROW = r"json_valid(exact) and starts_with(ltrim(exact, ' ' || chr(9)), '{') 
 class DataFile:
     """A file of a delivery: `name` is what it was called, `archived` where its bytes are.
 
-    `number` is its position in the batch, which is in the order of deliveries and, within one, of names.
+    `number` is its position in the batch, which is in the order of deliveries and, within one, of names. `clock` is the
+    one that its timestamps without an offset are written by.
     """
 
     number: int
@@ -49,6 +50,7 @@ class DataFile:
     name: str
     archived: Path
     declared: FileFormat | None = None
+    clock: Clock = CLOCK_OF_UTC
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from tidegate.contract.model import Contract, FileFormat
+from tidegate.contract.model import CLOCK_OF_UTC, Clock, Contract, FileFormat
 from tidegate.errors import TidegateError
 from tidegate.intake.files import csv_text, json_text
 from tidegate.intake.files.text import Census, census, open_text
@@ -74,12 +74,14 @@ class Placed:
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read a file. Files of one layout are read together. `width` is a CSV's number of columns."""
+    """How to read a file. Files of one layout are read together. `width` is a CSV's number of columns, `clock` the one
+    that timestamps without an offset are written by."""
 
     format: FileFormat
     gzipped: bool
     width: int
     columns: tuple[Placed, ...]
+    clock: Clock = CLOCK_OF_UTC
 
 
 @dataclass(frozen=True)

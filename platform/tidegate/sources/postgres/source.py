@@ -23,7 +23,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
-from tidegate.contract.model import PostgresServer
+from tidegate.contract.model import PostgresServer, Region
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal, quoted
@@ -32,6 +32,7 @@ from tidegate.sources.origin import Outside
 from tidegate.sources.postgres.settings import with_defaults
 from tidegate.sources.postgres.trouble import cannot_answer, cannot_connect, took_too_long
 from tidegate.window import ONE_DAY
+from tidegate.zones import Zone
 
 T = TypeVar("T")
 
@@ -40,7 +41,6 @@ MEMORY_LIMIT = "500MB"
 
 # How values are written must not depend on how the server or the role is set up.
 SESSION = {
-    "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
     "extra_float_digits": "1",
     "bytea_output": "hex",
@@ -50,9 +50,10 @@ SESSION = {
 class PostgresOrigin:
     """Where a region's rows are queried from."""
 
-    def __init__(self, region: str, server: PostgresServer, outside: Outside) -> None:
-        self.region = region
+    def __init__(self, region: Region, server: PostgresServer, zone: Zone, outside: Outside) -> None:
+        self.region = region.name
         self.server = server
+        self._session = _Session(region.clock.zone, zone)
         self._outside = outside
         self._engine: _Engine | None = None
 
@@ -104,7 +105,7 @@ class PostgresOrigin:
     ) -> _Answer[T] | TidegateError:
         # Errors are returned and not raised from DuckDB's: whoever prints a chain of exceptions would print the
         # connection's settings, which DuckDB and libpq quote.
-        settings, database = with_defaults(connection), _Database(con, self.server)
+        settings, database = with_defaults(connection), _Database(con, self.server, self._session)
         try:
             con.execute(f"attach {literal(settings)} as source (type postgres, read_only)")
         except duckdb.Error as error:
@@ -138,18 +139,35 @@ class _Engine:
         self.con = connect_with(["postgres_scanner"], own)
 
 
+@dataclass(frozen=True)
+class _Session:
+    """By which `clock` the database is asked, and in which zone `days` begin."""
+
+    clock: Zone
+    days: Zone
+
+    def begin_of(self, day: dt.date) -> dt.datetime:
+        """What the clock shows when the day begins."""
+        return self.clock.shown_at(self.days.at(day))
+
+
 class _Database:
     """One read-only transaction on the source's database: all of its answers are of one moment."""
 
-    def __init__(self, con: DuckDBPyConnection, server: PostgresServer) -> None:
+    def __init__(self, con: DuckDBPyConnection, server: PostgresServer, session: _Session) -> None:
         self._con = con
         self._server = server
+        self._session = session
         # The contract's query that is being answered.
         self.asked = "query"
 
     def begin(self) -> None:
         self._con.begin()
-        settings = {**SESSION, "statement_timeout": str(self._server.time_limit_seconds * 1000)}
+        settings = {
+            **SESSION,
+            "TimeZone": self._session.clock.name,
+            "statement_timeout": str(self._server.time_limit_seconds * 1000),
+        }
         chosen = (f"set_config({literal(name)}, {literal(value)}, true) as {name}" for name, value in settings.items())
         self._con.execute(_answers_to(f"select {', '.join(chosen)}")).fetchall()
 
@@ -172,8 +190,8 @@ class _Database:
         if row is None or row[0] is not True:
             return None if row is None else False
         self.asked = "query"
-        start = dt.datetime.combine(day, dt.time())
-        query = self._server.query.replace("{start}", literal(start)).replace("{end}", literal(start + ONE_DAY))
+        start, end = (literal(self._session.begin_of(each)) for each in (day, day + ONE_DAY))
+        query = self._server.query.replace("{start}", start).replace("{end}", end)
         # A line feed, so that a comment at the query's end comments nothing else out.
         rows = _answers_to(f"select {self._columns_as_text(query)} from ({query}\n) as delivered")
         self._con.execute(f"copy ({rows} order by all) to {literal(str(file))} (format parquet, compression zstd)")
