@@ -1,8 +1,6 @@
 {#- Which day a moment is on. Moments are naive timestamps in UTC; days are of the platform's time zone. -#}
 
 {#-
-    The day that `moment` is on. What is a date already is that day.
-
     Most moments are on the same day by the least and the most that the zone is ever ahead of UTC: adding seconds is then enough, and takes
     a fifth of the time of asking for the time in the zone.
 -#}
@@ -22,7 +20,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether `moment` is on a day of the window. The first condition is only to leave out most of the others cheaply. -#}
+{#- The first condition is only to leave out most of the others cheaply. -#}
 {% macro happened_in_window(moment) -%}
     {%- if platform_timezone() == "UTC" -%}
     {{ in_window(moment) }}

@@ -1,13 +1,12 @@
 {#- The measures of orders, each written once. -#}
 
-{#- What an order line is worth, exactly. 20 digits by 18 is a decimal of 38, so the product neither overflows nor rounds; were both
+{#- 20 digits by 18 is a decimal of 38, so the product neither overflows nor rounds; were both
     factors of at most 18, DuckDB would keep the product to 18 digits and fail beyond. -#}
 {% macro line_amount() -%}
     (cast(quantity as decimal(20, 0)) * unit_price - discount_amount)
 {%- endmacro %}
 
-{#- The measures that all sales marts have, as columns of a query that groups rows of int_orders or int_order_lines. Orders are counted
-    distinct: one order can have several such rows. -#}
+{#- Orders are counted distinct: one order can have several rows. -#}
 {% macro sales_measures() -%}
     -- counts
     count(distinct case when sale_lines > 0 then order_id end) as total_orders,
@@ -25,8 +24,6 @@
     count(distinct case when sale_lines > 0 and customer_id is null then order_id end) as guest_orders
 {%- endmacro %}
 
-{#- For each combination of the columns `per`, the category with the most orders, the first by name among equals. `category_orders` is a
-    relation with these columns, product_category and total_orders. -#}
 {% macro top_category_by_orders(category_orders, per) -%}
     select
         {{ per | join(", ") }},

@@ -1,4 +1,5 @@
-{#- The days of the window on which `measures`, summed over `parts`, are not those of `total`, which has one row per `day`. -#}
+{#- Whether parts add up to a total. -#}
+
 {% macro days_that_do_not_add_up(parts, total, measures, day) -%}
 select coalesce(total.{{ day }}, parts.{{ day }}) as {{ day }}
 from (

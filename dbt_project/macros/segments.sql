@@ -1,4 +1,5 @@
-{#- The segment of a customer by the scores of recency, frequency and monetary: the first rule that holds. -#}
+{#- Segments of customers. -#}
+
 {% macro rfm_segment(r, f, m) -%}
     case
         when {{ r }} is null then 'No Purchases'

@@ -1,11 +1,6 @@
 {#- Rows that are delivered more than once, late or corrected, and which of their versions counts. -#}
 
-{#-
-    The rows of `relation`, each with `_next_delivered_on`: the day on which the next version of its key was delivered, null for the
-    newest version. Of versions delivered on one day, that of the first region by name counts as the newest.
-
-    Few keys are delivered twice. Keys are compared by hash first, which is cheap; only those that share one are put in order.
--#}
+{#- Few keys are delivered twice. Keys are compared by hash first, which is cheap; only those that share one are put in order. -#}
 {% macro with_next_delivery(relation, key) -%}
     with
 
@@ -36,11 +31,8 @@
     where {{ key_hash(key) }} in (select repeated_keys.repeated_key from repeated_keys)
 {%- endmacro %}
 
-{#-
-    Whether a row of `with_next_delivery` is the version that counts: it arrived in time for its day, and no newer one did. Versions that
-    came later do not count, however wide the window is, so a day looks the same whether it is built alone or as one of many. A row whose
-    newest version lies on another day is not on this one.
--#}
+{#- Versions that came too late do not count, however wide the window is, so a day looks the same whether it is built alone or as one of
+    many. -#}
 {% macro is_newest_in_time(source_name, happened_at) -%}
     (
         {{ arrived_in_time(source_name, "_delivered_on", day_of(happened_at)) }}

@@ -1,6 +1,5 @@
 {#- Weekly models: a partition is a Monday, its rows are made of published days before it. -#}
 
-{#- One row per Monday of the window, as a relation with the column `as_of_date`. A window of weeks starts on a Monday. -#}
 {% macro mondays_of_window() -%}
     (
         select cast(moments.moment as date) as as_of_date
@@ -8,22 +7,18 @@
     )
 {%- endmacro %}
 
-{#- The first Monday after `day`, which may be a Monday itself. -#}
 {% macro monday_after(day) -%}
     (cast(date_trunc('week', {{ day }}) as date) + 7)
 {%- endmacro %}
 
-{#- Whether `day` may be in the reach of any Monday of the window. -#}
 {% macro in_reach_of_window(day) -%}
     ({{ day }} >= {{ window_start() }} - {{ days_reached_back() }} and {{ day }} < {{ window_end() }})
 {%- endmacro %}
 
-{#- Whether `day` is in the reach of the Monday `as_of_date`. -#}
 {% macro in_reach_of(as_of_date, day) -%}
     ({{ day }} >= {{ as_of_date }} - {{ days_reached_back() }} and {{ day }} < {{ as_of_date }})
 {%- endmacro %}
 
-{#- The days that Mondays of the window may reach, as a relation with the column `reached_day`. -#}
 {% macro days_reached_by_window() -%}
     (
         select cast(moments.moment as date) as reached_day
@@ -31,8 +26,6 @@
     )
 {%- endmacro %}
 
-{#- Of each Monday of the window, the newest published day before it with a customer snapshot, as a relation with the columns
-    `as_of_date` and `snapshot_date`. -#}
 {% macro snapshots_of_mondays() -%}
     (
         select
@@ -52,7 +45,6 @@
     )
 {%- endmacro %}
 
-{#- The published days that Mondays of the window may reach, as a relation with the column `published_day`. -#}
 {% macro published_days() -%}
     (
         select partition_day as published_day

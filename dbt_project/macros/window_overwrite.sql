@@ -1,6 +1,5 @@
 {#-
-    The incremental strategy `window_overwrite`: the model's rows of `[window_start, window_end)` are replaced by what its
-    query gives, in one transaction, so a day that became empty empties. dbt's own `delete+insert` by date would keep it.
+    The incremental strategy `window_overwrite`. dbt's own `delete+insert` by date would keep the rows of a day that became empty.
 
     The new rows are not sorted: with `partitioned_write_max_open_files` above the days of a window (lake_plugin sets it) DuckDB writes one
     file a day all the same, in 4 s against 10 s for 7.3 million staged lines over 365 days.
@@ -11,12 +10,10 @@
     insert into {{ arg_dict["target_relation"] }} ({{ columns }}) select {{ columns }} from {{ arg_dict["temp_relation"] }}
 {% endmacro %}
 
-{#- The column that says which day a row belongs to: a model's from `meta.tidegate.day`, a source's the day of delivery. -#}
 {% macro day_column_of(node) -%}
     {{ return("_delivered_on" if node["resource_type"] == "source" else adapter.quote(node["config"]["meta"]["tidegate"]["day"])) }}
 {%- endmacro %}
 
-{#- Whether the rows of a node belong to days: those of seeds, and of views and tables without `meta.tidegate.day`, do not. -#}
 {% macro has_day(node) -%}
     {{ return(node["resource_type"] == "source" or "day" in (node["config"].get("meta", {}).get("tidegate") or {})) }}
 {%- endmacro %}

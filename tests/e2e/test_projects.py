@@ -37,7 +37,7 @@ FIGURES = {"minimal": "select * from serving.daily_visits", "everything": "selec
 
 def project(name: str, folder: Path) -> Path:
     shutil.copytree(PROJECTS / name, folder)
-    shutil.copytree(OWN / "macros", folder / "macros", ignore=shutil.ignore_patterns("weeks.sql"))
+    shutil.copytree(OWN / "macros", folder / "macros", ignore=shutil.ignore_patterns("weeks.*"))
     shutil.copy(OWN / "profiles.yml", folder)
     return folder
 

@@ -1,4 +1,3 @@
-{#- The days on which `measures`, summed over the model, are not those of `total`, which has one row per day. -#}
 {% test adds_up_to(model, total, measures, day) %}
 with
 

@@ -1,9 +1,5 @@
 {#- What must hold of every staging model that chooses among delivered versions. -#}
 
-{#-
-    Rows of `delivered` that say no time at `happened_at`, or were not delivered on their day or late as the contract allows: no day of the
-    model has them.
--#}
 {% test delivered_rows_are_within_reach(model, delivered, happened_at) %}
     select *
     from {{ delivered }}
@@ -12,10 +8,6 @@
         and {{ arrived_in_time(delivered.identifier, "_delivered_on", day_of(happened_at)) }} is not true
 {% endtest %}
 
-{#-
-    The days of the window on which the model, whose day is in the column `day`, lacks rows of `delivered` or has too many: every row that
-    was delivered in time for its day is staged on it, one version of each key.
--#}
 {% test no_row_is_lost(model, delivered, key, happened_at, day) %}
 with
 

@@ -1,6 +1,4 @@
 {#-
-    dbt's `unique`, which also takes `columns`: rows whose values in all of these columns are there more than once; null equals null.
-
     Hashes are counted first and only keys with a repeated hash are compared: over 5 million order lines that takes a third of the time and
     an eighth of the memory of grouping by the key.
 -#}

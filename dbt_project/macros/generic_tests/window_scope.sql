@@ -1,5 +1,4 @@
 {#-
-    Every generic test sees the rows of the window only, by the day column of the model or source it tests; what has no day it sees whole.
     dbt calls this when it compiles a test. A test's own `where` is rendered once, when parsing, so it cannot name the window; it holds beside.
 -#}
 {% macro get_where_subquery(relation) -%}

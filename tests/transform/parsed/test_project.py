@@ -67,6 +67,14 @@ def test_everything_is_described_and_every_test_says_what_it_guards(settings: Se
     assert {test.asset for test in graph.tests.values()} == {model.asset for model in graph.models.values()}
 
 
+def test_every_macro_says_what_it_gives_and_what_it_takes(settings: Settings) -> None:
+    macros = DbtProject(settings).manifest()["macros"].values()
+    for macro in (macro for macro in macros if macro["package_name"] == "tidegate"):
+        assert macro["description"], macro["name"]
+        # That these are the ones it has, dbt checks itself: validate_macro_args.
+        assert all(argument["description"] for argument in macro["arguments"]), macro["name"]
+
+
 def test_exposures_name_the_marts_that_exports_and_pages_are_made_of(settings: Settings, graph: Graph) -> None:
     exposures = DbtProject(settings).manifest()["exposures"].values()
     marts = {exposure["name"]: _names(exposure["depends_on"]["nodes"]) for exposure in exposures}
