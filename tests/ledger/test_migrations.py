@@ -1,19 +1,12 @@
-"""A home of an older version is brought up to date when it is opened, and keeps everything; one of a newer is refused.
-
-`first_home.tar.xz` is the lake of a home that commit 2308137 made: `tidegate demo shop --days 8 --orders-per-day 25
---seed 7` and a backfill of it, with 5 January held by its gate; then 3 January with two lines less, and rolled back.
-"""
+"""A home of an older version is brought up to date when opened and keeps everything; one of a newer is refused."""
 
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
-import tarfile
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.lake.shop import Home, Shop, config_in
+from tests.support.lake.shop import Home, Shop
 
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
@@ -22,7 +15,6 @@ from tidegate.ledger.migrations import STEPS, is_behind, version_of
 from tidegate.ledger.publications import standing_rollbacks, versions_of
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
 
-FIRST_HOME = Path(__file__).with_name("first_home.tar.xz")
 ROLLED_BACK = dt.date(2024, 1, 3)
 
 # Everything that anybody could miss.
@@ -35,17 +27,6 @@ KEPT = {
     "daily_sales": "select * from serving.daily_sales order by all",
     "customer_rfm": "select * from serving.customer_rfm order by all",
 }
-
-
-@pytest.fixture
-def first_home(tmp_path: Path) -> LakeConfig:
-    with tarfile.open(FIRST_HOME) as archive:
-        archive.extractall(tmp_path, filter="data")
-    config = config_in(tmp_path)
-    with sqlite3.connect(tmp_path / "lake" / "catalog.sqlite") as catalog:
-        # A catalog says where its data is, and it is unpacked somewhere else.
-        catalog.execute("update ducklake_metadata set value = ? where key = 'data_path'", [f"{config.data}/"])
-    return config
 
 
 def everything_in(lake: Lake) -> dict[str, list[Any]]:

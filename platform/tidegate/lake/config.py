@@ -17,6 +17,7 @@ from tidegate.addresses import holds_secret, libpq_settings, secrets_of
 from tidegate.errors import TidegateError
 from tidegate.lake.spill import spill_folder
 from tidegate.lake.sql import CATALOG, literal, quoted
+from tidegate.zones import UTC
 
 if TYPE_CHECKING:
     from tidegate.settings import Settings
@@ -40,8 +41,8 @@ CREDENTIAL_CHAIN = "config;web_identity;sso;process;instance"
 class LakeConfig:
     """Where the lake is and what a connection to it may use.
 
-    `catalog` is `sqlite:<file>` or `postgres:<libpq settings>`, `data` a folder or an `s3://` URL, and
-    `patience` the seconds to wait for other writers.
+    `catalog` is `sqlite:<file>` or `postgres:<libpq settings>`, `data` a folder or an `s3://` URL,
+    `patience` the seconds to wait for other writers, and `timezone` whose days its days are.
     """
 
     catalog: str
@@ -54,6 +55,7 @@ class LakeConfig:
     # Whether S3's credentials are looked for in a profile or role; those of the environment need no looking for.
     s3_looks_for_credentials: bool = False
     s3_region: str = ""
+    timezone: str = UTC.name
 
     def __post_init__(self) -> None:
         if not self.catalog.startswith(("sqlite:", "postgres:")):
@@ -81,6 +83,7 @@ class LakeConfig:
             s3_endpoint=os.environ.get("AWS_ENDPOINT_URL", ""),
             s3_looks_for_credentials="AWS_ACCESS_KEY_ID" not in os.environ,
             s3_region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", ""),
+            timezone=settings.timezone,
         )
 
     def sized_for(self, rows: int) -> Self:

@@ -127,6 +127,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "cause": "varchar",
     },
     "waivers": WAIVERS,
+    # What a lake with data keeps of the settings that it was filled with.
+    "kept_settings": {"name": "varchar", "value": "varchar", "set_at": "timestamp"},
     # Which steps of `migrations` the ledger has seen.
     "migrations": {"version": "integer", "name": "varchar", "applied_at": "timestamp"},
 }

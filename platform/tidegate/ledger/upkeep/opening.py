@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from duckdb import DuckDBPyConnection
+
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.ledger.migrations import is_behind, migrate
+from tidegate.ledger.upkeep.days import keep_timezone, refuse_other_timezone, timezone_of
 
 
 def open_lake(config: LakeConfig, read_only: bool = False) -> Lake:
     """Attach the lake that is there; the ledger of one that may be written is brought up to date.
 
-    Raises TidegateError when there is none, when a newer Tidegate has written to it, and when one that may only be read
-    is behind. Then nothing is made or changed.
+    Raises TidegateError when there is none, when a newer Tidegate has written to it, when its days are of another time
+    zone, and when one that may only be read is behind. Then nothing is made or changed.
     """
     return _with(_refuse_behind if read_only else _bring_up_to_date, Lake.open(config, read_only))
 
@@ -34,8 +37,13 @@ def _with(begin: Callable[[Lake], None], lake: Lake) -> Lake:
 
 
 def _bring_up_to_date(lake: Lake) -> None:
-    if is_behind(lake.con):
-        lake.unit_of_work(migrate)
+    if is_behind(lake.con) or timezone_of(lake.con) != lake.config.timezone:
+        lake.unit_of_work(lambda con: _make_ready(con, lake.config))
+
+
+def _make_ready(con: DuckDBPyConnection, config: LakeConfig) -> None:
+    migrate(con)
+    keep_timezone(con, config)
 
 
 def _refuse_behind(lake: Lake) -> None:
@@ -44,3 +52,4 @@ def _refuse_behind(lake: Lake) -> None:
             f"The ledger of the lake at {lake.config.catalog} was made by an older version and lacks what this one "
             "reads. Nothing was changed. Bring it up to date with `tidegate init`, which keeps everything else."
         )
+    refuse_other_timezone(lake.con, lake.config)
