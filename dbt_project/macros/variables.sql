@@ -25,7 +25,6 @@
     {{ return(var("timezone", env_var("TIDEGATE_TIMEZONE", "UTC"))) }}
 {%- endmacro %}
 
-{#- The least and the most seconds that the time zone is ever ahead of UTC; none where nobody says. -#}
 {% macro offsets_of_timezone() -%}
     {{ return(var("offsets_of_timezone", none)) }}
 {%- endmacro %}

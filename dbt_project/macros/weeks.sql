@@ -1,4 +1,4 @@
-{#- Weekly models: a partition is a Monday, its rows are made of published days before it. -#}
+{#- Weekly models: a partition is a Monday, and its rows are built from published days before it. -#}
 
 {% macro mondays_of_window() -%}
     (

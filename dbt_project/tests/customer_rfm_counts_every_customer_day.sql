@@ -1,7 +1,7 @@
 {{ config(severity="error", meta={"dimension": "consistency", "dagster": {"ref": {"name": "customer_rfm"}}}) }}
 
--- Summed up afresh from the published customer days, which the model does for no Monday: of the first and the last Monday, as every
--- Monday's figures grow out of the first one's. All of them would cost a window's days for each.
+-- Sums the published customer days directly, where the model adds changes from Monday to Monday. Only the first and the last Monday are
+-- compared: each Monday builds on the one before it, and every one that is compared costs a whole window of days.
 with
 
 mondays as (

@@ -1,7 +1,7 @@
 {{ config(severity="error", meta={"dimension": "consistency", "dagster": {"ref": {"name": "customer_rfm"}}}) }}
 
 -- depends_on: {{ ref("customer_rfm") }}
--- Customers are read where they are staged. A day that was built again and is held has customers there that no gate let through.
+-- Customers are read from staging. A day that was built again and is held has customers there that passed no gate.
 with
 
 staged as (

@@ -1,7 +1,7 @@
 {{ config(severity="warn", meta={"dimension": "completeness", "dagster": {"ref": {"name": "customer_rfm"}}}) }}
 
 -- depends_on: {{ ref("customer_rfm") }}
--- One row per unpublished day; how many a Monday has is how many of them fail.
+-- One row per Monday and day that is not published.
 select
     mondays.as_of_date,
     days_reached.reached_day

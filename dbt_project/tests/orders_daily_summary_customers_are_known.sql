@@ -19,7 +19,7 @@ customers as (
 
 )
 
--- A day without a snapshot is for the customers' own checks to report, not one unknown customer after the other.
+-- A day without a snapshot is left out: the checks of customers report it.
 select
     orders_daily_summary.order_date,
     orders_daily_summary.customer_id

@@ -133,7 +133,7 @@ def test_a_marts_page_tells_its_columns_promises_and_sources(site: Path, manifes
     daily_sales = (sources / "marts" / "daily_sales.md").read_text(encoding="utf-8")
     assert "A partition is a day: the rows with that `order_date`." in daily_sales
     assert "| `unique_customers` | `bigint` | Distinct customers of the sale lines. |" in daily_sales
-    assert "| Every day has all figures. If not: the model is wrong. | the partition is held |" in daily_sales
+    assert "| Every day has all figures. If this fails: fix the model. | the partition is held |" in daily_sales
     assert "from: [raw.orders](../sources/orders.md), [raw.payments](../sources/payments.md)" in daily_sales
     assert "**days are measured.** Distinct orders, guests and customers" in daily_sales
     weekly = (sources / "marts" / "customer_rfm.md").read_text(encoding="utf-8")

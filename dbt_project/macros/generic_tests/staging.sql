@@ -35,7 +35,7 @@ delivered as (
 
 ),
 
--- Days on which not every delivered row is staged. Mostly none, and then what follows reads nothing.
+-- Days on which not every delivered row is staged. Usually there are none, and then what follows reads nothing.
 differing as (
 
     select
@@ -84,7 +84,7 @@ redelivered as (
 
 )
 
--- Only a row with another version may be left out, and none may be there that was not delivered.
+-- Only a row that has another version may be missing, and every staged row must have been delivered.
 select
     differing.event_date,
     differing.delivered_rows,

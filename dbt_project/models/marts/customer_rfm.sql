@@ -35,8 +35,8 @@ customer_days as (
 
 ),
 
--- A day enters the window of the first Monday after it and leaves it again a year later. Summed up Monday by Monday, these changes are
--- the windows themselves: each day is read once, however many Mondays it counts for.
+-- A day enters the window of the first Monday after it and leaves it a year later. Added up from Monday to Monday, these changes give
+-- the sums over each window, and each day is read once, however many Mondays it counts for.
 entering as (
 
     select
@@ -129,7 +129,7 @@ measured as (
     select
         as_of_date,
         customer_id,
-        -- the newest sale that any day brought in; it has left with its day when it is older than the window
+        -- the newest sale so far, unless its day has left the window
         case when {{ in_reach_of("as_of_date", "last_sale_on") }} then as_of_date - last_sale_on end as recency_days,
         cast(frequency as bigint) as frequency,
         cast(monetary as decimal(38, 4)) as monetary
@@ -140,7 +140,7 @@ measured as (
 
 ranked as (
 
-    -- Customers without a sale are ranked among themselves, and these ranks dropped.
+    -- Customers without a sale are ranked apart, and their ranks are not used.
     select
         *,
         ntile(5) over (partition by as_of_date, recency_days is null order by recency_days desc, customer_id asc) as r,
