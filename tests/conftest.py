@@ -40,6 +40,7 @@ LONGEST_FIRST = (
     "e2e/test_any_change.py",
     "e2e/test_unattended.py",
     "e2e/test_two_writers.py",
+    "e2e/test_time_zones.py",
     "e2e/test_breaker.py",
     "e2e/test_rollback.py",
     "docs/test_tour.py",

@@ -200,7 +200,8 @@ def query(
     from tidegate.lake.config import LakeConfig
     from tidegate.lake.reading.query import run_query
 
-    result = run_query(LakeConfig.of(load_settings()), sql, moment_of(as_of))
+    settings = load_settings()
+    result = run_query(LakeConfig.of(settings), sql, moment_of(as_of, settings.zone))
     console.print_result(result, format.value)
 
 
@@ -211,7 +212,8 @@ def shell(as_of: AsOf = None) -> None:
     from tidegate.lake.config import LakeConfig
     from tidegate.lake.reading.shell import become_shell
 
-    become_shell(LakeConfig.of(load_settings()), moment_of(as_of))
+    settings = load_settings()
+    become_shell(LakeConfig.of(settings), moment_of(as_of, settings.zone))
 
 
 @app.command()

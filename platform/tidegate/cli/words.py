@@ -15,6 +15,7 @@ from tidegate.errors import TidegateError
 from tidegate.machine.stopping import EXIT_CODE, StoppedError, stoppable
 from tidegate.settings import Settings
 from tidegate.window import ONE_DAY, Window
+from tidegate.zones import Zone
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,7 +27,7 @@ AsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="TIME",
-        help="Read the lake as it was then: ISO 8601, UTC without a zone; a bare date is its start.",
+        help="Read the lake as it was then: ISO 8601, UTC without a zone; a bare date is the day's start.",
     ),
 ]
 
@@ -92,11 +93,11 @@ def day_of(text: str) -> dt.date:
         raise TidegateError(f"{text!r} is not a day. Write it as 2024-01-31.") from None
 
 
-def moment_of(text: str | None) -> dt.datetime | None:
+def moment_of(text: str | None, zone: Zone) -> dt.datetime | None:
     """The moment that `--as-of` names, if it was given. Raises TidegateError for what is none."""
     from tidegate.lake.reading import travel
 
-    return None if text is None else travel.moment_of(text)
+    return None if text is None else travel.moment_of(text, zone)
 
 
 def window_of(first: str | None, last: str | None) -> Window | None:

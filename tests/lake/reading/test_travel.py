@@ -14,6 +14,7 @@ from tidegate.lake.reading.query import run_query
 from tidegate.lake.reading.travel import moment_of, shown, snapshot_at
 from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.window import ONE_DAY, Window
+from tidegate.zones import Zone
 
 if TYPE_CHECKING:
     from tests.support.lake.shop import Home, Shop
@@ -38,6 +39,13 @@ MICROSECOND = dt.timedelta(microseconds=1)
 )
 def test_a_moment_is_utc_when_it_names_no_zone_and_a_day_is_its_start(text: str, moment: str) -> None:
     assert shown(moment_of(text)) == moment
+
+
+def test_a_day_starts_when_it_does_in_the_platforms_time_zone() -> None:
+    berlin = Zone("Europe/Berlin")
+
+    assert shown(moment_of("2024-07-01", berlin)) == "2024-06-30T22:00:00Z"
+    assert shown(moment_of("2024-07-01T00:00", berlin)) == "2024-07-01T00:00:00Z", "a time without a zone is UTC"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ CUSTOMER_COLUMNS = ("customer_id", "registered_on", "email", "country")
 
 @dataclass(frozen=True)
 class Line:
-    """An order line, ordered at noon of `ordered_on`."""
+    """An order line, ordered at noon of `ordered_on` unless another time is said."""
 
     order_id: str
     ordered_on: dt.date
@@ -40,6 +40,7 @@ class Line:
     unit_price: str = "10.0000"
     category: str = "books"
     customer_id: str = "c1"
+    time: str = "12:00:00"
 
     @property
     def row(self) -> tuple[str, ...]:
@@ -52,7 +53,7 @@ class Line:
             str(self.quantity),
             self.unit_price,
             "0.1000",
-            f"{self.ordered_on} 12:00:00",
+            f"{self.ordered_on} {self.time}",
             "NO",
         )
 

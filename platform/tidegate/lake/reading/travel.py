@@ -11,14 +11,18 @@ from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import CATALOG, literal, quoted
+from tidegate.zones import UTC, Zone
 
 
-def moment_of(text: str) -> dt.datetime:
-    """The moment that an ISO 8601 text names: UTC when it names no zone, and a bare date is its start.
+def moment_of(text: str, zone: Zone = UTC) -> dt.datetime:
+    """The moment that an ISO 8601 text names: UTC when it names no zone, and a bare date is the start of that day of
+    `zone`.
 
     Raises TidegateError for what is not a moment.
     """
     try:
+        if (day := _day_of(text)) is not None:
+            return zone.at(day)
         moment = dt.datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError):
@@ -26,6 +30,13 @@ def moment_of(text: str) -> dt.datetime:
             f"{text!r} is not a moment. Write it as 2024-01-31, which is the start of that day, "
             "as 2024-01-31T18:30, which is UTC, or as 2024-01-31T18:30+02:00."
         ) from None
+
+
+def _day_of(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def snapshot_at(config: LakeConfig, moment: dt.datetime) -> int:

@@ -34,6 +34,7 @@ from tidegate.outputs.rendering.numbers import (
 )
 from tidegate.outputs.rendering.page import Picture, Table, Tile, render
 from tidegate.outputs.rendering.records import to_json
+from tidegate.zones import UTC
 
 LABELS = {
     "net_revenue": "Net revenue",
@@ -77,27 +78,28 @@ class Brief:
     json: str
 
 
-def make_briefs(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Brief]:
-    """The briefs of `days`, in their order. `serving` is asked once for all, at once; pages are made one by one.
+def make_briefs(con: DuckDBPyConnection, days: Sequence[dt.date], timezone: str = UTC.name) -> Iterator[Brief]:
+    """The briefs of `days`, in their order. `serving` is asked once for all, at once; pages are made one by one. They
+    say that their days are of `timezone`.
 
     Raises TidegateError when one of the days is not published.
     """
-    return map(_brief, read_days(con, days))
+    return (_brief(facts, timezone) for facts in read_days(con, days))
 
 
-def _brief(facts: DailyFacts) -> Brief:
+def _brief(facts: DailyFacts, timezone: str) -> Brief:
     picture = _picture(facts)
     quality = quality_of_day(facts.quality)
     return Brief(
         day=facts.day,
         flagged=tuple(figure.measure for figure in facts.flagged),
-        html=_page(facts, picture, quality),
+        html=_page(facts, picture, quality, timezone),
         markdown=_markdown(facts, picture, quality),
         json=to_json("brief", facts),
     )
 
 
-def _page(facts: DailyFacts, picture: Picture, quality: QualitySection) -> str:
+def _page(facts: DailyFacts, picture: Picture, quality: QualitySection, timezone: str) -> str:
     return render(
         "brief.html",
         title=f"{long_date(facts.day)}: daily brief",
@@ -110,6 +112,7 @@ def _page(facts: DailyFacts, picture: Picture, quality: QualitySection) -> str:
         parts_of_day=_parts(facts),
         quality=quality,
         rule=RULE,
+        timezone=timezone,
     )
 
 

@@ -21,6 +21,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease
 from tidegate.ledger.outputs import standing_outputs
+from tidegate.ledger.upkeep.days import timezone_of
 from tidegate.outputs.making import Made, Unmade
 from tidegate.outputs.pages import daily, weekly
 from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind
@@ -114,7 +115,7 @@ def _draw_briefs(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[P
     from tidegate.outputs.pages.brief import make_briefs
     from tidegate.outputs.pages.index import DayEntry
 
-    for brief in make_briefs(con, days):
+    for brief in make_briefs(con, days, timezone_of(con)):
         texts = {"Brief": brief.html, "JSON": brief.json}
         yield Page(brief.day, texts, DayEntry.of(brief.json, {}).summary(), brief.markdown)
 
