@@ -26,6 +26,8 @@ _DATE_TEXT = f" *{_DATE}{_MIDNIGHT} *"
 _TIME_TEXT = f" *{_CLOCK}(?:{_SECONDS})? *"
 _TIMESTAMP_TEXT = f" *{_DATE}(?:[ T]{_CLOCK}(?:{_SECONDS})?)? *"
 _MOMENT_TEXT = f" *{_DATE}[ T]{_CLOCK}{_SECONDS}{_OFFSET} *"
+# As people and ISO 8601 write it too, which DuckDB does not read: without seconds, with a comma, a space or UTC.
+_OTHER_MOMENT_TEXT = rf" *{_DATE}[ T]{_CLOCK}(?::[0-5][0-9](?:[.,][0-9]{{1,9}})?)? *(?:{_OFFSET}|UTC) *"
 
 # Which timestamps: those that say how far from UTC they are, or those that do not.
 Moments = Literal["with offset", "without offset"]
@@ -93,7 +95,9 @@ def _from_written(column: Column, value: str, only: Moments | None) -> str:
     has_offset = "%z" in column.strptime
     if only and (only == "with offset") != has_offset:
         return f"null::{column.sql_type}"
-    moment = f"try_strptime(trim({value}), {literal(column.strptime)})"
+    # An offset of DuckDB's strptime is never `Z`.
+    text = f"regexp_replace(trim({value}), 'Z$', '+00:00')" if has_offset else f"trim({value})"
+    moment = f"try_strptime({text}, {literal(column.strptime)})"
     if has_offset:
         moment = f"({moment} at time zone 'UTC')"
     # Through text, so that the bounds of years and the midnight of dates hold here as well.
@@ -123,16 +127,31 @@ def _from_text(column: Column, value: str, only: Moments | None = None) -> str:
 
 
 def _timestamp(column: Column, value: str, only: Moments | None) -> str:
-    moment = f"try_cast(trim({value}) as timestamptz)"
-    # Another offset can push the last hours of 9999 into a year that Python has no name for.
-    in_utc = f"case when {moment} < timestamptz '10000-01-01 00:00:00+00' then {moment} at time zone 'UTC' end"
-    naive = f"regexp_full_match({value}, {literal(_TIMESTAMP_TEXT)})"
-    with_offset = f"regexp_full_match({value}, {literal(_MOMENT_TEXT)})"
+    naive, strict, other = (
+        f"when regexp_full_match({value}, {literal(text)}) then"
+        for text in (_TIMESTAMP_TEXT, _MOMENT_TEXT, _OTHER_MOMENT_TEXT)
+    )
     cases: dict[Moments, str] = {
-        "without offset": f"when {naive} then {_try(column, f'trim({value})')}",
-        "with offset": f"when {with_offset} then {in_utc}",
+        "without offset": f"{naive} {_try(column, f'trim({value})')}",
+        "with offset": f"{strict} {_in_utc(f'trim({value})')} {other} {_in_utc(_as_duckdb_reads_it(value))}",
     }
     return f"case {' '.join(sql for kind, sql in cases.items() if only in (None, kind))} end"
+
+
+def _in_utc(text: str) -> str:
+    moment = f"try_cast({text} as timestamptz)"
+    # Another offset can push the last hours of 9999 into a year that Python has no name for.
+    return f"case when {moment} < timestamptz '10000-01-01 00:00:00+00' then {moment} at time zone 'UTC' end"
+
+
+def _as_duckdb_reads_it(value: str) -> str:
+    """A text like _OTHER_MOMENT_TEXT as one like _MOMENT_TEXT."""
+    seconds = f"regexp_extract({value}, '[0-9]:[0-9]{{2}}(:[0-9]{{2}}(?:[.,][0-9]+)?)', 1)"
+    offset = f"regexp_extract(trim({value}), '(Z|UTC|[+-][0-9:]+)$', 1)"
+    return (
+        f"substr(trim({value}), 1, 16) || coalesce(nullif(replace({seconds}, ',', '.'), ''), ':00') "
+        f"|| replace({offset}, 'UTC', 'Z')"
+    )
 
 
 def _in_years_with_names(value: str, first: str, end: str) -> str:
