@@ -6,7 +6,9 @@ lines as (
 
     select
         *,
-        {{ line_amount() }} as amount
+        -- Exact: 20 digits by 18 is a decimal of 38, so the product neither overflows nor rounds. If both factors had at most 18 digits,
+        -- DuckDB would keep the product to 18 digits and fail beyond.
+        cast(quantity as decimal(20, 0)) * unit_price - discount_amount as amount
     from {{ ref("stg_orders") }}
     where {{ in_window("order_date") }}
 
