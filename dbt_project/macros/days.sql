@@ -28,7 +28,7 @@
     (
         {{ moment }} >= {{ window_start() }} - 1
         and {{ moment }} < {{ window_end() }} + 1
-        and {{ in_window(day_of(moment)) }}
+        and {{ day_of(moment) }} between {{ window_start() }} and {{ window_end() }} - 1
     )
     {%- endif -%}
 {%- endmacro %}

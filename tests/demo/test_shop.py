@@ -24,6 +24,7 @@ import pytest
 from tidegate.demo.dirt import Dirt, DirtKind, plan
 from tidegate.demo.shop import ShopReport, write_shop
 from tidegate.errors import TidegateError
+from tidegate.zones import Zone
 
 FIRST_DAY = dt.date(2024, 1, 1)
 REGIONS = ("us-east", "us-west", "eu-west", "ap-south")
@@ -474,3 +475,18 @@ def test_a_landing_with_a_quote_in_its_name_is_only_a_name(tmp_path: Path) -> No
     landing = tmp_path / "o'clock; drop table"
     assert shop(landing, days=1, orders_per_day=3).files == 6
     assert (landing / "orders" / "us-east" / str(FIRST_DAY) / "_SUCCESS").is_file()
+
+
+def test_its_days_are_those_of_a_time_zone(tmp_path: Path) -> None:
+    """The middle one has 23 hours."""
+    berlin = Zone("Europe/Berlin")
+    write_shop(tmp_path, first_day=dt.date(2024, 3, 30), days=3, orders_per_day=60, seed=7, dirt=False, zone=berlin)
+
+    for source, moment in (("orders/*", "ordered_at"), ("payments", "paid_at")):
+        rows = duckdb.sql(
+            f"select regexp_extract(filename, '[0-9-]{{10}}'), min({moment}::timestamp), max({moment}::timestamp) "
+            f"from read_csv('{tmp_path}/{source}/*/*.csv', filename = true, union_by_name = true) group by 1"
+        ).fetchall()
+        assert len(rows) == 3
+        for day, *edges in rows:
+            assert {berlin.day_of(edge.replace(tzinfo=dt.UTC)) for edge in edges} == {dt.date.fromisoformat(day)}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from tests.support.intake.shop import SALES
 
 from tidegate.contract.judging.assess import reasons_of, rule_groups, wanted
 from tidegate.contract.model import Contract
@@ -16,6 +17,7 @@ from tidegate.contract.reading.odcs import load_contract, load_contracts
 from tidegate.explain.markdown import code, page, table, text
 from tidegate.explain.sources import readers_of, source_page, sources_page
 from tidegate.settings import CHECKOUT
+from tidegate.zones import Zone
 
 FOLDERS = ("contracts", "examples/online_retail/contracts", "examples/unattended/contracts")
 CONTRACTS = [contract for folder in FOLDERS for contract in load_contracts(CHECKOUT / folder).values()]
@@ -149,3 +151,16 @@ def test_a_contracts_words_are_no_markup(page_of: Callable[..., str]) -> None:
 
 def test_empty_parts_of_a_page_are_left_out() -> None:
     assert page("# A", "", "b") == "# A\n\nb\n"
+
+
+def test_by_which_clock_timestamps_are_written_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "sales.odcs.yaml"
+    text_of = SALES.replace("customProperties:\n", "customProperties:\n  - {property: timezone, value: Asia/Kolkata}\n")
+    path.write_text(text_of, encoding="utf-8")
+    written = source_page(load_contract(path, Zone("Europe/Berlin")), [])
+
+    assert "what one region hands over for one day, Europe/Berlin." in written
+    assert "Timestamps of `north`, `south`, `west` without an offset are `Asia/Kolkata` time." in written
+    assert "goes into quarantine" in written
+    assert "`ambiguous_sold_at`" in written
+    assert "`nonexistent_sold_at`" in written

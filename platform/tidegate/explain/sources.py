@@ -12,9 +12,11 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
 from tidegate.contract.judging.assess import rule_groups, wanted
+from tidegate.contract.judging.clocks import any_by_clock
 from tidegate.contract.model import (
     DUPLICATE_KEY,
     UNPARSABLE,
+    Clock,
     Column,
     Contract,
     FolderServer,
@@ -131,7 +133,26 @@ def _arrival(contract: Contract) -> list[str]:
     return [
         f"A delivery is what one region hands over for one day, {contract.zone.name}.",
         *complete,
+        *_clocks(contract),
         _lateness(contract),
+    ]
+
+
+def _clocks(contract: Contract) -> list[str]:
+    """By which clock regions write their timestamps, where that is not UTC's."""
+    regions: dict[Clock, list[str]] = {}
+    for region in contract.regions:
+        if not region.clock.zone.is_utc:
+            regions.setdefault(region.clock, []).append(code(region.name))
+    becomes = {
+        "quarantine": "goes into quarantine",
+        "earlier": "is the earlier of the two moments that it could be",
+        "later": "is the later of the two moments that it could be",
+    }
+    return [
+        f"Timestamps of {', '.join(names)} without an offset are {code(clock.zone.name)} time. One that the clock "
+        f"skipped or showed twice when it was changed {becomes[clock.at_changes]}."
+        for clock, names in regions.items()
     ]
 
 
@@ -203,6 +224,10 @@ def _row_rules(contract: Contract) -> list[tuple[str, str]]:
         (column.invalid, f"has a {column.name} that is no {_CALLED.get(column.logical_type, column.logical_type)}")
         for column in contract.columns
     ]
+    for column in contract.columns:
+        if any_by_clock(contract, column):
+            rules.append((column.nonexistent, f"has a {column.name} that the clock skipped when it was changed"))
+            rules.append((column.ambiguous, f"has a {column.name} that the clock showed twice when it was changed"))
     rules += [(rule.reason, f"breaks the rule: {rule.description}") for rule in contract.row_rules]
     rules += [(rule.reason, _repeats(rule.reason, rule.columns)) for rule in contract.unique_rules]
     return [(code(reason), f"{text(sentence.rstrip('.'))}.") for reason, sentence in rules]
