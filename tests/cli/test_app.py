@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.lake.copied import new_lake, put_lake
 from typer.testing import CliRunner, Result
 
 from tidegate.cli import app
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.upkeep.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.settings import load_settings
 
@@ -32,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def figures(home: Path) -> None:
     """A lake with one published table, as promote leaves it."""
-    with make_lake(LakeConfig.of(load_settings())) as lake:
+    with new_lake(LakeConfig.of(load_settings())) as lake:
         lake.con.execute("create table serving.daily_sales (order_date date, net_revenue decimal(38, 4), note varchar)")
         lake.con.execute(
             "insert into serving.daily_sales values ('2024-01-01', 10.5, '[red]'), ('2024-01-02', null, 'a,\"b')"
@@ -242,7 +243,6 @@ def test_quarantine_of_a_source_without_any_is_empty() -> None:
 
 
 def test_a_query_before_anything_is_published_says_so(home: Path) -> None:
-    with make_lake(LakeConfig.of(load_settings())):
-        pass
+    put_lake(LakeConfig.of(load_settings()))
     assert "Nothing was published" in refused("query", "from serving.daily_sales")
     assert "Nothing was published" not in refused("query", "selec 1")

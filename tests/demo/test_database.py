@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+from tests.support.lake.copied import new_lake
 
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.demo.database import fill_database
@@ -17,7 +18,6 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.content import Content, content_of
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
 from tidegate.sources.origin import Outside
 from tidegate.window import ONE_DAY, Window
@@ -76,7 +76,7 @@ def test_payments_from_files_and_from_the_database_are_the_same_in_the_end(datab
     loaded = []
     for contract in (FILES, DATABASE):
         settings = load_settings(home=tmp_path / contract.parent.parent.name)
-        with make_lake(LakeConfig.of(settings)) as lake:
+        with new_lake(LakeConfig.of(settings)) as lake:
             reports = load_deliveries(lake, load_contract(contract), window, outside=outside, run_id="run")
             assert [report.rejection for report in reports] == [None] * DAYS
             assert sum(report.reasons.get("missing_amount", 0) for report in reports) == 1

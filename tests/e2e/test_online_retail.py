@@ -43,7 +43,7 @@ def home(new_home: NewHome) -> TemporaryHome:
 
 
 def online_retail_home(new_home: NewHome) -> TemporaryHome:
-    return new_home(contracts=CHECKOUT / "examples" / "online_retail" / "contracts", start_date=FIRST)
+    return new_home(contracts=CHECKOUT / "examples" / "online_retail" / "contracts", start_date=FIRST, threads=2)
 
 
 def slice_into(home: TemporaryHome, window: Window) -> int:

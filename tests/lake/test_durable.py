@@ -20,7 +20,7 @@ DAYS = Window(dt.date(2024, 6, 1), dt.date(2024, 6, 1) + 3 * ONE_DAY)
 
 
 def test_what_is_published_is_on_the_disk_before_the_catalog_names_it(
-    new_shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: set[str] = set()
     sync = os.fsync
@@ -29,28 +29,28 @@ def test_what_is_published_is_on_the_disk_before_the_catalog_names_it(
         synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         sync(descriptor)
 
-    new_shop.deliver(DAYS)
-    new_shop.build(DAYS, rows=30)
+    shop.deliver(DAYS)
+    shop.build(DAYS, rows=30)
     monkeypatch.setattr(os, "fsync", watched)
-    new_shop.promote(DAYS)
-    data = Path(new_shop.lake.config.data)
+    shop.promote(DAYS)
+    data = Path(shop.lake.config.data)
     assert {str(path) for path in (data / "serving").rglob("*.parquet")} <= synced
     assert {str(data), str(data / "serving"), str(data / "serving" / "daily_sales_by_region")} <= synced
 
-    new_shop.lake.con.execute("create table raw.many (n integer)")
+    shop.lake.con.execute("create table raw.many (n integer)")
     for _ in range(3):
-        new_shop.lake.con.execute("insert into raw.many from range(100)")
-    maintain(new_shop.lake, 0)
-    of_raw = {str(data / name) for name in named_files(new_shop.lake.con) if name.startswith("raw/")}
+        shop.lake.con.execute("insert into raw.many from range(100)")
+    maintain(shop.lake, 0)
+    of_raw = {str(data / name) for name in named_files(shop.lake.con) if name.startswith("raw/")}
     assert synced & of_raw
 
 
-def test_old_files_are_not_synced_again(new_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    new_shop.publish(DAYS, rows=30)
+def test_old_files_are_not_synced_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.publish(DAYS, rows=30)
     long_ago = 1_700_000_000
-    for path in Path(new_shop.lake.config.data).rglob("*"):
+    for path in Path(shop.lake.config.data).rglob("*"):
         os.utime(path, (long_ago, long_ago))
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    new_shop.lake.unit_of_work(lambda con: con.execute("select 1"), [("serving", "daily_sales_by_region")])
+    shop.lake.unit_of_work(lambda con: con.execute("select 1"), [("serving", "daily_sales_by_region")])
     assert synced == []

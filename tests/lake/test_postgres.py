@@ -114,43 +114,43 @@ def test_hostile_resources_and_no_days_are_fine(home: Home) -> None:
             pass
 
 
-def test_days_are_published_and_kept_through_maintenance(new_shop: Shop) -> None:
-    first = new_shop.publish(THREE, rows=20)
-    again = new_shop.promote(THREE)
+def test_days_are_published_and_kept_through_maintenance(shop: Shop) -> None:
+    first = shop.publish(THREE, rows=20)
+    again = shop.promote(THREE)
     hashes = [[row.content_hash for rows in found.published.values() for row in rows] for found in (first, again)]
     assert hashes[0] == hashes[1]
     snapshot = first.published[DAY][0].lake_snapshot
-    new_shop.build(THREE, factor=2, rows=20)
-    new_shop.promote(THREE)
-    maintain(new_shop.lake, 0)
-    assert new_shop.served() == [(day, 2, 40) for day in THREE.days]
-    old = new_shop.lake.con.execute(f"select total_orders from serving.daily_sales at (version => {snapshot})")
+    shop.build(THREE, factor=2, rows=20)
+    shop.promote(THREE)
+    maintain(shop.lake, 0)
+    assert shop.served() == [(day, 2, 40) for day in THREE.days]
+    old = shop.lake.con.execute(f"select total_orders from serving.daily_sales at (version => {snapshot})")
     assert old.fetchall() == [(1,), (1,), (1,)]
-    assert stale_days(new_shop.lake.con) == []
+    assert stale_days(shop.lake.con) == []
 
 
-def test_the_lake_is_read_as_it_was(new_shop: Shop) -> None:
-    first = new_shop.publish(THREE).published[DAY][0].lake_snapshot
+def test_the_lake_is_read_as_it_was(shop: Shop) -> None:
+    first = shop.publish(THREE).published[DAY][0].lake_snapshot
     then = dt.datetime.now(dt.UTC)
-    new_shop.publish(THREE, factor=2)
-    assert snapshot_at(new_shop.lake.config, then) == ledger_entered(first)
+    shop.publish(THREE, factor=2)
+    assert snapshot_at(shop.lake.config, then) == ledger_entered(first)
     sales = "select total_orders from serving.daily_sales"
-    assert run_query(new_shop.lake.config, sales, then).rows == [(1,), (1,), (1,)]
-    assert run_query(new_shop.lake.config, sales).rows == [(2,), (2,), (2,)]
+    assert run_query(shop.lake.config, sales, then).rows == [(1,), (1,), (1,)]
+    assert run_query(shop.lake.config, sales).rows == [(2,), (2,), (2,)]
 
 
-def test_a_day_is_rolled_back_and_stays_so(new_shop: Shop) -> None:
-    first = new_shop.publish(THREE, rows=20).published[DAY][0]
-    new_shop.publish(THREE, factor=2, rows=20)
+def test_a_day_is_rolled_back_and_stays_so(shop: Shop) -> None:
+    first = shop.publish(THREE, rows=20).published[DAY][0]
+    shop.publish(THREE, factor=2, rows=20)
     decision = Decision(DAY, first.publication_id, "kim", "wrong")
-    rolled_back = roll_back(new_shop.lake, lambda cadence: new_shop.requirements, decision)
-    maintain(new_shop.lake, 0)
-    new_shop.build(THREE, factor=2, rows=20)
-    assert list(new_shop.promote(THREE).rolled_back) == [DAY]
-    assert new_shop.served() == [(DAY, 1, 20), *((day, 2, 40) for day in THREE.days[1:])]
+    rolled_back = roll_back(shop.lake, lambda cadence: shop.requirements, decision)
+    maintain(shop.lake, 0)
+    shop.build(THREE, factor=2, rows=20)
+    assert list(shop.promote(THREE).rolled_back) == [DAY]
+    assert shop.served() == [(DAY, 1, 20), *((day, 2, 40) for day in THREE.days[1:])]
     assert rolled_back.published[DAY][0].content_hash == first.content_hash
-    assert new_shop.publish(THREE, factor=3, rows=20).rolled_back == {}
-    assert new_shop.served() == [(day, 3, 60) for day in THREE.days]
+    assert shop.publish(THREE, factor=3, rows=20).rolled_back == {}
+    assert shop.served() == [(day, 3, 60) for day in THREE.days]
 
 
 def ledger_entered(snapshot: int | None) -> int:
@@ -159,33 +159,33 @@ def ledger_entered(snapshot: int | None) -> int:
     return snapshot + 1
 
 
-def test_a_reader_never_sees_a_half(new_shop: Shop) -> None:
-    new_shop.publish(THREE, factor=1, rows=20)
-    reader = new_shop.home.start("poll_serving", 3)
+def test_a_reader_never_sees_a_half(shop: Shop) -> None:
+    shop.publish(THREE, factor=1, rows=20)
+    reader = shop.home.start("poll_serving", 3)
     reader.wait_for("reading")
     for factor in range(2, 6):
-        new_shop.build(THREE, factor=factor, rows=20 if factor % 2 else 3)
-        new_shop.promote(THREE)
-        maintain(new_shop.lake, 30)
+        shop.build(THREE, factor=factor, rows=20 if factor % 2 else 3)
+        shop.promote(THREE)
+        maintain(shop.lake, 30)
     reader.tell("stop")
     assert reader.result().split(" ", 1)[1] == "[]"
 
 
-def test_two_processes_that_promote_one_window_leave_one_copy(new_shop: Shop) -> None:
-    new_shop.build(THREE, factor=3, rows=20)
+def test_two_processes_that_promote_one_window_leave_one_copy(shop: Shop) -> None:
+    shop.build(THREE, factor=3, rows=20)
     days: list[object] = [DAY, THREE.days[-1]]
-    assert all_told(new_shop.home, "promote_when_told", days, days) == ["3", "3"]
-    assert new_shop.served() == [(day, 3, 60) for day in THREE.days]
-    assert len(publications.newest_publications(new_shop.lake.con)) == 6
+    assert all_told(shop.home, "promote_when_told", days, days) == ["3", "3"]
+    assert shop.served() == [(day, 3, 60) for day in THREE.days]
+    assert len(publications.newest_publications(shop.lake.con)) == 6
 
 
-def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(new_shop: Shop) -> None:
+def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(shop: Shop) -> None:
     """Units of work overlap on Postgres, so by times the delivery would count as seen by the build."""
-    other = new_shop.home.open()
+    other = shop.home.open()
     entered, begun = threading.Event(), threading.Event()
 
     def load(con: DuckDBPyConnection) -> None:
-        record_deliveries(con, [new_shop.delivery(NEXT, touched=(DAY,))])
+        record_deliveries(con, [shop.delivery(NEXT, touched=(DAY,))])
         entered.set()
         begun.wait(20)
 
@@ -193,22 +193,22 @@ def test_a_delivery_entered_before_a_build_and_committed_after_is_not_forgotten(
     thread.start()
     entered.wait(20)
     build_id = "b"
-    new_shop.lake.unit_of_work(lambda con: begin_build(con, build_id, [DAY], ["daily_sales"], "run-1"))
+    shop.lake.unit_of_work(lambda con: begin_build(con, build_id, [DAY], ["daily_sales"], "run-1"))
     begun.set()
     thread.join()
-    new_shop.lake.unit_of_work(lambda con: finish_build(con, build_id))
-    assert stale_days(new_shop.lake.con) == [DAY]
-    new_shop.build(Window.of_day(DAY))
-    assert stale_days(new_shop.lake.con) == []
+    shop.lake.unit_of_work(lambda con: finish_build(con, build_id))
+    assert stale_days(shop.lake.con) == [DAY]
+    shop.build(Window.of_day(DAY))
+    assert stale_days(shop.lake.con) == []
 
 
-def test_row_ids_stay_unique_when_writers_commit_at_once(new_shop: Shop) -> None:
+def test_row_ids_stay_unique_when_writers_commit_at_once(shop: Shop) -> None:
     """The newest entry is told by row ids, so no two may be given the same."""
-    lakes = [new_shop.home.open() for _ in range(3)]
+    lakes = [shop.home.open() for _ in range(3)]
 
     def enter(lake: Lake, number: int) -> None:
         for i in range(8):
-            checks = [new_shop.check(DAY, f"raw/{number}", f"{i}", "x") for _ in range(1 + 20 * (i % 2))]
+            checks = [shop.check(DAY, f"raw/{number}", f"{i}", "x") for _ in range(1 + 20 * (i % 2))]
             lake.unit_of_work(lambda con, checks=checks: record_checks(con, checks))  # type: ignore[misc]
 
     threads = [threading.Thread(target=enter, args=(lake, i)) for i, lake in enumerate(lakes)]
@@ -216,5 +216,5 @@ def test_row_ids_stay_unique_when_writers_commit_at_once(new_shop: Shop) -> None
         thread.start()
     for thread in threads:
         thread.join()
-    count = new_shop.lake.con.execute("select count(*), count(distinct rowid) from ops.check_results").fetchone()
+    count = shop.lake.con.execute("select count(*), count(distinct rowid) from ops.check_results").fetchone()
     assert count == (3 * (4 * 1 + 4 * 21),) * 2

@@ -7,11 +7,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.support.lake.shop import bare_home, config_in, home, lake, module_lake, new_shop, shop
+from tests.support.lake.shop import bare_home, config_in, home, lake, shop
 
 from tidegate.lake.config import LakeConfig
 
-__all__ = ["bare_home", "home", "lake", "module_lake", "new_shop", "shop"]
+__all__ = ["bare_home", "home", "lake", "shop"]
 
 FIRST_HOME = Path(__file__).with_name("first_home.tar.xz")
 

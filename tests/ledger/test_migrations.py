@@ -56,10 +56,10 @@ def test_a_reader_changes_nothing_of_an_older_home(first_home: LakeConfig) -> No
         assert is_behind(lake.con)
 
 
-def test_builds_from_before_weekly_marts_are_of_days(new_shop: Shop) -> None:
-    new_shop.lake.con.execute("delete from ops.migrations")
-    new_shop.lake.con.execute("insert into ops.builds (build_id, cadence) values ('old', null), ('new', 'weekly')")
-    with open_lake(new_shop.lake.config) as lake:
+def test_builds_from_before_weekly_marts_are_of_days(shop: Shop) -> None:
+    shop.lake.con.execute("delete from ops.migrations")
+    shop.lake.con.execute("insert into ops.builds (build_id, cadence) values ('old', null), ('new', 'weekly')")
+    with open_lake(shop.lake.config) as lake:
         builds = lake.con.execute("select build_id, cadence from ops.builds order by all").fetchall()
         assert builds == [("new", "weekly"), ("old", "daily")]
         assert version_of(lake.con) == len(STEPS)

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import datetime as dt
 import json
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -16,14 +17,14 @@ from typing import Any
 import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
-from tests.support.lake.shop import Home, Shop, config_in, empty
+from tests.support.lake.copied import put_lake
+from tests.support.lake.shop import Home, Shop, config_in
 from tests.support.outputs.breaking_store import AWAY, FULL, BreakingStore
 from tests.support.outputs.consumer import Seen, follow, in_folder, new_connection
 from tests.support.s3_server import Bucket
 
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
 from tidegate.lake.content import content_of
 from tidegate.lake.sql import literal
 from tidegate.ledger import outputs as ledger_outputs
@@ -49,18 +50,18 @@ MAKERS = [Exports(Mart(name, "order_date"), Cadence.daily) for name in ("daily_s
 SALES, REGIONS = MAKERS
 
 
-@pytest.fixture(scope="module")
-def shop_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with make_lake(config_in(tmp_path_factory.mktemp("home"))) as lake:
-        yield lake
-
-
 @pytest.fixture
-def shop(shop_lake: Lake) -> Iterator[Shop]:
+def shop(tmp_path: Path) -> Iterator[Shop]:
     """The shop of the lake's tests, that publishes what exports are made of."""
-    shop_lake.unit_of_work(empty)
+    put_lake(config_in(tmp_path))
     with ExitStack() as stack:
-        yield Shop(shop_lake, Home(shop_lake.config, stack))
+        yield shop_in(tmp_path, stack)
+
+
+def shop_in(folder: Path, stack: ExitStack) -> Shop:
+    """The shop whose lake is there."""
+    home = Home(config_in(folder), stack)
+    return Shop(home.open(), home)
 
 
 @pytest.fixture
@@ -313,72 +314,91 @@ def expire(shop: Shop, store: Storage, after: dt.timedelta, days: int = 7) -> in
     return expire_exports(shop.lake, store, days, NOW + after)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a day of three versions, and its neighbour of one. No test changes it."""
+    home = tmp_path_factory.mktemp("restated") / "home"
+    put_lake(config_in(home))
+    with ExitStack() as stack:
+        shop = shop_in(home, stack)
+        for number, factor in enumerate((1, 2, 3), start=1):
+            shop.publish(BOTH if number == 1 else Window.of_day(DAY), factor)
+            make(shop, FolderStorage(home / "outputs"), f"run-{number}")
+    return home.rename(home.with_name("kept"))
+
+
 @pytest.fixture
-def restated(shop: Shop, store: FolderStorage) -> Iterator[Shop]:
-    """A day of three versions, and its neighbour of one."""
-    for number, factor in enumerate((1, 2, 3), start=1):
-        shop.publish(BOTH if number == 1 else Window.of_day(DAY), factor)
-        make(shop, store, f"run-{number}")
-    yield shop
+def restated(kept: Path) -> Iterator[Shop]:
+    """The shop of `kept`, copied to where it was made: its ledger says where exports are."""
+    home = kept.with_name("home")
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(kept, home)
+    with ExitStack() as stack:
+        yield shop_in(home, stack)
 
 
-def test_a_version_goes_when_it_gave_way_long_ago(restated: Shop, store: FolderStorage) -> None:
-    assert expire(restated, store, dt.timedelta(days=6, hours=23)) == 0
-    assert expire(restated, store, dt.timedelta(days=7, hours=1)) == 4
-    assert versions(store) == ["run-3"]
-    assert versions(store, day=NEXT) == ["run-1"]
-    assert seen(store) is not None
-    assert expire(restated, store, dt.timedelta(days=1000)) == 0
-    assert seen(store, day=NEXT) is not None
+@pytest.fixture
+def exported(restated: Shop, kept: Path) -> FolderStorage:
+    return FolderStorage(kept.with_name("home") / "outputs")
 
 
-def test_the_time_of_a_version_counts_from_when_it_gave_way(restated: Shop, store: FolderStorage) -> None:
+def test_a_version_goes_when_it_gave_way_long_ago(restated: Shop, exported: FolderStorage) -> None:
+    assert expire(restated, exported, dt.timedelta(days=6, hours=23)) == 0
+    assert expire(restated, exported, dt.timedelta(days=7, hours=1)) == 4
+    assert versions(exported) == ["run-3"]
+    assert versions(exported, day=NEXT) == ["run-1"]
+    assert seen(exported) is not None
+    assert expire(restated, exported, dt.timedelta(days=1000)) == 0
+    assert seen(exported, day=NEXT) is not None
+
+
+def test_the_time_of_a_version_counts_from_when_it_gave_way(restated: Shop, exported: FolderStorage) -> None:
     """Not from when it was made: a version that stood for a year has consumers yet."""
     a_year_ago = (NOW - dt.timedelta(days=365)).replace(tzinfo=None)
     restated.lake.con.execute(f"update ops.outputs set made_at = '{a_year_ago}' where run_id <> 'run-3'")
-    assert expire(restated, store, dt.timedelta()) == 2
-    assert versions(store) == ["run-2", "run-3"]
+    assert expire(restated, exported, dt.timedelta()) == 2
+    assert versions(exported) == ["run-2", "run-3"]
 
 
-def test_what_a_killed_process_left_goes_too(restated: Shop, store: FolderStorage) -> None:
+def test_what_a_killed_process_left_goes_too(restated: Shop, exported: FolderStorage) -> None:
     """Known to the ledger is only its run: half a version, and a whole one whose pointer stood until the next."""
     restated.lake.con.execute("insert into ops.pipeline_runs (run_id) values ('half')")
-    half = store.root / "exports" / "daily_sales" / str(DAY) / "half" / "daily_sales.csv"
+    half = exported.root / "exports" / "daily_sales" / str(DAY) / "half" / "daily_sales.csv"
     half.parent.mkdir()
     half.write_text("order_da")
-    assert expire(restated, store, dt.timedelta(days=6)) == 0
+    assert expire(restated, exported, dt.timedelta(days=6)) == 0
     assert half.exists()
-    expire(restated, store, dt.timedelta(days=8))
-    assert versions(store) == ["run-3"]
+    expire(restated, exported, dt.timedelta(days=8))
+    assert versions(exported) == ["run-3"]
 
 
-def test_what_the_ledger_never_named_stays(restated: Shop, store: FolderStorage) -> None:
+def test_what_the_ledger_never_named_stays(restated: Shop, exported: FolderStorage) -> None:
     """Regression: a README.txt that somebody put beside the exports was deleted after a week."""
-    exports = store.root / "exports"
+    exports = exported.root / "exports"
     others = ["README.txt", "daily_sales/notes.txt", f"daily_sales/{DAY}/mine/daily_sales.csv"]
     others += [f"daily_sales/{DAY}/run-1/README.txt", f"elsewhere/{DAY}/run-1/elsewhere.csv"]
     for name in others:
         (exports / name).parent.mkdir(parents=True, exist_ok=True)
         (exports / name).write_text("somebody's")
-    assert expire(restated, store, dt.timedelta(days=1000)) == 4
+    assert expire(restated, exported, dt.timedelta(days=1000)) == 4
     assert all((exports / name).exists() for name in others)
 
 
-def test_a_pointer_keeps_its_version_whatever_the_ledger_says(restated: Shop, store: FolderStorage) -> None:
+def test_a_pointer_keeps_its_version_whatever_the_ledger_says(restated: Shop, exported: FolderStorage) -> None:
     for where in ("update ops.outputs set location = 'elsewhere'", "delete from ops.outputs"):
         restated.lake.con.execute(where)
-        expire(restated, store, dt.timedelta(days=1000))
-        assert versions(store) == ["run-1", "run-2", "run-3"]
-        assert seen(store) is not None
+        expire(restated, exported, dt.timedelta(days=1000))
+        assert versions(exported) == ["run-1", "run-2", "run-3"]
+        assert seen(exported) is not None
 
 
-def test_a_pointer_that_somebody_spoiled_expires_nothing(restated: Shop, store: FolderStorage) -> None:
-    pointer = store.root / "exports" / "daily_sales" / str(DAY) / "latest.json"
+def test_a_pointer_that_somebody_spoiled_expires_nothing(restated: Shop, exported: FolderStorage) -> None:
+    pointer = exported.root / "exports" / "daily_sales" / str(DAY) / "latest.json"
     for content in ("", "[]", "{}", "null"):
         pointer.write_text(content)
         with pytest.raises(TidegateError, match="is not a pointer any more"):
-            expire(restated, store, dt.timedelta(days=8))
-    assert versions(store) == ["run-1", "run-2", "run-3"]
+            expire(restated, exported, dt.timedelta(days=8))
+    assert versions(exported) == ["run-1", "run-2", "run-3"]
 
 
 # --- several at once, and on Postgres

@@ -325,31 +325,31 @@ def test_what_is_shown_already_is_told(shop: Shop) -> None:
         back(shop, first)
 
 
-def test_an_expired_snapshot_is_told_with_what_can_be_done(new_shop: Shop) -> None:
-    first = publish(new_shop, 1)
+def test_an_expired_snapshot_is_told_with_what_can_be_done(shop: Shop) -> None:
+    first = publish(shop, 1)
     now = dt.datetime.now(dt.UTC)
-    second = publish(new_shop, 2)
-    publish(new_shop, 3)
-    maintain_until(new_shop.lake, now, now)
+    second = publish(shop, 2)
+    publish(shop, 3)
+    maintain_until(shop.lake, now, now)
     with pytest.raises(TidegateError, match="maintenance has dropped its snapshot") as told:
-        back(new_shop, first)
+        back(shop, first)
     assert f"{second}. Or have the data of then delivered again" in str(told.value)
-    assert [each.can_be_read for each in versions_of(new_shop.lake.con, DAY)] == [False, True, True]
-    back(new_shop, second)
-    assert factor_of(new_shop) == 2
+    assert [each.can_be_read for each in versions_of(shop.lake.con, DAY)] == [False, True, True]
+    back(shop, second)
+    assert factor_of(shop) == 2
 
 
-def test_maintenance_changes_nothing_of_it(new_shop: Shop) -> None:
-    first = publish(new_shop, 1, rows=30)
+def test_maintenance_changes_nothing_of_it(shop: Shop) -> None:
+    first = publish(shop, 1, rows=30)
     for factor in (2, 3):
-        publish(new_shop, factor, TWO, rows=30)
-    maintain(new_shop.lake, 30)
-    back(new_shop, first)
+        publish(shop, factor, TWO, rows=30)
+    maintain(shop.lake, 30)
+    back(shop, first)
     now = dt.datetime.now(dt.UTC)
-    maintain_until(new_shop.lake, now, now)
-    assert run_again(new_shop, 3, TWO, rows=30).rolled_back.keys() == {DAY}
-    assert (factor_of(new_shop), factor_of(new_shop, NEXT)) == (1, 3)
-    assert {each.restores for each in standing_rollbacks(new_shop.lake.con)} == {first}
+    maintain_until(shop.lake, now, now)
+    assert run_again(shop, 3, TWO, rows=30).rolled_back.keys() == {DAY}
+    assert (factor_of(shop), factor_of(shop, NEXT)) == (1, 3)
+    assert {each.restores for each in standing_rollbacks(shop.lake.con)} == {first}
 
 
 def test_a_snapshot_that_holds_something_else_is_told(shop: Shop) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.lake.copied import new_lake
 from tests.support.parsed import parsed, take_parsed
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import Settings, load_settings
 
 __all__ = ["parsed"]
@@ -18,10 +18,10 @@ __all__ = ["parsed"]
 
 @pytest.fixture
 def settings(tmp_path: Path, parsed: Path) -> Settings:
-    return take_parsed(load_settings(home=tmp_path / "home", threads=2, lake_patience=60.0), parsed)
+    return take_parsed(load_settings(home=tmp_path / "home", threads=1, lake_patience=60.0), parsed)
 
 
 @pytest.fixture
 def lake(settings: Settings) -> Iterator[Lake]:
-    with make_lake(LakeConfig.of(settings)) as lake:
+    with new_lake(LakeConfig.of(settings)) as lake:
         yield lake

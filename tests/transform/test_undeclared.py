@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.support.lake.copied import new_lake
 from tests.support.orders import (
     MODELS,
     day,
@@ -18,7 +19,6 @@ from tests.support.orders import (
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.build import build_window
 from tidegate.transform.undeclared import check_reads
@@ -69,7 +69,7 @@ def test_a_model_that_reads_days_that_it_does_not_declare_is_found(tmp_path: Pat
     add_model(project, "of_yesterday_as_declared", back=1, declared=1)
     settings = load_settings(home=tmp_path / "home", dbt_project=project, contracts=PROJECTS / "contracts", threads=1)
     days = Window(day(1), day(6))
-    with make_lake(LakeConfig.of(settings)) as lake:
+    with new_lake(LakeConfig.of(settings)) as lake:
         lake.con.execute(
             "create table raw.visits as select date '2024-01-01' + cast(i as integer) as _delivered_on, "
             "cast(10 ** i as integer) as visitors from range(5) as numbers (i)"

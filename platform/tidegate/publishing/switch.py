@@ -83,7 +83,8 @@ class Switch:
     def with_its_snapshot(self, lake: Lake, published: Published) -> Published:
         """Enter the snapshot that the commit made, the last one; until then its commit message tells it."""
         row = lake.con.execute("select id from lake.last_committed_snapshot()").fetchone()
-        snapshot = int(row[0]) if row else None
+        # None on a connection that committed nothing yet, which happens where no mart was to be published.
+        snapshot: int | None = row[0] if row else None
         lake.unit_of_work(lambda con: publications.enter_snapshot(con, published.keys(), self.switch_id, snapshot))
         return {
             day: [dataclasses.replace(row, lake_snapshot=snapshot) for row in rows] for day, rows in published.items()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tests.support.lake.copied import new_lake
 from tests.support.lake.shop import config_in
 
 from tidegate.errors import TidegateError
@@ -17,7 +18,7 @@ from tidegate.lake.extensions import connect_with
 from tidegate.lake.reading import query
 from tidegate.lake.reading.query import confine, run_query
 from tidegate.lake.reading.statements import REACHING_FUNCTIONS, reading_statement
-from tidegate.ledger.upkeep.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 
 READING = [
     "select count(*) from serving.t",
@@ -174,7 +175,7 @@ LOCKED = [
 def config(tmp_path_factory: pytest.TempPathFactory) -> LakeConfig:
     """A lake with a table, a view of it and macros."""
     config = config_in(tmp_path_factory.mktemp("home"))
-    with make_lake(config) as lake:
+    with new_lake(config) as lake:
         lake.con.execute("create table serving.t as select range as i, range::varchar as s from range(20)")
         lake.con.execute("create view serving.v as from serving.t; create macro serving.plus1(x) as x + 1")
         lake.con.execute("create macro lake.main.latest() as table select max(i) from lake.serving.t")

@@ -92,28 +92,28 @@ def test_what_has_not_come_yet_is_told(shop: Shop) -> None:
         snapshot_at(shop.lake.config, moment_of("2999-01-01"))
 
 
-def test_before_there_was_a_lake_is_told_with_when_it_was_made(new_shop: Shop) -> None:
-    new_shop.publish(ONE)
+def test_before_there_was_a_lake_is_told_with_when_it_was_made(shop: Shop) -> None:
+    shop.publish(ONE)
     with pytest.raises(
         TidegateError, match=r"There was no lake at 2024-01-31T00:00:00Z: it was made at (\S+)\."
     ) as told:
-        snapshot_at(new_shop.lake.config, moment_of("2024-01-31"))
+        snapshot_at(shop.lake.config, moment_of("2024-01-31"))
     made_at = moment_of(str(told.value).split()[-1].rstrip("."))
-    assert snapshot_at(new_shop.lake.config, made_at) == 0
+    assert snapshot_at(shop.lake.config, made_at) == 0
     with pytest.raises(TidegateError, match=f"The lake was read as of {shown(made_at)}; what was made later is not"):
-        run_query(new_shop.lake.config, SERVED, made_at)
+        run_query(shop.lake.config, SERVED, made_at)
 
 
-def test_an_expired_moment_is_told_with_the_oldest_that_is_there(new_shop: Shop) -> None:
-    new_shop.publish(ONE)
+def test_an_expired_moment_is_told_with_the_oldest_that_is_there(shop: Shop) -> None:
+    shop.publish(ONE)
     then = dt.datetime.now(dt.UTC)
-    new_shop.publish(ONE, factor=2)
+    shop.publish(ONE, factor=2)
     now = dt.datetime.now(dt.UTC)
-    maintain_until(new_shop.lake, now, now)
+    maintain_until(shop.lake, now, now)
     with pytest.raises(TidegateError, match=r"no longer known.* oldest .* TIDEGATE_SNAPSHOT_DAYS") as told:
-        run_query(new_shop.lake.config, SERVED, then)
+        run_query(shop.lake.config, SERVED, then)
     oldest = str(told.value).split(" was made at ")[1].split()[0].rstrip(".")
-    assert run_query(new_shop.lake.config, SERVED, moment_of(oldest)).rows == [(DAY, 2)]
+    assert run_query(shop.lake.config, SERVED, moment_of(oldest)).rows == [(DAY, 2)]
 
 
 def test_a_traveller_cannot_write(shop: Shop) -> None:

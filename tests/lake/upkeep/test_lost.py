@@ -40,48 +40,48 @@ def file_of(shop: Shop, schema: str, table: str) -> Path:
 
 
 @pytest.mark.parametrize("lose", [Path.unlink, cut, blank])
-def test_a_query_says_which_file_the_lake_lost(new_shop: Shop, lose: Callable[[Path], None]) -> None:
-    new_shop.publish(DAYS, rows=30)
-    file = file_of(new_shop, "serving", "daily_sales_by_region")
+def test_a_query_says_which_file_the_lake_lost(shop: Shop, lose: Callable[[Path], None]) -> None:
+    shop.publish(DAYS, rows=30)
+    file = file_of(shop, "serving", "daily_sales_by_region")
     lose(file)
     said = r"The lake is damaged.* serving\.daily_sales_by_region .*run --partition"
     with pytest.raises(TidegateError, match=said) as told:
-        run_query(new_shop.lake.config, "select sum(net_revenue) from serving.daily_sales_by_region")
+        run_query(shop.lake.config, "select sum(net_revenue) from serving.daily_sales_by_region")
     assert str(file) in str(told.value)
 
 
-def test_what_serving_lost_is_published_again(new_shop: Shop) -> None:
+def test_what_serving_lost_is_published_again(shop: Shop) -> None:
     """Regression: a day whose file was lost could never be published again."""
-    new_shop.publish(DAYS, rows=30)
-    before = new_shop.served("daily_sales_by_region")
-    assert forget_lost_files(new_shop.lake, "run-2") == []
-    cut(file_of(new_shop, "serving", "daily_sales_by_region"))
-    (lost,) = forget_lost_files(new_shop.lake, "run-2")
+    shop.publish(DAYS, rows=30)
+    before = shop.served("daily_sales_by_region")
+    assert forget_lost_files(shop.lake, "run-2") == []
+    cut(file_of(shop, "serving", "daily_sales_by_region"))
+    (lost,) = forget_lost_files(shop.lake, "run-2")
     assert (lost.table, lost.first, lost.last) == ("daily_sales_by_region", DAY, DAYS.last)
-    assert days_to_restate(new_shop.lake.con, new_shop.requirements) == list(DAYS.days)
-    new_shop.promote(DAYS)
-    assert new_shop.served("daily_sales_by_region") == before
-    assert days_to_restate(new_shop.lake.con, new_shop.requirements) == []
+    assert days_to_restate(shop.lake.con, shop.requirements) == list(DAYS.days)
+    shop.promote(DAYS)
+    assert shop.served("daily_sales_by_region") == before
+    assert days_to_restate(shop.lake.con, shop.requirements) == []
     now = dt.datetime.now(dt.UTC)
-    maintain_until(new_shop.lake, now, now)
-    assert new_shop.served("daily_sales_by_region") == before
+    maintain_until(shop.lake, now, now)
+    assert shop.served("daily_sales_by_region") == before
 
 
-def test_what_a_mart_lost_is_built_again_before_its_day_is_published(new_shop: Shop) -> None:
-    new_shop.publish(DAYS, rows=30)
-    before = new_shop.served("daily_sales_by_region")
-    file_of(new_shop, "marts", "daily_sales_by_region").unlink()
-    assert len(forget_lost_files(new_shop.lake, "run-2")) == 1
-    assert list(closed_gates(new_shop.lake.con, DAYS, new_shop.requirements)) == list(DAYS.days)
-    assert new_shop.served("daily_sales_by_region") == before
-    new_shop.build(DAYS, rows=30)
-    assert sorted(new_shop.promote(DAYS).published) == list(DAYS.days)
-    assert new_shop.served("daily_sales_by_region") == before
+def test_what_a_mart_lost_is_built_again_before_its_day_is_published(shop: Shop) -> None:
+    shop.publish(DAYS, rows=30)
+    before = shop.served("daily_sales_by_region")
+    file_of(shop, "marts", "daily_sales_by_region").unlink()
+    assert len(forget_lost_files(shop.lake, "run-2")) == 1
+    assert list(closed_gates(shop.lake.con, DAYS, shop.requirements)) == list(DAYS.days)
+    assert shop.served("daily_sales_by_region") == before
+    shop.build(DAYS, rows=30)
+    assert sorted(shop.promote(DAYS).published) == list(DAYS.days)
+    assert shop.served("daily_sales_by_region") == before
 
 
-def test_what_raw_lost_counts_as_not_delivered(new_shop: Shop) -> None:
-    new_shop.publish(DAYS)
-    lake = new_shop.lake
+def test_what_raw_lost_counts_as_not_delivered(shop: Shop) -> None:
+    shop.publish(DAYS)
+    lake = shop.lake
     lake.con.execute("create table raw.orders (day date, n integer); alter table raw.orders set partitioned by (day)")
     lake.con.execute(f"insert into raw.orders select date '{DAY}' + (i % 3)::integer, i from range(90) as r(i)")
     (file,) = Path(lake.config.data, "raw", "orders", f"day={DAY}").iterdir()
@@ -93,11 +93,11 @@ def test_what_raw_lost_counts_as_not_delivered(new_shop: Shop) -> None:
     assert lake.con.execute("select count(*) from raw.orders where n >= 0").fetchone() == (90,)
 
 
-def test_a_ledger_that_lost_a_file_is_not_run_over(new_shop: Shop) -> None:
-    new_shop.lake.con.execute("insert into ops.pipeline_runs (run_id) select i from range(1000) as r(i)")
-    file_of(new_shop, "ops", "pipeline_runs").unlink()
+def test_a_ledger_that_lost_a_file_is_not_run_over(shop: Shop) -> None:
+    shop.lake.con.execute("insert into ops.pipeline_runs (run_id) select i from range(1000) as r(i)")
+    file_of(shop, "ops", "pipeline_runs").unlink()
     with pytest.raises(TidegateError, match=r"ledger is damaged: ops\.pipeline_runs: .*docs/operating.md"):
-        forget_lost_files(new_shop.lake, "run-2")
+        forget_lost_files(shop.lake, "run-2")
 
 
 def test_a_damaged_catalog_is_told_in_a_sentence(home: Home) -> None:
@@ -111,8 +111,8 @@ def test_a_damaged_catalog_is_told_in_a_sentence(home: Home) -> None:
                 home.open(read_only)
 
 
-def test_a_file_that_was_registered_from_elsewhere_is_not_lost(new_shop: Shop, tmp_path: Path) -> None:
-    lake, elsewhere = new_shop.lake, tmp_path / "elsewhere.parquet"
+def test_a_file_that_was_registered_from_elsewhere_is_not_lost(shop: Shop, tmp_path: Path) -> None:
+    lake, elsewhere = shop.lake, tmp_path / "elsewhere.parquet"
     lake.con.execute(f"copy (select 1 as n) to '{elsewhere}' (format parquet)")
     lake.con.execute("create table raw.registered (n integer)")
     lake.con.execute(f"call ducklake_add_data_files('lake', 'registered', ['{elsewhere}'], schema => 'raw')")

@@ -53,9 +53,9 @@ def upkeep_now(lake: Lake) -> tuple[int, int, int]:
     return done.files_merged, done.snapshots_expired, done.files_deleted
 
 
-def test_contents_ledger_and_gates_stay(new_shop: Shop) -> None:
-    busy_days(new_shop)
-    lake = new_shop.lake
+def test_contents_ledger_and_gates_stay(shop: Shop) -> None:
+    busy_days(shop)
+    lake = shop.lake
     before = (
         contents(lake),
         publications.newest_publications(lake.con),
@@ -66,66 +66,64 @@ def test_contents_ledger_and_gates_stay(new_shop: Shop) -> None:
     assert files(lake) < files_before
     after = (contents(lake), publications.newest_publications(lake.con), newest_deliveries(lake.con, None, DAYS))
     assert after == before
-    assert closed_gates(lake.con, DAYS, new_shop.requirements) == {}
+    assert closed_gates(lake.con, DAYS, shop.requirements) == {}
     assert stale_days(lake.con) == []
     assert upkeep_now(lake)[0] == 0
-    new_shop.publish(DAYS, factor=9, rows=2)
-    assert new_shop.served() == [(day, 9, 18) for day in DAYS.days]
-    assert len(new_shop.served("daily_sales_by_region")) == 8
+    shop.publish(DAYS, factor=9, rows=2)
+    assert shop.served() == [(day, 9, 18) for day in DAYS.days]
+    assert len(shop.served("daily_sales_by_region")) == 8
 
 
-def test_what_is_younger_than_asked_is_kept(new_shop: Shop) -> None:
-    busy_days(new_shop)
-    snapshot = publications.newest_publications(new_shop.lake.con)[0].lake_snapshot
-    done = maintain(new_shop.lake, 0)
+def test_what_is_younger_than_asked_is_kept(shop: Shop) -> None:
+    busy_days(shop)
+    snapshot = publications.newest_publications(shop.lake.con)[0].lake_snapshot
+    done = maintain(shop.lake, 0)
     assert (done.snapshots_expired, done.files_deleted) == (0, 0)
-    served = new_shop.lake.con.execute(
-        f"select count(*) from serving.daily_sales at (version => {snapshot})"
-    ).fetchone()
+    served = shop.lake.con.execute(f"select count(*) from serving.daily_sales at (version => {snapshot})").fetchone()
     assert served == (4,)
 
 
-def test_what_was_made_later_on_the_same_day_is_kept(new_shop: Shop) -> None:
+def test_what_was_made_later_on_the_same_day_is_kept(shop: Shop) -> None:
     """Regression: told a moment, DuckLake 1.0 drops all of its day on a SQLite catalog."""
-    new_shop.publish(DAYS)
+    shop.publish(DAYS)
     now = dt.datetime.now(dt.UTC)
-    later = new_shop.publish(DAYS, factor=2).published[DAY][0].lake_snapshot
-    new_shop.publish(DAYS, factor=3)
-    assert maintain_until(new_shop.lake, now, now).snapshots_expired > 0
-    served = new_shop.lake.con.execute(f"select distinct total_orders from serving.daily_sales at (version => {later})")
+    later = shop.publish(DAYS, factor=2).published[DAY][0].lake_snapshot
+    shop.publish(DAYS, factor=3)
+    assert maintain_until(shop.lake, now, now).snapshots_expired > 0
+    served = shop.lake.con.execute(f"select distinct total_orders from serving.daily_sales at (version => {later})")
     assert served.fetchall() == [(2,)]
-    oldest = new_shop.lake.con.execute("select min(snapshot_time) from lake.snapshots()").fetchone()
+    oldest = shop.lake.con.execute("select min(snapshot_time) from lake.snapshots()").fetchone()
     assert oldest is not None
     assert oldest[0] > now
 
 
-def test_files_that_went_out_of_use_today_are_kept(new_shop: Shop) -> None:
-    busy_days(new_shop)
-    before = files(new_shop.lake)
+def test_files_that_went_out_of_use_today_are_kept(shop: Shop) -> None:
+    busy_days(shop)
+    before = files(shop.lake)
     now = dt.datetime.now(dt.UTC)
-    maintain_until(new_shop.lake, now, now - LONGEST_TRANSACTION - TO_THE_DAY)
-    assert files(new_shop.lake) >= before
-    assert maintain(new_shop.lake, 0).files_deleted == 0
-    assert files(new_shop.lake) >= before
+    maintain_until(shop.lake, now, now - LONGEST_TRANSACTION - TO_THE_DAY)
+    assert files(shop.lake) >= before
+    assert maintain(shop.lake, 0).files_deleted == 0
+    assert files(shop.lake) >= before
 
 
-def test_a_snapshot_is_entered_before_its_commit_message_goes(new_shop: Shop) -> None:
-    new_shop.publish(DAYS)
-    expected = {row.lake_snapshot for row in publications.newest_publications(new_shop.lake.con)}
-    new_shop.lake.con.execute("update ops.publications set lake_snapshot = null")
-    upkeep_now(new_shop.lake)
-    assert {row.lake_snapshot for row in publications.newest_publications(new_shop.lake.con)} == expected
+def test_a_snapshot_is_entered_before_its_commit_message_goes(shop: Shop) -> None:
+    shop.publish(DAYS)
+    expected = {row.lake_snapshot for row in publications.newest_publications(shop.lake.con)}
+    shop.lake.con.execute("update ops.publications set lake_snapshot = null")
+    upkeep_now(shop.lake)
+    assert {row.lake_snapshot for row in publications.newest_publications(shop.lake.con)} == expected
 
 
-def test_files_that_a_killed_writer_left_are_deleted(new_shop: Shop) -> None:
-    new_shop.lake.con.execute("create table raw.orders (day date, writer varchar, n bigint)")
-    victim = new_shop.home.start("stop_before_commit", DAY, "new")
+def test_files_that_a_killed_writer_left_are_deleted(shop: Shop) -> None:
+    shop.lake.con.execute("create table raw.orders (day date, writer varchar, n bigint)")
+    victim = shop.home.start("stop_before_commit", DAY, "new")
     victim.wait_for("written")
     victim.kill()
-    left = len(list(Path(new_shop.home.config.data, "raw").rglob("*.parquet")))
+    left = len(list(Path(shop.home.config.data, "raw").rglob("*.parquet")))
     assert left > 0
-    upkeep_now(new_shop.lake)
-    assert list(Path(new_shop.home.config.data, "raw").rglob("*.parquet")) == []
+    upkeep_now(shop.lake)
+    assert list(Path(shop.home.config.data, "raw").rglob("*.parquet")) == []
 
 
 def write_files(lake: Lake, count: int) -> None:
@@ -135,9 +133,9 @@ def write_files(lake: Lake, count: int) -> None:
     lake.con.execute(f"insert into raw.many select i % {count}, i from range({12 * count}) as r(i)")
 
 
-def test_files_of_others_stay(new_shop: Shop) -> None:
+def test_files_of_others_stay(shop: Shop) -> None:
     """Regression: any Parquet in the data folder was deleted that the catalog did not name, whosever it was."""
-    lake = new_shop.lake
+    lake = shop.lake
     write_files(lake, 2)
     data, ours = Path(lake.config.data), next(Path(lake.config.data).rglob("*.parquet"))
     elsewhere = ["landing/orders.parquet", ours.name, f"raw/{ours.name}", f"raw/nobodys/{ours.name}"]
@@ -169,18 +167,18 @@ def test_an_old_copy_of_the_catalog_deletes_nothing_unasked(home: Home) -> None:
         assert maintain_until(lake, now, now, delete_leftovers=True).files_deleted == FEW_LEFTOVERS + 1
 
 
-def test_a_copy_of_the_catalog_is_kept_before_anything_is_deleted(new_shop: Shop) -> None:
-    catalog = new_shop.lake.config.catalog_file
+def test_a_copy_of_the_catalog_is_kept_before_anything_is_deleted(shop: Shop) -> None:
+    catalog = shop.lake.config.catalog_file
     assert catalog
-    busy_days(new_shop)
-    before = contents(new_shop.lake)
-    maintain(new_shop.lake, 0)
+    busy_days(shop)
+    before = contents(shop.lake)
+    maintain(shop.lake, 0)
     (copy,) = (catalog.parent / "copies").iterdir()
-    new_shop.lake.close()
+    shop.lake.close()
     for suffix in ("", "-wal", "-shm"):
         catalog.with_name(catalog.name + suffix).unlink(missing_ok=True)
     copy.rename(catalog)
-    assert contents(new_shop.home.open()) == before
+    assert contents(shop.home.open()) == before
 
 
 def test_copies_are_few_and_only_copies_go(home: Home) -> None:
@@ -206,27 +204,27 @@ def test_a_damaged_catalog_is_not_maintained(home: Home) -> None:
     assert list((catalog.parent / "copies").iterdir()) == []
 
 
-def test_readers_and_a_writer_go_on_beside_it(new_shop: Shop) -> None:
-    busy_days(new_shop)
-    new_shop.build(DAYS, factor=4, rows=10)
-    new_shop.promote(DAYS)
-    reader = new_shop.home.start("poll_serving", 4)
+def test_readers_and_a_writer_go_on_beside_it(shop: Shop) -> None:
+    busy_days(shop)
+    shop.build(DAYS, factor=4, rows=10)
+    shop.promote(DAYS)
+    reader = shop.home.start("poll_serving", 4)
     reader.wait_for("reading")
-    writer = new_shop.home.start("overwrite_at_once", DAY, "a", 5)
+    writer = shop.home.start("overwrite_at_once", DAY, "a", 5)
     writer.wait_for("ready")
     writer.tell("go")
     for factor in (5, 6, 7):
-        maintain(new_shop.lake, 30)
-        new_shop.build(DAYS, factor=factor, rows=10)
-        new_shop.promote(DAYS)
+        maintain(shop.lake, 30)
+        shop.build(DAYS, factor=factor, rows=10)
+        shop.promote(DAYS)
     writer.wait_for("done")
     reader.tell("stop")
     assert reader.result().split(" ", 1)[1] == "[]"
-    assert new_shop.lake.con.execute("select count(*) from raw.orders").fetchone() == (200,)
+    assert shop.lake.con.execute("select count(*) from raw.orders").fetchone() == (200,)
 
 
-def test_hostile_table_names_are_names(new_shop: Shop) -> None:
-    lake = new_shop.lake
+def test_hostile_table_names_are_names(shop: Shop) -> None:
+    lake = shop.lake
     name = "a\"b'; drop table ops.builds; --"
     lake.con.execute(f"create table {qualified('raw', name)} as select i from range(50) as r(i)")
     for _ in range(3):

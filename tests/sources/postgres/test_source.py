@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 from tests.support.intake.archives import folder_archive
+from tests.support.lake.copied import new_lake
 from tests.support.servers import PostgresAddress, postgres_database
 
 from tidegate.archive.archive import Archive
@@ -28,7 +29,6 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import CHECKOUT, load_settings
 from tidegate.sources.origin import Outside
 from tidegate.sources.places import origin_of
@@ -88,7 +88,7 @@ def archive(tmp_path: Path) -> Archive:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
-    with make_lake(LakeConfig.of(load_settings(home=tmp_path / "home", threads=1))) as lake:
+    with new_lake(LakeConfig.of(load_settings(home=tmp_path / "home", threads=1))) as lake:
         yield lake
 
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support.lake.copied import new_lake
+
 from tidegate.contract.model import Contract, FolderServer
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import Content, content_of
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.sources.origin import Outside
 from tidegate.window import Window
 
@@ -150,4 +151,4 @@ def open_shop_in(home: Path, contract: str, catalog: str | None = None) -> Shop:
         spill=home / "spill",
         patience=20,
     )
-    return Shop(home, make_lake(config), load_contract(path))
+    return Shop(home, new_lake(config), load_contract(path))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from duckdb import DuckDBPyConnection
+from tests.support.lake.copied import put_lake
 from tests.support.lake.queries import overwrite_window
 
 from tidegate.lake.config import LakeConfig
@@ -25,7 +26,7 @@ from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.upkeep.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
 from tidegate.window import Window
@@ -114,21 +115,14 @@ def bare_home(tmp_path: Path) -> Iterator[Home]:
 @pytest.fixture
 def home(bare_home: Home) -> Home:
     """A home with a lake of its own."""
-    make_lake(bare_home.config).close()
+    put_lake(bare_home.config)
     return bare_home
 
 
-@pytest.fixture(scope="module")
-def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    with make_lake(config_in(tmp_path_factory.mktemp("home"))) as lake:
-        yield lake
-
-
 @pytest.fixture
-def lake(module_lake: Lake) -> Lake:
-    """An empty lake. It is the module's: a new one for each test takes three times as long."""
-    module_lake.unit_of_work(empty)
-    return module_lake
+def lake(home: Home) -> Lake:
+    """The lake of `home`, opened."""
+    return home.open()
 
 
 def empty(con: DuckDBPyConnection) -> None:
@@ -262,12 +256,6 @@ class Shop:
 
 
 @pytest.fixture
-def shop(lake: Lake) -> Iterator[Shop]:
-    with ExitStack() as stack:
-        yield Shop(lake, Home(lake.config, stack))
-
-
-@pytest.fixture
-def new_shop(home: Home) -> Shop:
-    """A shop in a lake of its own."""
-    return Shop(home.open(), home)
+def shop(home: Home, lake: Lake) -> Shop:
+    """A shop in which nothing happened yet."""
+    return Shop(lake, home)

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from duckdb import DuckDBPyConnection
+from tests.support.lake.copied import new_lake
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import qualified, rows_relation
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.publications import Publication, record_publications
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.pages.brief import Brief, make_briefs
 from tidegate.outputs.pages.weekly import SEGMENTS
 from tidegate.window import ONE_DAY, Window
@@ -242,7 +242,7 @@ def _random_customer(customer_id: str, monday: dt.date, dice: random.Random) -> 
 
 def lake_in(folder: Path) -> Lake:
     catalog, data = folder / "catalog.sqlite", str(folder / "data")
-    return make_lake(LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0))
+    return new_lake(LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0))
 
 
 def brief_of(con: DuckDBPyConnection, day: dt.date) -> Brief:

@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.support.lake.copied import put_lake
 from tests.support.parsed import take_parsed
 from tests.support.runs.home import NewHome, TemporaryHome, settings_of
 
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.upkeep.opening import make_lake
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def _maker(folder: Path, parsed: Path, stack: ExitStack) -> NewHome:
 
     def make(**overrides: object) -> TemporaryHome:
         home = TemporaryHome(take_parsed(settings_of(folder / f"home-{next(numbers)}", **overrides), parsed))
-        make_lake(LakeConfig.of(home.settings)).close()
+        put_lake(LakeConfig.of(home.settings))
         stack.callback(home.close)
         return home
 
