@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
-from tests.support.lake.shop import empty
+from tests.support.lake.copied import put_lake
+from tests.support.lake.shop import Home, Shop, config_in, empty
 
 from tidegate.errors import TidegateError
 from tidegate.lake.lease import lease
@@ -28,14 +30,39 @@ from tidegate.publishing.promote import Promotion, promote
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Cadence, Window
 
-if TYPE_CHECKING:
-    from tests.support.lake.shop import Shop
-
 DAY = dt.date(2024, 6, 1)
 NEXT = DAY + ONE_DAY
 ONE = Window.of_day(DAY)
 TWO = Window(DAY, DAY + 2 * ONE_DAY)
 MONDAY = dt.date(2024, 6, 3)
+
+
+@dataclass(frozen=True)
+class Twice:
+    """A shop that published a day twice, and the two publications."""
+
+    shop: Shop
+    first: str
+    second: str
+
+
+@pytest.fixture(scope="module")
+def made_twice(tmp_path_factory: pytest.TempPathFactory) -> Twice:
+    """No test changes it."""
+    config = config_in(tmp_path_factory.mktemp("twice"))
+    put_lake(config)
+    with ExitStack() as stack:
+        home = Home(config, stack)
+        shop = Shop(home.open(), home)
+        return Twice(shop, publish(shop, 1), publish(shop, 2))
+
+
+@pytest.fixture
+def twice(made_twice: Twice, bare_home: Home) -> Twice:
+    """A copy of `made_twice`."""
+    put_lake(bare_home.config, made_twice.shop.home.config)
+    shop = Shop(bare_home.open(), bare_home, builds=[*made_twice.shop.builds])
+    return dataclasses.replace(made_twice, shop=shop)
 
 
 def publish(shop: Shop, factor: int, window: Window = ONE, rows: int = 2) -> str:
@@ -67,9 +94,8 @@ def version(shop: Shop, publication_id: str) -> Version:
     return found
 
 
-def test_all_marts_show_the_earlier_publication_and_the_ledger_tells(shop: Shop) -> None:
-    first = publish(shop, 1)
-    second = publish(shop, 2)
+def test_all_marts_show_the_earlier_publication_and_the_ledger_tells(twice: Twice) -> None:
+    shop, first, second = twice.shop, twice.first, twice.second
     rows = back(shop, first, reason="The shop counted twice.").published[DAY]
 
     assert factor_of(shop) == 1
@@ -89,9 +115,8 @@ def test_all_marts_show_the_earlier_publication_and_the_ledger_tells(shop: Shop)
     assert states == [(False, False, None), (False, True, None), (True, False, first)]
 
 
-def test_running_the_day_again_keeps_it_and_says_so(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_running_the_day_again_keeps_it_and_says_so(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     back(shop, first)
     for _ in range(2):
         again = run_again(shop, 2)
@@ -103,9 +128,8 @@ def test_running_the_day_again_keeps_it_and_says_so(shop: Shop) -> None:
     assert len(publications.newest_publications(shop.lake.con)) == 2
 
 
-def test_changed_data_ends_it(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_changed_data_ends_it(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     back(shop, first)
     shop.deliver(ONE, fingerprint="corrected")
     assert days_to_restate(shop.lake.con, shop.requirements) == [DAY]
@@ -128,9 +152,8 @@ def test_another_days_restatement_does_not_touch_it(shop: Shop) -> None:
     assert (factor_of(shop), factor_of(shop, NEXT)) == (1, 2)
 
 
-def test_what_is_held_stays_rolled_back(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_what_is_held_stays_rolled_back(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     back(shop, first)
     build_id = shop.build(ONE, 3)
     check = shop.check(DAY, "marts/daily_sales", "revenue_adds_up", build_id, passed=False)
@@ -140,9 +163,8 @@ def test_what_is_held_stays_rolled_back(shop: Shop) -> None:
     assert len(standing_rollbacks(shop.lake.con)) == 2
 
 
-def test_what_waits_behind_a_closed_gate_is_withheld_as_well_as_what_was_served(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_what_waits_behind_a_closed_gate_is_withheld_as_well_as_what_was_served(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     shop.build(ONE, 3)
     assert days_to_restate(shop.lake.con, shop.requirements) == [DAY]
     back(shop, first)
@@ -152,9 +174,8 @@ def test_what_waits_behind_a_closed_gate_is_withheld_as_well_as_what_was_served(
         assert factor_of(shop) == 1
 
 
-def test_a_mixture_of_what_was_rejected_is_news(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_a_mixture_of_what_was_rejected_is_news(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     shop.build(ONE, 3)
     back(shop, first)
     shop.build(ONE, 3)
@@ -163,9 +184,8 @@ def test_a_mixture_of_what_was_rejected_is_news(shop: Shop) -> None:
     assert shop.served()[0][1] == 2
 
 
-def test_going_back_to_what_was_rejected_goes_on_as_usual(shop: Shop) -> None:
-    first = publish(shop, 1)
-    second = publish(shop, 2)
+def test_going_back_to_what_was_rejected_goes_on_as_usual(twice: Twice) -> None:
+    shop, first, second = twice.shop, twice.first, twice.second
     back(shop, first)
     assert [row.rollback_id for row in back(shop, second).published[DAY]] == [None, None]
     assert (factor_of(shop), standing_rollbacks(shop.lake.con)) == (2, [])
@@ -173,8 +193,8 @@ def test_going_back_to_what_was_rejected_goes_on_as_usual(shop: Shop) -> None:
     assert len(shop.lake.con.execute("select distinct rollback_id from ops.rollbacks").fetchall()) == 2
 
 
-def test_one_rollback_takes_the_place_of_another(shop: Shop) -> None:
-    first, second = publish(shop, 1), publish(shop, 2)
+def test_one_rollback_takes_the_place_of_another(twice: Twice) -> None:
+    shop, first, second = twice.shop, twice.first, twice.second
     publish(shop, 3)
     rolled_back = back(shop, first).published[DAY][0].publication_id
     back(shop, second)
@@ -217,9 +237,8 @@ def with_marketing(shop: Shop) -> GateRequirements:
     return dataclasses.replace(shop.requirements, marts=(*shop.requirements.marts, Mart("marketing", "order_date")))
 
 
-def test_all_marts_of_a_rolled_back_day_are_of_one_moment_also_those_that_came_after_the_rollback(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_all_marts_of_a_rolled_back_day_are_of_one_moment_also_those_that_came_after_the_rollback(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     back(shop, first)
     later = with_marketing(shop)
     for _ in range(2):
@@ -239,9 +258,8 @@ def test_all_marts_of_a_rolled_back_day_are_of_one_moment_also_those_that_came_a
     assert due_outputs(shop.lake.con, [exports], "somewhere") != []
 
 
-def test_a_day_can_go_back_to_before_a_mart_was_added_and_shows_nothing_of_it(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_a_day_can_go_back_to_before_a_mart_was_added_and_shows_nothing_of_it(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     later = with_marketing(shop)
     beside = promote(shop.lake, ONE, later, "run-2").published[DAY][0].publication_id
     assert shop.served("marketing") == [(DAY, 7)]
@@ -257,9 +275,8 @@ def test_a_day_can_go_back_to_before_a_mart_was_added_and_shows_nothing_of_it(sh
     assert (factor_of(shop), shop.served("marketing")) == (2, [(DAY, 7)])
 
 
-def test_a_rollback_whose_marts_are_all_gone_ends_and_cannot_be_chosen_again(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_a_rollback_whose_marts_are_all_gone_ends_and_cannot_be_chosen_again(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     back(shop, first)
     with_marketing(shop)
     renamed = dataclasses.replace(shop.requirements, marts=(Mart("marketing", "order_date"),))
@@ -269,9 +286,8 @@ def test_a_rollback_whose_marts_are_all_gone_ends_and_cannot_be_chosen_again(sho
         roll_back(shop.lake, lambda cadence: renamed, Decision(DAY, first, "kim", None))
 
 
-def test_a_column_that_went_is_told(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_a_column_that_went_is_told(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     for schema in ("marts", "serving"):
         shop.lake.con.execute(f"alter table {schema}.daily_sales drop column net_revenue")
     with pytest.raises(TidegateError, match=r"no longer has what publication .* showed there: net_revenue\."):
@@ -297,8 +313,8 @@ def test_what_does_not_fit_the_type_of_today_is_not_put_back(shop: Shop) -> None
 @pytest.mark.parametrize(
     "to", ["20240601-0", "", "'; drop table ops.publications; --", "a\0b", "[red]", "\udc80", "x" * 500]
 )
-def test_an_unknown_publication_is_told_with_those_that_there_are(shop: Shop, to: str) -> None:
-    first, second = publish(shop, 1), publish(shop, 2)
+def test_an_unknown_publication_is_told_with_those_that_there_are(twice: Twice, to: str) -> None:
+    shop, first, second = twice.shop, twice.first, twice.second
     with pytest.raises(TidegateError, match="There is no publication") as told:
         back(shop, to)
     assert f"newest first: {second}, {first}." in str(told.value)
@@ -316,8 +332,8 @@ def test_another_days_publication_is_told(shop: Shop) -> None:
         back(shop, first, NEXT)
 
 
-def test_what_is_shown_already_is_told(shop: Shop) -> None:
-    first, second = publish(shop, 1), publish(shop, 2)
+def test_what_is_shown_already_is_told(twice: Twice) -> None:
+    shop, first, second = twice.shop, twice.first, twice.second
     with pytest.raises(TidegateError, match=rf"2024-06-01 shows what {second} showed already\."):
         back(shop, second)
     rolled_back = back(shop, first).published[DAY][0].publication_id
@@ -352,9 +368,8 @@ def test_maintenance_changes_nothing_of_it(shop: Shop) -> None:
     assert {each.restores for each in standing_rollbacks(shop.lake.con)} == {first}
 
 
-def test_a_snapshot_that_holds_something_else_is_told(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_a_snapshot_that_holds_something_else_is_told(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     shop.lake.con.execute(f"update ops.publications set content_hash = 'x' where publication_id = '{first}'")
     with pytest.raises(TidegateError, match=r"does not hold of serving\.daily_sales what publication"):
         back(shop, first)
@@ -364,18 +379,16 @@ def test_a_snapshot_that_holds_something_else_is_told(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "reason", ["[bold]; drop table ops.rollbacks; --'\"", "a\0b\nc", "<script>", "\udc80", "x" * 5000]
 )
-def test_any_reason_is_kept_as_it_was_given(shop: Shop, reason: str) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_any_reason_is_kept_as_it_was_given(twice: Twice, reason: str) -> None:
+    shop, first = twice.shop, twice.first
     back(shop, first, reason=reason)
     kept = {each.reason for each in standing_rollbacks(shop.lake.con)}
     assert kept == {reason.replace("\0", "\N{REPLACEMENT CHARACTER}").replace("\udc80", "?")}
 
 
 @pytest.mark.parametrize("step", ["record_rollbacks", "supersede_publications", "record_publications"])
-def test_one_that_breaks_off_changes_nothing(shop: Shop, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_one_that_breaks_off_changes_nothing(twice: Twice, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, first = twice.shop, twice.first
     before = (shop.served(), publication_history(shop.lake.con, DAY))
 
     def killed(*_: object) -> None:
@@ -392,10 +405,9 @@ def test_one_that_breaks_off_changes_nothing(shop: Shop, step: str, monkeypatch:
 
 
 def test_one_killed_before_it_could_enter_its_snapshot_can_be_gone_back_to(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    twice: Twice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+    shop, first = twice.shop, twice.first
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -411,9 +423,8 @@ def test_one_killed_before_it_could_enter_its_snapshot_can_be_gone_back_to(
     assert factor_of(shop) == 1
 
 
-def test_it_waits_for_a_promote_of_the_day(shop: Shop) -> None:
-    first = publish(shop, 1)
-    publish(shop, 2)
+def test_it_waits_for_a_promote_of_the_day(twice: Twice) -> None:
+    shop, first = twice.shop, twice.first
     impatient = shop.home.open(patience=0.2)
     with (
         lease(shop.home.config, "serving", [DAY], "run-9"),

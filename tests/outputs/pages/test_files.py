@@ -10,6 +10,7 @@ import pytest
 from tests.support.outputs.breaking_store import AWAY, FULL, BreakingStore
 from tests.support.outputs.shop import MONDAY, Shop, amount, brief_of, day_row, lake_in, random_customers
 
+from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import literal
 from tidegate.ledger.outputs import standing_outputs
@@ -27,25 +28,29 @@ LAST = MONDAY - ONE_DAY
 DAYS = Window(LAST - ONE_WEEK - ONE_DAY, MONDAY)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    yield from published_lake(tmp_path)
-
-
 @pytest.fixture(scope="module")
-def module_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """For tests that only look."""
-    yield from published_lake(tmp_path_factory.mktemp("published"))
-
-
-def published_lake(folder: Path) -> Iterator[Lake]:
-    """Nine days and the Monday after them, published."""
-    with lake_in(folder) as lake:
+def published(tmp_path_factory: pytest.TempPathFactory) -> LakeConfig:
+    """A lake with nine days and the Monday after them, published. No test changes it."""
+    with lake_in(tmp_path_factory.mktemp("published")) as lake:
         shop = Shop(lake.con)
         shop.serve_days(day_row(day) for day in DAYS.days)
         for day in DAYS.days:
             shop.publish(day, "daily", (*daily.MARTS, "orders_daily_summary"))
         shop.publish_monday(random_customers(20, MONDAY, seed=1))
+        return lake.config
+
+
+@pytest.fixture
+def lake(published: LakeConfig, tmp_path: Path) -> Iterator[Lake]:
+    """A copy of `published`."""
+    with lake_in(tmp_path, published) as lake:
+        yield lake
+
+
+@pytest.fixture(scope="module")
+def module_lake(published: LakeConfig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A copy of `published`, for tests that only look."""
+    with lake_in(tmp_path_factory.mktemp("looked_at"), published) as lake:
         yield lake
 
 

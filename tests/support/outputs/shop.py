@@ -240,9 +240,11 @@ def _random_customer(customer_id: str, monday: dt.date, dice: random.Random) -> 
     )  # fmt: skip
 
 
-def lake_in(folder: Path) -> Lake:
+def lake_in(folder: Path, like: LakeConfig | None = None) -> Lake:
+    """An empty lake, or what `like` is while nobody has it open."""
     catalog, data = folder / "catalog.sqlite", str(folder / "data")
-    return new_lake(LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0))
+    config = LakeConfig(f"sqlite:{catalog}", data, 1, "500MB", folder / "spill", patience=30.0)
+    return new_lake(config, like)
 
 
 def brief_of(con: DuckDBPyConnection, day: dt.date) -> Brief:
