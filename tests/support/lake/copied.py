@@ -32,7 +32,8 @@ def put_lake(config: LakeConfig, like: LakeConfig | None = None) -> None:
         return
     made = like or _made_lake()
     assert made.catalog_file is not None
-    config.catalog_file.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (config.catalog_file.parent, config.lease_folder, config.spill):
+        folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(made.catalog_file, config.catalog_file)
     shutil.copytree(made.data, config.data)
     _give_its_own_name(config.catalog_file, Path(config.data))
@@ -56,7 +57,7 @@ def _made_lake() -> LakeConfig:
 def _give_its_own_name(catalog: Path, data: Path) -> None:
     """What no two lakes share: where the data is, and the id by which catalog and data know each other."""
     lake = str(uuid.uuid4())
-    (data / MARKER).write_text(lake)
+    (data / MARKER).write_text(f"{lake}\n")
     with closing(sqlite3.connect(catalog)) as con, con:
         # A lake that is lost with the machine is one that no test misses.
         con.execute("pragma synchronous = off")

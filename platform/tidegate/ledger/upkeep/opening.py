@@ -37,7 +37,9 @@ def _with(begin: Callable[[Lake], None], lake: Lake) -> Lake:
 
 
 def _bring_up_to_date(lake: Lake) -> None:
-    if is_behind(lake.con) or timezone_of(lake.con) != lake.config.timezone:
+    with lake.one_moment() as con:
+        is_ready = not is_behind(con) and timezone_of(con) == lake.config.timezone
+    if not is_ready:
         lake.unit_of_work(lambda con: _make_ready(con, lake.config))
 
 
@@ -47,9 +49,10 @@ def _make_ready(con: DuckDBPyConnection, config: LakeConfig) -> None:
 
 
 def _refuse_behind(lake: Lake) -> None:
-    if is_behind(lake.con):
-        raise TidegateError(
-            f"The ledger of the lake at {lake.config.catalog} was made by an older version and lacks what this one "
-            "reads. Nothing was changed. Bring it up to date with `tidegate init`, which keeps everything else."
-        )
-    refuse_other_timezone(lake.con, lake.config)
+    with lake.one_moment() as con:
+        if is_behind(con):
+            raise TidegateError(
+                f"The ledger of the lake at {lake.config.catalog} was made by an older version and lacks what this one "
+                "reads. Nothing was changed. Bring it up to date with `tidegate init`, which keeps everything else."
+            )
+        refuse_other_timezone(con, lake.config)
