@@ -9,6 +9,7 @@ from pathlib import Path
 from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.delivery_days import DeliveryDays
+from tidegate.zones import Zone
 
 FRIDAY, SATURDAY, MONDAY = (dt.date(2024, 5, day) for day in (3, 4, 6))
 CHRISTMAS, BOXING_DAY = dt.date(2024, 12, 25), dt.date(2024, 12, 26)
@@ -58,3 +59,10 @@ def test_a_region_says_for_itself_what_it_does_not_share_with_the_source(write: 
         False,
         False,
     ]
+
+
+def test_a_moment_names_the_day_that_it_is_on_in_the_platforms_time_zone(write: Callable[[str], Path]) -> None:
+    text = REGIONS.replace('"2024-05-01"', '"2024-05-01T02:00:00Z"')
+    for zone, first_day in (("UTC", dt.date(2024, 5, 1)), ("America/New_York", dt.date(2024, 4, 30))):
+        us, _ = load_contract(write(text), Zone(zone)).regions
+        assert us.delivers_on.first_day == first_day
