@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.window import Window, windows_of
+from tidegate.window import Cadence, Window, windows_of
 
 DAY = dt.date(2024, 2, 28)
 days = st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1))
@@ -51,3 +51,33 @@ def test_windows_of_days_hold_exactly_these(chosen: list[dt.date]) -> None:
 
     assert [day for window in joined for day in window.days] == sorted(set(chosen))
     assert all(left.end < right.start for left, right in itertools.pairwise(joined))
+
+
+@pytest.mark.parametrize("cadence", list(Cadence))
+@given(day=days, by=st.integers(-40, 40))
+def test_partitions_follow_one_another_without_gaps(cadence: Cadence, day: dt.date, by: int) -> None:
+    partition = cadence.partition_of(day)
+
+    assert partition <= day < cadence.after(partition, 1)
+    assert cadence.after(cadence.after(day, by), -by) == partition
+    assert cadence.about(cadence.days_about(partition).start) == partition
+
+
+def test_a_monday_is_about_the_week_before_it_and_a_month_about_its_own_days() -> None:
+    monday, month = dt.date(2024, 3, 4), dt.date(2024, 2, 1)
+
+    assert Cadence.weekly.days_about(monday) == Window(dt.date(2024, 2, 26), monday)
+    assert Cadence.weekly.days_about(monday, reach=365).start == dt.date(2023, 3, 5)
+    assert Cadence.monthly.days_about(month) == Window(month, dt.date(2024, 3, 1))
+    assert Cadence.monthly.days_about(month, reach=31) == Window(dt.date(2024, 1, 1), dt.date(2024, 3, 1))
+    assert Cadence.daily.days_about(DAY, reach=1) == Window(DAY - dt.timedelta(days=1), DAY + dt.timedelta(days=1))
+
+
+def test_a_window_of_months_holds_their_first_days() -> None:
+    year = Cadence.monthly.among(Window(dt.date(2023, 12, 2), dt.date(2024, 12, 2)))
+
+    assert [day.month for day in year.days] == list(range(1, 13))
+    assert str(year) == "2024-01-01..2024-12-01"
+    assert [len(chunk.days) for chunk in year.chunks(5)] == [5, 5, 2]
+    with pytest.raises(ValueError, match="a window of months"):
+        Window(dt.date(2024, 1, 2), dt.date(2024, 2, 1), Cadence.monthly)

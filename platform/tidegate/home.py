@@ -25,7 +25,7 @@ from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import Maker
 from tidegate.outputs.pages.files import briefs, reports
 from tidegate.outputs.place import outputs_at
-from tidegate.publishing.due_weeks import DaysBehind
+from tidegate.publishing.due_periods import DaysBehind
 from tidegate.publishing.gate import GateRequirements
 from tidegate.settings import Settings
 from tidegate.sources.origin import Outside
@@ -33,7 +33,7 @@ from tidegate.storage.files import Storage
 from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
 from tidegate.transform.parsed.graph import SERVING, Graph
 from tidegate.transform.parsed.project import DbtProject
-from tidegate.window import ONE_DAY, Cadence
+from tidegate.window import Cadence
 
 if TYPE_CHECKING:
     from tidegate.storage.s3 import S3Client
@@ -134,38 +134,50 @@ class Home:
             )
         return found
 
+    @property
+    def longer_cadences(self) -> tuple[Cadence, ...]:
+        """Those of them whose partitions are made of published days."""
+        return tuple(cadence for cadence in self.cadences if cadence is not Cadence.daily)
+
     def requirements_of(self, cadence: Cadence) -> GateRequirements:
         """What must hold before a partition of the cadence is published."""
-        return self.gate_requirements if cadence is Cadence.daily else self.weekly_requirements
+        return self._requirements[cadence]
+
+    @cached_property
+    def _requirements(self) -> dict[Cadence, GateRequirements]:
+        return {
+            cadence: self.gate_requirements if cadence is Cadence.daily else self._requirements_beyond_days(cadence)
+            for cadence in Cadence
+        }
 
     @cached_property
     def published_marts(self) -> frozenset[tuple[str, Cadence]]:
         """The marts, by name and cadence, that the project publishes."""
         return frozenset((mart.name, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts)
 
-    @cached_property
-    def weekly_requirements(self) -> GateRequirements:
-        """What must hold before a Monday is published: every weekly model built, every blocking check of one passed."""
-        weekly = self.graph.marts_of(Cadence.weekly)
+    def _requirements_beyond_days(self, cadence: Cadence) -> GateRequirements:
+        """What must hold before a Monday or month is published: every model of the cadence built, every blocking check
+        of one passed."""
+        of_cadence = self.graph.marts_of(cadence)
         return GateRequirements(
             frozenset(),
-            weekly.models,
-            weekly.blocking_checks,
-            weekly.marts,
-            Cadence.weekly,
-            starts=self.settings.start_date + ONE_DAY,
+            of_cadence.models,
+            of_cadence.blocking_checks,
+            of_cadence.marts,
+            cadence,
+            starts=cadence.about(self.settings.start_date),
         )
 
-    @cached_property
-    def days_behind_weeks(self) -> DaysBehind:
-        """What of the days weekly marts are made of."""
-        weekly = self.graph.models_of(Cadence.weekly)
-        parents = self.graph.with_ancestors(parent for model in weekly for parent in model.parents)
+    def days_behind(self, cadence: Cadence) -> DaysBehind:
+        """What of the days marts of the cadence are made of."""
+        models = self.graph.models_of(cadence)
+        parents = self.graph.with_ancestors(parent for model in models for parent in model.parents)
         daily = [model for model in self.graph.models_of(Cadence.daily) if model.unique_id in parents]
         return DaysBehind(
-            marts=frozenset(source.name for source in self.graph.sources_of(weekly) if source.schema == SERVING),
+            cadence=cadence,
+            marts=frozenset(source.name for source in self.graph.sources_of(models) if source.schema == SERVING),
             sources=frozenset(source.name for source in self.graph.sources_of(daily)),
-            reach=max((model.reaches_back for model in weekly), default=0),
+            reach=max((model.reaches_back for model in models), default=0),
         )
 
     @cached_property

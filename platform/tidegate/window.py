@@ -1,4 +1,4 @@
-"""Which partitions a piece of work is for, as half-open windows `[start, end)` of days or of Mondays.
+"""Which partitions a piece of work is for, as half-open windows `[start, end)` of days, Mondays or months.
 
 Everything that turns partition keys into dates lives here. Reading or writing data does not.
 """
@@ -6,7 +6,8 @@ Everything that turns partition keys into dates lives here. Reading or writing d
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,38 +15,117 @@ ONE_DAY = dt.timedelta(days=1)
 ONE_WEEK = dt.timedelta(days=7)
 
 
+@dataclass(frozen=True)
+class _Calendar:
+    """What there is to know of a cadence.
+
+    Its partitions are numbered without gaps: `number` is that of the partition that a day lies in, `first_day` the
+    other way round. `shift` is how many partitions the days that one is about lie after its own.
+    """
+
+    singular: str
+    plural: str
+    number: Callable[[dt.date], int]
+    first_day: Callable[[int], dt.date]
+    shift: int
+    # The last three fields of a cron schedule of its first days.
+    cron: str
+    # Of its shortest partition.
+    days: int
+
+
 class Cadence(StrEnum):
-    """How often a mart has a partition: every day, or every Monday."""
+    """How often a mart has a partition. A partition is named by its first day."""
 
     daily = "daily"
+    # Named by its Monday and about the days before it: what is known when the week begins.
     weekly = "weekly"
+    # Named by its first day and about the days of the month.
+    monthly = "monthly"
 
     @property
     def noun(self) -> str:
         """What its partitions are called, several of them."""
-        return "Mondays" if self is Cadence.weekly else "days"
+        return _CALENDARS[self].plural
+
+    @property
+    def singular(self) -> str:
+        """What one of its partitions is called."""
+        return _CALENDARS[self].singular
 
     def counted(self, partitions: int) -> str:
         """`1 day`, `2 days`."""
-        return f"{partitions:,} {self.noun if partitions != 1 else self.noun.removesuffix('s')}"
+        return f"{partitions:,} {self.singular if partitions == 1 else self.noun}"
 
-    @property
-    def step(self) -> dt.timedelta:
-        """From one partition to the next."""
-        return ONE_WEEK if self is Cadence.weekly else ONE_DAY
+    def prefixed(self, name: str) -> str:
+        """The name of this cadence's own `name`: for days, the name itself."""
+        return name if self is Cadence.daily else f"{self}_{name}"
+
+    def cron(self, hour: int) -> str:
+        """The schedule of this hour of every partition's first day."""
+        return f"0 {hour} {_CALENDARS[self].cron}"
+
+    def partition_of(self, day: dt.date) -> dt.date:
+        """The partition that a day lies in."""
+        return self.after(day, 0)
+
+    def after(self, day: dt.date, partitions: int) -> dt.date:
+        """The partition so many after the one that a day lies in; before it, where `partitions` is negative."""
+        calendar = _CALENDARS[self]
+        return calendar.first_day(calendar.number(day) + partitions)
+
+    def between(self, start: dt.date, end: dt.date) -> int:
+        """How many partitions begin in `[start, end)`, where both are partitions."""
+        return _CALENDARS[self].number(end) - _CALENDARS[self].number(start)
 
     def among(self, days: Window) -> Window:
-        """The partitions of this cadence on `days`: all of them, or the Mondays. Empty when there is none."""
-        start = days.start
-        if self is Cadence.weekly:
-            start += ONE_DAY * (-start.weekday() % 7)
-        partitions = -((start - days.end) // self.step)
-        return Window(start, start + self.step * max(partitions, 0), self)
+        """The partitions that begin on `days`. Empty when there is none."""
+        start, end = (self.after(day - ONE_DAY, 1) if day > dt.date.min else day for day in (days.start, days.end))
+        return Window(start, end, self)
+
+    def days_about(self, partition: dt.date, reach: int = 0) -> Window:
+        """The days that a partition is about, and before its first day so many as it reaches back."""
+        shift = _CALENDARS[self].shift
+        first = min(self.after(partition, shift), partition - ONE_DAY * reach)
+        return Window(first, self.after(partition, shift + 1))
+
+    def about(self, day: dt.date) -> dt.date:
+        """The partition that is about a day."""
+        return self.after(day, -_CALENDARS[self].shift)
+
+    def offsets(self, reach: int) -> tuple[int, int]:
+        """How many partitions before its own, and up to which, those lie that hold the days that one is made of."""
+        calendar = _CALENDARS[self]
+        return min(calendar.shift, -math.ceil(reach / calendar.days)), calendar.shift
+
+
+_CALENDARS = {
+    Cadence.daily: _Calendar("day", "days", dt.date.toordinal, dt.date.fromordinal, 0, "* * *", 1),
+    Cadence.weekly: _Calendar(
+        "Monday",
+        "Mondays",
+        # The first day of the first year was a Monday, and its ordinal is 1.
+        lambda day: (day.toordinal() - 1) // 7,
+        lambda number: dt.date.fromordinal(number * 7 + 1),
+        -1,
+        "* * 1",
+        7,
+    ),
+    Cadence.monthly: _Calendar(
+        "month",
+        "months",
+        lambda day: day.year * 12 + day.month - 1,
+        lambda number: dt.date(number // 12, number % 12 + 1, 1),
+        0,
+        "1 * *",
+        28,
+    ),
+}
 
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """The partitions from `start` up to, and without, `end`: days, each UTC, or Mondays."""
+    """The partitions from `start` up to, and without, `end`."""
 
     start: dt.date
     end: dt.date
@@ -54,12 +134,12 @@ class Window:
     def __post_init__(self) -> None:
         if self.end < self.start:
             raise ValueError(f"a window cannot end ({self.end}) before it starts ({self.start})")
-        if self.cadence is Cadence.weekly and (self.start.weekday() or self.end.weekday()):
-            raise ValueError(f"a window of weeks goes from Monday to Monday, not from {self.start} to {self.end}")
+        if any(self.cadence.partition_of(day) != day for day in (self.start, self.end)):
+            raise ValueError(f"a window of {self.cadence.noun} cannot go from {self.start} to {self.end}")
 
     @classmethod
     def of_day(cls, day: dt.date, cadence: Cadence = Cadence.daily) -> Window:
-        return cls(day, day + cadence.step, cadence)
+        return cls(day, cadence.after(day, 1), cadence)
 
     @classmethod
     def of_keys(cls, first: str, last: str, cadence: Cadence = Cadence.daily) -> Window:
@@ -67,34 +147,34 @@ class Window:
         start, newest = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
         if newest < start:
             raise ValueError(f"a range of partitions cannot end ({last}) before it starts ({first})")
-        return cls(start, newest + cadence.step, cadence)
+        return cls(start, cadence.after(newest, 1), cadence)
 
     @property
     def days(self) -> list[dt.date]:
         """The days that the partitions are named by."""
-        return [self.start + self.cadence.step * i for i in range((self.end - self.start) // self.cadence.step)]
+        return [self.cadence.after(self.start, i) for i in range(self.cadence.between(self.start, self.end))]
 
     @property
     def last(self) -> dt.date:
         """The last partition's day; the one before `start` when there is none."""
-        return self.end - self.cadence.step
+        return self.cadence.after(self.end, -1)
 
     def chunks(self, size: int) -> Iterator[Window]:
         """The window cut into consecutive windows of at most `size` partitions."""
         start = self.start
         while start < self.end:
-            end = min(start + self.cadence.step * size, self.end)
+            end = min(self.cadence.after(start, size), self.end)
             yield Window(start, end, self.cadence)
             start = end
 
     def halves(self) -> tuple[Window, Window]:
-        middle = self.start + self.cadence.step * (len(self.days) // 2)
+        middle = self.cadence.after(self.start, len(self.days) // 2)
         return Window(self.start, middle, self.cadence), Window(middle, self.end, self.cadence)
 
     def __contains__(self, day: object) -> bool:
         if not isinstance(day, dt.date) or not self.start <= day < self.end:
             return False
-        return self.cadence is Cadence.daily or day.weekday() == 0
+        return self.cadence.partition_of(day) == day
 
     def __str__(self) -> str:
         return str(self.start) if self.start == self.last else f"{self.start}..{self.last}"
@@ -105,7 +185,7 @@ def windows_of(days: Iterable[dt.date], cadence: Cadence = Cadence.daily) -> lis
     windows: list[Window] = []
     for day in sorted(set(days)):
         if windows and windows[-1].end == day:
-            windows[-1] = Window(windows[-1].start, day + cadence.step, cadence)
+            windows[-1] = Window(windows[-1].start, cadence.after(day, 1), cadence)
         else:
             windows.append(Window.of_day(day, cadence))
     return windows

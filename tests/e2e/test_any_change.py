@@ -38,7 +38,7 @@ from tests.support.runs.processes import start_tidegate
 
 from tidegate.ledger.publications import standing_rollbacks, versions_of
 from tidegate.ledger.upkeep.maintenance import maintain_until
-from tidegate.orchestration.names import WEEKLY_JOB
+from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import Cadence, Window
 
@@ -364,7 +364,7 @@ def _marts_of(home: TemporaryHome, publication_id: str) -> set[object]:
 def build_monday(home: TemporaryHome) -> None:
     """Unless it followed the days already."""
     if not home.query(f"select 1 from ops.publications where cadence = '{Cadence.weekly}'"):
-        assert home.runner.run(MONDAY, job=WEEKLY_JOB).succeeded
+        assert home.runner.run(MONDAY, job=BUILD_JOBS[Cadence.weekly]).succeeded
 
 
 def run_once_in_order(home: TemporaryHome, history: History) -> None:

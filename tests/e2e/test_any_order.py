@@ -30,7 +30,7 @@ from tests.support.runs.histories import (
 from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.landing import REGIONS, Landing, Line, sound_lines
 
-from tidegate.orchestration.names import WEEKLY_JOB
+from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.window import Cadence, Window
 
 pytestmark = pytest.mark.slow
@@ -153,7 +153,7 @@ class History:
 
 
 def build_monday(home: TemporaryHome) -> None:
-    outcome = home.runner.run(MONDAY, job=WEEKLY_JOB)
+    outcome = home.runner.run(MONDAY, job=BUILD_JOBS[Cadence.weekly])
     assert outcome.succeeded, outcome.held
 
 

@@ -79,7 +79,7 @@ def promote_by_hand(home: TemporaryHome, day: dt.date) -> dg.ExecuteInProcessRes
 
 
 def published_days(home: TemporaryHome) -> set[dt.date]:
-    weekly = {mart.name for mart in home.home.weekly_requirements.marts}
+    weekly = {mart.name for mart in home.home.requirements_of(Cadence.weekly).marts}
     return {day for _, mart, day in home.contents("serving") if mart not in weekly}
 
 

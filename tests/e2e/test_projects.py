@@ -15,7 +15,7 @@ import pytest
 from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.cli.read_status import read_status
-from tidegate.cli.running import run_monday_and_leave
+from tidegate.cli.running import run_period_and_leave
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.publications import versions_of
@@ -23,7 +23,7 @@ from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.rollbacks import roll_back_and_tell
 from tidegate.publishing.rollback import Decision
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 pytestmark = pytest.mark.slow
 
@@ -100,4 +100,4 @@ def test_any_dbt_project_goes_from_landing_to_exports_and_back(
     assert not {job.name for job in definitions.resolve_all_job_defs()} & {"weekly", "weekly_outputs"}
     monkeypatch.setattr("tidegate.cli.running.load_settings", lambda: new_home.settings)
     with pytest.raises(TidegateError, match="has no weekly marts"):
-        run_monday_and_leave(DAYS.start + ONE_DAY)
+        run_period_and_leave(DAYS.start + ONE_DAY, Cadence.weekly)

@@ -15,7 +15,7 @@ from tests.support.runs.landing import REGIONS, Line, sound_lines
 from tidegate.lake.content import Content
 from tidegate.ledger.publications import Publication, newest_publications, publication_history
 from tidegate.orchestration.assets.serving import serving_key
-from tidegate.orchestration.names import WEEKLY_JOB
+from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.publishing.gate import Mart
 from tidegate.window import ONE_DAY, Cadence, Window
 
@@ -95,7 +95,7 @@ def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(temporary
     for day in DAYS.days:
         home.landing.day(day)
     assert all(outcome.succeeded for outcome in home.backfill(DAYS))
-    assert home.runner.run(Window.of_day(MONDAY, Cadence.weekly), job=WEEKLY_JOB).succeeded
+    assert home.runner.run(Window.of_day(MONDAY, Cadence.weekly), job=BUILD_JOBS[Cadence.weekly]).succeeded
     sound, first = served(home, SATURDAY, MONDAY), standing(home, SATURDAY)
 
     home.landing.day(SATURDAY, unit_price="20.0000")

@@ -9,7 +9,7 @@ import pytest
 from tests.support.runs.home import FIRST_DAY, TemporaryHome
 from tests.support.runs.landing import REGIONS, sound_lines
 
-from tidegate.orchestration.names import REASON_TAG, WEEKLY_JOB
+from tidegate.orchestration.names import BUILD_JOBS, REASON_TAG
 from tidegate.window import ONE_DAY, Cadence, Window
 
 FRIDAY, SATURDAY, SUNDAY = (FIRST_DAY + ONE_DAY * i for i in range(3))
@@ -40,7 +40,7 @@ def test_a_monday_without_one_of_its_days_says_so_and_is_restated_when_it_comes(
     home = temporary_home
     deliver(home, FRIDAY, SUNDAY)
     assert all(outcome.succeeded for day in (FRIDAY, SUNDAY) for outcome in home.run(day))
-    assert home.runner.run(MONDAY, job=WEEKLY_JOB).published == (MONDAY.start,)
+    assert home.runner.run(MONDAY, job=BUILD_JOBS[Cadence.weekly]).published == (MONDAY.start,)
     assert unpublished_days(home) == (False, 1)
     orders = home.query("select sum(frequency) from serving.customer_rfm")
 
@@ -65,7 +65,7 @@ def test_customers_of_a_held_day_reach_no_monday(temporary_home: TemporaryHome) 
     home = temporary_home
     deliver(home, FRIDAY, SATURDAY)
     assert all(outcome.succeeded for day in (FRIDAY, SATURDAY) for outcome in home.run(day))
-    assert home.runner.run(MONDAY, job=WEEKLY_JOB).succeeded
+    assert home.runner.run(MONDAY, job=BUILD_JOBS[Cadence.weekly]).succeeded
     customers = "select count(*) from serving.customer_rfm"
     assert home.query(customers) == [(2,)]
 
@@ -97,6 +97,6 @@ def test_the_command_line_builds_mondays_and_says_what_there_is_to_choose(tempor
     assert (done.returncode, done.stdout) == (0, "1 Monday published, 0 held.\n")
     refused = tidegate("run", "--cadence", "weekly", "--partition", str(SUNDAY))
     assert refused.returncode == 1
-    assert f"There is no weekly partition {SUNDAY}: they are the Mondays from {MONDAY.start} to" in " ".join(
+    assert f"There is no weekly partition {SUNDAY}: partitions are Mondays, written as {MONDAY.start}," in " ".join(
         refused.stderr.split()
     )

@@ -18,7 +18,7 @@ import typer
 from tidegate.cli import console
 from tidegate.cli.demo import demo_app
 from tidegate.cli.quarantine import quarantine_app
-from tidegate.cli.running import restate_and_leave, run_and_leave, run_monday_and_leave
+from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
 from tidegate.cli.words import (
     AsOf,
     day_of,
@@ -73,15 +73,17 @@ FromLanding = Annotated[
 @told_plainly
 @ends_when_asked
 def run(
-    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day to run, or the Monday.")],
-    cadence: Annotated[Cadence, typer.Option(help="Which marts: those of the day, or those of a Monday.")] = (
+    partition: Annotated[
+        str, typer.Option(metavar="YYYY-MM-DD", help="The day to run, or the Monday or month, by its first day.")
+    ],
+    cadence: Annotated[Cadence, typer.Option(help="Which marts: those of a day, of a Monday or of a month.")] = (
         Cadence.daily
     ),
     from_landing: FromLanding = False,
 ) -> None:
-    """Run one day from landing to serving, as the UI's materialize would; or one Monday from the days before it."""
-    if cadence is Cadence.weekly:
-        run_monday_and_leave(day_of(partition))
+    """Run one day from landing to serving, as the UI's materialize would; or a Monday or month from its days."""
+    if cadence is not Cadence.daily:
+        run_period_and_leave(day_of(partition), cadence)
     run_and_leave(Window.of_day(day_of(partition)), from_landing=from_landing)
 
 
@@ -136,7 +138,7 @@ def rebuild(source: Annotated[str, typer.Argument(help="The source whose contrac
 @app.command()
 @told_plainly
 def publications(
-    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, or Monday.")],
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, Monday or month.")],
 ) -> None:
     """Every publication of a day, oldest first: what stands, and what it can be rolled back to."""
     from tidegate.home import Home
@@ -153,7 +155,7 @@ def publications(
 @app.command()
 @told_plainly
 def rollback(
-    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, or Monday, to put back.")],
+    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, Monday or month to put back.")],
     to: Annotated[str, typer.Option(metavar="PUBLICATION", help="One of `tidegate publications`.")],
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; goes into the ledger.")] = None,
 ) -> None:
@@ -162,7 +164,7 @@ def rollback(
     from tidegate.machine.processes import person
     from tidegate.orchestration.instance.dagster_home import open_instance
     from tidegate.orchestration.rollbacks import roll_back_and_tell
-    from tidegate.publishing.due_weeks import due_weeks
+    from tidegate.publishing.due_periods import due_periods
     from tidegate.publishing.rollback import Decision
 
     home = Home(load_settings())
@@ -170,8 +172,11 @@ def rollback(
     with open_instance(home.settings) as instance:
         done = roll_back_and_tell(home, instance, decision)
     with home.lake() as lake:
-        due = due_weeks(lake.con, home.weekly_requirements, home.days_behind_weeks)
-    console.print_rollback(done, [week.day for week in due])
+        due = {
+            cadence: due_periods(lake.con, home.requirements_of(cadence), home.days_behind(cadence))
+            for cadence in home.longer_cadences
+        }
+    console.print_rollback(done, due)
 
 
 @app.command()
@@ -240,7 +245,7 @@ def status() -> None:
 def check_reads(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="A built day with days before and after it.")],
 ) -> None:
-    """Find models that read days that they do not declare, on a day and, of weekly ones, the Monday of its week."""
+    """Find models that read days that they do not declare, on a day, the Monday of its week and its month."""
     from tidegate.transform.undeclared import check_reads
 
     day = day_of(partition)
@@ -249,10 +254,11 @@ def check_reads(
         raise TidegateError("\n".join(read.sentence for read in checked.reads))
     if not checked.models:
         raise TidegateError(
-            f"No model has rows on {day} or its Monday, so nothing can be seen there of what models read. Nothing was "
-            "changed. Choose a day that was built, with built days before and after it."
+            f"No model has rows on {day}, its Monday or month, so nothing can be seen there of what models read. "
+            "Nothing was changed. Choose a day that was built, with built days before and after it."
         )
-    console.say(f"Checked on {day}, or its Monday: {', '.join(checked.models)}. Each reads only the days it declares.")
+    models = ", ".join(checked.models)
+    console.say(f"Checked on {day}, its Monday or month: {models}. Each reads only the days it declares.")
     if checked.without_rows:
         console.say(f"Without rows there, so not checked: {', '.join(checked.without_rows)}.")
 

@@ -20,7 +20,7 @@ from tidegate.demo.crm_faults import Fault
 from tidegate.window import Cadence, Window, windows_of
 
 if TYPE_CHECKING:
-    from tidegate.cli.read_status import Status
+    from tidegate.cli.read_status import PeriodStatus, Status
     from tidegate.demo.crm import Crm
     from tidegate.demo.database import DatabaseReport
     from tidegate.demo.online_retail import SliceReport
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tidegate.ledger.publications import Version
     from tidegate.orchestration.history.breaker import Breaker
     from tidegate.orchestration.runs import OutputsOutcome, RunOutcome
+    from tidegate.publishing.due_days import DueDay
     from tidegate.publishing.promote import Promotion
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -109,7 +110,7 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
     if reasons:
         err.print(
             f"Consumers keep the last good version of these {cadence.noun}. Fix what is named, then run again: "
-            f"{', '.join(AGAIN[cadence].format(day) for day in list(reasons)[:DAYS_NAMED])}"
+            f"{', '.join(run_command(cadence, day) for day in list(reasons)[:DAYS_NAMED])}"
         )
 
 
@@ -150,7 +151,11 @@ def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], lis
 
 # After so many it is plain how the next is run.
 DAYS_NAMED = 3
-AGAIN = {Cadence.daily: "tidegate run --partition {0}", Cadence.weekly: "tidegate run --cadence weekly --partition {0}"}
+
+
+def run_command(cadence: Cadence, partition: date) -> str:
+    """How a partition is run."""
+    return f"tidegate run {'' if cadence is Cadence.daily else f'--cadence {cadence} '}--partition {partition}"
 
 
 def print_result(result: QueryResult, how: str) -> None:
@@ -204,7 +209,8 @@ def print_status(status: Status) -> None:
     _print_awaiting(status)
     for source, region in status.leaving:
         say(f"{source}/{region} left its contract. Its rows leave the figures at the next load, or: tidegate restate")
-    _print_mondays(status)
+    for period in status.periods:
+        _print_periods(period)
     if status.rolled_back:
         back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]
         out.print(_table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
@@ -273,19 +279,21 @@ def _print_outputs_of(status: Status) -> None:
         say(f"Reports: {status.index}")
 
 
-def _print_mondays(status: Status) -> None:
-    if status.newest_published_monday:
-        say(f"Published: {Cadence.weekly.counted(status.published_mondays)}, newest {status.newest_published_monday}.")
-    if status.held_mondays:
-        held = ((monday, "\n".join(why)) for monday, why in sorted(status.held_mondays.items()))
-        out.print(_table(("Monday", "held because"), held, "Held Mondays"))
-    if status.stale_mondays:
-        mondays = ", ".join(map(str, windows_of(status.stale_mondays, Cadence.weekly)))
-        say(f"Mondays whose days changed since they were built: {mondays}. Run: tidegate restate")
-    if status.mondays_left_out:
-        mondays = ", ".join(map(str, windows_of(status.mondays_left_out, Cadence.weekly)))
-        command = AGAIN[Cadence.weekly].format(status.mondays_left_out[0])
-        say(f"Mondays that were never built, between published ones: {mondays}. Run each: {command}")
+def _print_periods(status: PeriodStatus) -> None:
+    cadence = status.cadence
+    noun = cadence.noun.capitalize()
+    if status.newest_published:
+        say(f"Published: {cadence.counted(status.published)}, newest {status.newest_published}.")
+    if status.held:
+        held = ((partition, "\n".join(why)) for partition, why in sorted(status.held.items()))
+        out.print(_table((cadence.singular, "held because"), held, f"Held {cadence.noun}"))
+    if status.stale:
+        named = ", ".join(map(str, windows_of(status.stale, cadence)))
+        say(f"{noun} whose days changed since they were built: {named}. Run: tidegate restate")
+    if status.left_out:
+        named = ", ".join(map(str, windows_of(status.left_out, cadence)))
+        command = run_command(cadence, status.left_out[0])
+        say(f"{noun} that were never built, between published ones: {named}. Run each: {command}")
 
 
 def print_versions(versions: Sequence[Version]) -> None:
@@ -293,7 +301,7 @@ def print_versions(versions: Sequence[Version]) -> None:
     for cadence in Cadence:
         of_cadence = [version for version in versions if version.cadence == cadence]
         if of_cadence:
-            heading("The day's marts" if cadence is Cadence.daily else "The Monday's marts")
+            heading(f"The {cadence.singular}'s marts")
         for version in of_cadence:
             say(f"{version.publication_id}  {_state(version)}")
             when = f"{version.published_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -306,7 +314,7 @@ def _state(version: Version) -> str:
     return state + restores + ("" if version.can_be_read else ", its snapshot is gone")
 
 
-def print_rollback(rolled_back: Promotion, mondays_due: Sequence[date]) -> None:
+def print_rollback(rolled_back: Promotion, due: Mapping[Cadence, Sequence[DueDay]]) -> None:
     """What was put back, and what follows from it."""
     for day, publications in rolled_back.published.items():
         say(f"{day}: {rolled_back.rolled_back[day].sentence}")
@@ -316,9 +324,10 @@ def print_rollback(rolled_back: Promotion, mondays_due: Sequence[date]) -> None:
             f"It shows {shown}, as publication {publications[0].publication_id}"
             + (", until its data changes." if stays else ". That is its newest data, so it goes on as usual.")
         )
-    if mondays_due:
-        mondays = ", ".join(map(str, windows_of(mondays_due, Cadence.weekly)))
-        say(f"Mondays made of it follow automatically, or now with tidegate restate: {mondays}.")
+    for cadence, partitions in due.items():
+        if partitions:
+            named = ", ".join(map(str, windows_of((each.day for each in partitions), cadence)))
+            say(f"{cadence.noun.capitalize()} made of it follow automatically, or now with tidegate restate: {named}.")
 
 
 def print_breakers(breakers: Mapping[str, Breaker]) -> None:

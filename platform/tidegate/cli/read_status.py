@@ -18,7 +18,7 @@ from tidegate.intake.read_quarantine import list_quarantine
 from tidegate.intake.removed_regions import regions_that_left
 from tidegate.intake.rows_without_a_day import AwaitingRows, awaiting_rows
 from tidegate.ledger import publications
-from tidegate.ledger.builds import built_mondays
+from tidegate.ledger.builds import built_partitions
 from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stale_days, stand_ins
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
@@ -28,7 +28,7 @@ from tidegate.ledger.waivers import standing_waivers
 from tidegate.outputs.pages.files import FILES, INDEX
 from tidegate.publishing.due_days import days_to_restate
 from tidegate.publishing.due_outputs import due_outputs
-from tidegate.publishing.due_weeks import due_weeks, weeks_left_out
+from tidegate.publishing.due_periods import due_periods, periods_left_out
 from tidegate.publishing.gate import closed_gates, held_days
 from tidegate.publishing.older_logic import OlderLogic, on_older_logic
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
@@ -38,9 +38,22 @@ RECENT_RUNS = 5
 
 
 @dataclass(frozen=True)
+class PeriodStatus:
+    """Partitions that are made of published days: `held` were built and are not published in their newest state,
+    `left_out` were never built, between published ones."""
+
+    cadence: Cadence
+    published: int
+    newest_published: dt.date | None
+    held: Mapping[dt.date, Sequence[str]]
+    stale: Sequence[dt.date]
+    left_out: Sequence[dt.date]
+
+
+@dataclass(frozen=True)
 class Status:
     """One look at the home. `held` are days that were delivered and are not published in their newest state, and
-    `held_mondays` Mondays that were built and are not.
+    `periods` tell the same of Mondays and months.
 
     `waived`: what a day goes on without. `rolled_back`: why a partition shows an earlier publication, by day and
     cadence. No model makes `unmade_marts`, which are in serving still, and `retired_marts`, which left it. `index` is
@@ -49,16 +62,11 @@ class Status:
 
     published_days: int
     newest_published_day: dt.date | None
-    published_mondays: int
-    newest_published_monday: dt.date | None
     verdicts: Mapping[str, int]
     quarantined: Sequence[tuple[str, str, int]]
     held: Mapping[dt.date, Sequence[str]]
-    held_mondays: Mapping[dt.date, Sequence[str]]
     stale_days: Sequence[dt.date]
-    stale_mondays: Sequence[dt.date]
-    # Never built, between published ones.
-    mondays_left_out: Sequence[dt.date]
+    periods: Sequence[PeriodStatus]
     # Touched or held, and no partitions any more: TIDEGATE_START_DATE is later.
     days_before_start: Sequence[dt.date]
     stand_ins: Sequence[StandingIn]
@@ -86,17 +94,11 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
         return Status(
             published_days=len(publications.published_days(con)),
             newest_published_day=publications.newest_published_day(con),
-            published_mondays=len(publications.published_days(con, cadence=Cadence.weekly)),
-            newest_published_monday=publications.newest_published_day(con, Cadence.weekly),
             verdicts=deliveries_by_verdict(con),
             quarantined=_quarantined(con),
             held=_held_days(con, home),
-            held_mondays=_held_mondays(con, home),
             stale_days=days_to_restate(con, home.gate_requirements),
-            stale_mondays=[
-                due.day for due in due_weeks(con, home.weekly_requirements, home.days_behind_weeks) if due.restates
-            ],
-            mondays_left_out=weeks_left_out(con, home.days_behind_weeks),
+            periods=[_status_of(con, home, cadence) for cadence in home.longer_cadences],
             days_before_start=[day for day in stale_days(con) if day < home.settings.start_date],
             stand_ins=stand_ins(con),
             waived=standing_waivers(con),
@@ -124,11 +126,18 @@ def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
     return held_days(con, window, home.gate_requirements)
 
 
-def _held_mondays(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
-    built = built_mondays(con)
-    windows = windows_of(built, Cadence.weekly)
-    closed = [closed_gates(con, window, home.weekly_requirements) for window in windows]
-    return {monday: reasons for of_window in closed for monday, reasons in of_window.items()}
+def _status_of(con: DuckDBPyConnection, home: Home, cadence: Cadence) -> PeriodStatus:
+    requirements, behind = home.requirements_of(cadence), home.days_behind(cadence)
+    built = windows_of(built_partitions(con, cadence), cadence)
+    closed = [closed_gates(con, window, requirements) for window in built]
+    return PeriodStatus(
+        cadence,
+        published=len(publications.published_days(con, cadence=cadence)),
+        newest_published=publications.newest_published_day(con, cadence),
+        held={partition: reasons for of_window in closed for partition, reasons in of_window.items()},
+        stale=[due.day for due in due_periods(con, requirements, behind) if due.restates],
+        left_out=periods_left_out(con, behind),
+    )
 
 
 def _quarantined(con: DuckDBPyConnection) -> list[tuple[str, str, int]]:

@@ -36,10 +36,10 @@ def run_and_leave(window: Window, *, backfill: bool = False, resume: bool = Fals
     leave_with(outcomes, lambda: _rest_of_run(outcomes, window))
 
 
-def run_monday_and_leave(monday: dt.date) -> NoReturn:
-    """Run one Monday. Raises TidegateError for a day that has no weekly partition."""
+def run_period_and_leave(partition: dt.date, cadence: Cadence) -> NoReturn:
+    """Run one Monday or month. Raises TidegateError for a day that is no partition of the cadence."""
     from tidegate.home import Home
-    from tidegate.orchestration.names import WEEKLY_JOB
+    from tidegate.orchestration.names import BUILD_JOBS
     from tidegate.orchestration.partitions import accepted_window
     from tidegate.orchestration.runs import Runner
 
@@ -47,15 +47,15 @@ def run_monday_and_leave(monday: dt.date) -> NoReturn:
     home = Home(settings)
     # First, as it refuses where there is no home: the project is parsed into one.
     runner = Runner.open(home)
-    if Cadence.weekly not in home.cadences:
+    if cadence not in home.cadences:
         raise TidegateError(
-            f"The dbt project in {settings.dbt_project} has no weekly marts, so there is no Monday to run. "
-            "Run days: tidegate run --partition DAY"
+            f"The dbt project in {settings.dbt_project} has no {cadence} marts, so there is no {cadence.singular} to "
+            "run. Run days: tidegate run --partition DAY"
         )
-    window = accepted_window(settings, (str(monday), str(monday)), Cadence.weekly)
-    outcome = runner.run(window, job=WEEKLY_JOB)
-    again = f"Run it again: tidegate run --cadence weekly --partition {monday}"
-    leave_with([outcome], lambda: f"{monday} is not published. {again}")
+    window = accepted_window(settings, (str(partition), str(partition)), cadence)
+    outcome = runner.run(window, job=BUILD_JOBS[cadence])
+    again = f"Run it again: {console.run_command(cadence, partition)}"
+    leave_with([outcome], lambda: f"{partition} is not published. {again}")
 
 
 def restate_and_leave() -> NoReturn:

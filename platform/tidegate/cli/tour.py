@@ -46,7 +46,7 @@ def show_tour(settings: Settings) -> bool:
     console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")
     console.heading("Kept out")
     console.print_status(read_status(home))
-    console.heading("Made of the newest day and Monday: exports, brief and report")
+    console.heading("Made of the newest partitions: exports, brief and report")
     console.print_outputs(list(until_asked(runner.make_outputs(_newest(home)))), home.outputs.place)
     end_if_asked(_rest)
     console.print_next_steps()
@@ -60,6 +60,6 @@ def _rest() -> str:
 
 
 def _newest(home: Home) -> set[dt.date]:
-    """The newest published day and Monday: enough to look at, and made in a moment."""
+    """The newest published day, Monday and month: enough to look at, and made in a moment."""
     with home.lake() as lake:
         return {day for cadence in Cadence if (day := newest_published_day(lake.con, cadence))}

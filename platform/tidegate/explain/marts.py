@@ -12,11 +12,8 @@ from typing import Any
 
 from tidegate.explain.markdown import bullets, code, markup, page, table, text
 from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model, Test
-from tidegate.window import Cadence
 
 Manifest = Mapping[str, Any]
-
-_PARTITION = {Cadence.daily: "a day", Cadence.weekly: "a Monday"}
 
 
 def marts_of(manifest: Manifest) -> list[Model]:
@@ -78,7 +75,7 @@ def mart_page(manifest: Manifest, mart: Model) -> str:
 
 
 def _partition(mart: Model) -> str:
-    return _PARTITION[mart.cadence]
+    return f"a {mart.cadence.singular}"
 
 
 def _reach(mart: Model) -> str:

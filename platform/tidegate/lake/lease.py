@@ -39,12 +39,12 @@ EVERY_DAY = dt.date.min
 
 def candidates(cadence: Cadence) -> str:
     """The tables of all models of a cadence: a build holds their days from its first write to its last check."""
-    return "candidates" if cadence is Cadence.daily else f"{cadence} candidates"
+    return cadence.prefixed("candidates")
 
 
 def serving(cadence: Cadence) -> str:
     """The tables of `serving` of a cadence."""
-    return "serving" if cadence is Cadence.daily else f"{cadence} serving"
+    return cadence.prefixed("serving")
 
 
 @contextmanager

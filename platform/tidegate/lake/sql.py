@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.window import Window, windows_of
 
 CATALOG = "lake"
 SCHEMAS = ("raw", "quarantine", "staging", "intermediate", "marts", "serving", "ops")
@@ -72,9 +72,12 @@ def day_in(column: str, start: dt.date, end: dt.date) -> str:
 
 
 def in_window(column: str, window: Window) -> str:
-    """The condition that `column` lies on one of the window's partitions: on its days, or on its Mondays."""
+    """The condition that `column` is one of the window's partitions."""
     inside = day_in(column, window.start, window.end)
-    return inside if window.cadence is Cadence.daily else f"({inside} and isodow({quoted(column)}) = 1)"
+    if len(window.days) == (window.end - window.start).days:
+        return inside
+    # Some days in between are no partitions.
+    return f"({inside} and {quoted(column)} in ({', '.join(map(literal, window.days))}))"
 
 
 def on_days(column: str, days: Iterable[dt.date]) -> str:

@@ -87,10 +87,9 @@ def interrupt_build(con: DuckDBPyConnection, build_id: str) -> None:
     )
 
 
-def built_mondays(con: DuckDBPyConnection) -> list[dt.date]:
-    """The Mondays that any build was entered for, ended or not."""
+def built_partitions(con: DuckDBPyConnection, cadence: Cadence) -> list[dt.date]:
+    """The partitions that any build was entered for, ended or not."""
     rows = con.execute(
-        "select distinct partition_day from ops.builds "
-        f"where cadence = {literal(Cadence.weekly)} order by partition_day"
+        f"select distinct partition_day from ops.builds where cadence = {literal(cadence)} order by partition_day"
     ).fetchall()
-    return [monday for (monday,) in rows]
+    return [partition for (partition,) in rows]

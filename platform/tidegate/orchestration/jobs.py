@@ -1,4 +1,4 @@
-"""The jobs: a whole day, one source's deliveries, days and Mondays from what is there, their outputs, and upkeep."""
+"""The jobs: a whole day, one source's deliveries, partitions from what is there, their outputs, and upkeep."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,12 @@ from tidegate.home import Home
 from tidegate.ledger.upkeep.maintenance import maintain
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import (
-    BUILD_JOB,
+    BUILD_JOBS,
     DAILY_JOB,
     LAKE_POOL,
     MAINTENANCE_JOB,
     OUTPUT_JOBS,
     RETRY_AFTER_STEP_TAG,
-    WEEKLY_JOB,
     load_job,
 )
 from tidegate.orchestration.private import UnresolvedAssetJobDefinition
@@ -64,21 +63,14 @@ def build_jobs(home: Home, layers: Layers) -> Jobs:
             )
             for source, assets in zip(home.contracts, layers.raw, strict=True)
         ),
-        dg.define_asset_job(
-            BUILD_JOB,
-            selection=_all_of(layers.transform[Cadence.daily], layers.serving[Cadence.daily]),
-            description="Days from what is loaded to serving: build, check, publish.",
-            tags=limit,
-        ),
         *(
             dg.define_asset_job(
-                WEEKLY_JOB,
+                BUILD_JOBS[cadence],
                 selection=_all_of(layers.transform[cadence], layers.serving[cadence]),
-                description="Mondays from the published days before them to serving: build, check, publish.",
+                description=f"{cadence.noun.capitalize()} from what is there to serving: build, check, publish.",
                 tags=limit,
             )
             for cadence in layers.transform
-            if cadence is Cadence.weekly
         ),
         *(
             dg.define_asset_job(

@@ -9,12 +9,13 @@ from tidegate.ledger.names import raw_asset
 from tidegate.window import Cadence
 
 DAILY_JOB = "daily"
-BUILD_JOB = "daily_build"
-WEEKLY_JOB = "weekly"
 MAINTENANCE_JOB = "maintenance"
-OUTPUT_JOBS = {Cadence.daily: "daily_outputs", Cadence.weekly: "weekly_outputs"}
 
-# The step that builds models; that of another cadence than days has a name of its own, which begins so.
+# What builds partitions of what is there, and what makes the outputs of published ones.
+BUILD_JOBS = {cadence: "daily_build" if cadence is Cadence.daily else str(cadence) for cadence in Cadence}
+OUTPUT_JOBS = {cadence: f"{cadence}_outputs" for cadence in Cadence}
+
+# The step that builds models; that of another cadence than days ends so.
 TRANSFORM = "transform"
 
 # Dagster's own tags, and how its name for a job of chosen assets begins: stored runs hold these strings.
@@ -69,13 +70,13 @@ OUTPUTS_POOL = "outputs"
 
 def cadence_of(job: str) -> Cadence:
     """Of which cadence a job's partitions are."""
-    return Cadence.weekly if job in (WEEKLY_JOB, OUTPUT_JOBS[Cadence.weekly]) else Cadence.daily
+    return next((each for each in Cadence if job in (BUILD_JOBS[each], OUTPUT_JOBS[each])), Cadence.daily)
 
 
 def group_of(layer: str, cadence: Cadence) -> str:
-    """The group of a layer's assets. Weekly ones stand apart: they are made of what is in `serving`, and with the daily
-    marts in one group the graph would run in a circle."""
-    return layer if cadence is Cadence.daily else f"{cadence}_{layer}"
+    """The group of a layer's assets. Weekly and monthly ones stand apart: they are made of what is in `serving`, and
+    with the daily marts in one group the graph would run in a circle."""
+    return cadence.prefixed(layer)
 
 
 def load_job(source: str) -> str:

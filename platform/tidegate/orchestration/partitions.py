@@ -6,7 +6,6 @@ Reading or writing data does not belong here.
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Iterable, Mapping
 
 import dagster as dg
@@ -14,38 +13,48 @@ import dagster as dg
 from tidegate.errors import TidegateError
 from tidegate.orchestration.names import FIRST_PARTITION_TAG, LAST_PARTITION_TAG, PARTITION_TAG
 from tidegate.settings import Settings
-from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window, windows_of
+from tidegate.window import Cadence, Window, windows_of
+from tidegate.zones import Zone
 
 NO_DAYS = Window(dt.date.min, dt.date.min)
 
 
 def partitions_of(settings: Settings, cadence: Cadence) -> dg.TimeWindowPartitionsDefinition:
-    """Every day that has ended, from the configured start; or every Monday that has begun, from the first with a
-    day before it. Days are of the platform's time zone."""
-    if cadence is Cadence.daily:
-        return dg.DailyPartitionsDefinition(start_date=settings.start_date.isoformat(), timezone=settings.timezone)
-    # To Dagster a week's partition is there when the week has ended, but a Monday is about the days before it.
-    return dg.WeeklyPartitionsDefinition(
-        start_date=first_monday(settings).isoformat(), day_offset=1, timezone=settings.timezone, end_offset=1
+    """Every partition of a cadence that is about a day from the configured start, once all its days have ended. Days
+    are of the platform's time zone."""
+    return dg.TimeWindowPartitionsDefinition(
+        start=first_partition(settings, cadence).isoformat(),
+        fmt="%Y-%m-%d",
+        cron_schedule=cadence.cron(0),
+        timezone=settings.timezone,
+        # To Dagster a partition is there when it has ended, whatever days it is about.
+        end_offset=-cadence.offsets(0)[1],
     )
 
 
-def first_monday(settings: Settings) -> dt.date:
-    """The first Monday that has a day of a partition before it."""
-    return Cadence.weekly.among(Window(settings.start_date + ONE_DAY, settings.start_date + ONE_DAY + ONE_WEEK)).start
+def first_partition(settings: Settings, cadence: Cadence) -> dt.date:
+    """The first partition that is about a day from the configured start."""
+    return cadence.about(settings.start_date)
 
 
-def days_behind(reach: int) -> dg.TimeWindowPartitionMapping:
-    """Which days a Monday is made of, for Dagster's lineage: it counts whole weeks, so up to six days too many. What
-    exactly a Monday needs is for the ledger to tell."""
+def partitions_at(settings: Settings, cadence: Cadence, now: dt.datetime) -> Window:
+    """The partitions of a cadence that there are at `now`, which has an offset."""
+    first = first_partition(settings, cadence)
+    return Window(first, max(first, cadence.about(settings.zone.day_of(now))), cadence)
+
+
+def days_behind(cadence: Cadence, reach: int) -> dg.TimeWindowPartitionMapping:
+    """Which days a partition of the cadence is made of, for Dagster's lineage: it counts whole partitions, so some
+    days too many. What exactly one needs is for the ledger to tell."""
+    first, last = cadence.offsets(reach)
     return dg.TimeWindowPartitionMapping(
-        start_offset=-math.ceil(reach / ONE_WEEK.days), end_offset=-1, allow_nonexistent_upstream_partitions=True
+        start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
     )
 
 
 def ended_days(settings: Settings, now: dt.datetime) -> Window:
     """The days of the partitions that there are at `now`, which has an offset."""
-    return Window(settings.start_date, max(settings.zone.day_of(now), settings.start_date))
+    return partitions_at(settings, Cadence.daily, now)
 
 
 def chunked_backfills(settings: Settings) -> dg.BackfillPolicy:
@@ -53,14 +62,8 @@ def chunked_backfills(settings: Settings) -> dg.BackfillPolicy:
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=settings.chunk_days)
 
 
-def mondays_of(settings: Settings, days: Window) -> Window:
-    """The Mondays on `days` that there is a partition of."""
-    first = max(days.start, first_monday(settings))
-    return Cadence.weekly.among(Window(first, max(first, days.end)))
-
-
 def window_of(context: dg.AssetExecutionContext, settings: Settings, cadence: Cadence = Cadence.daily) -> Window:
-    """The days, or Mondays, this step is for, one or many. Fails for a run of anything else, whoever launched it."""
+    """The partitions this step is for, one or many. Fails for a run of anything else, whoever launched it."""
     try:
         return accepted_window(settings, _keys_of(context.run.tags), cadence)
     except TidegateError as error:
@@ -76,36 +79,30 @@ def accepted_window(settings: Settings, keys: tuple[str, str] | None, cadence: C
         raise TidegateError(
             f"This run has no partition. Nothing was changed. Select one or more {cadence.noun} under Materialize."
         )
+    existing = partitions_at(settings, cadence, dt.datetime.now(dt.UTC))
     window = _window_between(*keys, cadence)
-    today = settings.zone.today()
-    problem = (_missing_mondays if cadence is Cadence.weekly else _missing_days)(settings, window, today)
-    if window is None or problem:
-        raise TidegateError(f"There is no {cadence} partition {' to '.join(dict.fromkeys(keys))}: {problem}")
+    if window is None or window.start < existing.start or window.end > existing.end:
+        named = " to ".join(dict.fromkeys(keys))
+        raise TidegateError(f"There is no {cadence} partition {named}: {_why_not(window, existing, settings.zone)}")
     return window
 
 
-def _missing_days(settings: Settings, window: Window | None, today: dt.date) -> str:
+def _why_not(window: Window | None, existing: Window, zone: Zone) -> str:
+    cadence = existing.cadence
     if window is None:
-        return "partitions are days, written as 2024-01-31, the first of a range first. Nothing was changed."
-    if window.start < settings.start_date:
         return (
-            f"{window.start} is before the first partition, {settings.start_date}. Nothing was changed. "
-            "Choose a later day, or set TIDEGATE_START_DATE."
+            f"partitions are {cadence.noun}, written as {existing.start}, the first of a range first. "
+            "Nothing was changed."
         )
-    if window.end > today:
+    if window.start < existing.start:
         return (
-            f"{window.last} has not ended yet, today is {today} ({settings.timezone}). Nothing was changed. "
-            "Choose days before it."
+            f"{window.start} is before the first partition, {existing.start}. Nothing was changed. "
+            "Choose a later one, or set TIDEGATE_START_DATE."
         )
-    return ""
-
-
-def _missing_mondays(settings: Settings, window: Window | None, today: dt.date) -> str:
-    first, newest = first_monday(settings), today - ONE_DAY * today.weekday()
-    if window and first <= window.start and window.last <= newest:
-        return ""
+    last_day = cadence.days_about(window.last).last
     return (
-        f"they are the Mondays from {first} to {newest}. Nothing was changed. Choose among them, the first one first."
+        f"{last_day} has not ended yet, today is {zone.today()} ({zone.name}). Nothing was changed. "
+        f"Choose earlier {cadence.noun}."
     )
 
 
@@ -118,7 +115,7 @@ def partition_tags(window: Window) -> dict[str, str]:
 
 
 def window_of_tags(tags: Mapping[str, str], cadence: Cadence = Cadence.daily) -> Window:
-    """The days, or Mondays, that a run with these tags is for; none when it is for no partition.
+    """The partitions that a run with these tags is for; none when it is for no partition.
 
     Anybody may have launched it, with any tags: what names no partition is for none.
     """

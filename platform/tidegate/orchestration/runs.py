@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
@@ -30,7 +30,7 @@ from tidegate.orchestration.history.run_ledger import enter_finished_runs
 from tidegate.orchestration.instance.dagster_home import open_instance
 from tidegate.orchestration.instance.run_locks import run_lock
 from tidegate.orchestration.names import (
-    BUILD_JOB,
+    BUILD_JOBS,
     CAUSE_TAG,
     DAILY_JOB,
     FROM_LANDING_TAG,
@@ -40,17 +40,16 @@ from tidegate.orchestration.names import (
     RESTATEMENT,
     TRANSFORM,
     UNFINISHED,
-    WEEKLY_JOB,
 )
-from tidegate.orchestration.partitions import mondays_of, partition_tags
+from tidegate.orchestration.partitions import partition_tags, partitions_at
 from tidegate.orchestration.sensors.build_requests import cause_of
 from tidegate.orchestration.sensors.due_outputs import due_outputs_of, windows_over
 from tidegate.orchestration.sensors.run_keeper import end_lost_runs
 from tidegate.outputs.removed_exports import withdraw_exports
-from tidegate.publishing.due_days import days_to_restate, due_days
-from tidegate.publishing.due_weeks import due_weeks, weeks_to_begin
+from tidegate.publishing.due_days import DueDay, days_to_restate, due_days
+from tidegate.publishing.due_periods import due_periods, periods_to_begin
 from tidegate.publishing.gate import closed_gates
-from tidegate.window import ONE_DAY, Cadence, Window, windows_of
+from tidegate.window import Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"
 BACKFILL_DAYS_TAG = "tidegate/backfill_days"
@@ -122,7 +121,7 @@ class Runner:
 
     def backfill(self, window: Window, *, resume: bool = False, from_landing: bool = False) -> Iterator[RunOutcome]:
         """Run `window` in chunks, one run each, yielding each outcome; then restate the days they touched, and build
-        the Mondays among its days.
+        the Mondays and months among its days.
 
         `resume` goes on with the newest backfill of the same days, leaving out those that it published.
         """
@@ -134,8 +133,8 @@ class Runner:
             for chunk in part.chunks(self.home.settings.chunk_days):
                 yield self.run(chunk, {**tags, **_insisting(from_landing)})
         yield from self._restate_days(tags)
-        yield from self._build_weeks(window, tags, backfill_id)
-        yield from self._restate_weeks(tags)
+        yield from self._build_periods(window, tags, backfill_id)
+        yield from self._restate_periods(tags)
 
     def left_of_backfill(self, window: Window) -> list[dt.date]:
         """The days that the newest backfill of the same days has not published, and `resume` would run."""
@@ -145,10 +144,10 @@ class Runner:
 
     def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
         """Rebuild and publish the days that deliveries of other days touched since they were built, and then the
-        Mondays whose week is whole for the first time, or that are made of days with other content since."""
+        Mondays and months whose days are all published for the first time, or have other content since."""
         self._forget_lost_files()
         yield from self._restate_days(tags)
-        yield from self._restate_weeks(tags)
+        yield from self._restate_periods(tags)
 
     def _forget_lost_files(self) -> None:
         """What was lost of the lake is owed again, so that the days of it can be run."""
@@ -210,39 +209,47 @@ class Runner:
             for chunk in part.chunks(self.home.settings.chunk_days):
                 cause = cause_of([due[day] for day in chunk.days if day in due])
                 restating = {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}
-                yield self.run(chunk, restating, BUILD_JOB)
+                yield self.run(chunk, restating, BUILD_JOBS[Cadence.daily])
 
-    def _restate_weeks(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
-        """Build the Mondays that nobody began and whose week is whole by now, and those whose days changed again."""
-        if Cadence.weekly not in self.home.cadences:
-            return
-        settings = self.home.settings
-        today = settings.zone.today()
-        mondays = mondays_of(settings, Window(settings.start_date, max(settings.start_date, today) + ONE_DAY))
-        with self.home.lake() as lake:
-            first = weeks_to_begin(lake.con, mondays, self.home.days_behind_weeks, settings.start_date)
-        for part in windows_of(first, Cadence.weekly):
-            for chunk in part.chunks(settings.chunk_days):
-                yield self.run(chunk, tags, WEEKLY_JOB)
-        with self.home.lake() as lake:
-            weeks = due_weeks(lake.con, self.home.weekly_requirements, self.home.days_behind_weeks)
-        due = {week.day: week for week in weeks}
-        for part in windows_of(due, Cadence.weekly):
-            for chunk in part.chunks(self.home.settings.chunk_days):
-                cause = cause_of([due[week] for week in chunk.days])
-                yield self.run(chunk, {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}, WEEKLY_JOB)
+    def _restate_periods(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
+        """Build the Mondays and months that nobody began and whose days are all published by now, and those whose days
+        changed again."""
+        for cadence in self.home.longer_cadences:
+            behind = self.home.days_behind(cadence)
+            with self.home.lake() as lake:
+                first = periods_to_begin(lake.con, self._existing(cadence), behind, self.home.settings.start_date)
+            yield from self._run_periods(first, cadence, tags or {})
+            with self.home.lake() as lake:
+                due = due_periods(lake.con, self.home.requirements_of(cadence), behind)
+            yield from self._restate_due_periods(due, cadence, tags or {})
 
-    def _build_weeks(self, days: Window, tags: Mapping[str, str], resumed: str | None) -> Iterator[RunOutcome]:
-        """Build the Mondays among the days, where there are weekly marts; a resumed backfill's, without those that it
-        published."""
-        if Cadence.weekly not in self.home.cadences:
-            return
-        mondays = mondays_of(self.home.settings, days)
-        done = self._published_in(resumed, mondays) if resumed else set()
-        # Also those without a published day before them yet: once built, they follow the days that come.
-        for part in windows_of((week for week in mondays.days if week not in done), Cadence.weekly):
+    def _restate_due_periods(
+        self, due: Sequence[DueDay], cadence: Cadence, tags: Mapping[str, str]
+    ) -> Iterator[RunOutcome]:
+        by_day = {each.day: each for each in due}
+        for part in windows_of(by_day, cadence):
             for chunk in part.chunks(self.home.settings.chunk_days):
-                yield self.run(chunk, tags, WEEKLY_JOB)
+                cause = cause_of([by_day[partition] for partition in chunk.days])
+                yield self.run(chunk, {**tags, REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}, BUILD_JOBS[cadence])
+
+    def _build_periods(self, days: Window, tags: Mapping[str, str], resumed: str | None) -> Iterator[RunOutcome]:
+        """Build the Mondays and months among the days; a resumed backfill's, without those that it published."""
+        for cadence in self.home.longer_cadences:
+            partitions, existing = cadence.among(days), self._existing(cadence)
+            done = self._published_in(resumed, partitions) if resumed else set()
+            # Also those without a published day yet: once built, they follow the days that come.
+            left = [partition for partition in partitions.days if partition in existing and partition not in done]
+            yield from self._run_periods(left, cadence, tags)
+
+    def _run_periods(
+        self, partitions: Iterable[dt.date], cadence: Cadence, tags: Mapping[str, str]
+    ) -> Iterator[RunOutcome]:
+        for part in windows_of(partitions, cadence):
+            for chunk in part.chunks(self.home.settings.chunk_days):
+                yield self.run(chunk, tags, BUILD_JOBS[cadence])
+
+    def _existing(self, cadence: Cadence) -> Window:
+        return partitions_at(self.home.settings, cadence, dt.datetime.now(dt.UTC))
 
     def _newest_backfill(self, window: Window) -> str | None:
         runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_DAYS_TAG: str(window)}), limit=1)

@@ -1,8 +1,10 @@
-"""All schedules: a day at its end if all of it is there, a Monday when it begins, and maintenance of the lake weekly.
+"""All schedules: a day at its end if all of it is there, a Monday or month when its days have ended, and maintenance of
+the lake weekly.
 
 Sensors load and publish what comes, whenever it comes. The daily schedule is for the day whose deliveries are all there
 at its end, and catches up on earlier ones that are unpublished though nothing is missing; never on more than set. The
-weekly one does not wait for unpublished days: a check counts them, and the Monday is built again when they come.
+weekly and monthly ones do not wait for unpublished days: a check counts them, and the partition is built again when
+they come.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ from tidegate.ledger.publications import published_days
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import health_of
 from tidegate.orchestration.history.recent_runs import runs_under_way
-from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB, WEEKLY_JOB
-from tidegate.orchestration.partitions import ended_days, mondays_of, named_by_days, partition_tags
+from tidegate.orchestration.names import BUILD_JOBS, DAILY_JOB, MAINTENANCE_JOB
+from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags, partitions_at
 from tidegate.orchestration.sensors.ticks import schedule_status
 from tidegate.publishing.due_days import due_days
-from tidegate.publishing.due_weeks import weeks_with_days
+from tidegate.publishing.due_periods import periods_with_days
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 Runs = list[dg.RunRequest] | dg.SkipReason
@@ -43,17 +45,19 @@ def build_schedules(home: Home) -> list[dg.ScheduleDefinition]:
         "Runs the day that ended, and unpublished days before it, when all of their deliveries are there.",
         runs_of_ended_days,
     )
-    if Cadence.weekly not in home.cadences:
-        return [daily, _maintenance_schedule(home)]
-    weekly = _schedule_of_partitions(
+    longer = [_schedule_of_periods(home, cadence) for cadence in home.longer_cadences]
+    return [daily, *longer, _maintenance_schedule(home)]
+
+
+def _schedule_of_periods(home: Home, cadence: Cadence) -> dg.ScheduleDefinition:
+    return _schedule_of_partitions(
         home,
-        "weekly",
-        WEEKLY_JOB,
-        "0 6 * * 1",
-        "Builds and publishes the marts of the Monday that has begun, and of one before it that is not.",
-        runs_of_mondays,
+        str(cadence),
+        BUILD_JOBS[cadence],
+        cadence.cron(6),
+        f"Builds and publishes the {cadence} marts whose days have ended, and {cadence.noun} before that are not.",
+        lambda home, instance, now: runs_of_periods(home, instance, cadence, now),
     )
-    return [daily, weekly, _maintenance_schedule(home)]
 
 
 def _schedule_of_partitions(
@@ -107,23 +111,24 @@ def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) 
     return dg.SkipReason("Every ended day is published, held by its checks, or under way.")
 
 
-def runs_of_mondays(home: Home, instance: DagsterInstance, now: dt.datetime) -> Runs:
-    """The runs to launch at `now`: Mondays of the days that are caught up on, and today."""
-    today = home.settings.zone.day_of(now)
-    earliest = max(home.settings.start_date, today - ONE_DAY * home.settings.catch_up_days)
-    mondays = mondays_of(home.settings, Window(earliest, max(earliest, today + ONE_DAY)))
+def runs_of_periods(home: Home, instance: DagsterInstance, cadence: Cadence, now: dt.datetime) -> Runs:
+    """The runs to launch at `now`: the newest partition, and those before it that are caught up on."""
+    existing = partitions_at(home.settings, cadence, now)
+    earliest = cadence.partition_of(home.settings.zone.day_of(now) - ONE_DAY * home.settings.catch_up_days)
+    partitions = Window(max(existing.start, min(earliest, existing.last)), existing.end, cadence)
     under_way = runs_under_way(instance)
     with home.lake() as lake:
-        published = set(published_days(lake.con, mondays))
+        published = set(published_days(lake.con, partitions))
         ready = [
-            monday
-            for monday in weeks_with_days(lake.con, mondays, home.days_behind_weeks)
-            if monday not in published and not any(run.builds_week(monday) for run in under_way)
+            partition
+            for partition in periods_with_days(lake.con, partitions, home.days_behind(cadence))
+            if partition not in published and not any(run.builds(partition, cadence) for run in under_way)
         ]
     if not ready:
-        return dg.SkipReason("Every Monday is published, under way, or without a published day before it.")
-    windows = windows_of(ready, Cadence.weekly)
-    return _requests(windows, home.settings.zone.day_of(now))
+        return dg.SkipReason(
+            f"Every {cadence.singular} is published, under way, or without a published day that it is made of."
+        )
+    return _requests(windows_of(ready, cadence), home.settings.zone.day_of(now))
 
 
 def _requests(windows: Iterable[Window], today: dt.date) -> list[dg.RunRequest]:

@@ -122,7 +122,7 @@ class Exports:
 
     def window(self, days: Collection[dt.date]) -> Window:
         """The partitions from the first of `days` to the last."""
-        return Window(min(days), max(days) + self.cadence.step, self.cadence)
+        return Window(min(days), self.cadence.after(max(days), 1), self.cadence)
 
     def lease(self, config: LakeConfig, days: Collection[dt.date], run_id: str) -> AbstractContextManager[None]:
         return lease(config, self.kind.name, days, run_id)

@@ -55,8 +55,8 @@ class _Query:
 
 @dataclass(frozen=True)
 class Checked:
-    """The models that have rows on a day, or the Monday of its week; those without, of which nothing can be seen there;
-    and what is read undeclared."""
+    """The models that have rows on a day, the Monday of its week or its month; those without, of which nothing can be
+    seen there; and what is read undeclared."""
 
     models: tuple[str, ...]
     without_rows: tuple[str, ...]
@@ -71,10 +71,10 @@ def check_reads(settings: Settings, day: dt.date) -> Checked:
     with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
         project = DbtProject(settings)
         graph = Graph(project.manifest())
-        monday = day - ONE_DAY * day.weekday()
         queries = [
-            *_queries(project, lake.config, graph, Window.of_day(day)),
-            *_queries(project, lake.config, graph, Window.of_day(monday, Cadence.weekly)),
+            query
+            for cadence in Cadence
+            for query in _queries(project, lake.config, graph, Window.of_day(cadence.partition_of(day), cadence))
         ]
         readable = _put_behind_views(lake, graph)
         rows, reads = {}, []
@@ -129,9 +129,9 @@ def _declared_days(
         # Rows of the window come on its days, or late.
         late = lateness.get(table.name)
         return first, None if late is None else window.end + ONE_DAY * late
-    if model.cadence is Cadence.weekly and table.cadence is Cadence.daily:
-        # A Monday is made of the days before it.
-        return first, window.start
+    if model.cadence is not table.cadence:
+        # Of the days that its partition is about, and those before.
+        return first, model.cadence.days_about(window.start).end
     return first, window.end
 
 

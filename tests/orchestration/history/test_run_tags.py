@@ -13,7 +13,7 @@ from tests.support.runs.home import TemporaryHome
 from tests.support.runs.watched import TODAY, days_ago
 
 from tidegate.orchestration.assembly import build_definitions
-from tidegate.orchestration.names import MAINTENANCE_JOB, OUTPUT_JOBS, WEEKLY_JOB, load_job
+from tidegate.orchestration.names import BUILD_JOBS, MAINTENANCE_JOB, OUTPUT_JOBS, load_job
 from tidegate.orchestration.runs import QUIET
 from tidegate.window import ONE_DAY, Cadence
 
@@ -65,9 +65,9 @@ def between(first: dt.date, last: dt.date) -> dict[str, object]:
         (DAILY, between(days_ago(2), TODAY), f"{TODAY} has not ended yet"),
         (DAILY, {"partition": days_ago(11)}, "is before the first partition"),
         (DAILY, between(days_ago(2), days_ago(3)), "the first of a range first"),
-        (WEEKLY, {"partition": TUESDAY}, "they are the Mondays from"),
-        (WEEKLY, {"partition": TUESDAY - ONE_DAY + dt.timedelta(weeks=2)}, "they are the Mondays from"),
-        (WEEKLY_JOB, {}, "Select one or more Mondays"),
+        (WEEKLY, {"partition": TUESDAY}, "partitions are Mondays"),
+        (WEEKLY, {"partition": TUESDAY - ONE_DAY + dt.timedelta(weeks=2)}, "has not ended yet"),
+        (BUILD_JOBS[Cadence.weekly], {}, "Select one or more Mondays"),
     ],
 )
 def test_a_run_of_what_is_no_partition_is_refused(

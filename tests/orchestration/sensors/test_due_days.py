@@ -19,10 +19,10 @@ from tests.support.runs.watched import (
 )
 
 from tidegate.ledger.waivers import standing_waivers
-from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, REASON_TAG, load_job
+from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, REASON_TAG, load_job
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.orchestration.sensors.due_days import look_for_due_days
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 ONE = Window.of_day(DAY)
 
@@ -108,7 +108,7 @@ def test_a_run_key_changes_with_what_it_answers_to_and_only_then(watched: Watche
 
 def test_a_day_that_is_being_built_or_loaded_waits(watched: Watched) -> None:
     load(watched, DAY)
-    build = watched.run(BUILD_JOB, ONE)
+    build = watched.run(BUILD_JOBS[Cadence.daily], ONE)
     assert asked(watched) == []
     watched.end(build, DagsterRunStatus.SUCCESS)
     loading = watched.run(load_job("orders"), ONE, regions=["north"])
@@ -133,7 +133,7 @@ def test_a_build_that_dies_is_asked_for_again_after_growing_pauses(watched: Watc
     for _ in range(2):
         (request,) = requests_of(look(watched))
         keys.append(request.run_key)
-        watched.run(BUILD_JOB, ONE, DagsterRunStatus.FAILURE)
+        watched.run(BUILD_JOBS[Cadence.daily], ONE, DagsterRunStatus.FAILURE)
     assert len(set(keys)) == 2
     now = dt.datetime.now(dt.UTC)
     assert asked(watched, now + dt.timedelta(seconds=55)) == []
@@ -145,9 +145,9 @@ def test_a_build_that_dies_is_asked_for_again_after_growing_pauses(watched: Watc
 def test_a_failed_build_is_asked_for_again_whatever_ran_since(watched: Watched) -> None:
     load(watched, DAY)
     (first,) = requests_of(look(watched))
-    watched.run(BUILD_JOB, ONE, DagsterRunStatus.FAILURE)
+    watched.run(BUILD_JOBS[Cadence.daily], ONE, DagsterRunStatus.FAILURE)
     for _ in range(61):
-        watched.run(BUILD_JOB, Window.of_day(THIRD), DagsterRunStatus.SUCCESS)
+        watched.run(BUILD_JOBS[Cadence.daily], Window.of_day(THIRD), DagsterRunStatus.SUCCESS)
     (again,) = requests_of(look(watched))
     assert again.run_key != first.run_key
 

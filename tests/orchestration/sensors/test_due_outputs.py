@@ -16,7 +16,7 @@ from tests.support.runs.watched import DAY, NEXT, NOW, THIRD, TODAY, Watched, de
 
 from tidegate.lake.sql import literal
 from tidegate.orchestration.assembly import build_definitions
-from tidegate.orchestration.names import BUILD_JOB, ONLY_DUE_TAG, OUTPUT_JOBS, WEEKLY_JOB
+from tidegate.orchestration.names import BUILD_JOBS, ONLY_DUE_TAG, OUTPUT_JOBS
 from tidegate.orchestration.partitions import partition_tags, partitions_of, window_of_tags
 from tidegate.orchestration.runs import QUIET
 from tidegate.orchestration.sensors.due_outputs import look_for_due_outputs, windows_over
@@ -157,7 +157,7 @@ def test_a_day_that_changes_back_is_another_request(watched: Watched) -> None:
 
 def test_an_output_waits_for_runs_that_make_it_or_its_day(watched: Watched) -> None:
     publish(watched, Window.of_day(DAY))
-    for job in (DAILY, BUILD_JOB):
+    for job in (DAILY, BUILD_JOBS[Cadence.daily]):
         run = watched.run(job, Window.of_day(DAY))
         assert asked(watched) == []
         watched.end(run, DagsterRunStatus.SUCCESS)
@@ -236,7 +236,7 @@ def test_mondays_have_outputs_of_their_own(watched: Watched) -> None:
     week = Window.of_day(MONDAY, Cadence.weekly)
     assert requests_of(look(watched, cadence=Cadence.weekly)) == []
     watched.publish(week)
-    run = watched.run(WEEKLY_JOB, week)
+    run = watched.run(BUILD_JOBS[Cadence.weekly], week)
     assert requests_of(look(watched, cadence=Cadence.weekly)) == []
     watched.end(run, DagsterRunStatus.SUCCESS)
     (request,) = requests_of(look(watched, cadence=Cadence.weekly))

@@ -18,10 +18,10 @@ from tests.support.runs.watched import DAY, Watched, said
 
 from tidegate.orchestration.history.recent_runs import runs_under_way
 from tidegate.orchestration.instance.run_locks import lock_of_the_dead, run_lock
-from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, LOCK_TAG, REASON_TAG, RESTATEMENT, WEEKLY_JOB
+from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, LOCK_TAG, REASON_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.sensors.run_keeper import keep_runs
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 ONE = Window.of_day(DAY)
 # What a run of the command line may be in; only a launched one is queued.
@@ -35,13 +35,13 @@ UNFINISHED = [
 
 def test_a_finished_run_is_entered_with_its_reason_and_cause_once(watched: Watched) -> None:
     tags = {REASON_TAG: RESTATEMENT, CAUSE_TAG: "orders/north 2024-01-05"}
-    run = watched.run(BUILD_JOB, ONE, tags=tags)
+    run = watched.run(BUILD_JOBS[Cadence.daily], ONE, tags=tags)
     idle = keep_runs(watched.home, watched.instance, None)
     assert "No run finished" in said(idle)
     watched.end(run, DagsterRunStatus.FAILURE)
     watched.temporary.home.close()
     entered = keep_runs(watched.home, watched.instance, idle.cursor)
-    assert entries(watched) == [(BUILD_JOB, DAY, "failure", RESTATEMENT, "orders/north 2024-01-05")]
+    assert entries(watched) == [(BUILD_JOBS[Cadence.daily], DAY, "failure", RESTATEMENT, "orders/north 2024-01-05")]
     assert "No run finished" in said(keep_runs(watched.home, watched.instance, entered.cursor))
 
 
@@ -77,7 +77,7 @@ def test_a_run_of_the_command_line_ends_with_its_process_however_far_it_came(
 ) -> None:
     lock = watched.home.settings.scratch / "runs" / f"{status.value}.lock"
     tags = {**partition_tags(ONE), LOCK_TAG: status.value}
-    run = create_run_for_test(watched.instance, job_name=BUILD_JOB, tags=tags, status=status)
+    run = create_run_for_test(watched.instance, job_name=BUILD_JOBS[Cadence.daily], tags=tags, status=status)
     with process_with_lock(lock) as process:
         keep_runs(watched.home, watched.instance, None)
         assert [each.run_id for each in runs_under_way(watched.instance)] == [run.run_id]
@@ -99,14 +99,14 @@ def status_of(watched: Watched, run_id: str) -> DagsterRunStatus:
 
 def test_a_run_is_of_the_process_that_executes_it_until_it_ended(watched: Watched) -> None:
     with run_lock(watched.home.settings.scratch) as lock:
-        run = watched.run(BUILD_JOB, ONE, tags=lock)
+        run = watched.run(BUILD_JOBS[Cadence.daily], ONE, tags=lock)
         keep_runs(watched.home, watched.instance, None)
         assert status_of(watched, run.run_id) is DagsterRunStatus.STARTED
         watched.end(run, DagsterRunStatus.SUCCESS)
     with lock_of_the_dead(watched.home.settings.scratch, lock) as is_lost:
         assert not is_lost
     # A run that another machine executes, whose locks are not in this home.
-    watched.run(BUILD_JOB, ONE, tags={LOCK_TAG: "0123456789abcdef"})
+    watched.run(BUILD_JOBS[Cadence.daily], ONE, tags={LOCK_TAG: "0123456789abcdef"})
     keep_runs(watched.home, watched.instance, None)
     assert len(runs_under_way(watched.instance)) == 1
 
@@ -115,11 +115,11 @@ def test_a_launched_run_ends_when_its_process_is_gone_or_its_id_is_another_ones(
     watched: Watched, dead_process: int
 ) -> None:
     here, elsewhere = ({GRPC_INFO_TAG: json.dumps({"host": host, "port": 4000})} for host in ("localhost", "code"))
-    dead = watched.run(BUILD_JOB, ONE, tags=here, pid=dead_process)
-    alive = watched.run(BUILD_JOB, ONE, tags=here)
-    of_another_machine = watched.run(BUILD_JOB, ONE, tags=elsewhere, pid=dead_process)
+    dead = watched.run(BUILD_JOBS[Cadence.daily], ONE, tags=here, pid=dead_process)
+    alive = watched.run(BUILD_JOBS[Cadence.daily], ONE, tags=here)
+    of_another_machine = watched.run(BUILD_JOBS[Cadence.daily], ONE, tags=elsewhere, pid=dead_process)
     # This process has the id of one that executed a run before the machine was started again.
-    reused = watched.run(BUILD_JOB, ONE, tags=here, at=dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+    reused = watched.run(BUILD_JOBS[Cadence.daily], ONE, tags=here, at=dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
     keep_runs(watched.home, watched.instance, None)
     assert {run.run_id for run in runs_under_way(watched.instance)} == {alive.run_id, of_another_machine.run_id}
     assert {status_of(watched, run.run_id) for run in (dead, reused)} == {DagsterRunStatus.FAILURE}
@@ -129,11 +129,11 @@ def test_a_launched_run_ends_when_its_process_is_gone_or_its_id_is_another_ones(
 def test_a_run_for_what_is_no_partition_is_entered_like_any_other(watched: Watched, typed: str) -> None:
     """Regression: the ledger could not be brought up to date, and so nothing worked, once a Tuesday was run weekly."""
     tags = {PARTITION_NAME_TAG: typed}
-    watched.run(WEEKLY_JOB, ONE, DagsterRunStatus.FAILURE, tags=tags)
-    under_way = watched.run(WEEKLY_JOB, ONE, tags=tags)
+    watched.run(BUILD_JOBS[Cadence.weekly], ONE, DagsterRunStatus.FAILURE, tags=tags)
+    under_way = watched.run(BUILD_JOBS[Cadence.weekly], ONE, tags=tags)
     watched.temporary.home.close()
 
     keep_runs(watched.home, watched.instance, None)
 
-    assert entries(watched) == [(WEEKLY_JOB, None, "failure", None, None)]
+    assert entries(watched) == [(BUILD_JOBS[Cadence.weekly], None, "failure", None, None)]
     assert [(run.run_id, run.days.days) for run in runs_under_way(watched.instance)] == [(under_way.run_id, [])]

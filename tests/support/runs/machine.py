@@ -16,12 +16,13 @@ from dagster._core.storage.tags import RUN_KEY_TAG
 from tests.support.runs.home import TemporaryHome
 
 from tidegate.orchestration.assembly import build_definitions
-from tidegate.orchestration.names import BUILD_JOB, REASON_TAG, load_job
+from tidegate.orchestration.names import BUILD_JOBS, REASON_TAG, load_job
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.orchestration.runs import QUIET
 from tidegate.orchestration.sensors.arrivals import look_for_arrivals
 from tidegate.orchestration.sensors.due_days import look_for_due_days
 from tidegate.orchestration.sensors.run_keeper import keep_runs
+from tidegate.window import Cadence
 
 # A job, the days it ran for and, of a build, why.
 Ran = tuple[str, str] | tuple[str, str, str]
@@ -55,7 +56,9 @@ class Machine:
         for source, contract in self.temporary.home.contracts.items():
             look = look_for_arrivals(self.temporary.home, contract, self.instance, self.cursors.get(source), self.now)
             yield from self._answer(source, load_job(source), look)
-        yield from self._answer("days_due", BUILD_JOB, look_for_due_days(self.temporary.home, self.instance, self.now))
+        yield from self._answer(
+            "days_due", BUILD_JOBS[Cadence.daily], look_for_due_days(self.temporary.home, self.instance, self.now)
+        )
         kept = keep_runs(self.temporary.home, self.instance, self.cursors.get("run_keeper"))
         yield from self._answer("run_keeper", "", kept)
 

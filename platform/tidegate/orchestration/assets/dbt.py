@@ -65,7 +65,7 @@ class LayeredTranslator(DagsterDbtTranslator):
         deps = [dep for parent in spec.deps for dep in self._with_regions(parent)]
         model = self._home.graph.tables.get(unique_id)
         if model and model.reaches_back:
-            behind = days_behind(model.reaches_back)
+            behind = days_behind(model.cadence, model.reaches_back)
             deps = [dg.AssetDep(dep.asset_key, partition_mapping=behind) for dep in deps]
         return spec.replace_attributes(deps=deps)
 
@@ -110,7 +110,7 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
     translator = LayeredTranslator(home, owners)
 
     @dbt_assets(
-        name=TRANSFORM if cadence is Cadence.daily else f"{TRANSFORM}_{cadence}",
+        name=cadence.prefixed(TRANSFORM),
         manifest=home.dbt.manifest_path,
         select=" ".join(f"fqn:{'.'.join(model.fqn)}" for model in home.graph.models_of(cadence)),
         dagster_dbt_translator=translator,

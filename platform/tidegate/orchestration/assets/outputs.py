@@ -37,7 +37,7 @@ def build_output_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.A
     makers = {_key(maker.kind): maker for maker in home.makers_of(cadence)}
 
     @dg.multi_asset(
-        name="outputs" if cadence is Cadence.daily else f"outputs_{cadence}",
+        name=cadence.prefixed("outputs"),
         description="Makes exports and pages of published partitions. For a sensor, those that are due.",
         specs=[_asset_spec(home, maker.kind, owners, cadence) for maker in makers.values()],
         can_subset=True,
@@ -86,7 +86,11 @@ def _deps(kind: OutputKind) -> Iterator[dg.AssetDep]:
     """The marts that it is made of. A day's outputs depend on the day; that a brief looks back is the ledger's to know,
     since a day of the weeks before it need not be published."""
     for ingredient in kind.ingredients:
-        behind = days_behind(max(ingredient.days_before)) if ingredient.cadence != kind.cadence else None
+        behind = (
+            days_behind(Cadence(kind.cadence), max(ingredient.days_before))
+            if ingredient.cadence != kind.cadence
+            else None
+        )
         for mart in ingredient.marts:
             yield dg.AssetDep(serving_key(mart), partition_mapping=behind)
 

@@ -44,7 +44,7 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
     marts = requirements.marts
 
     @dg.multi_asset(
-        name="promote" if cadence is Cadence.daily else f"promote_{cadence}",
+        name=cadence.prefixed("promote"),
         description="Publishes the partitions whose gate is open, all marts in one transaction; holds the others.",
         specs=[_asset_spec(home, mart, owners, cadence) for mart in marts],
         check_specs=[_gate_spec(home, mart, cadence) for mart in marts],
@@ -127,8 +127,14 @@ def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> 
             TABLE_NAME: f"lake.serving.{mart.name}",
         },
         partitions_def=partitions_of(home.settings, cadence),
-        freshness_policy=_published_in_time(home) if cadence is Cadence.daily else _published_on_mondays(home),
+        freshness_policy=_published_in_time(home) if cadence is Cadence.daily else _published_by_noon(home, cadence),
     )
+
+
+def _published_by_noon(home: Home, cadence: Cadence) -> dg.FreshnessPolicy:
+    """Something is published on the first day of a week or month: the schedule runs at 06:00, and by noon somebody
+    should ask why there is nothing new."""
+    return dg.FreshnessPolicy.cron(cadence.cron(12), dt.timedelta(hours=12), timezone=home.settings.timezone)
 
 
 def _published_in_time(home: Home) -> dg.FreshnessPolicy | None:
@@ -147,11 +153,6 @@ def _published_in_time(home: Home) -> dg.FreshnessPolicy | None:
         lower_bound_delta=since_midnight or dt.timedelta(days=1),
         timezone=home.settings.timezone,
     )
-
-
-def _published_on_mondays(home: Home) -> dg.FreshnessPolicy:
-    """The schedule runs at 06:00; by noon somebody should ask why there is nothing new."""
-    return dg.FreshnessPolicy.cron("0 12 * * 1", dt.timedelta(hours=12), timezone=home.settings.timezone)
 
 
 def figures_by_mart(

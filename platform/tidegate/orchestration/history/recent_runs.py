@@ -15,20 +15,19 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, Ru
 
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.names import (
-    BUILD_JOB,
+    BUILD_JOBS,
     DAILY_JOB,
     FINISHED,
     FIRST_PARTITION_TAG,
     OUTPUT_JOBS,
     PARTITION_TAG,
     UNFINISHED,
-    WEEKLY_JOB,
     cadence_of,
     load_job,
     raw_key,
 )
 from tidegate.orchestration.partitions import window_of_tags
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 T = TypeVar("T")
 
@@ -77,19 +76,14 @@ class RunOfDays:
             return self.job in (load_job(source), DAILY_JOB)
         return any(key.path[:2] == ["raw", source] for key in self.assets)
 
-    def builds(self, day: dt.date) -> bool:
-        """Whether the run builds or publishes anything of the day."""
-        if day not in self.days:
+    def builds(self, partition: dt.date, cadence: Cadence = Cadence.daily) -> bool:
+        """Whether the run builds or publishes anything of the partition."""
+        if partition not in self.days:
             return False
         if self.assets is None:
-            return self.job in (BUILD_JOB, DAILY_JOB)
+            return cadence_of(self.job) is cadence and self.job in (*BUILD_JOBS.values(), DAILY_JOB)
+        # A run of chosen assets does not say of which cadence these are: it counts for each.
         return any(key.path[0] in BUILT_LAYERS for key in self.assets)
-
-    def builds_week(self, monday: dt.date) -> bool:
-        """Whether the run builds or publishes the Monday."""
-        if self.assets is None:
-            return self.job == WEEKLY_JOB and monday in self.days
-        return monday in self.days and any(key.path[0] in ("marts", "serving") for key in self.assets)
 
     def makes(self, kind: str, day: dt.date) -> bool:
         """Whether the run makes the day's, or Monday's, output of a kind."""
@@ -146,8 +140,7 @@ class Attempts:
         return self._found[day, since]
 
     def _newest_first(self, day: dt.date, since: dt.datetime | None) -> Iterator[RunOfDays]:
-        step = cadence_of(self._job).step
-        starts = [str(day - step * back) for back in range(LONGEST_RANGE)]
+        starts = [str(cadence_of(self._job).after(day, -back)) for back in range(LONGEST_RANGE)]
         pages = [self._pages(tags, since) for tags in ({PARTITION_TAG: str(day)}, {FIRST_PARTITION_TAG: starts})]
         for record in merge(*pages, key=lambda record: record.storage_id, reverse=True):
             run = RunOfDays.of(record.dagster_run, end_of(record))

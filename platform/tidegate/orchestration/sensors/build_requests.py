@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import dagster as dg
+from dagster import DagsterInstance
 
+from tidegate.home import Home
+from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest
-from tidegate.orchestration.names import CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
+from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.publishing.due_days import CAUSES_TOLD, DueDay
 from tidegate.window import Cadence, Window, windows_of
@@ -20,12 +24,16 @@ LONGEST_WAIT = dt.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Builds:
-    """Builds of one cadence: the runs that are builds of a partition, and the finished ones among them."""
+    """Builds of one cadence: those that failed, and asking for others."""
 
     cadence: Cadence
-    of: Callable[[RunOfDays, dt.date], bool]
     attempts: Attempts
     chunk: int
+
+    @classmethod
+    def of(cls, home: Home, instance: DagsterInstance, cadence: Cadence) -> Self:
+        attempts = Attempts(instance, BUILD_JOBS[cadence], Pace.of(home.settings))
+        return cls(cadence, attempts, home.settings.chunk_days)
 
     def may_go(self, due: DueDay, now: dt.datetime) -> bool:
         return self.attempts.may_go(self.in_vain(due), now)
@@ -33,11 +41,11 @@ class Builds:
     def in_vain(self, due: DueDay) -> list[RunOfDays]:
         """Builds of the partition that failed since what it is due for came."""
         return self.attempts.in_vain(
-            due.day, lambda run: self.of(run, due.day) and not run.succeeded, since=due.caused_at
+            due.day, lambda run: run.builds(due.day, self.cadence) and not run.succeeded, since=due.caused_at
         )
 
     def _newest(self, day: dt.date) -> str:
-        return self.attempts.newest(day, lambda run: self.of(run, day))
+        return self.attempts.newest(day, lambda run: run.builds(day, self.cadence))
 
     def requests(self, due: Sequence[DueDay], without: Mapping[dt.date, list[str]]) -> Iterator[dg.RunRequest]:
         """New partitions before restatements. `without`: the deliveries that a day goes on without."""

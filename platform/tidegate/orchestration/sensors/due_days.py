@@ -24,8 +24,8 @@ from tidegate.ledger.known import incomplete_days
 from tidegate.ledger.waivers import Waiver, grant, standing_waivers
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import health_of
-from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, runs_under_way
-from tidegate.orchestration.names import BUILD_JOB
+from tidegate.orchestration.history.recent_runs import RunOfDays, runs_under_way
+from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.sensors.arrivals import deadline_of
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
@@ -42,7 +42,7 @@ def build_due_sensor(home: Home) -> dg.SensorDefinition:
     return sensor_of_what_is_due(
         home,
         "days_due",
-        BUILD_JOB,
+        BUILD_JOBS[Cadence.daily],
         "Builds and publishes days whose deliveries are all in; restates those that later ones touched.",
         lambda instance, now: look_for_due_days(home, instance, now),
     )
@@ -52,12 +52,7 @@ def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -
     """One tick at `now` (UTC): the builds to launch, or why there are none."""
     under_way = runs_under_way(instance)
     told = " ".join(filter(None, [_withdraw_regions(home), _let_days_go_on(home, instance, under_way, now)]))
-    builds = Builds(
-        Cadence.daily,
-        RunOfDays.builds,
-        Attempts(instance, BUILD_JOB, Pace.of(home.settings)),
-        home.settings.chunk_days,
-    )
+    builds = Builds.of(home, instance, Cadence.daily)
     with home.lake() as lake:
         due = due_days(lake.con, home.gate_requirements)
         without = _names_by_day(lake)

@@ -22,7 +22,7 @@ from tidegate.orchestration.sensors.ticks import sensor_of_what_is_due
 from tidegate.publishing.due_outputs import Output, due_outputs
 from tidegate.window import Cadence, Window
 
-SENSORS = {Cadence.daily: "outputs_due", Cadence.weekly: "weekly_outputs_due"}
+SENSORS = {cadence: cadence.prefixed("outputs_due") for cadence in Cadence}
 
 
 def build_due_outputs_sensor(home: Home, cadence: Cadence) -> dg.SensorDefinition:
@@ -62,8 +62,8 @@ def windows_over(days: Iterable[dt.date], cadence: Cadence, size: int) -> Iterat
     left = sorted(set(days), reverse=True)
     while left:
         last = left[0]
-        inside = [day for day in left if day > last - size * cadence.step]
-        yield Window(inside[-1], last + cadence.step, cadence)
+        inside = [day for day in left if day > cadence.after(last, -size)]
+        yield Window(inside[-1], cadence.after(last, 1), cadence)
         left = left[len(inside) :]
 
 
@@ -75,8 +75,7 @@ class _Look:
 
     def may_be_made(self, output: Output, cadence: Cadence) -> bool:
         """Not while a run makes it, or is at what it is made of; and not too soon after it failed."""
-        builds = RunOfDays.builds if cadence is Cadence.daily else RunOfDays.builds_week
-        if any(run.makes(output.kind, output.day) or builds(run, output.day) for run in self.under_way):
+        if any(run.makes(output.kind, output.day) or run.builds(output.day, cadence) for run in self.under_way):
             return False
         return self.attempts.may_go(self._in_vain(output), self.now)
 

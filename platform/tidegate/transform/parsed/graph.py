@@ -176,13 +176,13 @@ class Graph:
 
     def tests_of(self, cadence: Cadence) -> list[Test]:
         """The tests that are checks of the cadence's models; of sources, the daily ones."""
-        weekly = {model.asset for model in self.models_of(Cadence.weekly)}
-        return [test for test in self.tests.values() if (test.asset in weekly) is (cadence is Cadence.weekly)]
+        cadences = {model.asset: model.cadence for model in self.models.values()}
+        return [test for test in self.tests.values() if cadences.get(test.asset, Cadence.daily) is cadence]
 
     def marts_of(self, cadence: Cadence) -> Marts:
         """The marts of a cadence, and all of that cadence that stands behind any mart.
 
-        What stands behind a weekly mart day by day must be sound for the day to be published.
+        What stands behind a weekly or monthly mart day by day must be sound for the day to be published.
         """
         marts = [model for model in self.models_of(cadence) if model.is_mart]
         behind = self.with_ancestors(model.unique_id for model in self.models.values() if model.is_mart)

@@ -11,10 +11,10 @@ from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.watched import NOW, TODAY, Watched, delivery, requests_of, said
 
 from tidegate.orchestration.assembly import build_definitions
-from tidegate.orchestration.names import BUILD_JOB, CAUSE_TAG, REASON_TAG, WEEKLY_JOB
-from tidegate.orchestration.partitions import first_monday, partitions_of, window_of_tags
-from tidegate.orchestration.schedules import runs_of_mondays
-from tidegate.orchestration.sensors.due_weeks import look_for_due_weeks
+from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, REASON_TAG
+from tidegate.orchestration.partitions import first_partition, partitions_of, window_of_tags
+from tidegate.orchestration.schedules import runs_of_periods
+from tidegate.orchestration.sensors.due_periods import look_for_due_periods
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 # The newest Monday that has a whole week of the past before it, and the days of that week.
@@ -42,7 +42,7 @@ def publish_monday(watched: Watched) -> None:
 
 
 def look(watched: Watched, now: dt.datetime = NOW) -> dg.SensorResult:
-    return look_for_due_weeks(watched.home, watched.instance, now)
+    return look_for_due_periods(watched.home, watched.instance, Cadence.weekly, now)
 
 
 def mondays(requests: list[dg.RunRequest]) -> list[str]:
@@ -50,7 +50,7 @@ def mondays(requests: list[dg.RunRequest]) -> list[str]:
 
 
 def scheduled(watched: Watched, now: dt.datetime = AT_SIX) -> list[str]:
-    runs = runs_of_mondays(watched.home, watched.instance, now)
+    runs = runs_of_periods(watched.home, watched.instance, Cadence.weekly, now)
     return mondays(runs) if isinstance(runs, list) else []
 
 
@@ -58,7 +58,7 @@ def test_a_monday_is_built_at_its_time_and_only_once(watched: Watched) -> None:
     assert scheduled(watched) == []
     publish(watched, WEEK.start)
     assert scheduled(watched) == [str(MONDAY)]
-    run = watched.run(WEEKLY_JOB, Window.of_day(MONDAY, Cadence.weekly))
+    run = watched.run(BUILD_JOBS[Cadence.weekly], Window.of_day(MONDAY, Cadence.weekly))
     assert scheduled(watched) == []
     watched.end(run, DagsterRunStatus.SUCCESS)
     publish_monday(watched)
@@ -93,7 +93,7 @@ def test_a_monday_waits_for_days_that_are_being_built_but_not_for_ever(watched: 
     publish(watched, WEEK.start)
     publish_monday(watched)
     publish(watched, WEEK.start + ONE_DAY)
-    run = watched.run(BUILD_JOB, Window.of_day(WEEK.end - ONE_DAY))
+    run = watched.run(BUILD_JOBS[Cadence.daily], Window.of_day(WEEK.end - ONE_DAY))
     assert said(look(watched)) == "1 due Mondays wait for their days or for their next attempt."
     assert mondays(requests_of(look(watched, NOW + dt.timedelta(hours=2)))) == [str(MONDAY)]
     watched.end(run, DagsterRunStatus.SUCCESS)
@@ -104,7 +104,7 @@ def test_days_of_other_windows_keep_no_monday_waiting(watched: Watched) -> None:
     publish(watched, WEEK.start)
     publish_monday(watched)
     publish(watched, WEEK.start + ONE_DAY)
-    watched.run(BUILD_JOB, Window.of_day(MONDAY))
+    watched.run(BUILD_JOBS[Cadence.daily], Window.of_day(MONDAY))
     assert mondays(requests_of(look(watched))) == [str(MONDAY)]
 
 
@@ -114,7 +114,7 @@ def test_a_monday_whose_build_fails_is_tried_again_with_pauses(watched: Watched)
     publish(watched, WEEK.start + ONE_DAY)
     (first,) = requests_of(look(watched))
     for _ in range(3):
-        watched.run(WEEKLY_JOB, Window.of_day(MONDAY, Cadence.weekly), DagsterRunStatus.FAILURE)
+        watched.run(BUILD_JOBS[Cadence.weekly], Window.of_day(MONDAY, Cadence.weekly), DagsterRunStatus.FAILURE)
     assert requests_of(look(watched)) == []
     (later,) = requests_of(look(watched, NOW + dt.timedelta(days=1)))
     assert later.run_key != first.run_key
@@ -124,8 +124,8 @@ def test_weekly_partitions_are_mondays_with_a_day_before_them(watched: Watched) 
     settings = watched.home.settings
     partitions = partitions_of(settings, Cadence.weekly)
     keys = partitions.get_partition_keys(current_time=NOW)
-    assert keys[0] == str(first_monday(settings))
-    assert settings.start_date < first_monday(settings) <= settings.start_date + ONE_WEEK
+    assert keys[0] == str(first_partition(settings, Cadence.weekly))
+    assert settings.start_date < first_partition(settings, Cadence.weekly) <= settings.start_date + ONE_WEEK
     # To Dagster a week has ended when the next begins; a Monday is there from its first minute.
     assert keys[-1] == str(TODAY - ONE_DAY * TODAY.weekday())
     assert {dt.date.fromisoformat(key).weekday() for key in keys} == {0}

@@ -14,7 +14,13 @@ from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.deliveries import record_deliveries, stale_days
 from tidegate.publishing.due_days import DueDay
-from tidegate.publishing.due_weeks import DaysBehind, due_weeks, weeks_left_out, weeks_to_begin, weeks_with_days
+from tidegate.publishing.due_periods import (
+    DaysBehind,
+    due_periods,
+    periods_left_out,
+    periods_to_begin,
+    periods_with_days,
+)
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
@@ -33,12 +39,12 @@ WEEKLY = GateRequirements(
 
 
 def behind(**fields: object) -> DaysBehind:
-    default = DaysBehind(frozenset({"daily_sales"}), frozenset(), REACH)
+    default = DaysBehind(Cadence.weekly, frozenset({"daily_sales"}), frozenset(), REACH)
     return dataclasses.replace(default, **fields)  # type: ignore[arg-type]
 
 
 def due(shop: Shop, of: DaysBehind | None = None) -> dict[dt.date, DueDay]:
-    return {week.day: week for week in due_weeks(shop.lake.con, WEEKLY, of or behind())}
+    return {week.day: week for week in due_periods(shop.lake.con, WEEKLY, of or behind())}
 
 
 def begin(shop: Shop, weeks: Window) -> str:
@@ -177,9 +183,9 @@ def test_a_held_monday_is_tried_again_when_a_day_is_let_in(shop: Shop) -> None:
     publish(shop, SUNDAY)
     for _ in range(2):
         build(shop, Window.of_day(MONDAY, Cadence.weekly))
-        assert due_weeks(shop.lake.con, unsound, behind()) == []
+        assert due_periods(shop.lake.con, unsound, behind()) == []
         publish(shop, SUNDAY)
-        assert [week.day for week in due_weeks(shop.lake.con, unsound, behind())] == [MONDAY]
+        assert [week.day for week in due_periods(shop.lake.con, unsound, behind())] == [MONDAY]
 
 
 def test_a_weekly_build_is_no_build_of_its_monday_as_a_day(shop: Shop) -> None:
@@ -210,18 +216,18 @@ def test_mondays_without_a_published_day_before_them_would_be_empty(
 ) -> None:
     publish(shop, published)
     weeks = Cadence.weekly.among(Window(MONDAY - 2 * ONE_WEEK, NEXT_MONDAY + ONE_DAY))
-    assert weeks_with_days(shop.lake.con, weeks, behind()) == expected
+    assert periods_with_days(shop.lake.con, weeks, behind()) == expected
 
 
 def test_none_of_no_mondays(shop: Shop) -> None:
-    assert weeks_with_days(shop.lake.con, Cadence.weekly.among(Window(SATURDAY, SUNDAY)), behind()) == []
+    assert periods_with_days(shop.lake.con, Cadence.weekly.among(Window(SATURDAY, SUNDAY)), behind()) == []
 
 
 def test_a_monday_that_nobody_began_is_built_once_its_week_is_whole(shop: Shop) -> None:
     mondays = Window(MONDAY, NEXT_MONDAY + ONE_WEEK, Cadence.weekly)
 
     def to_begin(starts: dt.date = MONDAY - ONE_WEEK) -> list[dt.date]:
-        return weeks_to_begin(shop.lake.con, mondays, behind(), starts)
+        return periods_to_begin(shop.lake.con, mondays, behind(), starts)
 
     shop.publish(Window(MONDAY - ONE_WEEK, SUNDAY))
     assert to_begin() == []
@@ -236,8 +242,8 @@ def test_the_first_week_is_whole_from_the_first_day_on(shop: Shop) -> None:
     shop.publish(Window(SATURDAY, MONDAY))
     mondays = Window.of_day(MONDAY, Cadence.weekly)
 
-    assert weeks_to_begin(shop.lake.con, mondays, behind(), SATURDAY - ONE_DAY) == []
-    assert weeks_to_begin(shop.lake.con, mondays, behind(), SATURDAY) == [MONDAY]
+    assert periods_to_begin(shop.lake.con, mondays, behind(), SATURDAY - ONE_DAY) == []
+    assert periods_to_begin(shop.lake.con, mondays, behind(), SATURDAY) == [MONDAY]
 
 
 def test_a_monday_between_published_ones_that_was_never_built_is_named(shop: Shop) -> None:
@@ -248,7 +254,7 @@ def test_a_monday_between_published_ones_that_was_never_built_is_named(shop: Sho
         build(shop, week)
         promote_weeks(shop, week)
 
-    assert weeks_left_out(shop.lake.con, behind()) == [NEXT_MONDAY]
+    assert periods_left_out(shop.lake.con, behind()) == [NEXT_MONDAY]
 
 
 def test_mondays_before_the_start_are_asked_for_no_more(shop: Shop) -> None:
@@ -258,4 +264,4 @@ def test_mondays_before_the_start_are_asked_for_no_more(shop: Shop) -> None:
     assert list(due(shop)) == [MONDAY]
 
     later = dataclasses.replace(WEEKLY, starts=NEXT_MONDAY)
-    assert due_weeks(shop.lake.con, later, behind()) == []
+    assert due_periods(shop.lake.con, later, behind()) == []
