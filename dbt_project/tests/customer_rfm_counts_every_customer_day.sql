@@ -35,7 +35,7 @@ expected as (
     from mondays
     inner join customers
         on mondays.as_of_date = customers.as_of_date
-    inner join {{ source("serving", "orders_daily_summary") }} as customer_days
+    inner join {{ published("orders_daily_summary") }} as customer_days
         on
             customers.customer_id = customer_days.customer_id
             and {{ in_reach_of("customers.as_of_date", "customer_days.order_date") }}

@@ -8,8 +8,8 @@ select
 from {{ mondays_of_window() }} as mondays
 inner join {{ days_reached_by_window() }} as days_reached
     on {{ in_reach_of("mondays.as_of_date", "days_reached.reached_day") }}
-left join {{ published_days() }} as published_days
-    on days_reached.reached_day = published_days.published_day
+left join {{ published("daily_sales") }} as published_days
+    on days_reached.reached_day = published_days.order_date
 where
-    published_days.published_day is null
+    published_days.order_date is null
     and days_reached.reached_day >= {{ first_day() }}

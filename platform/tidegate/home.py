@@ -33,6 +33,7 @@ from tidegate.storage.files import Storage
 from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
 from tidegate.transform.parsed.graph import SERVING, Graph
 from tidegate.transform.parsed.project import DbtProject
+from tidegate.transform.parsed.published import refuse_candidates
 from tidegate.window import Cadence
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Home:
             for name, contract in self.contracts.items()
         }
         refuse_what_nobody_fills(graph, delivered, self.settings.contracts)
+        refuse_candidates(graph.models)
         return graph
 
     @cached_property
@@ -171,12 +173,10 @@ class Home:
     def days_behind(self, cadence: Cadence) -> DaysBehind:
         """What of the days marts of the cadence are made of."""
         models = self.graph.models_of(cadence)
-        parents = self.graph.with_ancestors(parent for model in models for parent in model.parents)
-        daily = [model for model in self.graph.models_of(Cadence.daily) if model.unique_id in parents]
         return DaysBehind(
             cadence=cadence,
             marts=frozenset(source.name for source in self.graph.sources_of(models) if source.schema == SERVING),
-            sources=frozenset(source.name for source in self.graph.sources_of(daily)),
+            newest=frozenset(mart for model in models for mart in model.reads_newest),
             reach=max((model.reaches_back for model in models), default=0),
         )
 

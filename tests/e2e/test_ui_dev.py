@@ -138,7 +138,7 @@ def test_the_asset_graph_reads_left_to_right_with_its_groups_open(page: Page) ->
     lefts = assets_from_left(page, LAYERS)
     assert {layer: len(assets) for layer, assets in lefts.items()}.items() >= {"raw": 6, "serving": 4}.items()
     for before, after in pairwise(LAYERS):
-        # One that only a later layer reads stands beside that: stg_customers beside customer_rfm.
+        # One that only a later layer reads stands beside that: stg_customers beside daily_customers.
         assert min(lefts[before]) < min(lefts[after]), (before, after)
 
 

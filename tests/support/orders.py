@@ -23,7 +23,7 @@ MODELS = frozenset(
     f"model.tidegate.{name}"
     for name in (
         "stg_orders", "stg_customers", "stg_payments", "int_orders", "orders_daily_summary",
-        "daily_sales", "daily_sales_by_region", "daily_sales_by_category",
+        "daily_customers", "daily_sales", "daily_sales_by_region", "daily_sales_by_category",
     )
 )  # fmt: skip
 

@@ -2,12 +2,24 @@
 
 with
 
+snapshot_days as (
+
+    select distinct snapshot_date
+    from {{ published("daily_customers") }}
+    where {{ in_reach_of_window("snapshot_date") }}
+
+),
+
+-- Who is a customer on a Monday is told by the newest published snapshot before it.
 snapshots as (
 
     select
-        as_of_date,
-        snapshot_date
-    from {{ snapshots_of_mondays() }} as snapshots_of_mondays
+        mondays.as_of_date,
+        max(snapshot_days.snapshot_date) as snapshot_date
+    from {{ mondays_of_window() }} as mondays
+    inner join snapshot_days
+        on {{ in_reach_of("mondays.as_of_date", "snapshot_days.snapshot_date") }}
+    group by mondays.as_of_date
 
 ),
 
@@ -15,11 +27,11 @@ customers as (
 
     select
         snapshots.as_of_date,
-        stg_customers.customer_id
-    from {{ ref("stg_customers") }} as stg_customers
+        daily_customers.customer_id
+    from {{ published("daily_customers") }} as daily_customers
     inner join snapshots
-        on stg_customers.snapshot_date = snapshots.snapshot_date
-    where {{ in_reach_of_window("stg_customers.snapshot_date") }}
+        on daily_customers.snapshot_date = snapshots.snapshot_date
+    where {{ in_reach_of_window("daily_customers.snapshot_date") }}
 
 ),
 
@@ -30,7 +42,7 @@ customer_days as (
         order_date,
         total_orders,
         net_revenue
-    from {{ source("serving", "orders_daily_summary") }}
+    from {{ published("orders_daily_summary") }}
     where {{ in_reach_of_window("order_date") }}
 
 ),

@@ -24,11 +24,11 @@ from tidegate.window import Cadence, Window
 @dataclass(frozen=True)
 class DaysBehind:
     """What a partition of `cadence` is made of: `marts` as published on the days that it is about and the `reach` days
-    before its own, and the newest of these days' deliveries of `sources`, which no mart shows."""
+    before its own; those among them that are in `newest`, on the newest of these days alone."""
 
     cadence: Cadence
     marts: frozenset[str]
-    sources: frozenset[str]
+    newest: frozenset[str]
     reach: int
 
     def read_by(self, partitions: Iterable[dt.date]) -> str:
@@ -57,12 +57,7 @@ def due_periods(con: DuckDBPyConnection, requirements: GateRequirements, behind:
             from builds group by partition
         ),
         reads as ({behind.read_by(built_partitions(con, behind.cadence))}),
-        standing as (
-            select partition_day as partition, build_id from ops.publications
-            where cadence = {literal(behind.cadence)} and superseded_by is null
-        ),
-        {_changed_days(behind)},
-        {_CHANGES},
+        {_changes(behind)},
         causes as (
             select partition, max(entry) as entry, max_by(published_at, entry) as published_at,
                 list(distinct day order by day desc)[:{CAUSES_TOLD + 1}] as days
@@ -88,66 +83,40 @@ def due_periods(con: DuckDBPyConnection, requirements: GateRequirements, behind:
     ]
 
 
-# What changed for a partition since what its newest build saw.
-_CHANGES = """
-        made_of as (
-            select r.partition, r.first, r.last, b.build_id, coalesce(b.seen, -1) as seen
-            from partitions as b join reads as r using (partition)
-        ),
-        changes as (
-            select m.partition, c.day, c.entry, c.published_at
-            from made_of as m join changed_days as c on c.day between m.first and m.last and c.entry > m.seen
-            union
-            -- Only of its newest published day with such a delivery does a partition read what no mart shows.
-            select m.partition, c.day, c.entry, c.published_at
-            from made_of as m join changed_sources as c on c.day between m.first and m.last and c.entry > m.seen
-            where c.day >= coalesce(
-                (select max(s.day) from sourced_days as s where s.day between m.first and m.last), c.day
-            )
-            union
-            -- One that is held may be so for a day that is held: it is tried again whenever a day is let in.
-            select m.partition, v.day, v.entry, v.published_at
-            from made_of as m anti join standing as s on s.partition = m.partition and s.build_id = m.build_id
-            join versions as v on v.day between m.first and m.last and v.entry > m.seen
-        )"""
-
-
-def _changed_days(behind: DaysBehind) -> str:
-    """The newest change of each day: one publication that differs from the one before, or the first."""
-    marts, sources = (literal(sorted(names)) for names in (behind.marts, behind.sources))
+def _changes(behind: DaysBehind) -> str:
+    """What changed for a partition since what its newest build saw: publications of a day that differ from those
+    before, or the first."""
+    marts, newest = (literal(sorted(names)) for names in (behind.marts, behind.newest))
     return f"""
         versions as (
-            select partition_day as day, rowid as entry, published_at, build_id,
-                lag(build_id) over one_mart as build_before,
+            select partition_day as day, mart, rowid as entry, published_at,
+                superseded_by is null and rows > 0 as shows,
                 content_hash is distinct from lag(content_hash) over one_mart as differs
             from ops.publications
             where cadence = {literal(Cadence.daily)} and mart in (select unnest({marts}::varchar[]))
             window one_mart as (partition by partition_day, mart order by rowid)
         ),
-        sourced_days as (
-            select partition_day as day from ops.deliveries semi join versions on day = partition_day
-            where source in (select unnest({sources}::varchar[])) and verdict <> 'rejected'
-            group by source, region, partition_day having max_by(rows_loaded, rowid) > 0
-        ),
         changed_days as (
-            select day, max(entry) as entry, max_by(published_at, entry) as published_at
-            from versions where differs group by day
+            select day, mart, max(entry) as entry, max_by(published_at, entry) as published_at
+            from versions where differs group by day, mart
         ),
-        seen as (
-            select build_id, partition_day as day, max(deliveries_seen) as deliveries
-            from ops.builds where cadence = {literal(Cadence.daily)} group by all
+        made_of as (
+            select r.partition, r.first, r.last, coalesce(b.seen, -1) as seen
+            from partitions as b join reads as r using (partition)
         ),
-        touches as (
-            select unnest(touched) as day, rowid as delivery
-            from ops.deliveries where source in (select unnest({sources}::varchar[]))
+        -- Of some marts a partition reads only the newest day that shows anything.
+        newest_days as (
+            select m.partition, v.mart, max(v.day) as day
+            from made_of as m join versions as v on v.day between m.first and m.last
+            where v.shows and v.mart in (select unnest({newest}::varchar[]))
+            group by m.partition, v.mart
         ),
-        changed_sources as (
-            select v.day, max(v.entry) as entry, max_by(v.published_at, v.entry) as published_at
-            from versions as v
-            join seen as s on s.build_id = v.build_id and s.day = v.day
-            join seen as b on b.build_id = v.build_before and b.day = v.day
-            join touches as t on t.day = v.day and t.delivery > b.deliveries and t.delivery <= s.deliveries
-            group by v.day
+        changes as (
+            select m.partition, c.day, c.entry, c.published_at
+            from made_of as m
+            join changed_days as c on c.day between m.first and m.last and c.entry > m.seen
+            left join newest_days as n on n.partition = m.partition and n.mart = c.mart
+            where c.day >= coalesce(n.day, c.day)
         )"""
 
 

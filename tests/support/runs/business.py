@@ -219,9 +219,6 @@ sources:
           - {name: _delivered_on, data_type: date}
           - {name: _file, data_type: varchar}
           - {name: _fingerprint, data_type: varchar}
-  - name: serving
-    tables:
-      - name: daily_totals
 models:
   - name: stg_sales
     config: {meta: {tidegate: {day: sale_date}}}
@@ -248,7 +245,7 @@ select
     mondays.as_of_date,
     cast(coalesce(sum(days.total), 0) as decimal(38, 2)) as total
 from {{ mondays_of_window() }} as mondays
-left join {{ source("serving", "daily_totals") }} as days
+left join {{ published("daily_totals") }} as days
     on days.sale_date >= mondays.as_of_date - 7 and days.sale_date < mondays.as_of_date
 group by mondays.as_of_date
 """

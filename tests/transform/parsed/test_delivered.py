@@ -13,9 +13,9 @@ import pytest
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.settings import CHECKOUT, Settings
-from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
 from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.project import DbtProject
+from tidegate.transform.parsed.published import refuse_candidates
 
 Change = Callable[[dict[str, Any]], None]
 SOURCE, MODEL = "source.tidegate.raw.orders", "model.tidegate.daily_sales"
@@ -55,12 +55,42 @@ def test_a_column_that_the_contract_does_not_deliver_is_refused(home: Home) -> N
         _ = home.gate_requirements
 
 
-def test_a_published_mart_that_is_not_there_is_refused(settings: Settings, tmp_path: Path) -> None:
-    def rename(manifest: dict[str, Any]) -> None:
-        manifest["sources"]["source.tidegate.serving.orders_daily_summary"]["identifier"] = "gone"
+def test_serving_is_read_by_the_names_of_marts(settings: Settings) -> None:
+    def name_the_table(manifest: dict[str, Any]) -> None:
+        changed = {
+            **manifest["sources"][SOURCE],
+            "unique_id": SOURCE + "2",
+            "schema": "serving",
+            "identifier": "daily_sales",
+        }
+        manifest["sources"][SOURCE + "2"] = changed
 
-    with pytest.raises(TidegateError, match=r"serving\.gone in .* no mart of that name"):
-        refuse_what_nobody_fills(_changed(settings, rename), {}, tmp_path)
+    with pytest.raises(TidegateError, match=r"Write \{\{ published\('daily_sales'\) \}\} where it is read"):
+        _changed(settings, name_the_table)
+
+
+@pytest.mark.parametrize(
+    ("model", "reads", "says"),
+    [
+        ("customer_rfm", "daily_sales", r"before it is published. Write \{\{ published\('daily_sales'\) \}\} in place"),
+        ("monthly_sales", "int_orders", "is never published. Make a mart of it"),
+        ("daily_sales", "monthly_sales", "a day would change with what is made of it. Make daily_sales monthly too"),
+    ],
+)
+def test_what_another_cadence_built_is_read_as_published(settings: Settings, model: str, reads: str, says: str) -> None:
+    def read_candidates(manifest: dict[str, Any]) -> None:
+        manifest["nodes"][f"model.tidegate.{model}"]["depends_on"]["nodes"].append(f"model.tidegate.{reads}")
+
+    with pytest.raises(TidegateError, match=says):
+        refuse_candidates(_changed(settings, read_candidates).models)
+
+
+def test_a_mart_that_is_read_as_published_is_written_out(settings: Settings) -> None:
+    def compute(manifest: dict[str, Any]) -> None:
+        manifest["nodes"]["model.tidegate.monthly_sales"]["raw_code"] = "select * from {{ published(var('mart')) }}"
+
+    with pytest.raises(TidegateError, match=r"calls published without the name of a mart. .* Write it out"):
+        _changed(settings, compute)
 
 
 @pytest.mark.parametrize("name", ["row_id", "END_SNAPSHOT", "_ducklake_internal_row_id"])

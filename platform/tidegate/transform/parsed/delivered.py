@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from tidegate.errors import TidegateError
-from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model
+from tidegate.transform.parsed.graph import RAW, Graph, Model
 
 
 def refuse_what_nobody_fills(graph: Graph, delivered: Mapping[str, Collection[str]], contracts: Path) -> None:
@@ -20,16 +20,14 @@ def refuse_what_nobody_fills(graph: Graph, delivered: Mapping[str, Collection[st
     read = {parent for model in graph.models.values() for parent in model.parents}
     read |= {parent for test in graph.tests.values() for parent in test.parents}
     sources = [source for unique_id, source in sorted(graph.sources.items()) if unique_id in read]
-    wrong = [sentence for source in sources for sentence in _sentences(source, graph, delivered, contracts)]
+    wrong = [sentence for source in sources for sentence in _sentences(source, delivered, contracts)]
     if wrong:
         raise TidegateError("\n".join([*wrong, "Nothing was built or published."]))
 
 
-def _sentences(source: Model, graph: Graph, delivered: Mapping[str, Collection[str]], contracts: Path) -> Iterator[str]:
+def _sentences(source: Model, delivered: Mapping[str, Collection[str]], contracts: Path) -> Iterator[str]:
     who = f"The dbt source {source.schema}.{source.name} in {source.file}"
-    if source.schema == SERVING and source.name not in {mart.name for mart in graph.models.values() if mart.is_mart}:
-        yield f"{who} is read and there is no mart of that name. Correct the name, or remove what reads it."
-    elif source.schema == RAW and source.name in delivered:
+    if source.schema == RAW and source.name in delivered:
         yield from _columns_that_lack(source, delivered[source.name], who)
     elif source.schema == RAW and not source.optional:
         yield (

@@ -15,7 +15,8 @@ from typing import Any
 from tidegate.errors import TidegateError
 from tidegate.publishing.gate import Mart
 from tidegate.transform.parsed.columns import refuse_columns_no_table_can_have
-from tidegate.transform.parsed.nodes import MARTS, Kind, Node, kind_of, meta_of, refuse_what_reads_snapshots
+from tidegate.transform.parsed.nodes import MARTS, Kind, Node, kind_of, meta_of, refusal, refuse_what_reads_snapshots
+from tidegate.transform.parsed.published import marts_read_as_published
 from tidegate.window import Cadence
 
 RAW, SERVING, OPS = "raw", "serving", "ops"
@@ -44,6 +45,8 @@ class Model:
     parents: tuple[str, ...]
     # The file that says so, for people.
     file: str
+    # The marts of which it reads no more than the newest day within its reach.
+    reads_newest: tuple[str, ...] = ()
     # A source that is empty where no contract delivers it, by intention.
     optional: bool = False
 
@@ -137,13 +140,19 @@ class Graph:
 
     @cached_property
     def sources(self) -> dict[str, Model]:
-        """The tables of `raw` that models read, and those of `serving` and `ops` that models of other cadences do."""
-        return {source["unique_id"]: self._source(source) for source in self._manifest["sources"].values()}
+        """The tables of `raw` that models read, and those of `ops`."""
+        return {source["unique_id"]: _source(source) for source in self._manifest["sources"].values()}
+
+    @cached_property
+    def published(self) -> dict[str, Model]:
+        """The marts as they are published, in `serving`: what models of other cadences read of them."""
+        marts = [model for model in self.models.values() if model.is_mart]
+        return {_as_published(mart.unique_id): _published(mart) for mart in marts}
 
     @cached_property
     def tables(self) -> dict[str, Model]:
-        """Models and sources."""
-        return {**self.models, **self.sources}
+        """Models, sources, and marts as they are published."""
+        return {**self.models, **self.sources, **self.published}
 
     @cached_property
     def deliveries(self) -> frozenset[str]:
@@ -210,7 +219,14 @@ class Graph:
 
     def _parents(self, unique_id: str) -> tuple[str, ...]:
         node = self._nodes.get(unique_id)
-        return tuple(node["depends_on"].get("nodes", ())) if node else ()
+        if node is None:
+            return ()
+        marts = marts_read_as_published(node)
+        parents = node["depends_on"].get("nodes", ())
+        return tuple(_as_published(each) if self._name_of(each) in marts else each for each in parents)
+
+    def _name_of(self, unique_id: str) -> str | None:
+        return self._nodes[unique_id]["name"] if unique_id in self._nodes else None
 
     def _dated(self, unique_ids: Iterable[str]) -> tuple[str, ...]:
         """These nodes as far as they are dated or sources; in place of the others, what these read."""
@@ -241,9 +257,9 @@ class Graph:
         return [table for unique_id, table in self.tables.items() if unique_id in parents]
 
     def sources_of(self, models: Iterable[Model]) -> list[Model]:
-        """The source tables that the models read themselves."""
+        """The sources that the models read themselves, and the marts that they read as published."""
         parents = {parent for model in models for parent in model.parents}
-        return [source for unique_id, source in self.sources.items() if unique_id in parents]
+        return [each for unique_id, each in {**self.sources, **self.published}.items() if unique_id in parents]
 
     def with_ancestors(self, unique_ids: Iterable[str]) -> frozenset[str]:
         """The models and every model upstream of them."""
@@ -255,21 +271,6 @@ class Graph:
                 found.add(unique_id)
                 waiting.extend(self.models[unique_id].parents)
         return frozenset(found)
-
-    def _source(self, node: Mapping[str, Any]) -> Model:
-        published = [model for model in self.models.values() if model.is_mart and model.name == node["identifier"]]
-        if node["schema"] == SERVING and published:
-            # As it is promoted: what its mart is.
-            return dataclasses.replace(
-                published[0],
-                unique_id=node["unique_id"],
-                schema=SERVING,
-                fqn=tuple(node["fqn"]),
-                partitioned_by=None,
-                parents=(),
-                file=node["original_file_path"],
-            )
-        return _source(node)
 
     def _test(self, node: Mapping[str, Any]) -> Test:
         config = node["config"]
@@ -342,10 +343,30 @@ def _model(node: Node, parents: tuple[str, ...]) -> Model:
         reaches_back=_days_back(node, meta.get("reaches_back_days", 0)),
         parents=parents,
         file=node["original_file_path"],
+        reads_newest=_named(node, meta.get("reads_newest", [])),
+    )
+
+
+def _as_published(unique_id: str) -> str:
+    """The name of a mart as it is published, beside dbt's unique ids."""
+    return f"{SERVING}.{unique_id}"
+
+
+def _published(mart: Model) -> Model:
+    """As it is promoted: what its mart is."""
+    return dataclasses.replace(
+        mart, unique_id=_as_published(mart.unique_id), schema=SERVING, partitioned_by=None, parents=()
     )
 
 
 def _source(node: Mapping[str, Any]) -> Model:
+    if node["schema"] == SERVING:
+        raise refusal(
+            node,
+            "is a mart as it is published, by its table.",
+            f"Write {{{{ published('{node['identifier']}') }}}} where it is read, which keeps the lineage whole, and "
+            "remove the source",
+        )
     return Model(
         unique_id=node["unique_id"],
         schema=node["schema"],
@@ -370,6 +391,16 @@ def _days_back(node: Mapping[str, Any], written: object) -> int:
             "built. Write how many days before its own it reads, as a whole number from 0."
         )
     return int(written)
+
+
+def _named(node: Mapping[str, Any], written: object) -> tuple[str, ...]:
+    if not isinstance(written, list) or not all(isinstance(name, str) for name in written):
+        raise refusal(
+            node,
+            f"has {written!r} as reads_newest.",
+            "Write a list of marts of which it reads only the newest day, or leave it out",
+        )
+    return tuple(written)
 
 
 def _columns(node: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,28 @@
+{{ config(partition_by="snapshot_date") }}
+
+with
+
+customers as (
+
+    select * from {{ ref("stg_customers") }}
+    where {{ in_window("snapshot_date") }}
+
+),
+
+final as (
+
+    select
+        -- ids
+        snapshot_date,
+        customer_id,
+
+        -- attributes
+        country,
+
+        -- times
+        registered_on
+    from customers
+
+)
+
+select * from final
