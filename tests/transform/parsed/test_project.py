@@ -112,7 +112,7 @@ def test_unit_tests_of_the_arithmetic_pass(settings: Settings, lake: Lake, graph
     given = json.dumps(variables(project, Window.of_day(day(1)), lake.config))
     outcome = dbtRunner(project.load_manifest()).invoke([*arguments, "--vars", given])
     results = {result.node.name: result.status for result in outcome.result.results}  # type: ignore[union-attr]
-    assert len(results) == 13
+    assert len(results) == 14
     assert set(results.values()) == {"pass"}
 
 
