@@ -98,11 +98,17 @@ def test_all_of_it_runs_when_deployed(module_home: TemporaryHome) -> None:
     definitions = build_definitions(home=module_home.home)
     repository = definitions.get_repository_def()
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
-    due = {"days_due", "weekly_due", "outputs_due", "weekly_outputs_due"}
+    due = {"days_due", "weekly_due", "monthly_due"}
+    due |= {"outputs_due", "weekly_outputs_due", "monthly_outputs_due"}
     assert set(sensors) == {"customers_arrivals", "orders_arrivals", "run_keeper"} | due
     assert {sensor.default_status for sensor in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
     schedules = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
-    assert schedules == {"daily": "0 0 * * *", "weekly": "0 6 * * 1", "weekly_maintenance": "0 3 * * 0"}
+    assert schedules == {
+        "daily": "0 0 * * *",
+        "weekly": "0 6 * * 1",
+        "monthly": "0 6 1 * *",
+        "weekly_maintenance": "0 3 * * 0",
+    }
     assert {schedule.default_status for schedule in repository.schedule_defs} == {dg.DefaultScheduleStatus.RUNNING}
 
 

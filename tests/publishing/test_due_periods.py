@@ -142,50 +142,62 @@ def test_a_monday_that_was_built_and_not_published_is_due(shop: Shop) -> None:
     assert due(shop) == {}
 
 
-def test_what_no_mart_shows_counts_on_the_newest_day_only(shop: Shop) -> None:
-    """A delivery whose rows reach no daily mart, as customers do, changes the Mondays that read its day's snapshot."""
+def test_a_mart_that_is_read_newest_counts_on_the_newest_day_only(shop: Shop) -> None:
+    """As snapshots of customers do: who is one on a Monday is told by the newest snapshot before it."""
+    newest = behind(newest=frozenset({"daily_sales"}))
     for day in (SATURDAY, SUNDAY):
         publish(shop, day)
     build_and_publish(shop, MONDAY, NEXT_MONDAY)
-    orders = behind(sources=frozenset({"orders"}))
 
-    # Loaded and built again, with the same marts.
-    publish(shop, SATURDAY)
-    assert due(shop, orders) == {}
-    publish(shop, SUNDAY)
-    assert list(due(shop, orders)) == [MONDAY, NEXT_MONDAY]
-    assert due(shop) == {}
+    publish(shop, SATURDAY, factor=2)
+    assert due(shop, newest) == {}
+    assert list(due(shop)) == [MONDAY, NEXT_MONDAY]
+    publish(shop, SUNDAY, factor=2)
+    assert list(due(shop, newest)) == [MONDAY, NEXT_MONDAY]
     publish(shop, MONDAY)
     build_and_publish(shop, MONDAY, NEXT_MONDAY)
-    # Now Monday's snapshot is the newest before the next one.
-    publish(shop, SUNDAY)
-    assert list(due(shop, orders)) == [MONDAY]
+    # Now Monday's is the newest before the next one.
+    publish(shop, SUNDAY, factor=3)
+    assert list(due(shop, newest)) == [MONDAY]
 
 
-def test_what_no_mart_shows_counts_on_the_newest_day_that_has_it(shop: Shop) -> None:
-    """Regression: a day that went on without customers hid a correction of the snapshot before it."""
-    customers = behind(sources=frozenset({"customers"}))
-    for day in (SATURDAY, SATURDAY - ONE_DAY):
-        shop.deliver(Window.of_day(day), source="customers")
-    for day in (SATURDAY - ONE_DAY, SATURDAY, SUNDAY):
-        publish(shop, day)
+def test_a_newest_day_without_rows_does_not_hide_the_one_before_it(shop: Shop) -> None:
+    """Regression: a day that was published without customers hid a correction of the snapshot before it."""
+    regions = frozenset({"daily_sales_by_region"})
+    newest = behind(marts=regions, newest=regions)
+    publish(shop, SATURDAY)
+    assert not shop.publish(Window.of_day(SUNDAY), rows=0).held
     build_and_publish(shop, MONDAY)
 
-    for day, expected in ((SATURDAY - ONE_DAY, []), (SATURDAY, [MONDAY])):
-        shop.deliver(Window.of_day(day), source="customers")
+    publish(shop, SATURDAY, factor=2)
+    assert list(due(shop, newest)) == [MONDAY]
+
+
+def test_a_month_follows_its_days_and_those_that_it_reaches_back_to(shop: Shop) -> None:
+    months = GateRequirements(
+        frozenset(), frozenset({"monthly"}), frozenset(), (Mart("monthly", "month"),), Cadence.monthly
+    )
+    of_months = behind(cadence=Cadence.monthly, reach=31)
+    june = Window.of_day(dt.date(2024, 6, 1), Cadence.monthly)
+    shop.lake.unit_of_work(lambda con: ensure_table(con, "marts", "monthly", {"month": "date"}, None))
+
+    def build_june() -> None:
+        build_id = uuid.uuid4().hex
+        shop.lake.unit_of_work(lambda con: begin_build(con, build_id, june.days, ["monthly"], "run-m", Cadence.monthly))
+        shop.lake.unit_of_work(lambda con: finish_build(con, build_id))
+        assert list(promote(shop.lake, june, months, "run-m").published) == june.days
+
+    publish(shop, SATURDAY)
+    build_june()
+    for day, is_read in (
+        (dt.date(2024, 4, 30), False),
+        (dt.date(2024, 5, 1), True),
+        (dt.date(2024, 6, 30), True),
+        (dt.date(2024, 7, 1), False),
+    ):
         publish(shop, day)
-        assert list(due(shop, customers)) == expected
-
-
-def test_a_held_monday_is_tried_again_when_a_day_is_let_in(shop: Shop) -> None:
-    """It may be held for customers of a held day; once that is fixed, its marts may be what they were."""
-    unsound = dataclasses.replace(WEEKLY, blocking_checks=frozenset({("marts/weekly", "is_sound")}))
-    publish(shop, SUNDAY)
-    for _ in range(2):
-        build(shop, Window.of_day(MONDAY, Cadence.weekly))
-        assert due_periods(shop.lake.con, unsound, behind()) == []
-        publish(shop, SUNDAY)
-        assert [week.day for week in due_periods(shop.lake.con, unsound, behind())] == [MONDAY]
+        assert [each.day for each in due_periods(shop.lake.con, months, of_months)] == june.days * is_read
+        build_june()
 
 
 def test_a_weekly_build_is_no_build_of_its_monday_as_a_day(shop: Shop) -> None:

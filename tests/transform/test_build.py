@@ -162,7 +162,11 @@ def test_a_model_that_fails_fails_its_days_and_skips_what_is_behind_it(settings:
     status = {model.name: model.status for model in result.models.values()}
     assert status["stg_customers"] == status["stg_payments"] == "success"
     assert status["daily_sales"] == status["int_orders"] == "skipped"
-    assert {test.asset for test in result.tests} == {"staging/stg_customers", "staging/stg_payments"}
+    assert {test.asset for test in result.tests} == {
+        "staging/stg_customers",
+        "staging/stg_payments",
+        "marts/daily_customers",
+    }
     assert [entry[:2] for entry in ledger_builds(lake, result)] == [(on, "failed") for on in window.days]
 
 

@@ -34,7 +34,6 @@ from days join {{{{ ref('{read}') }}}} as visits on visit_date between days.day 
 where {{{{ in_window('days.day') }}}}
 group by all
 """
-WEEKLY = ["model.tidegate.customer_rfm", "model.tidegate.segment_summary"]
 MODEL = """
   - name: {name}
     config: {{meta: {{tidegate: {{day: visit_date, reaches_back_days: {declared}}}}}}}
@@ -92,15 +91,11 @@ def test_the_demos_models_read_what_they_declare(settings: Settings, lake: Lake)
     write_payments(lake, random_payments(1, lines))
     write_customers(lake, {on: ["anna", "bert", "cleo", "dora"] for on in days.days})
     assert build_window(settings, lake, days, run_id="test", nodes=MODELS).failed_models == ()
-    for statement in (
-        "create table serving.orders_daily_summary as from marts.orders_daily_summary",
-        "insert into ops.publications (cadence, mart, partition_day) "
-        "select distinct 'daily', 'orders_daily_summary', order_date from marts.orders_daily_summary",
-    ):
-        lake.con.execute(statement)
-    monday = Window.of_day(day(8), Cadence.weekly)
-    assert build_window(settings, lake, monday, run_id="test", nodes=WEEKLY).failed_models == ()
+    for mart in ("orders_daily_summary", "daily_customers", "daily_sales"):
+        lake.con.execute(f"create table serving.{mart} as from marts.{mart}")
+    for longer in (Window.of_day(day(8), Cadence.weekly), Window.of_day(day(1), Cadence.monthly)):
+        assert build_window(settings, lake, longer, run_id="test").failed_models == ()
     assert lake.con.execute("select count(*), sum(frequency) > 0 from marts.customer_rfm").fetchone() == (4, True)
 
     checked = check_reads(settings, day(8))
-    assert (len(checked.models), checked.without_rows, checked.reads) == (10, (), ())
+    assert (len(checked.models), checked.without_rows, checked.reads) == (12, (), ())

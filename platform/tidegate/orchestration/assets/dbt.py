@@ -5,7 +5,7 @@ tests, and dbt's results become events of the days they concern.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from typing import Any
@@ -19,12 +19,13 @@ from tidegate.lake.connect import Lake
 from tidegate.orchestration.assets.day_events import DayCheck, add_day_metadata, checks_done, report_checks
 from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.assets.raw import SEVERITIES
-from tidegate.orchestration.assets.serving import report_gates
+from tidegate.orchestration.assets.serving import report_gates, serving_key
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.private import metadata_of_model
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
+from tidegate.transform.parsed.nodes import MARTS
 from tidegate.transform.parsed.private import DbtEvent, result_of_model
 from tidegate.window import Cadence, Window
 
@@ -62,16 +63,22 @@ class LayeredTranslator(DagsterDbtTranslator):
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
-        deps = [dep for parent in spec.deps for dep in self._with_regions(parent)]
         model = self._home.graph.tables.get(unique_id)
+        published = set(model.parents) & self._home.graph.published.keys() if model else ()
+        marts = {self._home.graph.published[parent].name for parent in published}
+        deps = [dep for parent in spec.deps for dep in self._as_read(parent, marts)]
         if model and model.reaches_back:
             behind = days_behind(model.cadence, model.reaches_back)
             deps = [dg.AssetDep(dep.asset_key, partition_mapping=behind) for dep in deps]
         return spec.replace_attributes(deps=deps)
 
-    def _with_regions(self, dep: dg.AssetDep) -> Iterator[dg.AssetDep]:
+    def _as_read(self, dep: dg.AssetDep, published: Collection[str]) -> Iterator[dg.AssetDep]:
+        """What a model depends on: a mart that it reads as published in `serving`, and all regions of a source."""
         layer, name = dep.asset_key.path[0], dep.asset_key.path[-1]
         contract = self._home.contracts.get(name)
+        if layer == MARTS and name in published:
+            yield dg.AssetDep(serving_key(name))
+            return
         if layer == "ops":
             # The ledger is not an asset: every step writes it.
             return
