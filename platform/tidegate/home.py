@@ -26,12 +26,12 @@ from tidegate.outputs.making import Maker
 from tidegate.outputs.pages.files import briefs, reports
 from tidegate.outputs.place import outputs_at
 from tidegate.publishing.due_periods import DaysBehind
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.gate import GateRequirements, together
 from tidegate.settings import Settings
 from tidegate.sources.origin import Outside
 from tidegate.storage.files import Storage
 from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
-from tidegate.transform.parsed.graph import SERVING, Graph
+from tidegate.transform.parsed.graph import SERVING, Graph, Marts
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.parsed.published import refuse_candidates
 from tidegate.window import Cadence
@@ -70,7 +70,7 @@ class Home:
             for name, contract in self.contracts.items()
         }
         refuse_what_nobody_fills(graph, delivered, self.settings.contracts)
-        refuse_candidates(graph.models)
+        refuse_candidates(graph)
         return graph
 
     @cached_property
@@ -88,7 +88,8 @@ class Home:
         exports = [
             Exports(mart, cadence, self.settings.csv_defuse_formulas)
             for cadence in Cadence
-            for mart in self.requirements_of(cadence).marts
+            for product in self.products_of(cadence)
+            for mart in product.marts
         ]
         marts = {maker.mart.name for maker in exports}
         return (*exports, *(pages for pages in (briefs(), reports()) if pages.kind.marts <= marts))
@@ -128,7 +129,7 @@ class Home:
     @cached_property
     def cadences(self) -> tuple[Cadence, ...]:
         """The cadences that the project has marts of. Raises TidegateError where none is of days."""
-        found = tuple(cadence for cadence in Cadence if self.graph.marts_of(cadence).marts)
+        found = tuple(cadence for cadence in Cadence if self.products_of(cadence))
         if Cadence.daily not in found:
             raise TidegateError(
                 f"The dbt project in {self.settings.dbt_project} has no mart of days: nothing could be published. "
@@ -141,33 +142,63 @@ class Home:
         """Those of them whose partitions are made of published days."""
         return tuple(cadence for cadence in self.cadences if cadence is not Cadence.daily)
 
-    def requirements_of(self, cadence: Cadence) -> GateRequirements:
-        """What must hold before a partition of the cadence is published."""
-        return self._requirements[cadence]
+    def products_of(self, cadence: Cadence) -> tuple[GateRequirements, ...]:
+        """What each product needs before its marts of a partition are published."""
+        return self._products[cadence]
 
     @cached_property
-    def _requirements(self) -> dict[Cadence, GateRequirements]:
+    def _products(self) -> dict[Cadence, tuple[GateRequirements, ...]]:
         return {
-            cadence: self.gate_requirements if cadence is Cadence.daily else self._requirements_beyond_days(cadence)
+            cadence: tuple(self._requirements(marts, cadence) for marts in self.graph.products_of(cadence))
             for cadence in Cadence
         }
+
+    def requirements_of(self, cadence: Cadence) -> GateRequirements:
+        """What all products of a cadence need, taken together."""
+        products = self.products_of(cadence)
+        nothing = GateRequirements(frozenset(), frozenset(), frozenset(), (), cadence)
+        return together(products) if products else nothing
+
+    def all_are_made_of(self, source: str) -> bool:
+        """Whether every product of days needs the source."""
+        return all(
+            any(source == required for required, _ in product.deliveries) for product in self.products_of(Cadence.daily)
+        )
+
+    def products_made_of(self, source: str) -> GateRequirements | None:
+        """What the products need, taken together, that are made of a source; None where none is."""
+        products = [
+            product
+            for product in self.products_of(Cadence.daily)
+            if any(source == required for required, _ in product.deliveries)
+        ]
+        return together(products) if products else None
 
     @cached_property
     def published_marts(self) -> frozenset[tuple[str, Cadence]]:
         """The marts, by name and cadence, that the project publishes."""
-        return frozenset((mart.name, cadence) for cadence in Cadence for mart in self.requirements_of(cadence).marts)
+        return frozenset(
+            (mart.name, cadence)
+            for cadence in Cadence
+            for product in self.products_of(cadence)
+            for mart in product.marts
+        )
 
-    def _requirements_beyond_days(self, cadence: Cadence) -> GateRequirements:
-        """What must hold before a Monday or month is published: every model of the cadence built, every blocking check
-        of one passed."""
-        of_cadence = self.graph.marts_of(cadence)
+    def _requirements(self, marts: Marts, cadence: Cadence) -> GateRequirements:
+        """What must hold before a partition of the product is published: every source behind it delivered, every model
+        built, every blocking check passed."""
+        sources = [contract for name, contract in sorted(self.contracts.items()) if name in marts.sources]
         return GateRequirements(
-            frozenset(),
-            of_cadence.models,
-            of_cadence.blocking_checks,
-            of_cadence.marts,
-            cadence,
+            deliveries=frozenset((c.source, region.name) for c in sources for region in c.regions),
+            models=marts.models,
+            blocking_checks=marts.blocking_checks | frozenset(_blocking_raw_checks(sources)),
+            marts=marts.marts,
+            cadence=cadence,
+            delivery_days={(c.source, region.name): region.delivers_on for c in sources for region in c.regions},
             starts=cadence.about(self.settings.start_date),
+            reach=marts.reach if cadence is Cadence.daily else 0,
+            product=marts.product,
+            beside=marts.beside,
         )
 
     def days_behind(self, cadence: Cadence) -> DaysBehind:
@@ -178,22 +209,6 @@ class Home:
             marts=frozenset(source.name for source in self.graph.sources_of(models) if source.schema == SERVING),
             newest=frozenset(mart for model in models for mart in model.reads_newest),
             reach=max((model.reaches_back for model in models), default=0),
-        )
-
-    @cached_property
-    def gate_requirements(self) -> GateRequirements:
-        """What must hold before a day is published: every source that dbt reads delivered, every daily model
-        built, every blocking check passed."""
-        sources = [contract for name, contract in sorted(self.contracts.items()) if name in self.graph.deliveries]
-        daily = self.graph.marts_of(Cadence.daily)
-        return GateRequirements(
-            deliveries=frozenset((c.source, region.name) for c in sources for region in c.regions),
-            models=daily.models,
-            blocking_checks=daily.blocking_checks | frozenset(_blocking_raw_checks(sources)),
-            marts=daily.marts,
-            delivery_days={(c.source, region.name): region.delivers_on for c in sources for region in c.regions},
-            starts=self.settings.start_date,
-            reach=self.graph.daily_reach,
         )
 
 

@@ -294,10 +294,10 @@ class History:
             versions = [each for each in versions_of(lake.con, day) if each.cadence == Cadence.daily]
             stands = [each.content for each in versions if each.stands]
             earlier = [each for each in versions if each.can_be_read and each.content not in stands]
-            marts = {mart.name for mart in self.home.home.gate_requirements.marts}
+            marts = {mart.name for mart in self.home.home.requirements_of(Cadence.daily).marts}
             for version in earlier[-1:]:
                 if _marts_of(self.home, version.publication_id) == marts:
-                    roll_back(lake, self.home.home.requirements_of, Decision(day, version.publication_id, "test", None))
+                    roll_back(lake, self.home.home.products_of, Decision(day, version.publication_id, "test", None))
 
     def maintain(self) -> None:
         now = dt.datetime.now(dt.UTC)

@@ -71,7 +71,7 @@ def promote_by_hand(home: TemporaryHome, day: dt.date) -> dg.ExecuteInProcessRes
     """Materialize the serving assets and nothing else, as one may in the UI."""
     definitions = build_definitions(home=home.home)
     return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        asset_selection=[serving_key(mart.name) for mart in home.home.gate_requirements.marts],
+        asset_selection=[serving_key(mart.name) for mart in home.home.requirements_of(Cadence.daily).marts],
         partition_key=str(day),
         instance=home.runner.instance,
         raise_on_error=False,

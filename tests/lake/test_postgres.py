@@ -143,7 +143,7 @@ def test_a_day_is_rolled_back_and_stays_so(shop: Shop) -> None:
     first = shop.publish(THREE, rows=20).published[DAY][0]
     shop.publish(THREE, factor=2, rows=20)
     decision = Decision(DAY, first.publication_id, "kim", "wrong")
-    rolled_back = roll_back(shop.lake, lambda cadence: shop.requirements, decision)
+    rolled_back = roll_back(shop.lake, lambda cadence: [shop.requirements], decision)
     maintain(shop.lake, 0)
     shop.build(THREE, factor=2, rows=20)
     assert list(shop.promote(THREE).rolled_back) == [DAY]

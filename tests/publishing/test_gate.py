@@ -244,7 +244,7 @@ def test_an_open_gate_stays_open(shop: Shop, story: Callable[[Shop], None]) -> N
     shop.build(WINDOW)
     story(shop)
     assert closed_gates(shop.lake.con, ONE, shop.requirements) == {}
-    assert held_days(shop.lake.con, ONE, shop.requirements) == {}
+    assert held_days(shop.lake.con, ONE, [shop.requirements]) == {}
 
 
 def test_a_source_with_one_region_may_leave_it_out_of_its_assets_name(shop: Shop) -> None:
@@ -304,7 +304,7 @@ def test_hostile_names_are_names(shop: Shop) -> None:
 
 def test_held_days_are_those_that_something_was_delivered_for(shop: Shop) -> None:
     shop.deliver(ONE)
-    held = held_days(shop.lake.con, WINDOW, shop.requirements)
+    held = held_days(shop.lake.con, WINDOW, [shop.requirements])
     assert list(held) == [DAY]
     assert held[DAY][0] == "daily_sales, daily_sales_by_region, stg_orders 2024-06-02: never built. Run the day."
 

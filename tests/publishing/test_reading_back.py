@@ -25,7 +25,7 @@ def reading_back(shop: Shop, reach: int = 1) -> GateRequirements:
 
 def due(shop: Shop, required: GateRequirements) -> dict[dt.date, DueDay]:
     found = {each.day: each for each in due_days(shop.lake.con, required)}
-    assert sorted(found) == days_to_restate(shop.lake.con, required)
+    assert sorted(found) == days_to_restate(shop.lake.con, [required])
     return found
 
 

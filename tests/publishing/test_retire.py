@@ -53,7 +53,7 @@ def test_a_mart_that_no_model_makes_leaves_serving_and_can_still_be_read_as_it_w
     assert {row.mart for row in newest_publications(shop.lake.con)} == {"daily_sales"}
     assert (
         marts_without_model(shop.lake.con, daily("daily_sales")),
-        days_to_restate(shop.lake.con, without_regions(shop)),
+        days_to_restate(shop.lake.con, [without_regions(shop)]),
     ) == ([], [])
     (retired,) = retired_marts(shop.lake.con)
     then = f"select * from serving.{retired.name} at (version => {retired.snapshot}) order by all"
@@ -61,7 +61,7 @@ def test_a_mart_that_no_model_makes_leaves_serving_and_can_still_be_read_as_it_w
     assert retire(shop, "daily_sales") == []
 
     # Where its model comes back, its days are due and published as they were.
-    assert days_to_restate(shop.lake.con, shop.requirements) == BOTH.days
+    assert days_to_restate(shop.lake.con, [shop.requirements]) == BOTH.days
     shop.promote(BOTH)
     assert (shop.served("daily_sales_by_region"), retired_marts(shop.lake.con)) == (before, [])
 

@@ -71,7 +71,7 @@ def publish(shop: Shop, factor: int, window: Window = ONE, rows: int = 2) -> str
 
 
 def back(shop: Shop, to: str, day: dt.date = DAY, reason: str | None = None) -> Promotion:
-    return roll_back(shop.lake, lambda cadence: shop.requirements, Decision(day, to, "kim", reason))
+    return roll_back(shop.lake, lambda cadence: [shop.requirements], Decision(day, to, "kim", reason))
 
 
 def run_again(shop: Shop, factor: int, window: Window = ONE, rows: int = 2) -> Promotion:
@@ -124,7 +124,7 @@ def test_running_the_day_again_keeps_it_and_says_so(twice: Twice) -> None:
         assert again.rolled_back[DAY].restores == first
         assert {row.rollback_id for row in again.published[DAY]} == {again.rolled_back[DAY].rollback_id}
         assert version(shop, again.published[DAY][0].publication_id).restores == first
-        assert days_to_restate(shop.lake.con, shop.requirements) == []
+        assert days_to_restate(shop.lake.con, [shop.requirements]) == []
     assert len(publications.newest_publications(shop.lake.con)) == 2
 
 
@@ -132,7 +132,7 @@ def test_changed_data_ends_it(twice: Twice) -> None:
     shop, first = twice.shop, twice.first
     back(shop, first)
     shop.deliver(ONE, fingerprint="corrected")
-    assert days_to_restate(shop.lake.con, shop.requirements) == [DAY]
+    assert days_to_restate(shop.lake.con, [shop.requirements]) == [DAY]
     changed = run_again(shop, 3)
     assert (factor_of(shop), changed.rolled_back, standing_rollbacks(shop.lake.con)) == (3, {}, [])
     assert run_again(shop, 2).rolled_back == {}
@@ -166,9 +166,9 @@ def test_what_is_held_stays_rolled_back(twice: Twice) -> None:
 def test_what_waits_behind_a_closed_gate_is_withheld_as_well_as_what_was_served(twice: Twice) -> None:
     shop, first = twice.shop, twice.first
     shop.build(ONE, 3)
-    assert days_to_restate(shop.lake.con, shop.requirements) == [DAY]
+    assert days_to_restate(shop.lake.con, [shop.requirements]) == [DAY]
     back(shop, first)
-    assert days_to_restate(shop.lake.con, shop.requirements) == []
+    assert days_to_restate(shop.lake.con, [shop.requirements]) == []
     for factor in (3, 2):
         assert run_again(shop, factor, rows=1 if factor == 3 else 2).rolled_back
         assert factor_of(shop) == 1
@@ -246,7 +246,7 @@ def test_all_marts_of_a_rolled_back_day_are_of_one_moment_also_those_that_came_a
         assert factor_of(shop) == 1
         assert shop.served("marketing") == []
         assert {row.rollback_id for row in promotion.published[DAY]} == {promotion.rolled_back[DAY].rollback_id}
-        assert days_to_restate(shop.lake.con, later) == []
+        assert days_to_restate(shop.lake.con, [later]) == []
     (sentence,) = publications.sentences_of_rollbacks(shop.lake.con).values()
     assert sentence.endswith(" Nothing is shown of marketing, which came later.")
     exports = OutputKind("exports/marketing", "daily", (Ingredient(("marketing",), "daily"),))
@@ -264,14 +264,14 @@ def test_a_day_can_go_back_to_before_a_mart_was_added_and_shows_nothing_of_it(tw
     beside = promote(shop.lake, ONE, later, "run-2").published[DAY][0].publication_id
     assert shop.served("marketing") == [(DAY, 7)]
 
-    roll_back(shop.lake, lambda cadence: later, Decision(DAY, first, "kim", None))
+    roll_back(shop.lake, lambda cadence: [later], Decision(DAY, first, "kim", None))
     assert (factor_of(shop), shop.served("marketing")) == (1, [])
     with pytest.raises(TidegateError, match=r"shows what .* showed already"):
-        roll_back(shop.lake, lambda cadence: later, Decision(DAY, first, "kim", None))
+        roll_back(shop.lake, lambda cadence: [later], Decision(DAY, first, "kim", None))
     assert promote(shop.lake, ONE, later, "run-3").rolled_back.keys() == {DAY}
     assert (factor_of(shop), shop.served("marketing")) == (1, [])
 
-    roll_back(shop.lake, lambda cadence: later, Decision(DAY, beside, "kim", None))
+    roll_back(shop.lake, lambda cadence: [later], Decision(DAY, beside, "kim", None))
     assert (factor_of(shop), shop.served("marketing")) == (2, [(DAY, 7)])
 
 
@@ -283,7 +283,7 @@ def test_a_rollback_whose_marts_are_all_gone_ends_and_cannot_be_chosen_again(twi
     assert promote(shop.lake, ONE, renamed, "run-2").rolled_back == {}
     assert {each.restores for each in publications.rollbacks_ended_by(shop.lake.con, "run-2", ONE)} == {first}
     with pytest.raises(TidegateError, match="has none of these marts any more"):
-        roll_back(shop.lake, lambda cadence: renamed, Decision(DAY, first, "kim", None))
+        roll_back(shop.lake, lambda cadence: [renamed], Decision(DAY, first, "kim", None))
 
 
 def test_a_column_that_went_is_told(twice: Twice) -> None:
@@ -430,7 +430,7 @@ def test_it_waits_for_a_promote_of_the_day(twice: Twice) -> None:
         lease(shop.home.config, "serving", [DAY], "run-9"),
         pytest.raises(TidegateError, match=r"serving 2024-06-01: run run-9"),
     ):
-        roll_back(impatient, lambda cadence: shop.requirements, Decision(DAY, first, "kim", None))
+        roll_back(impatient, lambda cadence: [shop.requirements], Decision(DAY, first, "kim", None))
     assert factor_of(shop) == 2
 
 
@@ -461,20 +461,20 @@ def publish_monday(shop: Shop, figure: int) -> Promotion:
 
 
 def test_a_monday_and_the_day_of_that_date_are_rolled_back_apart(shop: Shop) -> None:
-    def requirements_of(cadence: Cadence) -> GateRequirements:
-        return WEEKLY if cadence is Cadence.weekly else shop.requirements
+    def products_of(cadence: Cadence) -> list[GateRequirements]:
+        return [WEEKLY if cadence is Cadence.weekly else shop.requirements]
 
     week = publish_monday(shop, 10).published[MONDAY][0].publication_id
     publish_monday(shop, 20)
     day = publish(shop, 1, Window.of_day(MONDAY))
     publish(shop, 2, Window.of_day(MONDAY))
 
-    roll_back(shop.lake, requirements_of, Decision(MONDAY, week, "kim", None))
+    roll_back(shop.lake, products_of, Decision(MONDAY, week, "kim", None))
     assert (shop.served("weekly"), factor_of(shop, MONDAY)) == ([(MONDAY, 10)], 2)
     assert publish_monday(shop, 20).rolled_back[MONDAY].restores == week
     assert shop.served("weekly") == [(MONDAY, 10)]
 
-    roll_back(shop.lake, requirements_of, Decision(MONDAY, day, "kim", None))
+    roll_back(shop.lake, products_of, Decision(MONDAY, day, "kim", None))
     assert (shop.served("weekly"), factor_of(shop, MONDAY)) == ([(MONDAY, 10)], 1)
     assert [each.cadence for each in versions_of(shop.lake.con, MONDAY) if each.stands] == ["weekly", "daily"]
     assert publish_monday(shop, 30).rolled_back == {}
@@ -558,7 +558,7 @@ class Story:
             assert bool(told.rollback_id) is bool(other.rollback_id) is bool(model.withheld)
             assert [each.publication_id for each in versions_of(self.shop.lake.con, day)] == list(model.versions)
         left = [day for day, model in self.days.items() if model.unpublished]
-        assert days_to_restate(self.shop.lake.con, self.shop.requirements) == left
+        assert days_to_restate(self.shop.lake.con, [self.shop.requirements]) == left
 
 
 STEPS = [Story.run, Story.run, Story.build, Story.roll_back, Story.roll_back, Story.maintain, Story.forget_snapshots]

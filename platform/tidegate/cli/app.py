@@ -164,7 +164,7 @@ def rollback(
     from tidegate.machine.processes import person
     from tidegate.orchestration.instance.dagster_home import open_instance
     from tidegate.orchestration.rollbacks import roll_back_and_tell
-    from tidegate.publishing.due_periods import due_periods
+    from tidegate.publishing.due_periods import periods_due_for_any
     from tidegate.publishing.rollback import Decision
 
     home = Home(load_settings())
@@ -173,7 +173,7 @@ def rollback(
         done = roll_back_and_tell(home, instance, decision)
     with home.lake() as lake:
         due = {
-            cadence: due_periods(lake.con, home.requirements_of(cadence), home.days_behind(cadence))
+            cadence: periods_due_for_any(lake.con, home.products_of(cadence), home.days_behind(cadence))
             for cadence in home.longer_cadences
         }
     console.print_rollback(done, due)

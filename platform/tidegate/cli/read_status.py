@@ -28,8 +28,8 @@ from tidegate.ledger.waivers import standing_waivers
 from tidegate.outputs.pages.files import FILES, INDEX
 from tidegate.publishing.due_days import days_to_restate
 from tidegate.publishing.due_outputs import due_outputs
-from tidegate.publishing.due_periods import due_periods, periods_left_out
-from tidegate.publishing.gate import closed_gates, held_days
+from tidegate.publishing.due_periods import periods_due_for_any, periods_left_out
+from tidegate.publishing.gate import closed_for_any, held_days
 from tidegate.publishing.older_logic import OlderLogic, on_older_logic
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
@@ -97,7 +97,7 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
             verdicts=deliveries_by_verdict(con),
             quarantined=_quarantined(con),
             held=_held_days(con, home),
-            stale_days=days_to_restate(con, home.gate_requirements),
+            stale_days=days_to_restate(con, home.products_of(Cadence.daily)),
             periods=[_status_of(con, home, cadence) for cadence in home.longer_cadences],
             days_before_start=[day for day in stale_days(con) if day < home.settings.start_date],
             stand_ins=stand_ins(con),
@@ -123,19 +123,19 @@ def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
     if not days:
         return {}
     window = Window(days[0], days[-1] + ONE_DAY)
-    return held_days(con, window, home.gate_requirements)
+    return held_days(con, window, home.products_of(Cadence.daily))
 
 
 def _status_of(con: DuckDBPyConnection, home: Home, cadence: Cadence) -> PeriodStatus:
-    requirements, behind = home.requirements_of(cadence), home.days_behind(cadence)
+    products, behind = home.products_of(cadence), home.days_behind(cadence)
     built = windows_of(built_partitions(con, cadence), cadence)
-    closed = [closed_gates(con, window, requirements) for window in built]
+    closed = [closed_for_any(con, window, products) for window in built]
     return PeriodStatus(
         cadence,
         published=len(publications.published_days(con, cadence=cadence)),
         newest_published=publications.newest_published_day(con, cadence),
         held={partition: reasons for of_window in closed for partition, reasons in of_window.items()},
-        stale=[due.day for due in due_periods(con, requirements, behind) if due.restates],
+        stale=[due.day for due in periods_due_for_any(con, products, behind) if due.restates],
         left_out=periods_left_out(con, behind),
     )
 

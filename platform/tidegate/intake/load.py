@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,11 +99,13 @@ def load_deliveries(
     outside: Outside,
     run_id: str,
     from_landing: bool = False,
+    beside: Collection[str] = (),
 ) -> list[DeliveryReport]:
     """Load what was delivered for the window; one report per region and day, by day.
 
-    A delivery that landing no longer holds is loaded from the archive, unless `from_landing`. Running it
-    again leaves the same rows. Raises LakeBusyError when another writer holds one of the days.
+    A delivery that landing no longer holds is loaded from the archive, unless `from_landing`. One that never came is
+    not expected on a day that was published without it; the marts `beside`, which are not made of it, do not count.
+    Running it again leaves the same rows. Raises LakeBusyError when another writer holds one of the days.
     """
     wanted = _regions(contract, regions)
     withdraw_regions_that_left(lake, contract, run_id)
@@ -112,7 +114,7 @@ def load_deliveries(
         finding = Finding(lake, contract, window, outside, folder, from_landing)
         finding.find(wanted, window.days)
         finding.archive.settle()
-        reports = _report_missing(lake, contract, finding.missing)
+        reports = _report_missing(lake, contract, finding.missing, beside)
         if finding.captured:
             reports += _judge_and_commit(lake, contract, finding, run_id, started_at)
     reports = [replace(each, trouble=finding.troubles.get(Partition(each.region, each.day))) for each in reports]
@@ -298,8 +300,10 @@ def _figures(judged: _Judged) -> dict[str, object]:
     }
 
 
-def _report_missing(lake: Lake, contract: Contract, missing: Sequence[Missing]) -> list[DeliveryReport]:
-    settled = settled_days(lake.con, contract.source, [each.day for each in missing])
+def _report_missing(
+    lake: Lake, contract: Contract, missing: Sequence[Missing], beside: Collection[str]
+) -> list[DeliveryReport]:
+    settled = settled_days(lake.con, contract.source, [each.day for each in missing], beside)
     known = known_deliveries(lake.con, contract.source, [each.partition for each in missing])
     return [
         _report_absent(contract, each)

@@ -65,10 +65,12 @@ def finish_build(
     build_id: str,
     failed_days: Collection[dt.date] = (),
     models: Collection[str] | None = None,
+    failed_models: Collection[str] = (),
 ) -> None:
     """Enter a build's end: `failed` for the failed days, `built` for its others.
 
-    `models`, when given, are those that were built in the end, in place of the announced ones.
+    `models`, when given, are those that were built in the end, in place of the announced ones. `failed_models` failed
+    on all days: they get entries of their own, so that they hold nothing that is not made of them.
     """
     failed = ", ".join(literal(day) for day in sorted(set(failed_days))) or "null"
     names = f", models = {literal(sorted(map(without_nul, models)))}::varchar[]" if models is not None else ""
@@ -77,6 +79,17 @@ def finish_build(
         f"status = case when partition_day in ({failed}) then 'failed' else 'built' end "
         f"where build_id = {literal(build_id)}"
     )
+    if failed_models:
+        failed_names = f"{literal(sorted(failed_models))}::varchar[]"
+        con.execute(
+            "insert into ops.builds by name select * replace ("
+            f"list_intersect(models, {failed_names}) as models, 'failed' as status) "
+            f"from ops.builds where build_id = {literal(build_id)}"
+        )
+        con.execute(
+            f"update ops.builds set models = list_filter(models, lambda m: not list_contains({failed_names}, m)) "
+            f"where build_id = {literal(build_id)} and status = 'built'"
+        )
 
 
 def interrupt_build(con: DuckDBPyConnection, build_id: str) -> None:

@@ -42,7 +42,12 @@ def known_deliveries(con: DuckDBPyConnection, source: str, partitions: Iterable[
 
 
 def days_lacking(
-    con: DuckDBPyConnection, source: str, required: Collection[tuple[str, str]], delivery_days: DaysOfPlaces, limit: int
+    con: DuckDBPyConnection,
+    source: str,
+    required: Collection[tuple[str, str]],
+    delivery_days: DaysOfPlaces,
+    limit: int,
+    beside: Collection[str] = (),
 ) -> list[dt.date]:
     """The oldest days for which anything required was delivered, and that lack a genuine delivery of the source."""
     rows = con.execute(
@@ -51,7 +56,7 @@ def days_lacking(
             select region, day from ({NEWEST_DELIVERIES})
             where source = {literal(source)} and verdict = 'accepted' and not is_genuine
         )
-        select day from ({lacking_relation(required, delivery_days)})
+        select day from ({lacking_relation(required, delivery_days, beside)})
         where source = {literal(source)} and verdict is distinct from 'rejected'
         union
         select day from stand_ins where region in (select unnest({literal(_regions_of(source, required))}::varchar[]))
@@ -66,7 +71,10 @@ def _regions_of(source: str, required: Collection[tuple[str, str]]) -> list[str]
 
 
 def incomplete_days(
-    con: DuckDBPyConnection, required: Collection[tuple[str, str]], delivery_days: DaysOfPlaces
+    con: DuckDBPyConnection,
+    required: Collection[tuple[str, str]],
+    delivery_days: DaysOfPlaces,
+    beside: Collection[str] = (),
 ) -> dict[dt.date, list[tuple[str, str]]]:
     """Days for which some of what is required was delivered, and what was neither delivered nor waived.
 
@@ -75,7 +83,7 @@ def incomplete_days(
     rows = con.execute(
         f"""
         select day, list((source, region) order by source, region) filter (not is_waived)
-        from ({lacking_relation(required, delivery_days)})
+        from ({lacking_relation(required, delivery_days, beside)})
         group by day having not bool_or(coalesce(verdict = 'rejected', false)) and not bool_and(is_waived)
         order by day
         """

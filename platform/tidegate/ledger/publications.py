@@ -114,13 +114,22 @@ def record_publications(con: DuckDBPyConnection, rows: Sequence[Publication]) ->
     insert_entries(con, "publications", rows)
 
 
-def supersede_publications(con: DuckDBPyConnection, days: Collection[dt.date], cadence: str, promote_id: str) -> None:
-    """Enter that what was published for `days` has given way to the promote's publications."""
+def supersede_publications(
+    con: DuckDBPyConnection, days: Collection[dt.date], cadence: str, promote_id: str, beside: Collection[str] = ()
+) -> None:
+    """Enter that what was published for `days` has given way to the promote's publications, but for the marts `beside`,
+    which are other products'."""
     con.execute(
         f"update ops.publications "
         f"set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(promote_id)} "
-        f"where superseded_by is null and cadence = {literal(cadence)} and {on_days('partition_day', days)}"
+        f"where superseded_by is null and cadence = {literal(cadence)} and {on_days('partition_day', days)} "
+        f"and {none_of(beside)}"
     )
+
+
+def none_of(marts: Collection[str]) -> str:
+    """The condition that a publication is of none of these marts."""
+    return f"mart not in (select unnest({literal(sorted(marts))}::varchar[]))" if marts else "true"
 
 
 def supersede_marts(con: DuckDBPyConnection, marts: Collection[str], switch_id: str) -> None:
@@ -154,13 +163,18 @@ def enter_missing_snapshots(con: DuckDBPyConnection) -> None:
 
 
 def published_days(
-    con: DuckDBPyConnection, window: Window | None = None, cadence: Cadence = Cadence.daily
+    con: DuckDBPyConnection,
+    window: Window | None = None,
+    cadence: Cadence = Cadence.daily,
+    beside: Collection[str] = (),
 ) -> list[dt.date]:
-    """The days, or Mondays, that `serving` holds a publication of; those of `window`, if given, in its cadence."""
+    """The partitions that `serving` holds a publication of, but for the marts `beside`, which are other products';
+    those of `window`, if given, in its cadence."""
     cadence = window.cadence if window else cadence
     rows = con.execute(
         "select distinct partition_day from ops.publications "
-        f"where superseded_by is null and cadence = {literal(cadence)} and {of_window(window)} order by partition_day"
+        f"where superseded_by is null and cadence = {literal(cadence)} and {of_window(window)} and {none_of(beside)} "
+        "order by partition_day"
     ).fetchall()
     return [day for (day,) in rows]
 
@@ -175,14 +189,16 @@ def days_published_of(con: DuckDBPyConnection, marts: Collection[str]) -> set[dt
     return {day for (day,) in rows}
 
 
-def days_published_by(con: DuckDBPyConnection, run_ids: Collection[str], window: Window) -> set[dt.date]:
-    """The partitions of the window that one of these runs published."""
+def days_published_by(
+    con: DuckDBPyConnection, run_ids: Collection[str], window: Window, beside: Collection[str] = ()
+) -> set[dt.date]:
+    """The partitions of the window that one of these runs published, but for the marts `beside`."""
     if not run_ids:
         return set()
     rows = con.execute(
         "select distinct partition_day from ops.publications "
         f"where run_id in ({', '.join(literal(run_id) for run_id in run_ids)}) "
-        f"and cadence = {literal(window.cadence)} and {of_window(window)}"
+        f"and cadence = {literal(window.cadence)} and {of_window(window)} and {none_of(beside)}"
     ).fetchall()
     return {day for (day,) in rows}
 

@@ -9,12 +9,13 @@ with.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.lake.sql import literal, rows_relation
+from tidegate.ledger.publications import none_of
 from tidegate.ledger.waivers import STANDING_WAIVERS
 
 Place = tuple[str, str]
@@ -30,14 +31,17 @@ NEWEST_DELIVERIES = """
     from ops.deliveries group by all
 """
 
-# Source and day that were published as they are: what never came of them is not waited for.
-SETTLED = f"""
+
+def _settled(beside: Collection[str]) -> str:
+    """Source and day that were published as they are: what never came of them is not waited for. The marts `beside`,
+    which are not made of the source, do not count."""
+    return f"""
     select n.source, p.day
-    from (select distinct partition_day as day from ops.publications where cadence = 'daily') as p
+    from (select distinct partition_day as day from ops.publications where cadence = 'daily' and {none_of(beside)}) as p
     cross join (select distinct source from required) as n
     anti join (select source, day from ({NEWEST_DELIVERIES}) where verdict = '{WITHDRAWN}') as w
     on w.source = n.source and w.day = p.day
-"""
+    """
 
 
 # Whether the required delivery `r` is expected on the day of `d`. ISO counts Monday as 1.
@@ -64,8 +68,9 @@ def _written(days: DeliveryDays) -> tuple[dt.date | None, list[int], list[dt.dat
     return days.first_day, [weekday + 1 for weekday in sorted(days.weekdays)], sorted(days.except_dates)
 
 
-def lacking_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces) -> str:
+def lacking_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces, beside: Collection[str] = ()) -> str:
     """A query for (source, region, day, verdict, is_waived): what is lacking on days that anything required came for.
+    The marts `beside` are not made of it.
 
     Lacking is what is expected and was not accepted; `verdict` is null where nothing came. What was rejected lacks
     whether it was expected or not.
@@ -74,7 +79,7 @@ def lacking_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces) -
     with required as ({required_relation(deliveries, delivery_days)}),
     newest as ({NEWEST_DELIVERIES}),
     waived as ({STANDING_WAIVERS}),
-    settled as ({SETTLED}),
+    settled as ({_settled(beside)}),
     days as (select day from newest semi join required using (source, region)
              union select partition_day from waived semi join required using (source, region))
     select r.source, r.region, d.day, n.verdict, w.source is not null as is_waived
@@ -88,11 +93,13 @@ def lacking_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces) -
     """
 
 
-def settled_days(con: DuckDBPyConnection, source: str, days: Iterable[dt.date]) -> set[dt.date]:
-    """The days, of these, that do not wait for a delivery of the source that never came: they were published
-    without it."""
+def settled_days(
+    con: DuckDBPyConnection, source: str, days: Iterable[dt.date], beside: Collection[str] = ()
+) -> set[dt.date]:
+    """The days, of these, that do not wait for a delivery of the source that never came: they were published without
+    it. The marts `beside`, which are not made of it, do not count."""
     rows = con.execute(
         f"with required as (select {literal(source)} as source) "
-        f"select day from ({SETTLED}) where day in (select unnest({literal(sorted(set(days)))}::date[]))"
+        f"select day from ({_settled(beside)}) where day in (select unnest({literal(sorted(set(days)))}::date[]))"
     ).fetchall()
     return {day for (day,) in rows}

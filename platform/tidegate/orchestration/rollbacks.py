@@ -15,9 +15,11 @@ from tidegate.window import Cadence
 def roll_back_and_tell(home: Home, instance: DagsterInstance, decision: Decision) -> Promotion:
     """Put the partition back and record a materialization of each of its marts. Raises TidegateError."""
     with home.lake() as lake:
-        rolled_back = roll_back(lake, home.requirements_of, decision)
+        rolled_back = roll_back(lake, home.products_of, decision)
         cadence = Cadence(rolled_back.rolled_back[decision.day].cadence)
-        figures = figures_by_mart(lake, home.requirements_of(cadence).marts, rolled_back)
+        shown = {row.mart for row in rolled_back.published[decision.day]}
+        marts = tuple(mart for mart in home.requirements_of(cadence).marts if mart.name in shown)
+        figures = figures_by_mart(lake, marts, rolled_back)
     for mart, by_day in figures.items():
         for day, metadata in by_day.items():
             instance.report_runless_asset_event(

@@ -16,6 +16,7 @@ from typing import Self
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, ExecuteInProcessResult, RunsFilter
 from dagster_shared.error import SerializableErrorInfo
+from duckdb import DuckDBPyConnection
 
 from tidegate.home import Home
 from tidegate.intake.removed_regions import withdraw_regions_that_left
@@ -46,9 +47,9 @@ from tidegate.orchestration.sensors.build_requests import cause_of
 from tidegate.orchestration.sensors.due_outputs import due_outputs_of, windows_over
 from tidegate.orchestration.sensors.run_keeper import end_lost_runs
 from tidegate.outputs.removed_exports import withdraw_exports
-from tidegate.publishing.due_days import DueDay, days_to_restate, due_days
-from tidegate.publishing.due_periods import due_periods, periods_to_begin
-from tidegate.publishing.gate import closed_gates
+from tidegate.publishing.due_days import DueDay, days_due_for_any, days_to_restate
+from tidegate.publishing.due_periods import periods_due_for_any, periods_to_begin
+from tidegate.publishing.gate import closed_for_any
 from tidegate.window import Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"
@@ -195,16 +196,17 @@ class Runner:
             more = False
             for outcome in self._restate_due_days(tags, done):
                 done.update(outcome.window.days)
-                more = self.home.gate_requirements.reach > 0
+                more = self.home.requirements_of(Cadence.daily).reach > 0
                 yield outcome
 
     def _restate_due_days(self, tags: Mapping[str, str] | None, done: Collection[dt.date]) -> Iterator[RunOutcome]:
+        products = self.home.products_of(Cadence.daily)
         with self.home.lake() as lake:
             for contract in self.home.contracts.values():
                 withdraw_regions_that_left(lake, contract, RESTATEMENT)
-            days = [day for day in days_to_restate(lake.con, self.home.gate_requirements) if day not in done]
+            days = [day for day in days_to_restate(lake.con, products) if day not in done]
             # Why is asked only when there is something to restate: most runs end without.
-            due = {each.day: each for each in due_days(lake.con, self.home.gate_requirements)} if days else {}
+            due = {each.day: each for each in days_due_for_any(lake.con, products)} if days else {}
         for part in windows_of(days):
             for chunk in part.chunks(self.home.settings.chunk_days):
                 cause = cause_of([due[day] for day in chunk.days if day in due])
@@ -220,7 +222,7 @@ class Runner:
                 first = periods_to_begin(lake.con, self._existing(cadence), behind, self.home.settings.start_date)
             yield from self._run_periods(first, cadence, tags or {})
             with self.home.lake() as lake:
-                due = due_periods(lake.con, self.home.requirements_of(cadence), behind)
+                due = periods_due_for_any(lake.con, self.home.products_of(cadence), behind)
             yield from self._restate_due_periods(due, cadence, tags or {})
 
     def _restate_due_periods(
@@ -258,17 +260,24 @@ class Runner:
     def _published_in(self, backfill_id: str, window: Window) -> set[dt.date]:
         runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_TAG: backfill_id}))
         with self.home.lake() as lake:
-            return days_published_by(lake.con, [run.run_id for run in runs], window)
+            return self._published_by(lake.con, [run.run_id for run in runs], window)
+
+    def _published_by(self, con: DuckDBPyConnection, run_ids: Collection[str], window: Window) -> set[dt.date]:
+        """The partitions of the window of which these runs published every product."""
+        of_products = [
+            days_published_by(con, run_ids, window, product.beside) for product in self.home.products_of(window.cadence)
+        ]
+        return set.intersection(*of_products)
 
     def _outcome(self, window: Window, result: ExecuteInProcessResult) -> RunOutcome:
         with self.home.lake() as lake:
             enter_finished_runs(self.instance, lake)
             with lake.one_moment() as con:
-                published = days_published_by(con, [result.run_id], window)
+                published = self._published_by(con, [result.run_id], window)
                 rollbacks = sentences_of_rollbacks(con, window)
                 ended = rollbacks_ended_by(con, result.run_id, window)
                 unpublished = [day for day in window.days if day not in published]
-                closed = closed_gates(con, window, self.home.requirements_of(window.cadence)) if unpublished else {}
+                closed = closed_for_any(con, window, self.home.products_of(window.cadence)) if unpublished else {}
         told, crashes = _failures(result)
         reasons = {day: _with_causes(day, why, list(told.values())) for day, why in closed.items() if why}
         # The gate knows of a build that began, not of one that was refused.

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 import dagster as dg
 from dagster import DagsterInstance
 
-from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.intake.not_loaded_yet import Watch
@@ -30,6 +29,7 @@ from tidegate.orchestration.partitions import ended_days, named_by_days, partiti
 from tidegate.orchestration.sensors.ticks import schedule_status
 from tidegate.publishing.due_days import due_days
 from tidegate.publishing.due_periods import periods_with_days
+from tidegate.publishing.gate import GateRequirements
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 Runs = list[dg.RunRequest] | dg.SkipReason
@@ -97,17 +97,18 @@ def _maintenance_schedule(home: Home) -> dg.ScheduleDefinition:
 
 
 def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> Runs:
-    """The runs to launch at `now`, oldest days first, or what is awaited."""
+    """The runs to launch at `now`, oldest days first, or what they wait for."""
     look = _Look(home, instance, now)
-    days = look.unpublished_days()
-    awaited = {day: list(look.awaited(day)) for day in days}
-    ready = [day for day in days if not awaited[day] and look.has_something_to_do(day)]
+    ready = [day for day in look.days if any(look.is_ready(product, day) for product in look.unpublished(day))]
     if ready:
         windows = [chunk for window in windows_of(ready) for chunk in window.chunks(home.settings.chunk_days)]
         return _requests(windows, home.settings.zone.day_of(now))
-    if any(awaited.values()):
-        named = named_by_days((name, day) for day in days for name in awaited[day])
-        return dg.SkipReason(f"Awaited: {named}. Each is loaded, and its day published, once it is there.")
+    awaited = {
+        (name, day) for day in look.days for product in look.unpublished(day) for name in look.awaited(product, day)
+    }
+    if awaited:
+        named = named_by_days(sorted(awaited))
+        return dg.SkipReason(f"Waiting for {named}. Each is loaded, and its day published, when it arrives.")
     return dg.SkipReason("Every ended day is published, held by its checks, or under way.")
 
 
@@ -139,63 +140,64 @@ class _Look:
     """What stands at the sources and in the ledger for the newest ended days."""
 
     def __init__(self, home: Home, instance: DagsterInstance, now: dt.datetime) -> None:
-        self._home = home
         self._under_way = runs_under_way(instance)
-        self._required = home.gate_requirements.deliveries
-        self._contracts = [home.contracts[source] for source in sorted({source for source, _ in self._required})]
+        self._products = home.products_of(Cadence.daily)
+        required = home.requirements_of(Cadence.daily).deliveries
+        self._contracts = {source: home.contracts[source] for source, _ in required}
         pace = Pace.of(home.settings)
-        self._down = {
-            contract.source
-            for contract in self._contracts
-            if health_of(instance, contract.source, pace).breaker.is_open(now)
-        }
+        self._down = {source for source in self._contracts if health_of(instance, source, pace).breaker.is_open(now)}
         ended = ended_days(home.settings, now)
-        self._days = Window(max(ended.start, ended.end - ONE_DAY * (1 + home.settings.catch_up_days)), ended.end)
-        self._watches = {c.source: Watch(home.lake, c, home.outside, ended) for c in self._contracts}
+        self._window = Window(max(ended.start, ended.end - ONE_DAY * (1 + home.settings.catch_up_days)), ended.end)
+        self._watches = {name: Watch(home.lake, c, home.outside, ended) for name, c in self._contracts.items()}
         with home.lake() as lake:
-            self._published = set(published_days(lake.con, self._days))
-            self._due = {due.day for due in due_days(lake.con, home.gate_requirements)}
+            self._published = {
+                product.product: set(published_days(lake.con, self._window, beside=product.beside))
+                for product in self._products
+            }
+            self._due = {
+                product.product: {due.day for due in due_days(lake.con, product)} for product in self._products
+            }
             self._known = {
-                contract.source: known_deliveries(
+                source: known_deliveries(
                     lake.con,
-                    contract.source,
-                    [Partition(region.name, day) for region in contract.regions for day in self._days.days],
+                    source,
+                    [Partition(region.name, day) for region in contract.regions for day in self._window.days],
                 )
-                for contract in self._contracts
+                for source, contract in self._contracts.items()
             }
 
-    def unpublished_days(self) -> list[dt.date]:
-        """Those that nobody is at, oldest first."""
-        return [day for day in self._days.days if day not in self._published and not self._is_under_way(day)]
+    @property
+    def days(self) -> list[dt.date]:
+        """Those that no run is at, oldest first."""
+        return [day for day in self._window.days if not any(day in run.days for run in self._under_way)]
 
-    def awaited(self, day: dt.date) -> Iterator[str]:
+    def unpublished(self, day: dt.date) -> list[GateRequirements]:
+        """The products that are not published on the day."""
+        return [product for product in self._products if day not in self._published[product.product]]
+
+    def is_ready(self, product: GateRequirements, day: dt.date) -> bool:
+        """Whether all of the day is there and anything of it is still to be loaded, or it is due. Else its checks hold
+        it, and still would."""
+        if any(self.awaited(product, day)):
+            return False
+        expected = product.are_required_on(day)
+        return day in self._due[product.product] or not all(self._is_in(*place, day) for place in expected)
+
+    def awaited(self, product: GateRequirements, day: dt.date) -> Iterator[str]:
         """What of the day is neither loaded nor there to be loaded."""
-        for contract, region in self._expected(day):
-            if not self._is_in(contract, region, day) and not self._is_there(contract, region, day):
-                yield f"{contract.source}/{region}"
+        for source, region in sorted(product.are_required_on(day)):
+            if not self._is_in(source, region, day) and not self._is_there(source, region, day):
+                yield f"{source}/{region}"
 
-    def has_something_to_do(self, day: dt.date) -> bool:
-        """Whether anything of the day is still to be loaded, or it is due; else its checks hold it, and still would."""
-        return day in self._due or not all(
-            self._is_in(contract, region, day) for contract, region in self._expected(day)
-        )
-
-    def _expected(self, day: dt.date) -> Iterator[tuple[Contract, str]]:
-        for contract in self._contracts:
-            yield from ((contract, region.name) for region in contract.regions if day in region.delivers_on)
-
-    def _is_under_way(self, day: dt.date) -> bool:
-        return any(day in run.days for run in self._under_way)
-
-    def _is_in(self, contract: Contract, region: str, day: dt.date) -> bool:
-        known = self._known[contract.source].get(Partition(region, day))
+    def _is_in(self, source: str, region: str, day: dt.date) -> bool:
+        known = self._known[source].get(Partition(region, day))
         return known is not None and known.verdict == "accepted"
 
-    def _is_there(self, contract: Contract, region: str, day: dt.date) -> bool:
+    def _is_there(self, source: str, region: str, day: dt.date) -> bool:
         # What was rejected still would be; a fixed delivery is its sensor's to see.
-        if contract.source in self._down or Partition(region, day) in self._known[contract.source]:
+        if source in self._down or Partition(region, day) in self._known[source]:
             return False
         try:
-            return self._watches[contract.source].is_there(region, day)
+            return self._watches[source].is_there(region, day)
         except TidegateError:
             return False

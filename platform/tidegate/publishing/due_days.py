@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal
 from tidegate.ledger.deliveries import stale_days
+from tidegate.ledger.publications import none_of
 from tidegate.ledger.required import lacking_relation, required_relation
 from tidegate.ledger.waivers import STANDING_WAIVERS
 from tidegate.publishing.gate import GateRequirements, closed_gates
@@ -55,6 +56,32 @@ def due_days(con: DuckDBPyConnection, requirements: GateRequirements) -> list[Du
     return [_for_days_behind(each, behind[each.day]) if each.day in behind else each for each in due]
 
 
+def days_due_for_any(con: DuckDBPyConnection, products: Iterable[GateRequirements]) -> list[DueDay]:
+    """Every day that is due for any of the products, oldest first."""
+    return due_for_any(due_days(con, product) for product in products)
+
+
+def due_for_any(of_products: Iterable[Sequence[DueDay]]) -> list[DueDay]:
+    """What is due of several products, each partition once: one build is of all of them."""
+    found: dict[dt.date, DueDay] = {}
+    for of_product in of_products:
+        for each in of_product:
+            found[each.day] = _together(found[each.day], each) if each.day in found else each
+    return [found[day] for day in sorted(found)]
+
+
+def _together(one: DueDay, other: DueDay) -> DueDay:
+    moments = [each.caused_at for each in (one, other) if each.caused_at]
+    return DueDay(
+        one.day,
+        restates=one.restates and other.restates,
+        causes=tuple(dict.fromkeys((*one.causes, *other.causes))),
+        entry=max(one.entry, other.entry),
+        caused_at=max(moments, default=None),
+        build=max(one.build, other.build),
+    )
+
+
 def _for_days_behind(due: DueDay, changes: Sequence[tuple[dt.date, int, dt.datetime]]) -> DueDay:
     """The due day, with the days it reads back to that changed among its causes."""
     days = [str(day) for day, _, _ in changes]
@@ -65,7 +92,7 @@ def _for_days_behind(due: DueDay, changes: Sequence[tuple[dt.date, int, dt.datet
 
 
 def _due_days(requirements: GateRequirements, unpublished: Collection[dt.date]) -> str:
-    lacking = lacking_relation(requirements.deliveries, requirements.delivery_days)
+    lacking = lacking_relation(requirements.deliveries, requirements.delivery_days, requirements.beside)
     return f"""
 with required as ({required_relation(requirements.deliveries, requirements.delivery_days)}),
 newest as (
@@ -99,7 +126,7 @@ last_build as (select day, max_by(status, entry) as status, max(entry) as entry 
 touches as (
     select unnest(touched) as day, rowid as entry, source || '/' || region || ' ' || partition_day as cause,
         finished_at
-    from ops.deliveries
+    from ops.deliveries where source in (select source from required)
 ),
 touched as (
     select t.day, max(t.entry) as entry, max_by(t.finished_at, t.entry) as finished_at,
@@ -108,7 +135,10 @@ touched as (
     where t.entry > coalesce(a.seen, -1) group by t.day
 ),
 own as (select day, max(entry) as entry, max_by(finished_at, entry) as finished_at from newest group by day),
-published as (select distinct partition_day as day from ops.publications where cadence = 'daily')
+published as (
+    select distinct partition_day as day from ops.publications
+    where cadence = 'daily' and {none_of(requirements.beside)}
+)
 select c.day, p.day is not null, t.causes, greatest(coalesce(t.entry, -1), coalesce(o.entry, -1)),
     coalesce(t.finished_at, o.finished_at), coalesce(l.entry, -1)
 from complete as c
@@ -126,12 +156,13 @@ where t.day is not null
 order by c.day"""
 
 
-def days_to_restate(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:
-    """Days that deliveries of other days touched, days of which a day that they read back to changed, and days that
-    may be published in a newer state than is served."""
-    days = {*stale_days(con), *changed_days_behind(con, requirements.reach)}
-    days.update(open_days_left_unpublished(con, requirements))
-    return sorted(day for day in days if day >= requirements.starts)
+def days_to_restate(con: DuckDBPyConnection, products: Sequence[GateRequirements]) -> list[dt.date]:
+    """Days that deliveries of other days touched, days of which a day that they read back to changed, and days of which
+    a product may be published in a newer state than is served."""
+    days = {*stale_days(con)}
+    for product in products:
+        days.update(changed_days_behind(con, product.reach), open_days_left_unpublished(con, product))
+    return sorted(day for day in days if day >= products[0].starts)
 
 
 def open_days_left_unpublished(con: DuckDBPyConnection, requirements: GateRequirements) -> list[dt.date]:

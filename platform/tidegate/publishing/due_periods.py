@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.sql import literal, rows_relation
 from tidegate.ledger.builds import built_partitions
 from tidegate.ledger.publications import days_published_of, published_days
-from tidegate.publishing.due_days import CAUSES_TOLD, DueDay, open_days_left_unpublished
+from tidegate.publishing.due_days import CAUSES_TOLD, DueDay, due_for_any, open_days_left_unpublished
 from tidegate.publishing.gate import GateRequirements
 from tidegate.window import Cadence, Window
 
@@ -81,6 +81,13 @@ def due_periods(con: DuckDBPyConnection, requirements: GateRequirements, behind:
         for partition, restates, days, entry, published_at, build in rows
         if partition >= requirements.starts
     ]
+
+
+def periods_due_for_any(
+    con: DuckDBPyConnection, products: Iterable[GateRequirements], behind: DaysBehind
+) -> list[DueDay]:
+    """Every partition that is due for any of the products, oldest first."""
+    return due_for_any(due_periods(con, product, behind) for product in products)
 
 
 def _changes(behind: DaysBehind) -> str:

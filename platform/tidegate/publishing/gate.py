@@ -6,8 +6,9 @@ and what is required (which deliveries, models, checks) to the callers.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from duckdb import DuckDBPyConnection
@@ -21,6 +22,9 @@ from tidegate.ledger.required import WITHDRAWN, DaysOfPlaces, Place
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.window import Cadence, Window
 
+# Of marts that no dbt group has.
+DEFAULT_PRODUCT = "default"
+
 
 @dataclass(frozen=True)
 class Mart:
@@ -33,7 +37,7 @@ class Mart:
 
 @dataclass(frozen=True)
 class GateRequirements:
-    """What must hold for a day, or for a Monday, before it is published.
+    """What must hold for a partition of a product before its marts are published.
 
     `deliveries` are (source, region), `models` the names that builds record, `blocking_checks` (asset, check).
     """
@@ -49,9 +53,34 @@ class GateRequirements:
     starts: dt.date = dt.date.min
     # Days before a day of their own that models read, one behind the other.
     reach: int = 0
+    # Whose marts they are: published together, and held together.
+    product: str = DEFAULT_PRODUCT
+    # The marts of the other products: what is published of them is no affair of this one.
+    beside: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the marts."""
+        return frozenset(mart.name for mart in self.marts)
 
     def are_required_on(self, day: dt.date) -> frozenset[Place]:
         return frozenset(place for place in self.deliveries if day in self.delivery_days.get(place, ALL_DAYS))
+
+
+def together(products: Sequence[GateRequirements]) -> GateRequirements:
+    """What several products of one cadence need, at least one, as if they were one."""
+    first, *others = products
+    for each in others:
+        first = dataclasses.replace(
+            first,
+            deliveries=first.deliveries | each.deliveries,
+            models=first.models | each.models,
+            blocking_checks=first.blocking_checks | each.blocking_checks,
+            marts=tuple(sorted({*first.marts, *each.marts}, key=str)),
+            delivery_days={**first.delivery_days, **each.delivery_days},
+            reach=max(first.reach, each.reach),
+        )
+    return dataclasses.replace(first, beside=first.beside - first.names)
 
 
 @dataclass(frozen=True)
@@ -119,14 +148,34 @@ def closed_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequ
     return read_gates(con, window, requirements).closed
 
 
-def held_days(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> dict[dt.date, list[str]]:
+def closed_for_any(
+    con: DuckDBPyConnection, window: Window, products: Sequence[GateRequirements]
+) -> dict[dt.date, list[str]]:
+    """Why each partition is closed for any of the products. Where there are several, each sentence names its own."""
+    found: dict[dt.date, list[str]] = {}
+    for product in products:
+        for day, reasons in closed_gates(con, window, product).items():
+            found.setdefault(day, []).extend(named_by_product(product, reasons, products))
+    return found
+
+
+def named_by_product(
+    product: GateRequirements, reasons: Iterable[str], products: Sequence[GateRequirements]
+) -> list[str]:
+    """The reasons why a product is held, under its name where there are others."""
+    return [f"{product.product}: {reason}" if len(products) > 1 else reason for reason in reasons]
+
+
+def held_days(
+    con: DuckDBPyConnection, window: Window, products: Sequence[GateRequirements]
+) -> dict[dt.date, list[str]]:
     """The closed days of the window that anything was delivered for, and why: what a status shows."""
     delivered = set(delivered_days(con, window))
-    return {day: why for day, why in closed_gates(con, window, requirements).items() if day in delivered}
+    return {day: why for day, why in closed_for_any(con, window, products).items() if day in delivered}
 
 
 def read_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> Gates:
-    days = _ledger_of(con, window)
+    days = _ledger_of(con, window, requirements.beside)
     reasons = {day: list(_reasons(days[day], requirements)) for day in window.days}
     return Gates(
         closed={day: sentences for day, sentences in reasons.items() if sentences},
@@ -134,12 +183,12 @@ def read_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequir
     )
 
 
-def _ledger_of(con: DuckDBPyConnection, window: Window) -> dict[dt.date, _Day]:
+def _ledger_of(con: DuckDBPyConnection, window: Window, beside: frozenset[str]) -> dict[dt.date, _Day]:
     days = {day: _Day(day, {}, {}, {}, {}, set()) for day in window.days}
     _add_deliveries(con, window, days)
     for waived in standing_waivers(con, window):
         days[waived.day].waived.add((waived.source, waived.region))
-    for day in published_days(con, window) if window.cadence is Cadence.daily else ():
+    for day in published_days(con, window, beside=beside) if window.cadence is Cadence.daily else ():
         days[day].was_published = True
     _add_builds(con, window, days)
     _add_checks(con, window, days)

@@ -79,7 +79,7 @@ def _promote(con: DuckDBPyConnection, window: Window, requirements: GateRequirem
             content = _shown(mart.name, day, rollbacks, contents)
             build_id = gates.builds.get((day, mart.name), "")
             published[day].append(switch.publication(day, mart.name, build_id, content, rollback_id))
-    switch.enter(con, published, f"promote {window}")
+    switch.enter(con, published, f"promote {window}", requirements.beside)
     rolled_back = {day: next(iter(kept[day].values())) for day in days if day in kept}
     return Promotion(published, gates.closed, rolled_back)
 

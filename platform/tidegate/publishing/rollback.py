@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from duckdb import DuckDBPyConnection
 
@@ -21,7 +21,7 @@ from tidegate.lake.tables import columns_that_lose, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.publications import Publication, Rollback
-from tidegate.publishing.gate import GateRequirements, Mart, read_gates
+from tidegate.publishing.gate import GateRequirements, Mart, read_gates, together
 from tidegate.publishing.promote import Promotion
 from tidegate.publishing.switch import Contents, Switch, delete_days, held_for_switching, insert_days, read_contents
 from tidegate.window import Cadence, Window
@@ -40,8 +40,11 @@ class Decision:
     reason: str | None
 
 
-def roll_back(lake: Lake, requirements_of: Callable[[Cadence], GateRequirements], decision: Decision) -> Promotion:
-    """Put back all marts of the partition, in one transaction. A mart that came later shows nothing from then on.
+def roll_back(
+    lake: Lake, products_of: Callable[[Cadence], Sequence[GateRequirements]], decision: Decision
+) -> Promotion:
+    """Put back all marts of the product's partition, in one transaction. A mart that came later shows nothing from then
+    on.
 
     The rows stay until a promote finds candidates that are neither those of now nor what is served now. Raises
     TidegateError for a publication that cannot be put back, with nothing changed.
@@ -50,14 +53,20 @@ def roll_back(lake: Lake, requirements_of: Callable[[Cadence], GateRequirements]
         target = _target(con, decision)
     cadence = Cadence(next(iter(target.values())).cadence)
     window = Window.of_day(decision.day, cadence)
+    requirements = _of_target(products_of(cadence), target)
     switch_id = uuid.uuid4().hex
     switch = Switch(switch_id, f"rollback-{switch_id[:8]}", cadence)
     with held_for_switching(lake, window, switch.run_id):
         promotion = lake.unit_of_work(
-            lambda con: _roll_back(con, window, requirements_of(cadence), target, decision, switch),
-            [("serving", mart.name) for mart in requirements_of(cadence).marts],
+            lambda con: _roll_back(con, window, requirements, target, decision, switch),
+            [("serving", name) for name in requirements.names],
         )
         return dataclasses.replace(promotion, published=switch.with_its_snapshot(lake, promotion.published))
+
+
+def _of_target(products: Sequence[GateRequirements], target: Mapping[str, Publication]) -> GateRequirements:
+    """The product that the publication is of: several, where it has been split since."""
+    return together([product for product in products if product.names & target.keys()] or products)
 
 
 def _target(con: DuckDBPyConnection, decision: Decision) -> dict[str, Publication]:
@@ -110,7 +119,7 @@ def _roll_back(
         ]
     }
     publications.record_rollbacks(con, rollbacks)
-    switch.enter(con, published, f"roll back {window} to {decision.to}")
+    switch.enter(con, published, f"roll back {window} to {decision.to}", requirements.beside)
     return Promotion(published, {}, {day: rollbacks[0]})
 
 

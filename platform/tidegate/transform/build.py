@@ -74,7 +74,7 @@ class TestOutcome:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What a build did to its window. Its days are built when none of its models failed."""
+    """What a build did to its window. On each of its days a model is built, unless it failed or reads one that did."""
 
     build_id: str
     window: Window
@@ -84,6 +84,11 @@ class BuildResult:
     @property
     def failed_models(self) -> tuple[ModelOutcome, ...]:
         return tuple(model for model in self.models.values() if model.status == "error")
+
+    @property
+    def unbuilt_models(self) -> tuple[ModelOutcome, ...]:
+        """Those that failed, and those that were skipped because they read them."""
+        return tuple(model for model in self.models.values() if model.status != "success")
 
 
 @dataclass(frozen=True)
@@ -258,7 +263,14 @@ def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str) -> None:
     if _was_broken_off(result):
         interrupt_build(con, result.build_id)
     else:
-        finish_build(con, result.build_id, result.window.days if result.failed_models else [])
+        unbuilt = [model.name for model in result.unbuilt_models]
+        all_failed = len(unbuilt) == len(result.models)
+        finish_build(
+            con,
+            result.build_id,
+            failed_days=result.window.days if all_failed else (),
+            failed_models=() if all_failed else unbuilt,
+        )
     record_checks(con, _check_records(result, run_id))
 
 

@@ -120,7 +120,8 @@ class TemporaryHome:
 
     def partitions_in_serving(self) -> dict[str, tuple[frozenset[dt.date], frozenset[dt.date]]]:
         """By mart: the days that the UI shows as materialized in `serving`, and those it shows as failed."""
-        return {mart.name: self._partitions_of(serving_key(mart.name)) for mart in self.home.gate_requirements.marts}
+        marts = self.home.requirements_of(Cadence.daily).marts
+        return {mart.name: self._partitions_of(serving_key(mart.name)) for mart in marts}
 
     def _partitions_of(self, asset: dg.AssetKey) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
         return self.partitions_in(self.runner.instance, asset)
@@ -140,7 +141,7 @@ class TemporaryHome:
     def gate_in(self, instance: dg.DagsterInstance, day: dt.date) -> set[tuple[bool, str]]:
         """What the pages of a day in `serving` say in an instance: whether it may be published, and if not, why."""
         newest = set()
-        for mart in self.home.gate_requirements.marts:
+        for mart in self.home.requirements_of(Cadence.daily).marts:
             key = dg.AssetCheckKey(serving_key(mart.name), GATE)
             records = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
             entries = [record.event for record in records if record.event]

@@ -33,7 +33,7 @@ from tidegate.publishing.promote import promote
 from tidegate.sources.origin import listing_of
 from tidegate.sources.places import origin_of
 from tidegate.transform.tables import create_missing_tables
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 # Runs and events have the time of the machine; all else is told.
 NOW = dt.datetime.now(dt.UTC)
@@ -110,7 +110,7 @@ class Watched:
         checks = [
             check(row, name)
             for row in rows
-            for asset, name in self.home.gate_requirements.blocking_checks
+            for asset, name in self.home.requirements_of(Cadence.daily).blocking_checks
             if asset == raw_asset(row.source, row.region)
         ]
         with self.home.lake() as lake:

@@ -16,6 +16,7 @@ from tidegate.settings import CHECKOUT, Settings
 from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.parsed.published import refuse_candidates
+from tidegate.window import Cadence
 
 Change = Callable[[dict[str, Any]], None]
 SOURCE, MODEL = "source.tidegate.raw.orders", "model.tidegate.daily_sales"
@@ -35,7 +36,7 @@ def test_a_source_that_no_contract_delivers_is_refused_with_its_yaml_and_what_to
     (home.settings.contracts / "orders.odcs.yaml").unlink()
 
     with pytest.raises(TidegateError) as refused:
-        _ = home.gate_requirements
+        _ = home.requirements_of(Cadence.daily)
 
     for part in (r"raw.orders in models/staging/sources.yml", "no contract", "orders.odcs.yaml", "optional: true"):
         assert part in str(refused.value)
@@ -44,7 +45,7 @@ def test_a_source_that_no_contract_delivers_is_refused_with_its_yaml_and_what_to
 def test_a_source_that_its_yaml_calls_optional_may_be_missing(home: Home) -> None:
     (home.settings.contracts / "payments.odcs.yaml").unlink()
 
-    assert {source for source, _ in home.gate_requirements.deliveries} == {"orders", "customers"}
+    assert {source for source, _ in home.requirements_of(Cadence.daily).deliveries} == {"orders", "customers"}
 
 
 def test_a_column_that_the_contract_does_not_deliver_is_refused(home: Home) -> None:
@@ -52,7 +53,7 @@ def test_a_column_that_the_contract_does_not_deliver_is_refused(home: Home) -> N
     contract.write_text(contract.read_text().replace("name: country", "name: land"))
 
     with pytest.raises(TidegateError, match=r"raw\.customers in models/staging/sources.yml .* column country"):
-        _ = home.gate_requirements
+        _ = home.requirements_of(Cadence.daily)
 
 
 def test_serving_is_read_by_the_names_of_marts(settings: Settings) -> None:
@@ -82,7 +83,7 @@ def test_what_another_cadence_built_is_read_as_published(settings: Settings, mod
         manifest["nodes"][f"model.tidegate.{model}"]["depends_on"]["nodes"].append(f"model.tidegate.{reads}")
 
     with pytest.raises(TidegateError, match=says):
-        refuse_candidates(_changed(settings, read_candidates).models)
+        refuse_candidates(_changed(settings, read_candidates))
 
 
 def test_a_mart_that_is_read_as_published_is_written_out(settings: Settings) -> None:
@@ -129,8 +130,13 @@ def test_reaches_of_models_that_read_one_another_add_up(settings: Settings) -> N
         for name in ("int_orders", "daily_sales"):
             manifest["nodes"][f"model.tidegate.{name}"]["config"]["meta"]["tidegate"]["reaches_back_days"] = 2
 
-    assert _changed(settings, lambda manifest: None).daily_reach == 0
-    assert _changed(settings, reach).daily_reach == 4
+    assert _reach(_changed(settings, lambda manifest: None)) == 0
+    assert _reach(_changed(settings, reach)) == 4
+
+
+def _reach(graph: Graph) -> int:
+    (product,) = graph.products_of(Cadence.daily)
+    return product.reach
 
 
 def _changed(settings: Settings, change: Change) -> Graph:

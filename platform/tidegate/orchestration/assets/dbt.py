@@ -16,7 +16,13 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
-from tidegate.orchestration.assets.day_events import DayCheck, add_day_metadata, checks_done, report_checks
+from tidegate.orchestration.assets.day_events import (
+    DayCheck,
+    add_day_metadata,
+    checks_done,
+    report_checks,
+    report_failures,
+)
 from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.assets.raw import SEVERITIES
 from tidegate.orchestration.assets.serving import report_gates, serving_key
@@ -24,6 +30,7 @@ from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.private import metadata_of_model
+from tidegate.publishing.gate import GateRequirements
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
 from tidegate.transform.parsed.nodes import MARTS
 from tidegate.transform.parsed.private import DbtEvent, result_of_model
@@ -139,18 +146,24 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
                     on_event=events.collect,
                 )
             checks = [check for check in _day_checks(result) if check.key in context.selected_asset_check_keys]
+            held = _products_without(home, cadence, result.unbuilt_models)
+            for product in held:
+                report_gates(context, product, {day: [_why_unbuilt(result)] for day in window.days})
             if result.failed_models:
-                report_checks(context, checks)
-                broken = _broken_models(result)
-                report_gates(context, home, cadence, {day: [str(broken.description)] for day in window.days})
-                raise broken
+                context.log.error(_why_unbuilt(result))
+                if len(held) in (0, len(home.products_of(cadence))):
+                    # No product goes on, or none would hold the run.
+                    report_checks(context, checks)
+                    raise dg.Failure(_why_unbuilt(result), allow_retries=False)
             with lake.one_moment():
-                for model in (each for each in result.models.values() if each.unique_id in home.graph.models):
+                for model in _built(home, result):
                     _add_figures(context, home, lake, model, window, events)
         for key in _parents_first(home):
             if key in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=key)
         report_checks(context, checks)
+        # The other products go on; the run fails once these are held, and these partitions with it.
+        report_failures(context, _unbuilt_partitions(home, result))
         yield from checks_done(context)
 
     return transform
@@ -164,7 +177,8 @@ def _reporting_a_refusal(context: dg.AssetExecutionContext, home: Home, window: 
     except LakeBusyError:
         raise
     except TidegateError as error:
-        report_gates(context, home, window.cadence, {day: [str(error)] for day in window.days})
+        for product in home.products_of(window.cadence):
+            report_gates(context, product, {day: [str(error)] for day in window.days})
         raise
 
 
@@ -227,13 +241,34 @@ def _day_check(test: TestOutcome, day: dt.date) -> DayCheck:
     )
 
 
-def _broken_models(result: BuildResult) -> dg.Failure:
+def _products_without(home: Home, cadence: Cadence, unbuilt: Collection[ModelOutcome]) -> list[GateRequirements]:
+    """The products that are made of a model that was not built."""
+    names = {model.name for model in unbuilt}
+    return [product for product in home.products_of(cadence) if not names.isdisjoint(product.models)]
+
+
+def _why_unbuilt(result: BuildResult) -> str:
     errors = "\n".join(f"{model.asset}: {model.message}" for model in result.failed_models)
-    return dg.Failure(
+    return (
         f"dbt could not build every model for {result.window}. Consumers keep the last good version. "
-        f"Fix the model and run the days again.\n{errors}",
-        allow_retries=False,
+        f"Fix the model and run the days again.\n{errors}"
     )
+
+
+def _built(home: Home, result: BuildResult) -> list[ModelOutcome]:
+    """The dated models that were built."""
+    return [
+        model for model in result.models.values() if model.status == "success" and model.unique_id in home.graph.models
+    ]
+
+
+def _unbuilt_partitions(home: Home, result: BuildResult) -> list[tuple[dg.AssetKey, dt.date]]:
+    return [
+        (dg.AssetKey(model.asset.split("/")), day)
+        for model in result.unbuilt_models
+        if model.unique_id in home.graph.models
+        for day in result.window.days
+    ]
 
 
 def _add_figures(

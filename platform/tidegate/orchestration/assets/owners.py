@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contract.model import Contract
+from tidegate.home import Home
 
 
 def owners_of(contracts: Iterable[Contract]) -> list[str]:
@@ -15,3 +16,9 @@ def owners_of(contracts: Iterable[Contract]) -> list[str]:
 
 def _owner(name: str) -> str:
     return name if "@" in name else "team:" + re.sub(r"[^A-Za-z0-9_-]+", "-", name)
+
+
+def owners_of_product(home: Home, product: str, others: list[str]) -> list[str]:
+    """The owner that the product's dbt group names; `others` where it has none."""
+    owner = home.graph.owner_of(product)
+    return [_owner(owner)] if owner else others

@@ -41,6 +41,7 @@ from tidegate.orchestration.names import (
 )
 from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.private import selected_in_run
+from tidegate.publishing.gate import GateRequirements
 from tidegate.window import Cadence
 
 SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
@@ -85,6 +86,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
                 outside=home.outside,
                 run_id=context.run.run_id,
                 from_landing=_insists_on_landing(context),
+                beside=products.beside if (products := home.products_made_of(contract.source)) else (),
             )
             context.log_event(contact(contract.source, _trouble(contract, reports)))
             checks = [result for report in reports for result in _day_checks(report)]
@@ -93,10 +95,11 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
             refused = [report for report in reports if report.rejection]
             for report in refused:
                 context.log.error(report.rejection)
-            if _has_to_fail(context, reports, refused):
+            if _has_to_fail(context, home, contract, reports, refused):
                 report_materializations(context, _of_the_sound(figures, refused))
                 report_checks(context, checks)
-                report_gates(context, home, Cadence.daily, _held_by(home, refused))
+                for product in home.products_of(Cadence.daily):
+                    report_gates(context, product, _held_by(product, refused))
                 raise dg.Failure("\n".join(str(report.rejection) for report in refused), allow_retries=False)
             for key, by_day in figures.items():
                 add_day_metadata(context, key, by_day)
@@ -222,14 +225,22 @@ def _key_of(report: DeliveryReport) -> dg.AssetKey:
 
 
 def _has_to_fail(
-    context: dg.AssetExecutionContext, reports: Sequence[DeliveryReport], refused: Sequence[DeliveryReport]
+    context: dg.AssetExecutionContext,
+    home: Home,
+    contract: Contract,
+    reports: Sequence[DeliveryReport],
+    refused: Sequence[DeliveryReport],
 ) -> bool:
-    """Whether the step has nothing to hand on: no day has all of its regions, or no step follows that would hold the
-    refused days and publish the others."""
+    """Whether the step has nothing to hand on: no day has all of its regions, though every product needs them, or no
+    step follows that would hold the refused days and publish the others."""
     if not refused:
         return False
     no_day_is_sound = {report.day for report in reports} == {report.day for report in refused}
-    return no_day_is_sound or not _is_followed(context) or _misses_what_it_insists_on(context, reports)
+    return (
+        (no_day_is_sound and home.all_are_made_of(contract.source))
+        or not _is_followed(context)
+        or _misses_what_it_insists_on(context, reports)
+    )
 
 
 def _is_followed(context: dg.AssetExecutionContext) -> bool:
@@ -237,11 +248,11 @@ def _is_followed(context: dg.AssetExecutionContext) -> bool:
     return any(key.path[0] in BUILT_LAYERS for key in selected_in_run(context))
 
 
-def _held_by(home: Home, refused: Sequence[DeliveryReport]) -> Mapping[dt.date, Sequence[str]]:
-    """The days that cannot be published for want of what was refused, and why."""
+def _held_by(product: GateRequirements, refused: Sequence[DeliveryReport]) -> Mapping[dt.date, Sequence[str]]:
+    """The days of the product that cannot be published for want of what was refused, and why."""
     held: dict[dt.date, list[str]] = defaultdict(list)
     for report in refused:
-        if (report.source, report.region) in home.gate_requirements.deliveries:
+        if (report.source, report.region) in product.deliveries:
             held[report.day].append(str(report.rejection))
     return held
 

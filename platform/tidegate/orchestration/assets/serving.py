@@ -19,11 +19,12 @@ from tidegate.orchestration.assets.day_events import (
     report_checks,
     report_materializations,
 )
+from tidegate.orchestration.assets.owners import owners_of_product
 from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.failures import told_to_people
 from tidegate.orchestration.names import COLUMN_SCHEMA, LAKE_POOL, ROW_COUNT, TABLE_NAME, group_of
 from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
 from tidegate.publishing.retire import retire_marts
 from tidegate.window import Cadence, Window
@@ -37,16 +38,17 @@ def serving_key(mart: str) -> dg.AssetKey:
 
 
 def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:
-    """One asset per mart of a cadence, moved together: a reader sees all marts of a partition before or after, never
-    between."""
+    """One asset per mart of a cadence. Those of a product are moved together: a reader sees all of its marts of a
+    partition before or after, never between; and what holds one product holds no other."""
 
-    requirements = home.requirements_of(cadence)
-    marts = requirements.marts
+    products = home.products_of(cadence)
+    marts = home.requirements_of(cadence).marts
 
     @dg.multi_asset(
         name=cadence.prefixed("promote"),
-        description="Publishes the partitions whose gate is open, all marts in one transaction; holds the others.",
-        specs=[_asset_spec(home, mart, owners, cadence) for mart in marts],
+        description="Publishes the partitions whose gate is open, all marts of a product in one transaction; holds the "
+        "others.",
+        specs=[_asset_spec(home, mart, product, owners) for product in products for mart in product.marts],
         check_specs=[_gate_spec(home, mart, cadence) for mart in marts],
         can_subset=False,
         backfill_policy=chunked_backfills(home.settings),
@@ -57,17 +59,23 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
         with told_to_people(context), home.lake() as lake:
             for name in retire_marts(lake, home.published_marts, home.dbt.take_up(), context.run.run_id):
                 context.log.info(f"{name} left serving: no model makes it any more.")
-            promotion = promote(lake, window, requirements, context.run.run_id)
-            figures = figures_by_mart(lake, marts, promotion)
-            if promotion.held:
+            promotions = [(product, promote(lake, window, product, context.run.run_id)) for product in products]
+            figures = {
+                mart: by_day
+                for product, promotion in promotions
+                for mart, by_day in figures_by_mart(lake, product.marts, promotion).items()
+            }
+            if any(promotion.held for _, promotion in promotions):
                 _materialize_good_days(context, figures)
-                report_gates(context, home, cadence, promotion.held, promotion.published)
-                raise dg.Failure(_why_held(window, promotion), allow_retries=False)
+                for product, promotion in promotions:
+                    report_gates(context, product, promotion.held, promotion.published)
+                raise dg.Failure(_why_held(window, promotions), allow_retries=False)
             for mart in marts:
                 add_day_metadata(context, serving_key(mart.name), figures[mart.name])
         for mart in marts:
             yield dg.MaterializeResult(asset_key=serving_key(mart.name))
-        report_gates(context, home, cadence, {}, promotion.published)
+        for product, promotion in promotions:
+            report_gates(context, product, {}, promotion.published)
         yield from checks_done(context)
 
     return promote_days
@@ -75,12 +83,11 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
 
 def report_gates(
     context: dg.AssetExecutionContext,
-    home: Home,
-    cadence: Cadence,
+    product: GateRequirements,
     held: Mapping[dt.date, Sequence[str]],
     published: Iterable[dt.date] = (),
 ) -> None:
-    """Record on every mart's page of each partition whether it may be published, and if not, why.
+    """Record on the page of each partition of the product's marts whether it may be published, and if not, why.
 
     A day is not only held by the step that publishes: one that was rejected or could not be built never gets there.
     """
@@ -94,7 +101,7 @@ def report_gates(
             blocking=False,
             description="\n".join(why) or None,
         )
-        for mart in home.requirements_of(cadence).marts
+        for mart in product.marts
         for day, why in reasons.items()
     ]
     report_checks(context, checks)
@@ -110,9 +117,10 @@ def _gate_spec(home: Home, mart: Mart, cadence: Cadence) -> dg.AssetCheckSpec:
     )
 
 
-def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> dg.AssetSpec:
+def _asset_spec(home: Home, mart: Mart, product: GateRequirements, owners: list[str]) -> dg.AssetSpec:
     model = next(each for each in home.graph.models.values() if each.is_mart and each.name == mart.name)
     node = home.dbt.manifest()["nodes"][model.unique_id]
+    cadence = product.cadence
     columns = [dg.TableColumn(c["name"], c["data_type"], c["description"]) for c in node["columns"].values()]
     return dg.AssetSpec(
         serving_key(mart.name),
@@ -120,14 +128,16 @@ def _asset_spec(home: Home, mart: Mart, owners: list[str], cadence: Cadence) -> 
         description=f"{node['description']}\n\nAs consumers read it: only partitions that passed every blocking check.",
         group_name=group_of("serving", cadence),
         kinds={"duckdb"},
-        owners=owners,
-        tags={"layer": "serving"},
+        owners=owners_of_product(home, product.product, owners),
+        tags={"layer": "serving", "product": product.product},
         metadata={
             COLUMN_SCHEMA: dg.TableSchema(columns),
             TABLE_NAME: f"lake.serving.{mart.name}",
         },
         partitions_def=partitions_of(home.settings, cadence),
-        freshness_policy=_published_in_time(home) if cadence is Cadence.daily else _published_by_noon(home, cadence),
+        freshness_policy=_published_in_time(home, product)
+        if cadence is Cadence.daily
+        else _published_by_noon(home, cadence),
     )
 
 
@@ -137,13 +147,13 @@ def _published_by_noon(home: Home, cadence: Cadence) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.cron(cadence.cron(12), dt.timedelta(hours=12), timezone=home.settings.timezone)
 
 
-def _published_in_time(home: Home) -> dg.FreshnessPolicy | None:
+def _published_in_time(home: Home, product: GateRequirements) -> dg.FreshnessPolicy | None:
     """Something is published every day between midnight and the last of the contracts' deadlines.
 
     Dagster looks at the newest materialization, of whichever day: a restatement counts as one. What exactly is
     overdue is told by the sensors.
     """
-    sources = {source for source, _ in home.gate_requirements.deliveries}
+    sources = {source for source, _ in product.deliveries}
     deadline = max((time for source in sources if (time := home.contracts[source].published_by)), default=None)
     if deadline is None:
         return None
@@ -206,9 +216,17 @@ def _materialize_good_days(
     )
 
 
-def _why_held(window: Window, promotion: Promotion) -> str:
-    held = "\n".join(f"{day} is held: {' '.join(reasons)}" for day, reasons in sorted(promotion.held.items()))
+def _why_held(window: Window, promotions: Sequence[tuple[GateRequirements, Promotion]]) -> str:
+    return "\n".join(
+        _why_product_is_held(window, f"{product.product}: " if len(promotions) > 1 else "", promotion)
+        for product, promotion in promotions
+        if promotion.held
+    )
+
+
+def _why_product_is_held(window: Window, product: str, promotion: Promotion) -> str:
+    held = "\n".join(f"{product}{day} is held: {' '.join(reasons)}" for day, reasons in sorted(promotion.held.items()))
     return (
-        f"{len(promotion.held)} of {len(window.days)} {window.cadence.noun} of {window} not published; "
+        f"{product}{len(promotion.held)} of {len(window.days)} {window.cadence.noun} of {window} not published; "
         f"consumers keep the last good version of each.\n{held}"
     )

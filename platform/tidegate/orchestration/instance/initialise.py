@@ -7,6 +7,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.settings import Settings
+from tidegate.window import Cadence
 
 
 def initialise(settings: Settings) -> Home:
@@ -17,6 +18,6 @@ def initialise(settings: Settings) -> Home:
     make_lake(LakeConfig.of(settings)).close()
     make_instance(settings)
     home = Home(settings)
-    _ = home.gate_requirements
+    _ = home.products_of(Cadence.daily)
     home.dbt.logic()
     return home

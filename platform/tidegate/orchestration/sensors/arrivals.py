@@ -20,7 +20,7 @@ from tidegate.home import Home
 from tidegate.intake.not_loaded_yet import Waiting, Watch
 from tidegate.ledger.known import days_lacking, known_deliveries
 from tidegate.ledger.names import Partition
-from tidegate.ledger.required import DaysOfPlaces, settled_days
+from tidegate.ledger.required import DaysOfPlaces, Place, settled_days
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import Health, breaker_told, contact, health_of
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
@@ -128,18 +128,25 @@ class _Tick:
     def _expected_days(self) -> list[dt.date]:
         """The newest ended days, and older ones that something was delivered for, but not all of this source."""
         first_open = max(self.ended.start, self.ended.end - ONE_DAY * self.home.settings.look_back_days)
-        own = {(self.source, region.name) for region in self.contract.regions}
-        required = self.home.gate_requirements.deliveries | own
         limit = self.home.settings.chunk_days
         with self.home.lake() as lake:
-            lacking = days_lacking(lake.con, self.source, required, self._delivery_days(), limit)
+            lacking = days_lacking(lake.con, self.source, *self._required(), limit, self._beside())
         newest = Window(min(first_open, self.ended.end), self.ended.end).days
         expected = {*newest, *(day for day in lacking if day in self.ended)}
         return sorted(day for day in expected if any(day in region.delivers_on for region in self.contract.regions))
 
-    def _delivery_days(self) -> DaysOfPlaces:
+    def _required(self) -> tuple[frozenset[Place], DaysOfPlaces]:
+        """What the products need that are made of the source, and the source itself; and on which days."""
         own = {(self.source, region.name): region.delivers_on for region in self.contract.regions}
-        return {**self.home.gate_requirements.delivery_days, **own}
+        products = self.home.products_made_of(self.source)
+        if products is None:
+            return frozenset(own), own
+        return products.deliveries | own.keys(), {**products.delivery_days, **own}
+
+    def _beside(self) -> frozenset[str]:
+        """The marts that are not made of the source."""
+        products = self.home.products_made_of(self.source)
+        return products.beside if products else frozenset()
 
     def _may_be_asked_for(self, waiting: Waiting) -> bool:
         if not self._is_not_under_way(waiting):
@@ -159,7 +166,7 @@ class _Tick:
         wanted = [Partition(region.name, day) for day in due for region in regions if day in region.delivers_on]
         with self.home.lake() as lake:
             known = known_deliveries(lake.con, self.source, wanted)
-            settled = settled_days(lake.con, self.source, due)
+            settled = settled_days(lake.con, self.source, due, self._beside())
         return [Overdue(each.region, each.day) for each in wanted if each not in known and each.day not in settled]
 
     def _is_overdue(self, missing: Overdue, can_look: bool) -> bool:

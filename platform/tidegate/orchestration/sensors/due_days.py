@@ -30,7 +30,7 @@ from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.sensors.arrivals import deadline_of
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
 from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, hurried_lake, sensor_of_what_is_due, within
-from tidegate.publishing.due_days import DueDay, due_days
+from tidegate.publishing.due_days import DueDay, days_due_for_any
 from tidegate.publishing.gate import held_days
 from tidegate.publishing.reading_back import without_days_behind
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
@@ -54,7 +54,7 @@ def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -
     told = " ".join(filter(None, [_withdraw_regions(home), _let_days_go_on(home, instance, under_way, now)]))
     builds = Builds.of(home, instance, Cadence.daily)
     with home.lake() as lake:
-        due = due_days(lake.con, home.gate_requirements)
+        due = days_due_for_any(lake.con, home.products_of(Cadence.daily))
         without = _names_by_day(lake)
     ready = [day for day in due if _may_be_built(day, home, under_way, builds, now)]
     requests = list(builds.requests(_after_days_behind(ready, home, under_way), without))
@@ -69,7 +69,7 @@ def _held_sentence(home: Home, now: dt.datetime) -> str:
     ended = ended_days(home.settings, now)
     newest = Window(max(ended.start, ended.end - ONE_DAY * home.settings.look_back_days), ended.end)
     with home.lake() as lake:
-        held = held_days(lake.con, newest, home.gate_requirements)
+        held = held_days(lake.con, newest, home.products_of(Cadence.daily))
     if not held:
         return ""
     days = ", ".join(map(str, windows_of(held)))
@@ -89,7 +89,7 @@ def _may_be_built(due: DueDay, home: Home, under_way: Sequence[RunOfDays], build
 
 def _after_days_behind(ready: Sequence[DueDay], home: Home, under_way: Sequence[RunOfDays]) -> list[DueDay]:
     """Without days that read back to one that is built before them: they are built once, after it."""
-    reach = home.gate_requirements.reach
+    reach = home.requirements_of(Cadence.daily).reach
     chosen = set(without_days_behind([due.day for due in ready], reach))
     return [
         due
@@ -131,14 +131,20 @@ def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[R
         return ""
     ended = ended_days(home.settings, now)
     with home.lake() as lake:
-        required = home.gate_requirements
-        lacking = incomplete_days(lake.con, required.deliveries, required.delivery_days)
-    waivers = [
-        Waiver(source, region, day, WHY_WAIVED, utc_now())
-        for day, missing in lacking.items()
+        lacking = [
+            (day, missing)
+            for product in home.products_of(Cadence.daily)
+            for day, missing in incomplete_days(
+                lake.con, product.deliveries, product.delivery_days, product.beside
+            ).items()
+        ]
+    waived = {
+        (source, region, day)
+        for day, missing in lacking
         if day in ended and all(_may_go_without(home, instance, *place, day, under_way, now) for place in missing)
         for source, region in missing
-    ]
+    }
+    waivers = [Waiver(*delivery, WHY_WAIVED, utc_now()) for delivery in sorted(waived)]
     if not waivers:
         return ""
     try:

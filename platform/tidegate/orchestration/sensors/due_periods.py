@@ -13,8 +13,8 @@ from tidegate.orchestration.history.recent_runs import RunOfDays, runs_under_way
 from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
 from tidegate.orchestration.sensors.ticks import sensor_of_what_is_due
-from tidegate.publishing.due_days import DueDay, due_days
-from tidegate.publishing.due_periods import DaysBehind, due_periods
+from tidegate.publishing.due_days import DueDay, days_due_for_any
+from tidegate.publishing.due_periods import DaysBehind, periods_due_for_any
 from tidegate.window import Cadence
 
 
@@ -32,8 +32,8 @@ def look_for_due_periods(home: Home, instance: DagsterInstance, cadence: Cadence
     """One tick at `now` (UTC): the builds to launch, or why there are none."""
     behind = home.days_behind(cadence)
     with home.lake() as lake:
-        due = due_periods(lake.con, home.requirements_of(cadence), behind)
-        days_to_come = due_days(lake.con, home.gate_requirements) if due else []
+        due = periods_due_for_any(lake.con, home.products_of(cadence), behind)
+        days_to_come = days_due_for_any(lake.con, home.products_of(Cadence.daily)) if due else []
     under_way = runs_under_way(instance) if due else []
     builds = Builds.of(home, instance, cadence)
     ready = [

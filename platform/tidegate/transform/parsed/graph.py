@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from tidegate.errors import TidegateError
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.gate import DEFAULT_PRODUCT, Mart
 from tidegate.transform.parsed.columns import refuse_columns_no_table_can_have
 from tidegate.transform.parsed.nodes import MARTS, Kind, Node, kind_of, meta_of, refusal, refuse_what_reads_snapshots
 from tidegate.transform.parsed.published import marts_read_as_published
@@ -49,6 +49,8 @@ class Model:
     reads_newest: tuple[str, ...] = ()
     # A source that is empty where no contract delivers it, by intention.
     optional: bool = False
+    # The dbt group that it is in.
+    product: str = DEFAULT_PRODUCT
 
     @property
     def asset(self) -> str:
@@ -101,11 +103,18 @@ class Test:
 
 @dataclass(frozen=True)
 class Marts:
-    """What a partition of a cadence needs to be published: the marts, the models behind them, the blocking checks."""
+    """What a partition of a product needs to be published: the marts, and behind them sources, models and blocking
+    checks."""
 
+    product: str
     marts: tuple[Mart, ...]
+    sources: frozenset[str]
     models: frozenset[str]
     blocking_checks: frozenset[tuple[str, str]]
+    # Days before its own that a day is made of, models that read back behind one another added up.
+    reach: int
+    # The marts of the other products of the cadence.
+    beside: frozenset[str]
 
 
 class Graph:
@@ -155,30 +164,9 @@ class Graph:
         return {**self.models, **self.sources, **self.published}
 
     @cached_property
-    def deliveries(self) -> frozenset[str]:
-        """The names of the sources that models read from `raw`."""
-        return frozenset(source.name for source in self.sources.values() if source.schema == RAW)
-
-    @cached_property
     def tests(self) -> dict[str, Test]:
         nodes = self._manifest["nodes"].values()
         return {node["unique_id"]: self._test(node) for node in nodes if node["resource_type"] == "test"}
-
-    @cached_property
-    def daily_reach(self) -> int:
-        """Days before its own that a day is made of, models that read back behind one another added up."""
-        reach: dict[str, int] = {}
-
-        def reach_of(unique_id: str) -> int:
-            if unique_id not in reach:
-                model = self.models.get(unique_id)
-                daily = model is not None and model.cadence is Cadence.daily
-                reach[unique_id] = (
-                    model.reaches_back + max(map(reach_of, model.parents), default=0) if model and daily else 0
-                )
-            return reach[unique_id]
-
-        return max((reach_of(model.unique_id) for model in self.models_of(Cadence.daily)), default=0)
 
     def models_of(self, cadence: Cadence) -> list[Model]:
         return [model for model in self.models.values() if model.cadence is cadence]
@@ -188,26 +176,41 @@ class Graph:
         cadences = {model.asset: model.cadence for model in self.models.values()}
         return [test for test in self.tests.values() if cadences.get(test.asset, Cadence.daily) is cadence]
 
-    def marts_of(self, cadence: Cadence) -> Marts:
-        """The marts of a cadence, and all of that cadence that stands behind any mart.
+    def owner_of(self, product: str) -> str | None:
+        """Whose a product is, as its dbt group says: an email address, or a name."""
+        groups = self._manifest.get("groups", {}).values()
+        owner: Mapping[str, str | None] = next((each["owner"] for each in groups if each["name"] == product), {})
+        return owner.get("email") or owner.get("name")
 
-        What stands behind a weekly or monthly mart day by day must be sound for the day to be published.
-        """
-        marts = [model for model in self.models_of(cadence) if model.is_mart]
-        behind = self.with_ancestors(model.unique_id for model in self.models.values() if model.is_mart)
-        models = [model for model in self.models_of(cadence) if model.unique_id in behind]
-        assets = {model.asset for model in models}
-        if cadence is Cadence.daily:
-            assets |= self._assets_without_cadence(behind)
+    def products_of(self, cadence: Cadence) -> list[Marts]:
+        """The marts of a cadence by product, each with all of that cadence that stands behind them."""
+        products = sorted({model.product for model in self.models_of(cadence) if model.is_mart})
+        return [self._product(product, cadence) for product in products]
+
+    def _product(self, product: str, cadence: Cadence) -> Marts:
+        of_cadence = [model for model in self.models_of(cadence) if model.is_mart]
+        marts = [mart for mart in of_cadence if mart.product == product]
+        behind = self.with_ancestors(mart.unique_id for mart in marts)
+        models = [self.models[unique_id] for unique_id in behind]
+        beside = self._assets_without_cadence(behind)
+        assets = {model.asset for model in models} | beside
         checks = [test for test in self.tests.values() if test.blocking and test.asset in assets]
         return Marts(
-            marts=tuple(sorted((Mart(model.name, model.day_column, tuple(model.columns)) for model in marts), key=str)),
+            product=product,
+            marts=tuple(sorted((Mart(mart.name, mart.day_column, tuple(mart.columns)) for mart in marts), key=str)),
+            sources=frozenset(source.name for source in self.sources_of(models) if source.schema == RAW),
             models=frozenset(model.name for model in models),
             blocking_checks=frozenset((check.asset, check.name) for check in checks),
+            reach=max((self._reach_of(mart.unique_id) for mart in marts), default=0),
+            beside=frozenset(mart.name for mart in of_cadence if mart.product != product),
         )
 
+    def _reach_of(self, unique_id: str) -> int:
+        model = self.models.get(unique_id)
+        return model.reaches_back + max(map(self._reach_of, model.parents), default=0) if model else 0
+
     def _assets_without_cadence(self, models: Collection[str]) -> set[str]:
-        """What these models read that is of no cadence. Its tests are run with the days."""
+        """What these models read that is of no cadence."""
         raw = {source.asset for source in self.sources_of(self.models[each] for each in models) if source.schema == RAW}
         passed = self._passed_through(parent for unique_id in models for parent in self._parents(unique_id))
         return raw | {_asset(self._nodes[unique_id]) for unique_id in passed}
@@ -344,6 +347,7 @@ def _model(node: Node, parents: tuple[str, ...]) -> Model:
         parents=parents,
         file=node["original_file_path"],
         reads_newest=_named(node, meta.get("reads_newest", [])),
+        product=node["config"].get("group") or DEFAULT_PRODUCT,
     )
 
 

@@ -7,7 +7,7 @@ knows only that the model depends on the mart, so the calls are found in its tex
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, TemplateError, nodes
 
@@ -15,7 +15,13 @@ from tidegate.errors import TidegateError
 from tidegate.transform.parsed.nodes import refusal
 from tidegate.window import Cadence
 
+if TYPE_CHECKING:
+    from tidegate.transform.parsed.graph import Graph, Model
+
 MACRO = "published"
+
+# What models read that no model builds.
+_NOT_BUILT = ("raw", "ops")
 
 # dbt's own extension of Jinja is for what models do not have: materializations, tests and snapshots.
 _JINJA = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - nothing is rendered
@@ -36,23 +42,43 @@ def marts_read_as_published(node: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(map(str, names))
 
 
-def refuse_candidates(models: Mapping[str, Any]) -> None:
-    """Raise TidegateError for a model that reads what another cadence's models have built, be it published or not."""
+def refuse_candidates(graph: Graph) -> None:
+    """Raise TidegateError for a model that reads what another cadence's models have built, or a mart of another product
+    before it is published; and for one that reads as published what cannot be published before it is built."""
     wrong = [
-        _sentence(model, models[parent])
-        for model in models.values()
+        sentence
+        for model in graph.models.values()
         for parent in model.parents
-        if parent in models and models[parent].cadence is not model.cadence
+        if parent in graph.tables and (sentence := _sentence(model, graph.tables[parent], parent in graph.published))
     ]
     if wrong:
         raise TidegateError("\n".join([*wrong, "Nothing was built or published."]))
 
 
-def _sentence(model: Any, read: Any) -> str:
-    who = f"The {model.cadence} model {model.name} ({model.file}) reads {read.asset}, which is {read.cadence}"
-    if model.cadence is Cadence.daily:
-        return f"{who}: a day would change with what is made of it. Make {model.name} {read.cadence} too."
-    if read.is_mart:
+def _sentence(model: Model, read: Model, as_published: bool) -> str:
+    """What is wrong with it that the model reads this; nothing, where all is well."""
+    same_cadence = model.cadence is read.cadence
+    who = f"The {model.cadence} model {model.name} ({model.file}) reads {read.asset}"
+    if read.schema in _NOT_BUILT:
+        return ""
+    if as_published:
+        if not same_cadence and read.cadence is Cadence.daily:
+            return ""
+        return (
+            f"{who}, which is {read.cadence}: it is built with it, before it is published. Read it with "
+            f"{{{{ ref('{read.name}') }}}} and put both into one dbt group, or make {model.name} weekly or monthly."
+        )
+    if same_cadence and not (read.is_mart and read.product != model.product):
+        return ""
+    if read.cadence is not Cadence.daily:
+        return f"{who}, which is {read.cadence}: it would change with what is made of it. Make it {read.cadence} too."
+    if read.is_mart and not same_cadence:
         write = f"{{{{ {MACRO}('{read.name}') }}}} in place of {{{{ ref('{read.name}') }}}}"
-        return f"{who}, before it is published. Write {write}."
-    return f"{who} and is never published. Make a mart of it, and read {{{{ {MACRO}('<mart>') }}}}."
+        return f"{who} before it is published. Write {write}."
+    if read.is_mart:
+        return (
+            f"{who}, which is of the product {read.product}, before it is published. Put both into one dbt group, or "
+            f"make {model.name} weekly or monthly and write {{{{ {MACRO}('{read.name}') }}}}."
+        )
+    write = f"{{{{ {MACRO}('<mart>') }}}}"
+    return f"{who}, which is {read.cadence} and never published. Make a mart of it, and read {write}."

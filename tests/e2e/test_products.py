@@ -1,0 +1,169 @@
+"""Two products in one project: what holds one of them holds no day of the other, in one run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from tests.support.runs.home import TemporaryHome, settings_of
+
+from tidegate.cli.read_status import read_status
+from tidegate.errors import TidegateError
+from tidegate.home import Home
+from tidegate.lake.config import LakeConfig
+from tidegate.ledger.publications import versions_of
+from tidegate.ledger.upkeep.opening import make_lake
+from tidegate.orchestration.assembly import build_definitions
+from tidegate.orchestration.assets.serving import serving_key
+from tidegate.orchestration.rollbacks import roll_back_and_tell
+from tidegate.publishing.rollback import Decision
+from tidegate.window import Window
+
+PROJECT = Path(__file__).parents[1] / "support" / "runs" / "projects" / "two_products"
+OWN = Path(__file__).parents[2] / "dbt_project"
+
+# From a Tuesday to a Sunday.
+DAYS = Window(dt.date(2024, 3, 5), dt.date(2024, 3, 11))
+FIRST, CROWDED, _, UNKNOWN = DAYS.days[:4]
+MONDAY = DAYS.end
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[TemporaryHome]:
+    with ExitStack() as stack:
+        shutil.copytree(PROJECT, tmp_path / "project")
+        shutil.copytree(OWN / "macros", tmp_path / "project" / "macros")
+        shutil.copy(OWN / "profiles.yml", tmp_path / "project")
+        settings = settings_of(
+            tmp_path / "home", contracts=tmp_path / "project" / "contracts", dbt_project=tmp_path / "project"
+        ).model_copy(update={"start_date": DAYS.start})
+        settings.scratch.mkdir(parents=True)
+        make_lake(LakeConfig.of(settings)).close()
+        home = TemporaryHome(settings)
+        stack.callback(home.close)
+        yield home
+
+
+def deliver(home: TemporaryHome, source: str, day: dt.date, figure: int) -> None:
+    folder = Path(home.settings.landing) / source / str(day)
+    folder.mkdir(parents=True, exist_ok=True)
+    column = {"visits": "visitors", "weather": "degrees"}[source]
+    (folder / "data.csv").write_text(f"place,{column}\nBergen,{figure}\n")
+    (folder / "_SUCCESS").touch()
+
+
+def served(home: TemporaryHome, mart: str) -> dict[object, object]:
+    return {row[0]: row[1] for row in home.query(f"select * from serving.{mart}")}
+
+
+def deliver_all_but_one(home: TemporaryHome) -> None:
+    """A day of too many visitors, and one whose weather is late."""
+    for day in DAYS.days:
+        deliver(home, "visits", day, 5000 if day == CROWDED else 10)
+        if day != UNKNOWN:
+            deliver(home, "weather", day, 3)
+
+
+@pytest.mark.slow
+def test_each_product_publishes_the_days_that_are_good_for_it_in_one_run(home: TemporaryHome) -> None:
+    deliver_all_but_one(home)
+    (of_days, of_monday) = home.backfill(DAYS)
+
+    assert served(home, "daily_visits") == {day: 10 for day in DAYS.days if day != CROWDED}
+    assert served(home, "daily_weather") == {day: 3 for day in DAYS.days if day != UNKNOWN}
+    assert of_days.held.keys() == {CROWDED, UNKNOWN}
+    assert of_days.held[CROWDED][0].startswith(
+        "visits: marts/daily_visits 2024-03-06: the check daily_visits_are_plaus"
+    )
+    assert of_days.held[UNKNOWN] == (
+        f"weather: weather/shop {UNKNOWN}: no delivery was loaded. Once it has landed, run the day.",
+    )
+    assert read_status(home.home).held == {day: list(reasons) for day, reasons in of_days.held.items()}
+    shown = home.partitions_in_serving()
+    assert [day for mart in ("daily_visits", "daily_weather") for day in sorted(shown[mart][1])] == [CROWDED, UNKNOWN]
+    # Both products' days as published.
+    assert of_monday.published == (MONDAY,)
+    assert home.query("select visitors, degrees from serving.weekly_visits") == [(50, 3)]
+
+    deliver(home, "weather", UNKNOWN, 4)
+    late, monday_again = home.run(UNKNOWN)
+    assert (late.published, monday_again.published) == ((UNKNOWN,), (MONDAY,))
+    assert served(home, "daily_weather")[UNKNOWN] == 4
+    assert home.query("select degrees from serving.weekly_visits") == [(4,)]
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_be_built_holds_its_product_alone(home: TemporaryHome) -> None:
+    deliver_all_but_one(home)
+    home.run(FIRST)
+    model = home.settings.dbt_project / "models" / "daily_weather.sql"
+    model.write_text(model.read_text().replace("max(degrees)", "max(kelvin)"))
+    deliver(home, "visits", FIRST, 11)
+    deliver(home, "weather", FIRST, 7)
+    changed = TemporaryHome(home.settings)
+    try:
+        (outcome,) = changed.run(FIRST)
+        assert served(changed, "daily_visits") == {FIRST: 11}
+        assert served(changed, "daily_weather") == {FIRST: 3}
+        assert all(reason.startswith("weather: ") for reason in outcome.held[FIRST])
+        materialized, failed = changed.partitions_in(changed.runner.instance, dg.AssetKey(["marts", "daily_weather"]))
+        assert (set(materialized), set(failed)) == (set(), {FIRST})
+    finally:
+        changed.close()
+
+
+@pytest.mark.slow
+def test_a_rollback_is_of_one_product(home: TemporaryHome) -> None:
+    deliver_all_but_one(home)
+    home.run(FIRST)
+    with home.home.lake() as lake:
+        before = versions_of(lake.con, FIRST)
+    assert len(before) == 2
+    deliver(home, "visits", FIRST, 12)
+    deliver(home, "weather", FIRST, 9)
+    home.run(FIRST)
+    with home.home.lake() as lake:
+        weather = next(
+            each.publication_id
+            for each in before
+            if lake.con.execute(
+                f"select mart from ops.publications where publication_id = '{each.publication_id}'"
+            ).fetchall()
+            == [("daily_weather",)]
+        )
+    roll_back_and_tell(home.home, home.runner.instance, Decision(FIRST, weather, "kim", None))
+    assert (served(home, "daily_visits"), served(home, "daily_weather")) == ({FIRST: 12}, {FIRST: 3})
+
+
+def test_a_product_has_the_owner_of_its_group(home: TemporaryHome) -> None:
+    graph = build_definitions(home=home.home).resolve_asset_graph()
+    owners = {mart: graph.get(serving_key(mart)).owners for mart in ("daily_visits", "daily_weather")}
+    assert owners == {"daily_visits": ["visits@example.com"], "daily_weather": ["team:Met-office"]}
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("ref('daily_visits')", "is of the product visits, before it is published. Put both into one dbt group"),
+        ("published('daily_visits')", "put both into one dbt group, or make daily_weather weekly or monthly"),
+    ],
+)
+def test_a_day_of_one_product_is_not_made_of_another(home: TemporaryHome, sql: str, says: str) -> None:
+    model = home.settings.dbt_project / "models" / "daily_weather.sql"
+    model.write_text(f"{model.read_text()}\n-- {{{{ {sql} }}}}")
+    with pytest.raises(TidegateError, match=says):
+        _ = Home(home.settings).graph
+
+
+def test_a_source_is_waited_for_by_the_products_that_are_made_of_it(home: TemporaryHome) -> None:
+    of_weather = home.home.products_made_of("weather")
+    assert of_weather is not None
+    assert of_weather.product == "weather"
+    assert set(of_weather.names) == {"daily_weather"}
+    assert set(of_weather.beside) == {"daily_visits"}
+    assert home.home.products_made_of("other") is None
