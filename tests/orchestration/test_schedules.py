@@ -48,7 +48,7 @@ def test_it_says_what_is_awaited(watched: Watched) -> None:
     watched.publish(Window(days_ago(8), days_ago(1)))
     watched.landing.customers(days_ago(1))
     watched.land(days_ago(1), "north")
-    assert told(watched).startswith(f"Awaited: orders/south {days_ago(1)}.")
+    assert told(watched).startswith(f"Waiting for orders/south {days_ago(1)}.")
 
 
 def test_after_downtime_it_catches_up_in_few_runs_and_no_further_back_than_set(watched: Watched) -> None:

@@ -74,8 +74,8 @@ def test_serving_is_read_by_the_names_of_marts(settings: Settings) -> None:
     ("model", "reads", "says"),
     [
         ("customer_rfm", "daily_sales", r"before it is published. Write \{\{ published\('daily_sales'\) \}\} in place"),
-        ("monthly_sales", "int_orders", "is never published. Make a mart of it"),
-        ("daily_sales", "monthly_sales", "a day would change with what is made of it. Make daily_sales monthly too"),
+        ("monthly_sales", "int_orders", "which is daily and never published. Make a mart of it"),
+        ("daily_sales", "monthly_sales", "it would change with what is made of it. Make it monthly too"),
     ],
 )
 def test_what_another_cadence_built_is_read_as_published(settings: Settings, model: str, reads: str, says: str) -> None:
