@@ -127,15 +127,7 @@ def test_a_rollback_is_of_one_product(home: TemporaryHome) -> None:
     deliver(home, "visits", FIRST, 12)
     deliver(home, "weather", FIRST, 9)
     home.run(FIRST)
-    with home.home.lake() as lake:
-        weather = next(
-            each.publication_id
-            for each in before
-            if lake.con.execute(
-                f"select mart from ops.publications where publication_id = '{each.publication_id}'"
-            ).fetchall()
-            == [("daily_weather",)]
-        )
+    weather = next(each.publication_id for each in before if each.marts == ("daily_weather",))
     roll_back_and_tell(home.home, home.runner.instance, Decision(FIRST, weather, "kim", None))
     assert (served(home, "daily_visits"), served(home, "daily_weather")) == ({FIRST: 12}, {FIRST: 3})
 

@@ -306,6 +306,7 @@ def print_versions(versions: Sequence[Version]) -> None:
             say(f"{version.publication_id}  {_state(version)}")
             when = f"{version.published_at:%Y-%m-%d %H:%M:%S} UTC"
             say(f"  published {when} by run {version.run_id}: {version.rows:,} rows, content {version.content[:8]}")
+            say(f"  of {', '.join(version.marts)}")
 
 
 def _state(version: Version) -> str:

@@ -81,7 +81,7 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Version:
-    """One publication of a partition, all its marts taken together, as something to choose from.
+    """One publication of a product's partition, all its marts taken together, as something to choose from.
 
     `content` is a hash over the marts': two versions with the same one show the same. `restores` is the publication
     that a rollback put back, `rejected` says that a rollback took this one away, `can_be_read` that maintenance has
@@ -90,6 +90,7 @@ class Version:
 
     publication_id: str
     cadence: str
+    marts: tuple[str, ...]
     published_at: dt.datetime
     run_id: str
     rows: int
@@ -256,6 +257,7 @@ def _version(marts: Sequence[Publication], restored: Mapping[str, str], snapshot
     return Version(
         publication_id=first.publication_id,
         cadence=first.cadence,
+        marts=tuple(row.mart for row in marts),
         published_at=first.published_at,
         run_id=first.run_id,
         rows=sum(row.rows for row in marts),

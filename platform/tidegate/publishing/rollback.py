@@ -200,7 +200,9 @@ def _refuse_what_is_shown(
     standing = next(
         version
         for version in publications.versions_of(con, day)
-        if version.stands and version.cadence == requirements.cadence
+        if version.stands
+        and version.cadence == requirements.cadence
+        and not requirements.beside.issuperset(version.marts)
     )
     same = "" if standing.publication_id == decision.to else f", by publication {standing.publication_id}"
     raise TidegateError(f"{day} shows what {decision.to} showed already{same}. Nothing was changed.")
