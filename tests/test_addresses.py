@@ -10,7 +10,7 @@ from tests.support.lake.shop import config_in
 
 from tidegate.addresses import without_secrets
 from tidegate.errors import SourceDownError, TidegateError
-from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.settings import load_settings
 from tidegate.sources.postgres.trouble import what_it_says
 from tidegate.storage.s3_client import new_s3_client
@@ -132,7 +132,7 @@ def test_no_secret_reaches_dagsters_databases(tmp_path: Path) -> None:
 
     @dg.asset
     def in_a_sentence(context: dg.AssetExecutionContext) -> None:
-        with told_to_people(context):
+        with as_dagster_failure(context):
             try:
                 raise OSError(f"{address} is down")
             except OSError as error:
@@ -140,7 +140,7 @@ def test_no_secret_reaches_dagsters_databases(tmp_path: Path) -> None:
 
     @dg.asset
     def by_a_bug(context: dg.AssetExecutionContext) -> None:
-        with told_to_people(context):
+        with as_dagster_failure(context):
             try:
                 raise OSError("host=db password=c4n4ry")
             except OSError as error:

@@ -20,7 +20,7 @@ from tidegate.ledger.publications import versions_of
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.serving import serving_key
-from tidegate.orchestration.rollbacks import roll_back_and_tell
+from tidegate.orchestration.rollbacks import roll_back_and_report
 from tidegate.publishing.rollback import Decision
 from tidegate.window import Window
 
@@ -128,7 +128,7 @@ def test_a_rollback_is_of_one_product(home: TemporaryHome) -> None:
     deliver(home, "weather", FIRST, 9)
     home.run(FIRST)
     weather = next(each.publication_id for each in before if each.marts == ("daily_weather",))
-    roll_back_and_tell(home.home, home.runner.instance, Decision(FIRST, weather, "kim", None))
+    roll_back_and_report(home.home, home.runner.instance, Decision(FIRST, weather, "kim", None))
     assert (served(home, "daily_visits"), served(home, "daily_weather")) == ({FIRST: 12}, {FIRST: 3})
 
 

@@ -21,7 +21,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.ledger.publications import versions_of
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
-from tidegate.orchestration.rollbacks import roll_back_and_tell
+from tidegate.orchestration.rollbacks import roll_back_and_report
 from tidegate.publishing.rollback import Decision
 from tidegate.window import ONE_DAY, Cadence, Window
 
@@ -93,7 +93,7 @@ def test_any_dbt_project_goes_from_landing_to_exports_and_back(
     assert changed != figures
     with new_home.home.lake() as lake:
         first = versions_of(lake.con, DAYS.last)[0].publication_id
-    roll_back_and_tell(new_home.home, new_home.runner.instance, Decision(DAYS.last, first, "kim", None))
+    roll_back_and_report(new_home.home, new_home.runner.instance, Decision(DAYS.last, first, "kim", None))
     assert new_home.query(f"{FIGURES[name]} order by all") == figures
 
     definitions = build_definitions(home=new_home.home)

@@ -24,7 +24,7 @@ from tidegate.home import Home
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.raw import build_raw_assets
 from tidegate.orchestration.assets.serving import build_serving_assets
-from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.instance.dagster_home import instance_config
 from tidegate.settings import load_settings
 from tidegate.window import Cadence
@@ -46,14 +46,14 @@ def step(retry_number: int) -> dg.AssetExecutionContext:
 
 @pytest.mark.parametrize(("attempt", "wait"), [(0, 30), (1, 60), (2, 120)])
 def test_a_step_waits_longer_each_time_for_a_busy_lake(attempt: int, wait: int) -> None:
-    with pytest.raises(dg.RetryRequested) as raised, told_to_people(step(attempt)):
+    with pytest.raises(dg.RetryRequested) as raised, as_dagster_failure(step(attempt)):
         raise LakeBusyError("It is held elsewhere.")
     assert (raised.value.seconds_to_wait, raised.value.max_retries) == (wait, 3)
 
 
 @pytest.mark.parametrize("error", [IncompleteError, SourceDownError, TidegateError])
 def test_no_other_failure_is_tried_again_by_the_step(error: type[TidegateError]) -> None:
-    with pytest.raises(dg.Failure) as raised, told_to_people(step(0)):
+    with pytest.raises(dg.Failure) as raised, as_dagster_failure(step(0)):
         raise error("It is told as it is.")
     assert (raised.value.description, raised.value.allow_retries) == ("It is told as it is.", False)
 
@@ -73,7 +73,7 @@ def test_no_other_failure_is_tried_again_by_the_step(error: type[TidegateError])
     ],
 )
 def test_a_step_without_room_to_write_says_so_in_a_sentence(error: Exception, said: str) -> None:
-    with pytest.raises(dg.Failure, match=said), told_to_people(step(0)):
+    with pytest.raises(dg.Failure, match=said), as_dagster_failure(step(0)):
         raise error
 
 

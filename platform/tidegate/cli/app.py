@@ -25,8 +25,8 @@ from tidegate.cli.words import (
     ends_when_asked,
     moment_of,
     refuse_unknown_source,
-    told_plainly,
     window_between,
+    with_plain_errors,
 )
 from tidegate.errors import TidegateError
 from tidegate.machine.garbage import collect_seldom
@@ -54,7 +54,7 @@ class Format(StrEnum):
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 def init() -> None:
     """Make the home: the lake with its ledger, the parsed dbt project and Dagster's instance."""
     from tidegate.orchestration.instance.initialise import initialise
@@ -70,7 +70,7 @@ FromLanding = Annotated[
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def run(
     partition: Annotated[
@@ -88,7 +88,7 @@ def run(
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def backfill(
     from_: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first day.")],
@@ -105,7 +105,7 @@ def backfill(
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def restate() -> None:
     """Rebuild and publish the days that deliveries of other days touched since they were built."""
@@ -113,7 +113,7 @@ def restate() -> None:
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def rebuild(source: Annotated[str, typer.Argument(help="The source whose contract changed.")]) -> None:
     """Load all that a source delivered again, under its contract as it is now: for a column of another type."""
@@ -136,7 +136,7 @@ def rebuild(source: Annotated[str, typer.Argument(help="The source whose contrac
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 def publications(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, Monday or month.")],
 ) -> None:
@@ -153,7 +153,7 @@ def publications(
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 def rollback(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, Monday or month to put back.")],
     to: Annotated[str, typer.Option(metavar="PUBLICATION", help="One of `tidegate publications`.")],
@@ -163,14 +163,14 @@ def rollback(
     from tidegate.home import Home
     from tidegate.machine.processes import person
     from tidegate.orchestration.instance.dagster_home import open_instance
-    from tidegate.orchestration.rollbacks import roll_back_and_tell
+    from tidegate.orchestration.rollbacks import roll_back_and_report
     from tidegate.publishing.due_periods import periods_due_for_any
     from tidegate.publishing.rollback import Decision
 
     home = Home(load_settings())
     decision = Decision(day_of(partition), to, person(), reason)
     with open_instance(home.settings) as instance:
-        done = roll_back_and_tell(home, instance, decision)
+        done = roll_back_and_report(home, instance, decision)
     with home.lake() as lake:
         due = {
             cadence: periods_due_for_any(lake.con, home.products_of(cadence), home.days_behind(cadence))
@@ -180,7 +180,7 @@ def rollback(
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def outputs() -> None:
     """Make exports and pages of what was published since they were made last. Unattended, a sensor does it."""
@@ -195,7 +195,7 @@ def outputs() -> None:
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 def query(
     sql: Annotated[str, typer.Argument(help="One statement that reads; tables as `serving.daily_sales`.")],
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
@@ -211,7 +211,7 @@ def query(
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 def shell(as_of: AsOf = None) -> None:
     """Open DuckDB's prompt on the lake, read-only, or run what is piped in. `.exit` leaves."""
     from tidegate.lake.config import LakeConfig
@@ -222,7 +222,7 @@ def shell(as_of: AsOf = None) -> None:
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 def status() -> None:
     """What was delivered, published and held, and what to do next."""
     from tidegate.cli.read_status import read_status
@@ -241,7 +241,7 @@ def status() -> None:
 
 
 @app.command("check-reads")
-@told_plainly
+@with_plain_errors
 def check_reads(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="A built day with days before and after it.")],
 ) -> None:
@@ -264,7 +264,7 @@ def check_reads(
 
 
 @app.command()
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def maintain(
     delete_leftovers: Annotated[
@@ -287,7 +287,7 @@ def maintain(
 
 
 @breaker_app.command("close")
-@told_plainly
+@with_plain_errors
 def breaker_close(source: Annotated[str, typer.Argument(help="The source that works again.")]) -> None:
     """Have a source asked again at once, without waiting for its breaker's next probe."""
     from tidegate.orchestration.history.contacts import close_breaker

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import console
-from tidegate.cli.words import day_of, ends_when_asked, told_plainly
+from tidegate.cli.words import day_of, ends_when_asked, with_plain_errors
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.deliveries import demo_landing
 from tidegate.errors import TidegateError
@@ -21,7 +21,7 @@ demo_app = typer.Typer(help="Write deliveries to try things with.", no_args_is_h
 
 
 @demo_app.command("shop")
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def demo_shop(
     days: Annotated[int, typer.Option(min=1)] = 14,
@@ -44,7 +44,7 @@ def demo_shop(
 
 
 @demo_app.command("crm")
-@told_plainly
+@with_plain_errors
 def demo_crm(
     port: Annotated[int, typer.Option(min=0, max=65534, help="Where it answers; it is broken at the next one.")] = 8100,
     fault: Annotated[Fault | None, typer.Option(help="How it fails from the start.")] = None,
@@ -69,7 +69,7 @@ def demo_crm(
 
 
 @demo_app.command("payments")
-@told_plainly
+@with_plain_errors
 def demo_payments(
     dsn_variable: Annotated[str, typer.Option(help="Environment variable with libpq settings or a URL.")],
     days: Annotated[int, typer.Option(min=1)] = 14,
@@ -93,7 +93,7 @@ def _secret_in(variable: str) -> str:
 
 
 @demo_app.command("tour")
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def demo_tour() -> None:
     """Write the demo shop, run all its days, and show what came of it."""
@@ -103,7 +103,7 @@ def demo_tour() -> None:
 
 
 @demo_app.command("online-retail")
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def demo_online_retail(
     input: Annotated[Path, typer.Option(help="UCI Online Retail as .parquet, .xlsx or .csv.")],

@@ -8,7 +8,7 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.running import run_and_leave
-from tidegate.cli.words import day_of, ends_when_asked, refuse_unknown_source, told_plainly, window_of
+from tidegate.cli.words import day_of, ends_when_asked, refuse_unknown_source, window_of, with_plain_errors
 from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
 
@@ -19,7 +19,7 @@ quarantine_app = typer.Typer(help="Rows that were kept out, and letting them in 
 
 
 @quarantine_app.command("list")
-@told_plainly
+@with_plain_errors
 def quarantine_list(
     source: Annotated[str | None, typer.Option()] = None,
     from_: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
@@ -37,7 +37,7 @@ def quarantine_list(
 
 
 @quarantine_app.command("show")
-@told_plainly
+@with_plain_errors
 def quarantine_show(
     source: Annotated[str, typer.Option()],
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD")],
@@ -57,7 +57,7 @@ def quarantine_show(
 
 
 @quarantine_app.command("replay")
-@told_plainly
+@with_plain_errors
 @ends_when_asked
 def quarantine_replay(
     source: Annotated[str, typer.Option()],

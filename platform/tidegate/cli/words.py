@@ -32,7 +32,7 @@ AsOf = Annotated[
 ]
 
 
-def told_plainly(command: Callable[P, T]) -> Callable[P, T]:
+def with_plain_errors(command: Callable[P, T]) -> Callable[P, T]:
     """Print Tidegate's own errors, and trouble with the disk or the lake, as a sentence; leave with exit code 1."""
 
     @wraps(command)

@@ -150,7 +150,7 @@ class Finding:
         try:
             # Before capturing: what changes from here on is looked at again, which costs a run and loses nothing.
             listing = listing_of(origin, day)
-            with _telling_what_could_not_be_kept():
+            with _explaining_what_could_not_be_kept():
                 captured = origin.capture(self.archive, self.contract.source, day)
         except SourceDownError as down:
             self._days_down[region.name] += 1
@@ -258,7 +258,7 @@ class Finding:
 
 
 @contextmanager
-def _telling_what_could_not_be_kept() -> Iterator[None]:
+def _explaining_what_could_not_be_kept() -> Iterator[None]:
     try:
         yield
     except OSError as error:

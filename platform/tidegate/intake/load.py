@@ -172,7 +172,7 @@ def judged_deliveries(
     """The deliveries of `finding`, judged: meanwhile, `commit`'s queries find their rows in temporary tables."""
     lake.size_for(sum(captured.bytes for captured in finding.captured) // BYTES_PER_ROW)
     try:
-        with _telling_what_ran_out(lake, contract, finding):
+        with _explaining_what_ran_out(lake, contract, finding):
             judged = _judge(lake, contract, finding)
         verdicts = [
             _verdict(contract, captured, finding.stand_in_for(captured), found, started_at)
@@ -189,7 +189,7 @@ def judged_deliveries(
 
 
 @contextmanager
-def _telling_what_ran_out(lake: Lake, contract: Contract, finding: Finding) -> Iterator[None]:
+def _explaining_what_ran_out(lake: Lake, contract: Contract, finding: Finding) -> Iterator[None]:
     days = [captured.day for captured in finding.captured]
     try:
         yield

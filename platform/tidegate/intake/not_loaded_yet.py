@@ -81,7 +81,7 @@ class Watch:
             if name not in landings:
                 yield from self._unlisted(name, origin, days)
 
-    def can_tell(self, region: str) -> bool:
+    def can_look_at(self, region: str) -> bool:
         """Whether it can be told what stands at the region's source without asking for it."""
         return isinstance(self.origins[region], Landing | Announcing)
 

@@ -51,7 +51,7 @@ BESIDE = "rebuilt"
 REBUILT_RAW, REBUILT_QUARANTINE = qualified(BESIDE, "main", "raw"), qualified(BESIDE, "main", "quarantine")
 
 # More of them are too many to read.
-REJECTIONS_TOLD = 10
+REJECTIONS_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,8 @@ def _refuse_rows_of_no_delivery(
         f"where (_region, _delivered_on) not in (select (region, day) from ({known})) order by all"
     ).fetchall()
     if rows:
-        named = ", ".join(f"{contract.source}/{region} {day}" for region, day in rows[:REJECTIONS_TOLD])
-        more = f" and {len(rows) - REJECTIONS_TOLD} more" if len(rows) > REJECTIONS_TOLD else ""
+        named = ", ".join(f"{contract.source}/{region} {day}" for region, day in rows[:REJECTIONS_NAMED])
+        more = f" and {len(rows) - REJECTIONS_NAMED} more" if len(rows) > REJECTIONS_NAMED else ""
         raise TidegateError(
             f"{contract.source} cannot be rebuilt: raw holds rows of deliveries that the ledger does not list as "
             f"loaded: {named}{more}. Nothing was changed. Put the contract back, run these days, and begin again."
@@ -180,8 +180,8 @@ def _refuse_rejected(contract: Contract, verdicts: Sequence[Verdict]) -> None:
     # Without what a load would have kept of it.
     rejections = [verdict.rejection.partition(" Nothing was loaded")[0] for verdict in verdicts if verdict.rejection]
     if rejections:
-        listed = "".join(f"\n- {rejection}" for rejection in rejections[:REJECTIONS_TOLD])
-        more = f"\n- and {len(rejections) - REJECTIONS_TOLD} more" if len(rejections) > REJECTIONS_TOLD else ""
+        listed = "".join(f"\n- {rejection}" for rejection in rejections[:REJECTIONS_NAMED])
+        more = f"\n- and {len(rejections) - REJECTIONS_NAMED} more" if len(rejections) > REJECTIONS_NAMED else ""
         raise TidegateError(
             f"{contract.source} cannot be rebuilt: {len(rejections)} of {len(verdicts)} loaded deliveries break the "
             "contract as it is now, and their rows cannot stay under other types. Nothing was rebuilt; raw and what "

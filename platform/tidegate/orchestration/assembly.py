@@ -28,7 +28,7 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
     batch_events()
     # Checks per partition are what shows one bad day among thirty good ones; Dagster still calls them a preview.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-    # A Monday may reach back to before the first day; how Dagster is told so may change, the lock does not.
+    # A Monday may reach back to before the first day; how that is declared to Dagster may change, the lock does not.
     warnings.filterwarnings("ignore", message=".*allow_nonexistent_upstream_partitions", category=dg.BetaWarning)
     home = home or Home(settings or load_settings())
     contracts = list(home.contracts.values())

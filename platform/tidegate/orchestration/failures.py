@@ -1,6 +1,6 @@
 """How a step fails: what a person can act on reads as a sentence, what can heal by itself is tried again.
 
-Every step does its work inside `told_to_people`, so what no step may do is refused there too.
+Every step does its work inside `as_dagster_failure`, so what no step may do is refused there too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RUN_LIMIT_TAGS = (dg.MAX_RUNTIME_SECONDS_TAG, "dagster/max_runtime_seconds")
 
 
 @contextmanager
-def told_to_people(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[None]:
+def as_dagster_failure(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> Iterator[None]:
     """Turn Tidegate's own errors into Dagster failures: a busy lake is retried, nothing else of theirs is.
 
     A source that is down was given its time by whoever asked it, and its sensor asks again, at its breaker's pace.

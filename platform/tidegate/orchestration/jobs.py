@@ -8,7 +8,7 @@ import dagster as dg
 
 from tidegate.home import Home
 from tidegate.ledger.upkeep.maintenance import maintain
-from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import (
     BUILD_JOBS,
     DAILY_JOB,
@@ -98,7 +98,7 @@ def _maintenance(home: Home, tags: dict[str, str]) -> dg.JobDefinition:
         description="Merges small files and drops snapshots and old versions of exports that nobody needs any more.",
     )
     def maintain_lake(context: dg.OpExecutionContext) -> None:
-        with told_to_people(context), home.lake() as lake:
+        with as_dagster_failure(context), home.lake() as lake:
             context.log.info(f"Lake maintained: {maintain(lake, home.settings.snapshot_days)}.")
             expired = expire_exports(lake, home.outputs, home.settings.export_days, dt.datetime.now(dt.UTC))
             context.log.info(f"{expired} old versions of exports deleted.")

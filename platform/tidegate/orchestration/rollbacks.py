@@ -12,7 +12,7 @@ from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import Cadence
 
 
-def roll_back_and_tell(home: Home, instance: DagsterInstance, decision: Decision) -> Promotion:
+def roll_back_and_report(home: Home, instance: DagsterInstance, decision: Decision) -> Promotion:
     """Put the partition back and record a materialization of each of its marts. Raises TidegateError."""
     with home.lake() as lake:
         rolled_back = roll_back(lake, home.products_of, decision)

@@ -167,8 +167,8 @@ class Runner:
                 with self.home.lake() as lake:
                     enter_finished_runs(self.instance, lake)
                     made = outputs_made_by(lake.con, result.run_id)
-                told, crashes = _failures(result)
-                yield OutputsOutcome(result.run_id, window, made, (*told, *crashes))
+                explained, crashes = _failures(result)
+                yield OutputsOutcome(result.run_id, window, made, (*explained, *crashes))
 
     def _execute(self, window: Window, tags: Mapping[str, str] | None, job: str) -> ExecuteInProcessResult:
         with run_lock(self.home.settings.scratch) as lock, ended_with(lambda: self._cancel(lock)):
@@ -278,12 +278,12 @@ class Runner:
                 ended = rollbacks_ended_by(con, result.run_id, window)
                 unpublished = [day for day in window.days if day not in published]
                 closed = closed_for_any(con, window, self.home.products_of(window.cadence)) if unpublished else {}
-        told, crashes = _failures(result)
-        reasons = {day: _with_causes(day, why, list(told.values())) for day, why in closed.items() if why}
+        explained, crashes = _failures(result)
+        reasons = {day: _with_causes(day, why, list(explained.values())) for day, why in closed.items() if why}
         # The gate knows of a build that began, not of one that was refused.
         began = any(result.run_id in sentence for sentences in closed.values() for sentence in sentences)
-        refused = [why for step, why in told.items() if step.startswith(TRANSFORM) and not began]
-        others = [why for why in told.values() if why not in refused]
+        refused = [why for step, why in explained.items() if step.startswith(TRANSFORM) and not began]
+        others = [why for why in explained.values() if why not in refused]
         # A run that was stopped holds no day: it only did not get to them.
         held = {day: (*crashes, *refused, *reasons.get(day, others)) for day in unpublished if not _was_stopped(result)}
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
@@ -296,13 +296,13 @@ def _insisting(from_landing: bool) -> dict[str, str]:
     return {FROM_LANDING_TAG: "true"} if from_landing else {}
 
 
-def _with_causes(day: dt.date, closed: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
+def _with_causes(day: dt.date, closed: Sequence[str], explained: Sequence[str]) -> tuple[str, ...]:
     """Why the gate is closed; of deliveries that are not there, in place of that, why they were not to be had. Before
     it, what the gate cannot know: that a step had no room to write."""
-    no_room = [text for text in told if is_disk_trouble(text) and " is missing: " not in text]
-    missing = [line for text in told for line in text.splitlines() if f" {day} is missing: " in line]
-    explained = tuple(f"{line.partition(' ')[0]} {day}: no delivery " for line in missing)
-    return (*no_room, *missing, *(why for why in closed if not why.startswith(explained)))
+    no_room = [text for text in explained if is_disk_trouble(text) and " is missing: " not in text]
+    missing = [line for text in explained for line in text.splitlines() if f" {day} is missing: " in line]
+    found = tuple(f"{line.partition(' ')[0]} {day}: no delivery " for line in missing)
+    return (*no_room, *missing, *(why for why in closed if not why.startswith(found)))
 
 
 def _was_stopped(result: ExecuteInProcessResult) -> bool:
@@ -310,17 +310,17 @@ def _was_stopped(result: ExecuteInProcessResult) -> bool:
 
 
 def _failures(result: ExecuteInProcessResult) -> tuple[dict[str, str], list[str]]:
-    """What failed steps told of their own accord, by step, and what broke the others."""
-    told, crashes = {}, []
+    """What failed steps say themselves, by step, and what broke the others."""
+    explained, crashes = {}, []
     for event in result.all_events:
         if event.is_step_failure and not _was_stopped(result):
             data = event.step_failure_data
             if data.user_failure_data and data.user_failure_data.description:
-                told[str(event.step_key)] = data.user_failure_data.description
+                explained[str(event.step_key)] = data.user_failure_data.description
             else:
                 cause = _cause(data.error)
                 crashes.append(f"Step {event.step_key} failed: {cause} See run {result.run_id} in the UI.")
-    return told, crashes
+    return explained, crashes
 
 
 def _cause(error: SerializableErrorInfo | None) -> str:

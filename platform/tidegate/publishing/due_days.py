@@ -23,7 +23,7 @@ from tidegate.publishing.reading_back import changed_days_behind
 from tidegate.window import windows_of
 
 # Enough to tell a person why; a restatement of a year may have hundreds.
-CAUSES_TOLD = 5
+CAUSES_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _for_days_behind(due: DueDay, changes: Sequence[tuple[dt.date, int, dt.datet
     """The due day, with the days it reads back to that changed among its causes."""
     days = [str(day) for day, _, _ in changes]
     moments = [moment for moment in (due.caused_at, *(changed_at for *_, changed_at in changes)) if moment]
-    causes = (*due.causes, *days[:CAUSES_TOLD])
+    causes = (*due.causes, *days[:CAUSES_NAMED])
     entry = max(due.entry, *(entry for _, entry, _ in changes))
     return dataclasses.replace(due, causes=causes, entry=entry, caused_at=max(moments, default=None))
 
@@ -130,7 +130,7 @@ touches as (
 ),
 touched as (
     select t.day, max(t.entry) as entry, max_by(t.finished_at, t.entry) as finished_at,
-        list(t.cause order by t.entry desc)[:{CAUSES_TOLD}] as causes
+        list(t.cause order by t.entry desc)[:{CAUSES_NAMED}] as causes
     from touches as t left join answered as a using (day)
     where t.entry > coalesce(a.seen, -1) group by t.day
 ),

@@ -85,7 +85,7 @@ def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] 
     of_days = "true" if days is None else f"partition_day in (select unnest({literal(sorted(days))}::date[]))"
     return f"""
 with ingredients as ({_ingredients(kinds)}),
-told as ({_days_told(kinds)}),
+told as ({_days_described(kinds)}),
 published as (
     select mart, cadence, partition_day, publication_id, content_hash, published_at
     from ops.publications where superseded_by is null and not {WITHHELD}
@@ -163,6 +163,6 @@ def _ingredients(kinds: Sequence[OutputKind]) -> str:
     return rows_relation(columns, rows)
 
 
-def _days_told(kinds: Sequence[OutputKind]) -> str:
+def _days_described(kinds: Sequence[OutputKind]) -> str:
     rows = [(kind.name, days_before) for kind in kinds for days_before in kind.tells_of]
     return rows_relation({"kind": "varchar", "days_before": "integer"}, rows)

@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.sql import literal, rows_relation
 from tidegate.ledger.builds import built_partitions
 from tidegate.ledger.publications import days_published_of, published_days
-from tidegate.publishing.due_days import CAUSES_TOLD, DueDay, due_for_any, open_days_left_unpublished
+from tidegate.publishing.due_days import CAUSES_NAMED, DueDay, due_for_any, open_days_left_unpublished
 from tidegate.publishing.gate import GateRequirements
 from tidegate.window import Cadence, Window
 
@@ -60,7 +60,7 @@ def due_periods(con: DuckDBPyConnection, requirements: GateRequirements, behind:
         {_changes(behind)},
         causes as (
             select partition, max(entry) as entry, max_by(published_at, entry) as published_at,
-                list(distinct day order by day desc)[:{CAUSES_TOLD + 1}] as days
+                list(distinct day order by day desc)[:{CAUSES_NAMED + 1}] as days
             from changes group by partition
         ),
         published as (

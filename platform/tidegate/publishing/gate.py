@@ -292,7 +292,7 @@ def _check_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
     for asset, check_name in sorted(required.blocking_checks):
         delivery = day.deliveries.get(raw_assets[asset]) if asset in raw_assets else None
         build = _newest_build_of(day, asset, required)
-        if _is_told_already(asset, asset in raw_assets, delivery, build, required):
+        if _is_reported_already(asset, asset in raw_assets, delivery, build, required):
             continue
         check = day.checks.get((asset, check_name))
         who = f"{asset} {day.day}: the check {check_name}"
@@ -313,7 +313,7 @@ def _raw_assets(required: GateRequirements) -> dict[str, tuple[str, str]]:
     return single | {raw_asset(source, region): (source, region) for source, region in required.deliveries}
 
 
-def _is_told_already(
+def _is_reported_already(
     asset: str, is_raw: bool, delivery: _Delivery | None, build: _Build | None, required: GateRequirements
 ) -> bool:
     """Whether the gate is closed, and says so, for want of what this check is about."""

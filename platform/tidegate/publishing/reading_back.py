@@ -1,7 +1,7 @@
 """Days whose models read days before their own: which of these changed since the day was built.
 
 A day changes with the first build that saw its newest delivery, and with every build whose publication shows other
-content. Both are told by the ledger, so that a build without a difference makes no other day due.
+content. The ledger records both, so that a build without a difference makes no other day due.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ from tidegate.publishing.promote import Promotion
 from tidegate.publishing.switch import Contents, Switch, delete_days, held_for_switching, insert_days, read_contents
 from tidegate.window import Cadence, Window
 
-# So many of a day's publications are told to somebody who named one that there is not.
-VERSIONS_TOLD = 5
+# So many of a day's publications are named to somebody who asked for one that does not exist.
+VERSIONS_NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,7 +214,7 @@ def _unknown(con: DuckDBPyConnection, decision: Decision) -> TidegateError:
         return TidegateError(
             f"{decision.day} was never published, so there is nothing to go back to. Nothing was changed."
         )
-    newest = ", ".join(version.publication_id for version in versions[: -VERSIONS_TOLD - 1 : -1])
+    newest = ", ".join(version.publication_id for version in versions[: -VERSIONS_NAMED - 1 : -1])
     return TidegateError(
         f"There is no publication {decision.to!r}. Nothing was changed. Of {decision.day} there are, newest first: "
         f"{newest}. All of them: tidegate publications --partition {decision.day}"

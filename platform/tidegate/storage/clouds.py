@@ -74,7 +74,7 @@ class CloudStorage(ObjectStorage):
         begins = self.prefix + prefix
         # obstore takes whole parts of a key only.
         folder = begins.rpartition("/")[0]
-        with self._telling("list", self.address(prefix)):
+        with self._explaining("list", self.address(prefix)):
             for page in self._store.list(folder or None, chunk_size=PAGE):
                 for found in page:
                     if found["path"].startswith(begins):
@@ -92,7 +92,7 @@ class CloudStorage(ObjectStorage):
 
     def fetched(self, file: StoredFile) -> Iterator[bytes]:
         received = 0
-        with self._telling("read", self.address(file.name)):
+        with self._explaining("read", self.address(file.name)):
             found = self._store.get(self.prefix + file.name, options={"if_match": f'"{file.etag}"'})
             for chunk in found.stream(min_chunk_size=BLOCK):
                 received += len(chunk)
@@ -102,25 +102,25 @@ class CloudStorage(ObjectStorage):
 
     def find(self, name: str) -> StoredFile | None:
         try:
-            with self._telling("look at", self.address(name)):
+            with self._explaining("look at", self.address(name)):
                 return self._listed(self._store.head(self.prefix + name))
         except IncompleteError:
             return None
 
     def read(self, name: str) -> bytes | None:
         try:
-            with self._telling("read", self.address(name)):
+            with self._explaining("read", self.address(name)):
                 return bytes(self._store.get(self.prefix + name).bytes())
         except IncompleteError:
             return None
 
     def upload(self, path: Path, name: str, content_type: str) -> None:
-        with self._telling("write", self.address(name)):
+        with self._explaining("write", self.address(name)):
             self._store.put(self.prefix + name, path, attributes={"Content-Type": content_type})
 
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
-            with suppress(IncompleteError), self._telling("delete", self.address(name)):
+            with suppress(IncompleteError), self._explaining("delete", self.address(name)):
                 self._store.delete(self.prefix + name)
 
     def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool:
@@ -128,7 +128,7 @@ class CloudStorage(ObjectStorage):
         return False
 
     @contextmanager
-    def _telling(self, verb: str, address: str) -> Iterator[None]:
+    def _explaining(self, verb: str, address: str) -> Iterator[None]:
         """Turn obstore's failures into sentences. Raises IncompleteError for what changed or is gone."""
         try:
             yield

@@ -66,7 +66,7 @@ class FolderStorage:
     def folder(self, name: str) -> StoredFolder | None:
         path, prefix = self.root / name, f"{name}/" if name else ""
         try:
-            with _telling_what_cannot_be_listed(path):
+            with _explaining_what_cannot_be_listed(path):
                 changed_at = _changed_at(path.lstat())
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -233,14 +233,14 @@ def _entries(folder: Path, prefix: str) -> Iterator[StoredFile]:
 def _scanned(folder: Path) -> Iterator[os.DirEntry[str]]:
     """The entries of a folder, in no order; none when it is gone. Raises TidegateError when it cannot be listed."""
     try:
-        with _telling_what_cannot_be_listed(folder), os.scandir(folder) as entries:
+        with _explaining_what_cannot_be_listed(folder), os.scandir(folder) as entries:
             yield from entries
     except FileNotFoundError:
         return
 
 
 @contextmanager
-def _telling_what_cannot_be_listed(folder: Path) -> Iterator[None]:
+def _explaining_what_cannot_be_listed(folder: Path) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):

@@ -70,7 +70,7 @@ class S3Storage(ObjectStorage):
 
     def listed(self, prefix: str) -> Iterator[StoredFile]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
-        with self._telling("list", self.address(prefix), "s3:ListBucket"):
+        with self._explaining("list", self.address(prefix), "s3:ListBucket"):
             for page in pages:
                 for found in page.get("Contents", ()):
                     yield self._listed(found)
@@ -93,7 +93,7 @@ class S3Storage(ObjectStorage):
         received, attempts = 0, 0
         while received < file.size or not attempts:
             attempts += 1
-            with self._telling("read", self.address(file.name), "s3:GetObject"):
+            with self._explaining("read", self.address(file.name), "s3:GetObject"):
                 try:
                     for chunk in self._body(file, received):
                         received += len(chunk)
@@ -114,7 +114,7 @@ class S3Storage(ObjectStorage):
 
     def find(self, name: str) -> StoredFile | None:
         try:
-            with self._telling("look at", self.address(name), "s3:GetObject and s3:ListBucket"):
+            with self._explaining("look at", self.address(name), "s3:GetObject and s3:ListBucket"):
                 found = self.client.head_object(**self._object(name))
         except IncompleteError:
             return None
@@ -123,7 +123,7 @@ class S3Storage(ObjectStorage):
 
     def read(self, name: str) -> bytes | None:
         try:
-            with self._telling("read", self.address(name), "s3:GetObject and s3:ListBucket"):
+            with self._explaining("read", self.address(name), "s3:GetObject and s3:ListBucket"):
                 content: bytes = self.client.get_object(**self._object(name))["Body"].read()
         except IncompleteError:
             return None
@@ -131,12 +131,12 @@ class S3Storage(ObjectStorage):
 
     def upload(self, path: Path, name: str, content_type: str) -> None:
         options = {"ContentType": content_type}
-        with self._telling("write", self.address(name), "s3:PutObject"), path.open("rb") as stream:
+        with self._explaining("write", self.address(name), "s3:PutObject"), path.open("rb") as stream:
             self.client.upload_fileobj(stream, self.bucket, self.prefix + name, ExtraArgs=options)
 
     def delete(self, names: Iterable[str]) -> None:
         for name in names:
-            with self._telling("delete", self.address(name), "s3:DeleteObject"):
+            with self._explaining("delete", self.address(name), "s3:DeleteObject"):
                 self.client.delete_object(**self._object(name))
 
     def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool:
@@ -158,7 +158,7 @@ class S3Storage(ObjectStorage):
         # The tags of landing are landing's: they may say when to delete, and reading them takes one more right.
         options = {"CopySourceIfMatch": f'"{file.etag}"', "TaggingDirective": "REPLACE"}
         both = f"{source.address(file.name)} to {self.address(name)}"
-        with self._telling("copy", both, "s3:GetObject and s3:PutObject"):
+        with self._explaining("copy", both, "s3:GetObject and s3:PutObject"):
             if file.size > MAX_SINGLE_COPY:
                 self._copy_parts(original, name, options)
                 return None
@@ -176,7 +176,7 @@ class S3Storage(ObjectStorage):
         return {"Bucket": self.bucket, "Key": self.prefix + name}
 
     @contextmanager
-    def _telling(self, verb: str, address: str, rights: str) -> Iterator[None]:
+    def _explaining(self, verb: str, address: str, rights: str) -> Iterator[None]:
         """Turn the client's failures into sentences. Raises IncompleteError for what changed or is gone."""
         try:
             yield

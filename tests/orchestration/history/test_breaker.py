@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from tidegate.cli import app
 from tidegate.orchestration.history.breaker import Breaker, Contact, Pace, breaker_after
 from tidegate.orchestration.history.contacts import (
-    breaker_told,
+    breaker_observation,
     close_breaker,
     contact,
     health_of,
@@ -163,11 +163,13 @@ def test_a_change_of_state_is_told_once(watched: Watched) -> None:
     tell(instance, "no", "no", "no")
     opened = health_of(instance, "orders", PACE)
     assert opened.unreported
-    instance.report_runless_asset_event(breaker_told("orders", opened.breaker, START))
+    instance.report_runless_asset_event(breaker_observation("orders", opened.breaker, START))
     assert not health_of(instance, "orders", PACE).unreported
     tell(instance, None)
     assert health_of(instance, "orders", PACE).unreported
-    instance.report_runless_asset_event(breaker_told("orders", health_of(instance, "orders", PACE).breaker, START))
+    instance.report_runless_asset_event(
+        breaker_observation("orders", health_of(instance, "orders", PACE).breaker, START)
+    )
     assert not health_of(instance, "orders", PACE).unreported
     tell(instance, "no", "no", "no")
     close_breaker(instance, "orders")

@@ -107,7 +107,7 @@ def examine(contract: Contract, path: Path, name: str, declared: FileFormat | No
     format_, gzipped = kind_of(path, name, declared)
     if format_ == "parquet":
         return _examine_parquet(contract, path)
-    with _damage_told():
+    with _damage_as_error():
         most = _most_unpacked(contract, path)
         counted = census(path, gzipped, most)
         if counted is None:
@@ -124,7 +124,7 @@ def kind_of(path: Path, name: str, declared: FileFormat | None) -> tuple[FileFor
     if start == PARQUET:
         return "parquet", False
     gzipped = start.startswith(GZIP)
-    with _damage_told(), open_text(path, gzipped) as stream:
+    with _damage_as_error(), open_text(path, gzipped) as stream:
         head = stream.read(8)
     for magic, what in FOREIGN.items():
         if head.startswith(magic):
@@ -265,7 +265,7 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def _damage_as_error() -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

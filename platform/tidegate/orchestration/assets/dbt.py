@@ -26,7 +26,7 @@ from tidegate.orchestration.assets.day_events import (
 from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.assets.raw import SEVERITIES
 from tidegate.orchestration.assets.serving import report_gates, serving_key
-from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.orchestration.private import metadata_of_model
@@ -135,7 +135,7 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
     def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context, home.settings, cadence)
         events = _DbtEvents(context, home, translator)
-        with told_to_people(context), home.lake() as lake:
+        with as_dagster_failure(context), home.lake() as lake:
             with _reporting_a_refusal(context, home, window):
                 result = build_window(
                     home.settings,

@@ -12,7 +12,7 @@ import dagster as dg
 from tidegate.home import Home
 from tidegate.orchestration.assets.day_events import report_again, report_materializations
 from tidegate.orchestration.assets.serving import serving_key
-from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUTS_POOL, ROW_COUNT
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.outputs.making import AGAIN, Made, Making, make_outputs
@@ -48,7 +48,7 @@ def build_output_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.A
         window = window_of(context, home.settings, cadence)
         selected = {key: maker for key, maker in makers.items() if key in context.selected_asset_keys}
         only_due = context.run.tags.get(ONLY_DUE_TAG) == "true"
-        with told_to_people(context), home.lake() as lake:
+        with as_dagster_failure(context), home.lake() as lake:
             withdraw_exports(lake, home.outputs, context.run.run_id)
             wanted = list(selected.values())
             making = make_outputs(lake, home.outputs, wanted, window.days, context.run.run_id, only_due)

@@ -27,7 +27,7 @@ from tidegate.orchestration.assets.day_events import (
 from tidegate.orchestration.assets.owners import owners_of
 from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.assets.serving import report_gates
-from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.history.recent_runs import BUILT_LAYERS
 from tidegate.orchestration.names import (
@@ -77,7 +77,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
     def load_source(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context, home.settings)
         regions = _selected_regions(context, contract)
-        with told_to_people(context), home.lake() as lake:
+        with as_dagster_failure(context), home.lake() as lake:
             reports = load_deliveries(
                 lake,
                 contract,

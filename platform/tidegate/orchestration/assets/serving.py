@@ -21,7 +21,7 @@ from tidegate.orchestration.assets.day_events import (
 )
 from tidegate.orchestration.assets.owners import owners_of_product
 from tidegate.orchestration.assets.preview import preview_of
-from tidegate.orchestration.failures import told_to_people
+from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import COLUMN_SCHEMA, LAKE_POOL, ROW_COUNT, TABLE_NAME, group_of
 from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.publishing.gate import GateRequirements, Mart
@@ -56,7 +56,7 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
     )
     def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context, home.settings, cadence)
-        with told_to_people(context), home.lake() as lake:
+        with as_dagster_failure(context), home.lake() as lake:
             for name in retire_marts(lake, home.published_marts, home.dbt.take_up(), context.run.run_id):
                 context.log.info(f"{name} left serving: no model makes it any more.")
             promotions = [(product, promote(lake, window, product, context.run.run_id)) for product in products]
@@ -151,7 +151,7 @@ def _published_in_time(home: Home, product: GateRequirements) -> dg.FreshnessPol
     """Something is published every day between midnight and the last of the contracts' deadlines.
 
     Dagster looks at the newest materialization, of whichever day: a restatement counts as one. What exactly is
-    overdue is told by the sensors.
+    overdue, the sensors report.
     """
     sources = {source for source, _ in product.deliveries}
     deadline = max((time for source in sources if (time := home.contracts[source].published_by)), default=None)

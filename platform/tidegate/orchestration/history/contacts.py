@@ -32,20 +32,20 @@ _OUTCOMES: dict[str, Outcome] = {"up": "up", "down": "down", "closed": "closed"}
 
 @dataclass(frozen=True)
 class Health:
-    """A source's breaker, and what was told of it last.
+    """A source's breaker, and what was reported of it last.
 
-    `listing_failed`: the newest contact is a sensor that could not look. `told_open_until`: the pause that the event
-    log was last told of, "" for none.
+    `listing_failed`: the newest contact is a sensor that could not look. `reported_open_until`: the pause that was last
+    reported to the event log, "" for none.
     """
 
     breaker: Breaker
     listing_failed: bool = False
-    told_open_until: str = ""
+    reported_open_until: str = ""
 
     @property
     def unreported(self) -> bool:
-        """Whether the breaker opened, opened again or closed since the event log was told of it."""
-        return self.told_open_until != _moment(self.breaker.open_until)
+        """Whether the breaker opened, opened again or closed since that was last reported."""
+        return self.reported_open_until != _moment(self.breaker.open_until)
 
 
 def contact(source: str, error: str | None, listing: bool = False) -> dg.AssetObservation:
@@ -54,7 +54,7 @@ def contact(source: str, error: str | None, listing: bool = False) -> dg.AssetOb
     return dg.AssetObservation(source_key(source), metadata=metadata, description=error)
 
 
-def breaker_told(source: str, breaker: Breaker, now: dt.datetime) -> dg.AssetObservation:
+def breaker_observation(source: str, breaker: Breaker, now: dt.datetime) -> dg.AssetObservation:
     """The breaker's state, for those who look at the source in the UI."""
     state = "open" if breaker.open_until else "closed"
     metadata: dict[str, str | int] = {
@@ -87,7 +87,7 @@ def health_of(instance: DagsterInstance, source: str, pace: Pace) -> Health:
     return Health(
         breaker_after([*contacts, *deaths], pace),
         listing_failed=bool(newest and _text(newest, OUTCOME) == "down" and _metadata(newest)[LISTING].value),
-        told_open_until=_text(told, OPEN_UNTIL) if told else "",
+        reported_open_until=_text(told, OPEN_UNTIL) if told else "",
     )
 
 

@@ -115,7 +115,7 @@ class Attempts:
         self._pace = pace
         self._found: dict[tuple[dt.date, dt.datetime | None], _Remembered[RunOfDays]] = {}
 
-    def in_vain(
+    def failed_attempts(
         self, day: dt.date, concerns: Callable[[RunOfDays], bool], since: dt.datetime | None, but: str = ""
     ) -> list[RunOfDays]:
         """Those of the partition that `concerns`, newest first, that ended after `since` (UTC, naive) and are not the

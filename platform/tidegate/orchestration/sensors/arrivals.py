@@ -1,7 +1,7 @@
 """One sensor per source: it looks at the source and asks for a load of every delivery that waits there.
 
 A tick compares what stands at the source with what the ledger has, so a restart, a killed run or a wrong clock loses
-nothing, and what is loaded already is not asked for. All that it remembers is what it told of as overdue.
+nothing, and what is loaded already is not asked for. All that it remembers is what it reported as overdue.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tidegate.ledger.known import days_lacking, known_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import DaysOfPlaces, Place, settled_days
 from tidegate.orchestration.history.breaker import Pace
-from tidegate.orchestration.history.contacts import Health, breaker_told, contact, health_of
+from tidegate.orchestration.history.contacts import Health, breaker_observation, contact, health_of
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
 from tidegate.orchestration.names import REQUEST_TAG, load_job, raw_key
 from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
@@ -61,15 +61,15 @@ def look_for_arrivals(
     home: Home, contract: Contract, instance: DagsterInstance, cursor: str | None, now: dt.datetime
 ) -> dg.SensorResult:
     """One tick at `now` (UTC): the loads to launch, or why there are none."""
-    told = frozenset(json.loads(cursor)) if cursor else frozenset()
-    return _Tick(home, contract, instance, told, now).result()
+    reported = frozenset(json.loads(cursor)) if cursor else frozenset()
+    return _Tick(home, contract, instance, reported, now).result()
 
 
 class _Tick:
     def __init__(
-        self, home: Home, contract: Contract, instance: DagsterInstance, told: frozenset[str], now: dt.datetime
+        self, home: Home, contract: Contract, instance: DagsterInstance, reported: frozenset[str], now: dt.datetime
     ) -> None:
-        self.home, self.contract, self.instance, self.told, self.now = home, contract, instance, told, now
+        self.home, self.contract, self.instance, self.reported, self.now = home, contract, instance, reported, now
         self.source = contract.source
         self.pace = Pace.of(home.settings)
         self.attempts = Attempts(instance, load_job(self.source), self.pace)
@@ -80,7 +80,7 @@ class _Tick:
 
     def result(self) -> dg.SensorResult:
         health = health_of(self.instance, self.source, self.pace)
-        events = [breaker_told(self.source, health.breaker, self.now)] if health.unreported else []
+        events = [breaker_observation(self.source, health.breaker, self.now)] if health.unreported else []
         expected = self._expected_days()
         if health.breaker.is_open(self.now) or (health.breaker.wants_a_probe(self.now) and self.under_way):
             return self._nothing_to_ask(health, events, expected, can_look=False)
@@ -91,7 +91,7 @@ class _Tick:
             raise
         except TidegateError as error:
             events.append(contact(self.source, str(error), listing=True))
-            return dg.SensorResult(skip_reason=str(error), cursor=_cursor(self.told), asset_events=events)
+            return dg.SensorResult(skip_reason=str(error), cursor=_cursor(self.reported), asset_events=events)
 
     def _look(self, health: Health, events: list[dg.AssetObservation], expected: list[dt.date]) -> dg.SensorResult:
         is_doubtful = health.breaker.failures > 0
@@ -104,7 +104,7 @@ class _Tick:
             events.append(contact(self.source, None, listing=True))
         if waiting and not (is_doubtful and self.under_way):
             requests = list(load_requests(self.contract, waiting, self.attempts, self.home.settings.chunk_days))
-            return dg.SensorResult(run_requests=requests, cursor=_cursor(self.told), asset_events=events)
+            return dg.SensorResult(run_requests=requests, cursor=_cursor(self.reported), asset_events=events)
         return self._nothing_to_ask(health, events, expected)
 
     def _nothing_to_ask(
@@ -112,12 +112,12 @@ class _Tick:
     ) -> dg.SensorResult:
         """Say why nothing is launched; and of what is overdue, once."""
         missing = self._missing(expected)
-        told = [each for each in missing if str(each) in self.told]
-        unreported = [each for each in missing if each not in told and self._is_overdue(each, can_look)]
+        already = [each for each in missing if str(each) in self.reported]
+        unreported = [each for each in missing if each not in already and self._is_overdue(each, can_look)]
         return dg.SensorResult(
             skip_reason=" ".join(filter(None, [_overdue_sentence(self.source, unreported), self._state(health)])),
-            cursor=_cursor(map(str, [*told, *unreported])),
-            asset_events=[*events, *(_told_overdue(self.source, each) for each in unreported)],
+            cursor=_cursor(map(str, [*already, *unreported])),
+            asset_events=[*events, *(_overdue_observation(self.source, each) for each in unreported)],
         )
 
     def _state(self, health: Health) -> str:
@@ -151,7 +151,7 @@ class _Tick:
     def _may_be_asked_for(self, waiting: Waiting) -> bool:
         if not self._is_not_under_way(waiting):
             return False
-        return self.attempts.may_go(attempts_in_vain(self.attempts, self.source, waiting), self.now)
+        return self.attempts.may_go(failed_loads(self.attempts, self.source, waiting), self.now)
 
     def _is_not_under_way(self, waiting: Waiting) -> bool:
         return not self._is_under_way(waiting.region, waiting.day)
@@ -174,19 +174,19 @@ class _Tick:
         if self._is_under_way(missing.region, missing.day):
             return False
         return not (
-            can_look and self.watch.can_tell(missing.region) and self.watch.is_there(missing.region, missing.day)
+            can_look and self.watch.can_look_at(missing.region) and self.watch.is_there(missing.region, missing.day)
         )
 
 
-def _cursor(told: Iterable[str]) -> str:
-    """What the next tick remembers: region and day of what was told of as overdue and is still missing."""
-    return json.dumps(sorted(told), separators=(",", ":"))
+def _cursor(reported: Iterable[str]) -> str:
+    """What the next tick remembers: region and day of what was reported as overdue and is still missing."""
+    return json.dumps(sorted(reported), separators=(",", ":"))
 
 
-def attempts_in_vain(attempts: Attempts, source: str, waiting: Waiting) -> list[RunOfDays]:
+def failed_loads(attempts: Attempts, source: str, waiting: Waiting) -> list[RunOfDays]:
     """Earlier loads of a delivery, since its newest entry in the ledger: they left it waiting."""
     known = waiting.known
-    return attempts.in_vain(
+    return attempts.failed_attempts(
         waiting.day,
         lambda run: run.loads(source, waiting.region, waiting.day),
         since=known.loaded_at if known else None,
@@ -257,7 +257,7 @@ def _overdue_sentence(source: str, overdue: Sequence[Overdue]) -> str:
     )
 
 
-def _told_overdue(source: str, overdue: Overdue) -> dg.AssetObservation:
+def _overdue_observation(source: str, overdue: Overdue) -> dg.AssetObservation:
     return dg.AssetObservation(
         raw_key(source, overdue.region),
         partition=overdue.day.isoformat(),

@@ -1,4 +1,4 @@
-"""Asking for builds of what is due: in rows of consecutive partitions, each told apart from what was asked before."""
+"""Asking for builds of what is due: in rows of consecutive partitions, each distinct from what was asked before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest
 from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.publishing.due_days import CAUSES_TOLD, DueDay
+from tidegate.publishing.due_days import CAUSES_NAMED, DueDay
 from tidegate.window import Cadence, Window, windows_of
 
 # A restatement waits for what is under way, so that one run answers to it all, but no longer than this.
@@ -36,11 +36,11 @@ class Builds:
         return cls(cadence, attempts, home.settings.chunk_days)
 
     def may_go(self, due: DueDay, now: dt.datetime) -> bool:
-        return self.attempts.may_go(self.in_vain(due), now)
+        return self.attempts.may_go(self.failed_attempts(due), now)
 
-    def in_vain(self, due: DueDay) -> list[RunOfDays]:
+    def failed_attempts(self, due: DueDay) -> list[RunOfDays]:
         """Builds of the partition that failed since what it is due for came."""
-        return self.attempts.in_vain(
+        return self.attempts.failed_attempts(
             due.day, lambda run: run.builds(due.day, self.cadence) and not run.succeeded, since=due.caused_at
         )
 
@@ -73,6 +73,6 @@ def waited_long_enough(due: DueDay, now: dt.datetime) -> bool:
 def cause_of(due: Sequence[DueDay], without: Sequence[str] = ()) -> str:
     """What a build answers to, and the deliveries that it goes without, for people."""
     causes = list(dict.fromkeys(cause for each in due for cause in each.causes))
-    more = [f"and {len(causes) - CAUSES_TOLD} more"] if len(causes) > CAUSES_TOLD else []
-    gone = [f"without {', '.join(without[:CAUSES_TOLD])}"] if without else []
-    return "; ".join([*causes[:CAUSES_TOLD], *more, *gone]) or "a run that did not end"
+    more = [f"and {len(causes) - CAUSES_NAMED} more"] if len(causes) > CAUSES_NAMED else []
+    gone = [f"without {', '.join(without[:CAUSES_NAMED])}"] if without else []
+    return "; ".join([*causes[:CAUSES_NAMED], *more, *gone]) or "a run that did not end"

@@ -1,6 +1,6 @@
 """The sensor that has due days built and published: first the new ones, and then those that must be restated.
 
-Which days are due is told by the ledger. Here is only when their turn comes: not while their own deliveries are being
+The ledger says which days are due. This module decides when their turn comes: not while their own deliveries are being
 loaded, and restatements in batches once the loads under way have ended. At a contract's deadline it also enters the
 waivers by which a day may go on without what did not come.
 """
@@ -51,7 +51,7 @@ def build_due_sensor(home: Home) -> dg.SensorDefinition:
 def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> dg.SensorResult:
     """One tick at `now` (UTC): the builds to launch, or why there are none."""
     under_way = runs_under_way(instance)
-    told = " ".join(filter(None, [_withdraw_regions(home), _let_days_go_on(home, instance, under_way, now)]))
+    done = " ".join(filter(None, [_withdraw_regions(home), _waive_late_regions(home, instance, under_way, now)]))
     builds = Builds.of(home, instance, Cadence.daily)
     with home.lake() as lake:
         due = days_due_for_any(lake.con, home.products_of(Cadence.daily))
@@ -61,7 +61,7 @@ def look_for_due_days(home: Home, instance: DagsterInstance, now: dt.datetime) -
     if requests:
         return dg.SensorResult(run_requests=requests[: home.settings.chunk_days])
     waiting = f"{len(due)} due days wait for runs under way or for their next attempt." if due else "No day is due."
-    return dg.SensorResult(skip_reason=" ".join(filter(None, [told, waiting, _held_sentence(home, now)])))
+    return dg.SensorResult(skip_reason=" ".join(filter(None, [done, waiting, _held_sentence(home, now)])))
 
 
 def _held_sentence(home: Home, now: dt.datetime) -> str:
@@ -107,7 +107,7 @@ def _names_by_day(lake: Lake) -> dict[dt.date, list[str]]:
 
 
 def _withdraw_regions(home: Home) -> str:
-    """Take what regions delivered that left their contract out of raw; returns the sentence that tells of them."""
+    """Take what regions delivered that left their contract out of raw; returns a sentence about them."""
     with home.lake() as lake:
         left = [contract for contract in home.contracts.values() if regions_that_left(lake.con, contract)]
     if not left:
@@ -124,8 +124,8 @@ def _withdraw_regions(home: Home) -> str:
 # --- waivers
 
 
-def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[RunOfDays], now: dt.datetime) -> str:
-    """Enter the waivers by which days become whole; returns the sentence that tells of them."""
+def _waive_late_regions(home: Home, instance: DagsterInstance, under_way: Sequence[RunOfDays], now: dt.datetime) -> str:
+    """Enter the waivers by which days become whole; returns a sentence about them."""
     contracts = [contract for contract in home.contracts.values() if contract.on_missing == "publish_without"]
     if not contracts:
         return ""
@@ -141,7 +141,7 @@ def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[R
     waived = {
         (source, region, day)
         for day, missing in lacking
-        if day in ended and all(_may_go_without(home, instance, *place, day, under_way, now) for place in missing)
+        if day in ended and all(_may_be_waived(home, instance, *place, day, under_way, now) for place in missing)
         for source, region in missing
     }
     waivers = [Waiver(*delivery, WHY_WAIVED, utc_now()) for delivery in sorted(waived)]
@@ -156,7 +156,7 @@ def _let_days_go_on(home: Home, instance: DagsterInstance, under_way: Sequence[R
     return f"Past the deadline, and their contracts let the day go on without them: {names}."
 
 
-def _may_go_without(
+def _may_be_waived(
     home: Home,
     instance: DagsterInstance,
     source: str,
@@ -178,7 +178,7 @@ def _will_come_soon(home: Home, instance: DagsterInstance, contract: Contract, r
     """Whether the delivery stands at its source, or can be had from one that answers."""
     watch = Watch(home.lake, contract, home.outside, Window.of_day(day))
     try:
-        if watch.can_tell(region):
+        if watch.can_look_at(region):
             return within(LOOK_SECONDS, contract.source, lambda: watch.is_there(region, day))
         return not health_of(instance, contract.source, Pace.of(home.settings)).breaker.failures
     except TidegateError:

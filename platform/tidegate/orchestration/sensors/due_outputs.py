@@ -1,6 +1,6 @@
 """The sensors that have due outputs made, those of the newest days first.
 
-Which are due is told by the ledger, and a run makes what is due of its days when it runs. So days may be asked for in
+The ledger says which are due, and a run makes what is due of its days when it runs. So days may be asked for in
 few runs, with days between them that need nothing.
 """
 
@@ -77,11 +77,11 @@ class _Look:
         """Not while a run makes it, or is at what it is made of; and not too soon after it failed."""
         if any(run.makes(output.kind, output.day) or run.builds(output.day, cadence) for run in self.under_way):
             return False
-        return self.attempts.may_go(self._in_vain(output), self.now)
+        return self.attempts.may_go(self._failed_attempts(output), self.now)
 
-    def _in_vain(self, output: Output) -> list[RunOfDays]:
+    def _failed_attempts(self, output: Output) -> list[RunOfDays]:
         """Runs that failed to make it since what it is made of was published."""
-        return self.attempts.in_vain(
+        return self.attempts.failed_attempts(
             output.day, lambda run: run.makes(output.kind, output.day) and not run.succeeded, since=output.since
         )
 

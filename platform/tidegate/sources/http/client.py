@@ -119,7 +119,7 @@ class TimedClient:
     def _ask(self, url: httpx.URL) -> bytes:
         request = self._client.build_request("GET", url, extensions=self._limits())
         for _ in range(MAX_REDIRECTS):
-            with self._telling_what_failed(), self._open(request) as response:
+            with self._explaining_what_failed(), self._open(request) as response:
                 if response.next_request is None:
                     _refuse_by_status(response)
                     return self._body(response)
@@ -151,7 +151,7 @@ class TimedClient:
         return bytes(body)
 
     @contextmanager
-    def _telling_what_failed(self) -> Iterator[None]:
+    def _explaining_what_failed(self) -> Iterator[None]:
         try:
             yield
         except httpx.TransportError as error:
