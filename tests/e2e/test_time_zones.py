@@ -14,6 +14,7 @@ from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.rfm_in_pandas import COLUMNS, rfm
 from tests.support.runs.zoned_shop import MEASURES, deliver, figures, read_files, write_contracts
 
+from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.window import ONE_DAY, Cadence, Window
 
 # The days around all changes of 2024 in the United States and in Europe, each with a Monday in it.
@@ -65,6 +66,22 @@ def assert_customers_are_what_pandas_makes_of_the_files(
     assert found == list(expected.where(expected.notna(), None).itertuples(index=False, name=None)), monday
 
 
+def assert_months_are_what_pandas_makes_of_the_files(home: TemporaryHome) -> None:
+    days = figures(read_files(home.landing.root, home.settings.timezone), ["day"])
+    months = sorted({day.replace(day=1) for day, *_ in days})
+    for month in months:
+        assert home.runner.run(Window.of_day(month, Cadence.monthly), job=BUILD_JOBS[Cadence.monthly]).succeeded
+    expected = {}
+    for month in months:
+        of_month = [measures for day, *measures in days if day.replace(day=1) == month]
+        expected[month] = (len(of_month), *(sum(measure) for measure in zip(*of_month, strict=True)))[:8]
+    columns = ", ".join(("published_days", *MEASURES[:7], "net_revenue_month_before"))
+    found = home.query(f"select sales_month, {columns} from serving.monthly_sales order by 1")
+    assert found == [
+        (month, *expected[month], expected.get(Cadence.monthly.after(month, -1), (None,) * 8)[6]) for month in months
+    ]
+
+
 def assert_quarantined_are_the_times_that_nobody_can_read(home: TemporaryHome, reasons: set[str]) -> None:
     found = home.query("select distinct unnest(reasons) from quarantine.orders where _region = 'north'")
     assert {reason for (reason,) in found} == reasons
@@ -85,4 +102,5 @@ def test_days_around_every_change_of_a_year_are_what_pandas_makes_of_the_files(
     home = home_in(zone, new_home, tmp_path, AROUND_CHANGES)
 
     assert_marts_are_what_pandas_makes_of_the_files(home, AROUND_CHANGES)
+    assert_months_are_what_pandas_makes_of_the_files(home)
     assert_quarantined_are_the_times_that_nobody_can_read(home, {"ambiguous_ordered_at", "nonexistent_ordered_at"})
