@@ -84,6 +84,7 @@ def test_each_product_publishes_the_days_that_are_good_for_it_in_one_run(home: T
         f"weather: weather/shop {UNKNOWN}: no delivery was loaded. Once it has landed, run the day.",
     )
     assert read_status(home.home).held == {day: list(reasons) for day, reasons in of_days.held.items()}
+    assert {(each.product, each.days) for each in read_status(home.home).published} == {("visits", 5), ("weather", 5)}
     shown = home.partitions_in_serving()
     assert [day for mart in ("daily_visits", "daily_weather") for day in sorted(shown[mart][1])] == [CROWDED, UNKNOWN]
     # Both products' days as published.

@@ -189,8 +189,7 @@ def _is_decimal(value: object) -> bool:
 
 def print_status(status: Status) -> None:
     """Newest published day, verdicts, held days with reasons, days owed a restatement."""
-    newest = status.newest_published_day or "none yet"
-    say(f"Published: {Cadence.daily.counted(status.published_days)}, newest {newest}.")
+    _print_published(status)
     say("Deliveries: " + (", ".join(f"{n} {verdict}" for verdict, n in status.verdicts.items()) or "none yet") + ".")
     if status.quarantined:
         out.print(_table(("source", "reason", "rows"), status.quarantined, "In quarantine"))
@@ -220,6 +219,12 @@ def print_status(status: Status) -> None:
     if status.recent_runs:
         columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
         out.print(_table(columns, status.recent_runs, "Newest runs"))
+
+
+def _print_published(status: Status) -> None:
+    for each in status.published:
+        product = f" of {each.product}" if len(status.published) > 1 else ""
+        say(f"Published{product}: {Cadence.daily.counted(each.days)}, newest {each.newest or 'none yet'}.")
 
 
 def _print_stale_days(status: Status) -> None:

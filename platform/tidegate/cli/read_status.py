@@ -29,12 +29,21 @@ from tidegate.outputs.pages.files import FILES, INDEX
 from tidegate.publishing.due_days import days_to_restate
 from tidegate.publishing.due_outputs import due_outputs
 from tidegate.publishing.due_periods import periods_due_for_any, periods_left_out
-from tidegate.publishing.gate import closed_for_any, held_days
+from tidegate.publishing.gate import GateRequirements, closed_for_any, held_days
 from tidegate.publishing.older_logic import OlderLogic, on_older_logic
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 RECENT_RUNS = 5
+
+
+@dataclass(frozen=True)
+class PublishedDays:
+    """The days of a product that are published."""
+
+    product: str
+    days: int
+    newest: dt.date | None
 
 
 @dataclass(frozen=True)
@@ -60,8 +69,7 @@ class Status:
     where that of reports and briefs is, None before there are any.
     """
 
-    published_days: int
-    newest_published_day: dt.date | None
+    published: Sequence[PublishedDays]
     verdicts: Mapping[str, int]
     quarantined: Sequence[tuple[str, str, int]]
     held: Mapping[dt.date, Sequence[str]]
@@ -92,8 +100,7 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
     with home.lake() as lake:
         con = lake.con
         return Status(
-            published_days=len(publications.published_days(con)),
-            newest_published_day=publications.newest_published_day(con),
+            published=[_published_of(con, product) for product in home.products_of(Cadence.daily)],
             verdicts=deliveries_by_verdict(con),
             quarantined=_quarantined(con),
             held=_held_days(con, home),
@@ -116,6 +123,11 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
                 (name, left) for name, contract in home.contracts.items() for left in regions_that_left(con, contract)
             ],
         )
+
+
+def _published_of(con: DuckDBPyConnection, product: GateRequirements) -> PublishedDays:
+    days = publications.published_days(con, beside=product.beside)
+    return PublishedDays(product.product, len(days), days[-1] if days else None)
 
 
 def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
