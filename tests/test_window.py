@@ -73,6 +73,14 @@ def test_a_monday_is_about_the_week_before_it_and_a_month_about_its_own_days() -
     assert Cadence.daily.days_about(DAY, reach=1) == Window(DAY - dt.timedelta(days=1), DAY + dt.timedelta(days=1))
 
 
+def test_a_monday_ends_its_days_and_a_month_its_own() -> None:
+    days = Window(dt.date(2024, 1, 31), dt.date(2024, 3, 2))
+
+    assert Cadence.weekly.ended_on(days) == Cadence.weekly.among(days)
+    assert Cadence.monthly.ended_on(days).days == [dt.date(2024, 1, 1), dt.date(2024, 2, 1)]
+    assert Cadence.daily.ended_on(days).last == dt.date(2024, 2, 29)
+
+
 def test_a_window_of_months_holds_their_first_days() -> None:
     year = Cadence.monthly.among(Window(dt.date(2023, 12, 2), dt.date(2024, 12, 2)))
 

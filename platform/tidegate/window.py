@@ -89,6 +89,11 @@ class Cadence(StrEnum):
         first = min(self.after(partition, shift), partition - ONE_DAY * reach)
         return Window(first, self.after(partition, shift + 1))
 
+    def ended_on(self, days: Window) -> Window:
+        """The partitions whose days end just before one of `days`: a Monday's, on the Monday."""
+        begun, shift = self.among(days), -_CALENDARS[self].shift - 1
+        return Window(self.after(begun.start, shift), self.after(begun.end, shift), self)
+
     def about(self, day: dt.date) -> dt.date:
         """The partition that is about a day."""
         return self.after(day, -_CALENDARS[self].shift)

@@ -97,6 +97,8 @@ def test_an_api_is_part_of_the_run_unless_its_breaker_is_open(watched: Watched) 
 def test_all_of_it_runs_when_deployed(module_home: TemporaryHome) -> None:
     definitions = build_definitions(home=module_home.home)
     repository = definitions.get_repository_def()
+    # As a code server does: two things of one name are refused then.
+    repository.load_all_definitions()
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
     due = {"days_due", "weekly_due", "monthly_due"}
     due |= {"outputs_due", "weekly_outputs_due", "monthly_outputs_due"}

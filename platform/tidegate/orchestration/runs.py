@@ -122,7 +122,7 @@ class Runner:
 
     def backfill(self, window: Window, *, resume: bool = False, from_landing: bool = False) -> Iterator[RunOutcome]:
         """Run `window` in chunks, one run each, yielding each outcome; then restate the days they touched, and build
-        the Mondays and months among its days.
+        the Mondays and months that ended among its days.
 
         `resume` goes on with the newest backfill of the same days, leaving out those that it published.
         """
@@ -235,9 +235,10 @@ class Runner:
                 yield self.run(chunk, {**tags, REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}, BUILD_JOBS[cadence])
 
     def _build_periods(self, days: Window, tags: Mapping[str, str], resumed: str | None) -> Iterator[RunOutcome]:
-        """Build the Mondays and months among the days; a resumed backfill's, without those that it published."""
+        """Build the Mondays among the days, and the months that end before one of them; a resumed backfill's, without
+        those that it published."""
         for cadence in self.home.longer_cadences:
-            partitions, existing = cadence.among(days), self._existing(cadence)
+            partitions, existing = cadence.ended_on(days), self._existing(cadence)
             done = self._published_in(resumed, partitions) if resumed else set()
             # Also those without a published day yet: once built, they follow the days that come.
             left = [partition for partition in partitions.days if partition in existing and partition not in done]

@@ -37,7 +37,7 @@ def build_output_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.A
     makers = {_key(maker.kind): maker for maker in home.makers_of(cadence)}
 
     @dg.multi_asset(
-        name=cadence.prefixed("outputs"),
+        name=cadence.prefixed("make_outputs"),
         description="Makes exports and pages of published partitions. For a sensor, those that are due.",
         specs=[_asset_spec(home, maker.kind, owners, cadence) for maker in makers.values()],
         can_subset=True,
