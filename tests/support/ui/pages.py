@@ -63,6 +63,8 @@ def open_groups(page: Page, groups: Iterable[str]) -> None:
 
 def assets_from_left(page: Page, groups: Collection[str]) -> dict[str, list[float]]:
     """Where each asset begins from the left, by group, in the asset graph with these groups, which are all, open."""
+    # A screen that holds all of them at a size at which they show their assets.
+    page.set_viewport_size({"width": 5120, "height": 2880})
     open_groups(page, groups)
     _zoom_out(page, len(groups))
     lefts: dict[str, list[float]] = page.evaluate(

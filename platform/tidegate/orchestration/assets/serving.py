@@ -41,21 +41,25 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
     """One asset per mart of a cadence. Those of a product are moved together: a reader sees all of its marts of a
     partition before or after, never between; and what holds one product holds no other."""
 
-    products = home.products_of(cadence)
-    marts = home.requirements_of(cadence).marts
-
     @dg.multi_asset(
         name=cadence.prefixed("promote"),
         description="Publishes the partitions whose gate is open, all marts of a product in one transaction; holds the "
         "others.",
-        specs=[_asset_spec(home, mart, product, owners) for product in products for mart in product.marts],
-        check_specs=[_gate_spec(home, mart, cadence) for mart in marts],
-        can_subset=False,
+        specs=[
+            _asset_spec(home, mart, product, owners) for product in home.products_of(cadence) for mart in product.marts
+        ],
+        check_specs=[_gate_spec(home, mart, cadence) for mart in home.requirements_of(cadence).marts],
+        # Whichever mart of a product is selected, all of its marts are published.
+        can_subset=True,
         backfill_policy=chunked_backfills(home.settings),
         pool=LAKE_POOL,
     )
     def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context, home.settings, cadence)
+        selected = context.selected_asset_keys | {check.asset_key for check in context.selected_asset_check_keys}
+        products = [
+            product for product in home.products_of(cadence) if not selected.isdisjoint(map(serving_key, product.names))
+        ]
         with as_dagster_failure(context), home.lake() as lake:
             for name in retire_marts(lake, home.published_marts, home.dbt.take_up(), context.run.run_id):
                 context.log.info(f"{name} left serving: no model makes it any more.")
@@ -64,16 +68,17 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
                 mart: by_day
                 for product, promotion in promotions
                 for mart, by_day in figures_by_mart(lake, product.marts, promotion).items()
+                if serving_key(mart) in selected
             }
             if any(promotion.held for _, promotion in promotions):
                 _materialize_good_days(context, figures)
                 for product, promotion in promotions:
                     report_gates(context, product, promotion.held, promotion.published)
                 raise dg.Failure(_why_held(window, promotions), allow_retries=False)
-            for mart in marts:
-                add_day_metadata(context, serving_key(mart.name), figures[mart.name])
-        for mart in marts:
-            yield dg.MaterializeResult(asset_key=serving_key(mart.name))
+            for mart in figures:
+                add_day_metadata(context, serving_key(mart), figures[mart])
+        for mart in figures:
+            yield dg.MaterializeResult(asset_key=serving_key(mart))
         for product, promotion in promotions:
             report_gates(context, product, {}, promotion.published)
         yield from checks_done(context)
