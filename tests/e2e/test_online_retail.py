@@ -153,11 +153,13 @@ def assert_restating_a_day_rebuilds_that_day_and_no_other(home: TemporaryHome) -
     assert all(outcome.succeeded for outcome in home.run(delivered))
 
     assert days_materialized_after(home, ["raw", "orders", "uk"], began) == {str(delivered)}
-    # The line adds to no figure of its delivery's own day, so only Mondays with the touched day behind them follow.
+    # The line adds to no figure of its delivery's own day, so only what is made of the touched day follows.
     mondays = Cadence.weekly.among(Window(touched + ONE_DAY, LAST + ONE_DAY))
     rebuilt = {
         Cadence.daily: {str(delivered), str(touched)},
         Cadence.weekly: {str(monday) for monday in mondays.days},
+        # Its month, and the next one, which tells the change on it.
+        Cadence.monthly: {"2011-09-01", "2011-10-01"},
     }
     for model in home.home.graph.models.values():
         assert days_materialized_after(home, [model.schema, model.name], began) == rebuilt[model.cadence], model.asset
