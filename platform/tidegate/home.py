@@ -31,7 +31,8 @@ from tidegate.settings import Settings
 from tidegate.sources.origin import Outside
 from tidegate.storage.files import Storage
 from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
-from tidegate.transform.parsed.graph import SERVING, Graph, Marts
+from tidegate.transform.parsed.graph import SERVING, Graph
+from tidegate.transform.parsed.products import Product, products_of
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.parsed.published import refuse_candidates
 from tidegate.window import Cadence
@@ -149,7 +150,7 @@ class Home:
     @cached_property
     def _products(self) -> dict[Cadence, tuple[GateRequirements, ...]]:
         return {
-            cadence: tuple(self._requirements(marts, cadence) for marts in self.graph.products_of(cadence))
+            cadence: tuple(self._requirements(product, cadence) for product in products_of(self.graph, cadence))
             for cadence in Cadence
         }
 
@@ -161,17 +162,11 @@ class Home:
 
     def all_are_made_of(self, source: str) -> bool:
         """Whether every product of days needs the source."""
-        return all(
-            any(source == required for required, _ in product.deliveries) for product in self.products_of(Cadence.daily)
-        )
+        return all(product.are_made_of(source) for product in self.products_of(Cadence.daily))
 
     def products_made_of(self, source: str) -> GateRequirements | None:
         """What the products need, taken together, that are made of a source; None where none is."""
-        products = [
-            product
-            for product in self.products_of(Cadence.daily)
-            if any(source == required for required, _ in product.deliveries)
-        ]
+        products = [product for product in self.products_of(Cadence.daily) if product.are_made_of(source)]
         return together(products) if products else None
 
     @cached_property
@@ -184,21 +179,21 @@ class Home:
             for mart in product.marts
         )
 
-    def _requirements(self, marts: Marts, cadence: Cadence) -> GateRequirements:
+    def _requirements(self, product: Product, cadence: Cadence) -> GateRequirements:
         """What must hold before a partition of the product is published: every source behind it delivered, every model
         built, every blocking check passed."""
-        sources = [contract for name, contract in sorted(self.contracts.items()) if name in marts.sources]
+        sources = [contract for name, contract in sorted(self.contracts.items()) if name in product.sources]
         return GateRequirements(
             deliveries=frozenset((c.source, region.name) for c in sources for region in c.regions),
-            models=marts.models,
-            blocking_checks=marts.blocking_checks | frozenset(_blocking_raw_checks(sources)),
-            marts=marts.marts,
+            models=product.models,
+            blocking_checks=product.blocking_checks | frozenset(_blocking_raw_checks(sources)),
+            marts=product.marts,
             cadence=cadence,
             delivery_days={(c.source, region.name): region.delivers_on for c in sources for region in c.regions},
             starts=cadence.about(self.settings.start_date),
-            reach=marts.reach if cadence is Cadence.daily else 0,
-            product=marts.product,
-            beside=marts.beside,
+            reach=product.reach if cadence is Cadence.daily else 0,
+            product=product.name,
+            beside=product.beside,
         )
 
     def days_behind(self, cadence: Cadence) -> DaysBehind:

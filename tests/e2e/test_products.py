@@ -20,9 +20,10 @@ from tidegate.ledger.publications import versions_of
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.serving import serving_key
+from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.orchestration.rollbacks import roll_back_and_report
 from tidegate.publishing.rollback import Decision
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 PROJECT = Path(__file__).parents[1] / "support" / "runs" / "projects" / "two_products"
 OWN = Path(__file__).parents[2] / "dbt_project"
@@ -114,6 +115,30 @@ def test_a_model_that_cannot_be_built_holds_its_product_alone(home: TemporaryHom
         assert all(reason.startswith("weather: ") for reason in outcome.held[FIRST])
         materialized, failed = changed.partitions_in(changed.runner.instance, dg.AssetKey(["marts", "daily_weather"]))
         assert (set(materialized), set(failed)) == (set(), {FIRST})
+    finally:
+        changed.close()
+
+
+@pytest.mark.slow
+def test_a_monday_that_may_not_be_built_says_why(home: TemporaryHome) -> None:
+    """Regression: why a step refused was kept for days only, by the name of their step."""
+    for day in DAYS.days:
+        deliver(home, "visits", day, 10)
+        deliver(home, "weather", day, 3)
+    home.backfill(DAYS)
+    week = Window.of_day(MONDAY, Cadence.weekly)
+    assert home.runner.run(week, job=BUILD_JOBS[Cadence.weekly]).succeeded
+    models = home.settings.dbt_project / "models"
+    text = (models / "models.yml").read_text()
+    head, of_weeks = text.split("  - name: weekly_visits\n")
+    retyped = of_weeks.replace("visitors, data_type: bigint", "visitors, data_type: varchar")
+    (models / "models.yml").write_text(f"{head}  - name: weekly_visits\n{retyped}")
+    (models / "weekly_visits.sql").write_text((models / "weekly_visits.sql").read_text().replace("bigint", "varchar"))
+    next_week = Window.of_day(Cadence.weekly.after(MONDAY, 1), Cadence.weekly)
+    changed = TemporaryHome(home.settings)
+    try:
+        outcome = changed.runner.run(next_week, job=BUILD_JOBS[Cadence.weekly])
+        assert "visitors should become VARCHAR" in outcome.held[next_week.start][0]
     finally:
         changed.close()
 

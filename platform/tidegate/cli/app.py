@@ -19,6 +19,7 @@ from tidegate.cli import console
 from tidegate.cli.demo import demo_app
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
+from tidegate.cli.show_status import print_breakers, print_status
 from tidegate.cli.words import (
     AsOf,
     day_of,
@@ -236,8 +237,8 @@ def status() -> None:
     with home.lake() as lake, open_instance(home.settings) as instance:
         not_entered = finished_runs(instance, lake.con)
         breakers = troubled_sources(instance, list(home.contracts), Pace.of(home.settings))
-    console.print_status(read_status(home, not_entered))
-    console.print_breakers(breakers)
+    print_status(read_status(home, not_entered))
+    print_breakers(breakers)
 
 
 @app.command("check-reads")

@@ -7,8 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
-from itertools import groupby
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -20,7 +19,6 @@ from tidegate.demo.crm_faults import Fault
 from tidegate.window import Cadence, Window, windows_of
 
 if TYPE_CHECKING:
-    from tidegate.cli.read_status import PeriodStatus, Status
     from tidegate.demo.crm import Crm
     from tidegate.demo.database import DatabaseReport
     from tidegate.demo.online_retail import SliceReport
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from tidegate.lake.reading.query import QueryResult
     from tidegate.lake.upkeep.maintenance import Upkeep
     from tidegate.ledger.publications import Version
-    from tidegate.orchestration.history.breaker import Breaker
     from tidegate.orchestration.runs import OutputsOutcome, RunOutcome
     from tidegate.publishing.due_days import DueDay
     from tidegate.publishing.promote import Promotion
@@ -169,10 +166,10 @@ def print_result(result: QueryResult, how: str) -> None:
         json.dump(rows, sys.stdout, default=str, indent=1)
         sys.stdout.write("\n")
     else:
-        out.print(_table(result.columns, result.rows))
+        out.print(table(result.columns, result.rows))
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
     rows = list(rows)
     table = Table(title=title, title_justify="left", header_style="bold")
     for position, name in enumerate(columns):
@@ -185,120 +182,6 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | N
 
 def _is_decimal(value: object) -> bool:
     return type(value).__name__ == "Decimal"
-
-
-def print_status(status: Status) -> None:
-    """Newest published day, verdicts, held days with reasons, days owed a restatement."""
-    _print_published(status)
-    say("Deliveries: " + (", ".join(f"{n} {verdict}" for verdict, n in status.verdicts.items()) or "none yet") + ".")
-    if status.quarantined:
-        out.print(_table(("source", "reason", "rows"), status.quarantined, "In quarantine"))
-    if status.held:
-        held = ((day, "\n".join(why)) for day, why in sorted(status.held.items()))
-        out.print(_table(("day", "held because"), held, "Held days"))
-    if status.stand_ins:
-        stale = ((each.day, f"{each.source}/{each.region}", each.delivery_of) for each in status.stand_ins)
-        out.print(
-            _table(("day", "without its own", "stands on that of"), stale, "Days that stand on an older delivery")
-        )
-    if status.waived:
-        gone = ((each.day, f"{each.source}/{each.region}") for each in status.waived)
-        out.print(_table(("day", "without"), gone, "Days that go on without a late delivery"))
-    _print_stale_days(status)
-    _print_awaiting(status)
-    for source, region in status.leaving:
-        say(f"{source}/{region} left its contract. Its rows leave the figures at the next load, or: tidegate restate")
-    for period in status.periods:
-        _print_periods(period)
-    if status.rolled_back:
-        back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]
-        out.print(_table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
-    _print_older_logic(status)
-    _print_marts_without_model(status)
-    _print_outputs_of(status)
-    if status.recent_runs:
-        columns = ("run", "job", "from", "to", "status", "seconds", "rows loaded")
-        out.print(_table(columns, status.recent_runs, "Newest runs"))
-
-
-def _print_published(status: Status) -> None:
-    for each in status.published:
-        product = f" of {each.product}" if len(status.published) > 1 else ""
-        say(f"Published{product}: {Cadence.daily.counted(each.days)}, newest {each.newest or 'none yet'}.")
-
-
-def _print_stale_days(status: Status) -> None:
-    """Days that later deliveries touched, and what is done about them."""
-    if status.stale_days:
-        days = ", ".join(map(str, status.stale_days))
-        say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
-    if status.days_before_start:
-        days = ", ".join(map(str, windows_of(status.days_before_start)))
-        say(
-            f"Touched by later deliveries and before the first day ({status.first_day}), so not rebuilt: {days}. "
-            "They stay as published. To rebuild them, set an earlier TIDEGATE_START_DATE."
-        )
-
-
-def _print_awaiting(status: Status) -> None:
-    """Rows that no mart shows, and why not."""
-    if status.lacking:
-        out.print(_table(("day", "lacks rows of the rejected"), status.lacking, "Published days that lack rows"))
-    for source, of_source in groupby(status.awaiting, key=lambda each: each.source):
-        waiting = list(of_source)
-        for has_partition in (True, False):
-            rows = {each.day: each.rows for each in waiting if (each.day >= status.first_day) is has_partition}
-            if not rows:
-                continue
-            days, count = ", ".join(map(str, windows_of(rows))), f"{sum(rows.values()):,} rows of {source}"
-            if has_partition:
-                say(f"{count} wait for {days}, which had no delivery of its own. Published once it has.")
-            else:
-                say(f"{count} are of {days}, before the first day ({status.first_day}); no mart shows them.")
-
-
-def _print_older_logic(status: Status) -> None:
-    for each in status.older_logic:
-        since = f" (changed {each.changed_at:%Y-%m-%d})" if each.changed_at else ""
-        stand = f"{each.cadence.counted(each.partitions)} of {each.mart} stand{'s' if each.partitions == 1 else ''}"
-        say(f"{stand} on older logic{since}. To build them again: tidegate backfill")
-
-
-def _print_marts_without_model(status: Status) -> None:
-    for mart in status.unmade_marts:
-        say(
-            f"No model makes {mart.name} any more; it was published until {mart.days[-1]}. It leaves serving with the "
-            "next publication. To keep it, put its model back."
-        )
-    for retired in status.retired_marts:
-        say(
-            f"No model makes {retired.name} any more, so it left serving. What it showed: "
-            f"select * from serving.{retired.name} at (version => {retired.snapshot})"
-        )
-
-
-def _print_outputs_of(status: Status) -> None:
-    if status.outputs_due:
-        say(f"Outputs that are due: {status.outputs_due}. Sensors make them, or run: tidegate outputs")
-    if status.index:
-        say(f"Reports: {status.index}")
-
-
-def _print_periods(status: PeriodStatus) -> None:
-    cadence = status.cadence
-    noun = cadence.noun.capitalize()
-    if status.newest_published:
-        say(f"Published: {cadence.counted(status.published)}, newest {status.newest_published}.")
-    if status.held:
-        held = ((partition, "\n".join(why)) for partition, why in sorted(status.held.items()))
-        out.print(_table((cadence.singular, "held because"), held, f"Held {cadence.noun}"))
-    if status.stale:
-        named = ", ".join(map(str, windows_of(status.stale, cadence)))
-        say(f"{noun} whose days changed since they were built: {named}. Run: tidegate restate")
-    if status.left_out:
-        named = ", ".join(map(str, windows_of(status.left_out, cadence)))
-        command = run_command(cadence, status.left_out[0])
-        say(f"{noun} that were never built, between published ones: {named}. Run each: {command}")
 
 
 def print_versions(versions: Sequence[Version]) -> None:
@@ -334,13 +217,6 @@ def print_rollback(rolled_back: Promotion, due: Mapping[Cadence, Sequence[DueDay
         if partitions:
             named = ", ".join(map(str, windows_of((each.day for each in partitions), cadence)))
             say(f"{cadence.noun.capitalize()} made of it follow automatically, or now with tidegate restate: {named}.")
-
-
-def print_breakers(breakers: Mapping[str, Breaker]) -> None:
-    """Sources that do not answer, whether they are asked any more, and until when not."""
-    now = datetime.now(UTC)
-    for source, breaker in sorted(breakers.items()):
-        err.print(escape(breaker.sentence(source, now)), style="red" if breaker.open_until else "yellow")
 
 
 def print_shop(report: ShopReport, landing: str) -> None:
@@ -379,7 +255,7 @@ def print_crm(crm: Crm) -> None:
 def print_quarantine(counts: Sequence[QuarantineCount]) -> None:
     rows = [(c.source, c.region, c.day, c.reason, c.rows) for c in counts]
     if rows:
-        out.print(_table(("source", "region", "day", "reason", "rows"), rows))
+        out.print(table(("source", "region", "day", "reason", "rows"), rows))
     else:
         say("Nothing is in quarantine.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tidegate.cli import console
 from tidegate.cli.read_status import read_status
+from tidegate.cli.show_status import print_status
 from tidegate.demo.deliveries import demo_landing
 from tidegate.demo.dirt import DirtKind
 from tidegate.demo.shop import write_shop
@@ -45,7 +46,7 @@ def show_tour(settings: Settings) -> bool:
     console.heading("Published: the newest days of serving.daily_sales")
     console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")
     console.heading("Kept out")
-    console.print_status(read_status(home))
+    print_status(read_status(home))
     console.heading("Made of the newest partitions: exports, brief and report")
     console.print_outputs(list(until_asked(runner.make_outputs(_newest(home)))), home.outputs.place)
     end_if_asked(_rest)

@@ -27,6 +27,7 @@ from tidegate.lake.config import (
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
+from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.spill import remove_orphans
 from tidegate.lake.sql import CATALOG, quoted
 from tidegate.lake.trouble import conflict_line, is_conflict, trouble, worth_repeating
@@ -39,6 +40,9 @@ NO_LAKE = "creating a new DuckLake is explicitly disabled"
 
 # What attaching reads are the catalog's small tables: 45 ms of CPU on one thread, 75 on two. The session sets its own.
 WHILE_ATTACHING = {"threads": 1}
+
+# What is leased by whoever makes the lake.
+MAKING = "making the lake"
 
 # A commit takes about 10 ms, so a waiter that looks every 10 ms loses at most as much.
 TURN_POLL_SECONDS = 0.01
@@ -74,8 +78,8 @@ class Lake:
             config.catalog_file.parent.mkdir(parents=True, exist_ok=True)
         with _connected(config) as con:
             lake = cls(config, con)
-            # A new catalog is written by whoever attaches it first.
-            with lake.turn():
+            # A new catalog is written by whoever attaches it first, and two that do so at once fail each other.
+            with lease(config, MAKING, [EVERY_DAY]), lake.turn():
                 lake._patiently("make the lake", lake._attach_or_create)
             lake._begin_session(read_only=False)
         return lake

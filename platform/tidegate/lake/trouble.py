@@ -17,8 +17,6 @@ from tidegate.machine.disk import disk_trouble, is_disk_trouble
 # What SQLite, Postgres and DuckLake say when another writer was first. Constraint names stay when a Postgres
 # server speaks another language than English.
 CONFLICTS = (
-    # Another process made the lake at the same moment.
-    'relation "ducklake_metadata" already exists',
     "database is locked",
     "transaction conflict",
     "could not serialize access",

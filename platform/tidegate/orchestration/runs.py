@@ -283,7 +283,7 @@ class Runner:
         reasons = {day: _with_causes(day, why, list(explained.values())) for day, why in closed.items() if why}
         # The gate knows of a build that began, not of one that was refused.
         began = any(result.run_id in sentence for sentences in closed.values() for sentence in sentences)
-        refused = [why for step, why in explained.items() if step.startswith(TRANSFORM) and not began]
+        refused = [why for step, why in explained.items() if step.endswith(TRANSFORM) and not began]
         others = [why for why in explained.values() if why not in refused]
         # A run that was stopped holds no day: it only did not get to them.
         held = {day: (*crashes, *refused, *reasons.get(day, others)) for day in unpublished if not _was_stopped(result)}

@@ -99,15 +99,16 @@ def _maintenance_schedule(home: Home) -> dg.ScheduleDefinition:
 def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) -> Runs:
     """The runs to launch at `now`, oldest days first, or what they wait for."""
     look = _Look(home, instance, now)
-    ready = [day for day in look.days if any(look.is_ready(product, day) for product in look.unpublished(day))]
+    unpublished = [
+        (day, product, list(look.awaited(product, day))) for day in look.days for product in look.unpublished(day)
+    ]
+    ready = {day for day, product, awaited in unpublished if not awaited and look.has_something_to_do(product, day)}
     if ready:
         windows = [chunk for window in windows_of(ready) for chunk in window.chunks(home.settings.chunk_days)]
         return _requests(windows, home.settings.zone.day_of(now))
-    awaited = {
-        (name, day) for day in look.days for product in look.unpublished(day) for name in look.awaited(product, day)
-    }
-    if awaited:
-        named = named_by_days(sorted(awaited))
+    missing = {(name, day) for day, _, awaited in unpublished for name in awaited}
+    if missing:
+        named = named_by_days(sorted(missing))
         return dg.SkipReason(f"Waiting for {named}. Each is loaded, and its day published, when it arrives.")
     return dg.SkipReason("Every ended day is published, held by its checks, or under way.")
 
@@ -175,11 +176,8 @@ class _Look:
         """The products that are not published on the day."""
         return [product for product in self._products if day not in self._published[product.product]]
 
-    def is_ready(self, product: GateRequirements, day: dt.date) -> bool:
-        """Whether all of the day is there and anything of it is still to be loaded, or it is due. Else its checks hold
-        it, and still would."""
-        if any(self.awaited(product, day)):
-            return False
+    def has_something_to_do(self, product: GateRequirements, day: dt.date) -> bool:
+        """Whether anything of the day is still to be loaded, or it is due; else its checks hold it, and still would."""
         expected = product.are_required_on(day)
         return day in self._due[product.product] or not all(self._is_in(*place, day) for place in expected)
 

@@ -63,6 +63,10 @@ class GateRequirements:
         """The names of the marts."""
         return frozenset(mart.name for mart in self.marts)
 
+    def are_made_of(self, source: str) -> bool:
+        """Whether the marts need the source."""
+        return any(source == required for required, _ in self.deliveries)
+
     def are_required_on(self, day: dt.date) -> frozenset[Place]:
         return frozenset(place for place in self.deliveries if day in self.delivery_days.get(place, ALL_DAYS))
 

@@ -14,6 +14,7 @@ from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.settings import CHECKOUT, Settings
 from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.products import products_of
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.parsed.published import refuse_candidates
 from tidegate.window import Cadence
@@ -135,7 +136,7 @@ def test_reaches_of_models_that_read_one_another_add_up(settings: Settings) -> N
 
 
 def _reach(graph: Graph) -> int:
-    (product,) = graph.products_of(Cadence.daily)
+    (product,) = products_of(graph, Cadence.daily)
     return product.reach
 
 

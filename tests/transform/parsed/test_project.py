@@ -22,6 +22,7 @@ from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.invoke import variables
 from tidegate.transform.lake_plugin import lake_as_text, lake_of_text
 from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.products import products_of
 from tidegate.transform.parsed.project import DbtProject, quiet_arguments
 from tidegate.transform.tables import create_missing_tables
 from tidegate.window import Cadence, Window
@@ -35,7 +36,7 @@ def graph(settings: Settings) -> Graph:
 
 
 def test_the_gate_learns_what_a_day_needs(graph: Graph) -> None:
-    (daily,) = graph.products_of(Cadence.daily)
+    (daily,) = products_of(graph, Cadence.daily)
     names = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
     assert daily.marts == (Mart("daily_customers", "snapshot_date"), *(Mart(name, "order_date") for name in names))
     assert daily.models == {*names, "daily_customers", "int_orders", "stg_orders", "stg_payments", "stg_customers"}
@@ -47,7 +48,7 @@ def test_the_gate_learns_what_a_day_needs(graph: Graph) -> None:
 
 
 def test_the_gate_learns_what_a_monday_needs(graph: Graph) -> None:
-    (weekly,) = graph.products_of(Cadence.weekly)
+    (weekly,) = products_of(graph, Cadence.weekly)
 
     assert weekly.marts == (Mart("customer_rfm", "as_of_date"), Mart("segment_summary", "as_of_date"))
     # What stands behind them day by day is published day by day.

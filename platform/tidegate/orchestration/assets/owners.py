@@ -20,5 +20,5 @@ def _owner(name: str) -> str:
 
 def owners_of_product(home: Home, product: str, others: list[str]) -> list[str]:
     """The owner that the product's dbt group names; `others` where it has none."""
-    owner = home.graph.owner_of(product)
+    owner = home.graph.owners.get(product)
     return [_owner(owner)] if owner else others

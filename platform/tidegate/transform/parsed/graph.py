@@ -7,13 +7,13 @@ Pure: the content of a manifest.json goes in. Running anything does not belong h
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from tidegate.errors import TidegateError
-from tidegate.publishing.gate import DEFAULT_PRODUCT, Mart
+from tidegate.publishing.gate import DEFAULT_PRODUCT
 from tidegate.transform.parsed.columns import refuse_columns_no_table_can_have
 from tidegate.transform.parsed.nodes import MARTS, Kind, Node, kind_of, meta_of, refusal, refuse_what_reads_snapshots
 from tidegate.transform.parsed.published import marts_read_as_published
@@ -101,22 +101,6 @@ class Test:
         return self.severity == "error"
 
 
-@dataclass(frozen=True)
-class Marts:
-    """What a partition of a product needs to be published: the marts, and behind them sources, models and blocking
-    checks."""
-
-    product: str
-    marts: tuple[Mart, ...]
-    sources: frozenset[str]
-    models: frozenset[str]
-    blocking_checks: frozenset[tuple[str, str]]
-    # Days before its own that a day is made of, models that read back behind one another added up.
-    reach: int
-    # The marts of the other products of the cadence.
-    beside: frozenset[str]
-
-
 class Graph:
     """Models, sources and data tests of a manifest, by dbt's unique id."""
 
@@ -176,40 +160,13 @@ class Graph:
         cadences = {model.asset: model.cadence for model in self.models.values()}
         return [test for test in self.tests.values() if cadences.get(test.asset, Cadence.daily) is cadence]
 
-    def owner_of(self, product: str) -> str | None:
-        """Whose a product is, as its dbt group says: an email address, or a name."""
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """Whose each dbt group is: an email address, or a name."""
         groups = self._manifest.get("groups", {}).values()
-        owner: Mapping[str, str | None] = next((each["owner"] for each in groups if each["name"] == product), {})
-        return owner.get("email") or owner.get("name")
+        return {group["name"]: group["owner"].get("email") or group["owner"]["name"] for group in groups}
 
-    def products_of(self, cadence: Cadence) -> list[Marts]:
-        """The marts of a cadence by product, each with all of that cadence that stands behind them."""
-        products = sorted({model.product for model in self.models_of(cadence) if model.is_mart})
-        return [self._product(product, cadence) for product in products]
-
-    def _product(self, product: str, cadence: Cadence) -> Marts:
-        of_cadence = [model for model in self.models_of(cadence) if model.is_mart]
-        marts = [mart for mart in of_cadence if mart.product == product]
-        behind = self.with_ancestors(mart.unique_id for mart in marts)
-        models = [self.models[unique_id] for unique_id in behind]
-        beside = self._assets_without_cadence(behind)
-        assets = {model.asset for model in models} | beside
-        checks = [test for test in self.tests.values() if test.blocking and test.asset in assets]
-        return Marts(
-            product=product,
-            marts=tuple(sorted((Mart(mart.name, mart.day_column, tuple(mart.columns)) for mart in marts), key=str)),
-            sources=frozenset(source.name for source in self.sources_of(models) if source.schema == RAW),
-            models=frozenset(model.name for model in models),
-            blocking_checks=frozenset((check.asset, check.name) for check in checks),
-            reach=max((self._reach_of(mart.unique_id) for mart in marts), default=0),
-            beside=frozenset(mart.name for mart in of_cadence if mart.product != product),
-        )
-
-    def _reach_of(self, unique_id: str) -> int:
-        model = self.models.get(unique_id)
-        return model.reaches_back + max(map(self._reach_of, model.parents), default=0) if model else 0
-
-    def _assets_without_cadence(self, models: Collection[str]) -> set[str]:
+    def assets_without_cadence(self, models: Collection[str]) -> set[str]:
         """What these models read that is of no cadence."""
         raw = {source.asset for source in self.sources_of(self.models[each] for each in models) if source.schema == RAW}
         passed = self._passed_through(parent for unique_id in models for parent in self._parents(unique_id))
@@ -221,12 +178,17 @@ class Graph:
         return [undated for unique_id, undated in self.undated.items() if unique_id in passed]
 
     def _parents(self, unique_id: str) -> tuple[str, ...]:
-        node = self._nodes.get(unique_id)
-        if node is None:
-            return ()
+        return self._read.get(unique_id, ())
+
+    @cached_property
+    def _read(self) -> dict[str, tuple[str, ...]]:
+        """By node, what it reads itself."""
+        return {unique_id: tuple(self._read_by(node)) for unique_id, node in self._nodes.items()}
+
+    def _read_by(self, node: Node) -> Iterator[str]:
         marts = marts_read_as_published(node)
-        parents = node["depends_on"].get("nodes", ())
-        return tuple(_as_published(each) if self._name_of(each) in marts else each for each in parents)
+        for parent in node["depends_on"].get("nodes", ()):
+            yield _as_published(parent) if self._name_of(parent) in marts else parent
 
     def _name_of(self, unique_id: str) -> str | None:
         return self._nodes[unique_id]["name"] if unique_id in self._nodes else None
