@@ -58,7 +58,7 @@ LONGEST_FIRST = (
     "transform/test_build.py",
     "intake/files/test_hostile.py",
     "intake/test_load.py",
-    "publishing/test_due_periods.py",
+    "publishing/due/test_periods.py",
     "lake/test_postgres.py",
     "transform/parsed/test_project.py",
     "lake/upkeep/test_maintenance.py",

@@ -25,13 +25,13 @@ from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import Maker
 from tidegate.outputs.pages.files import briefs, reports
 from tidegate.outputs.place import outputs_at
-from tidegate.publishing.due_periods import DaysBehind
+from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.gate import GateRequirements, together
 from tidegate.settings import Settings
 from tidegate.sources.origin import Outside
 from tidegate.storage.files import Storage
 from tidegate.transform.parsed.delivered import refuse_what_nobody_fills
-from tidegate.transform.parsed.graph import SERVING, Graph
+from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.products import Product, products_of
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.parsed.published import refuse_candidates
@@ -194,17 +194,15 @@ class Home:
             reach=product.reach if cadence is Cadence.daily else 0,
             product=product.name,
             beside=product.beside,
+            behind=product.behind,
+            read_back=product.read_back,
+            seeds=product.seeds,
         )
 
     def days_behind(self, cadence: Cadence) -> DaysBehind:
         """What of the days marts of the cadence are made of."""
-        models = self.graph.models_of(cadence)
-        return DaysBehind(
-            cadence=cadence,
-            marts=frozenset(source.name for source in self.graph.sources_of(models) if source.schema == SERVING),
-            newest=frozenset(mart for model in models for mart in model.reads_newest),
-            reach=max((model.reaches_back for model in models), default=0),
-        )
+        behind = self.requirements_of(cadence).behind
+        return behind or DaysBehind(cadence, frozenset(), frozenset(), 0)
 
 
 def _blocking_raw_checks(contracts: list[Contract]) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,17 @@ ONE_WEEK = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
+class Length:
+    """A span of whole months and days."""
+
+    months: int = 0
+    days: int = 0
+
+    def times(self, factor: int) -> Length:
+        return Length(self.months * factor, self.days * factor)
+
+
+@dataclass(frozen=True)
 class _Calendar:
     """What there is to know of a cadence.
 
@@ -32,6 +43,8 @@ class _Calendar:
     cron: str
     # Of its shortest partition.
     days: int
+    # How long a partition is, in months or in days.
+    length: Length
 
 
 class Cadence(StrEnum):
@@ -89,6 +102,17 @@ class Cadence(StrEnum):
         first = min(self.after(partition, shift), partition - ONE_DAY * reach)
         return Window(first, self.after(partition, shift + 1))
 
+    def begins_before(self, reach: int = 0) -> int:
+        """How many days before its own a partition's first day lies, of those that it is about or reaches back to."""
+        calendar = _CALENDARS[self]
+        return max(-calendar.shift * calendar.days, reach)
+
+    @property
+    def ends_after(self) -> Length:
+        """How long after its own day the days end that a partition is about."""
+        calendar = _CALENDARS[self]
+        return calendar.length.times(calendar.shift + 1)
+
     def ended_on(self, days: Window) -> Window:
         """The partitions whose days end just before one of `days`: a Monday's, on the Monday."""
         begun, shift = self.among(days), -_CALENDARS[self].shift - 1
@@ -105,7 +129,7 @@ class Cadence(StrEnum):
 
 
 _CALENDARS = {
-    Cadence.daily: _Calendar("day", "days", dt.date.toordinal, dt.date.fromordinal, 0, "* * *", 1),
+    Cadence.daily: _Calendar("day", "days", dt.date.toordinal, dt.date.fromordinal, 0, "* * *", 1, Length(days=1)),
     Cadence.weekly: _Calendar(
         "Monday",
         "Mondays",
@@ -115,6 +139,7 @@ _CALENDARS = {
         -1,
         "* * 1",
         7,
+        Length(days=7),
     ),
     Cadence.monthly: _Calendar(
         "month",
@@ -124,6 +149,7 @@ _CALENDARS = {
         0,
         "1 * *",
         28,
+        Length(months=1),
     ),
 }
 

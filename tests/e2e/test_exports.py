@@ -28,7 +28,7 @@ from tidegate.ledger.runs import PipelineRun, record_pipeline_runs
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.expiry import expire_exports
 from tidegate.outputs.exports import Exports
-from tidegate.publishing.due_outputs import due_outputs
+from tidegate.publishing.due.outputs import due_outputs
 from tidegate.publishing.gate import Mart
 from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY, Cadence, Window

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from tests.support.intake.shop import DAY, SALES, Shop, csv, row
+from tests.support.lake.queries import stale_days
 
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import ColumnTypeError, TidegateError
 from tidegate.intake import rebuilding
 from tidegate.intake.rebuilding import Rebuilt, rebuild_source
 from tidegate.ledger.builds import begin_build, finish_build
-from tidegate.ledger.deliveries import newest_deliveries, stale_days, standing_deliveries
+from tidegate.ledger.deliveries import newest_deliveries, standing_deliveries
 from tidegate.window import ONE_DAY, Window
 
 BEFORE = DAY - ONE_DAY
@@ -53,7 +54,7 @@ def test_a_source_whose_column_gets_another_type_is_rebuilt_from_the_archive(sho
         ColumnTypeError, match=r"price of raw.sales holds DECIMAL.*Nothing was changed.*tidegate rebuild sales"
     ):
         shop.load(regions=["north"])
-    assert (entries(shop), stale_days(shop.lake.con)) == (before, [])
+    assert (entries(shop), stale_days(shop.lake.con, "sales")) == (before, [])
 
     rebuilt = rebuild(shop)
     assert (rebuilt.deliveries, rebuilt.rows_loaded, rebuilt.rows_quarantined) == (3, 4, 1)
@@ -65,7 +66,7 @@ def test_a_source_whose_column_gets_another_type_is_rebuilt_from_the_archive(sho
         ("south", DAY, "s5", "1.5000"),
     ]
     assert (entries(shop), shop.quarantined("*")) == (before, quarantined)
-    assert stale_days(shop.lake.con) == [BEFORE, DAY]
+    assert stale_days(shop.lake.con, "sales") == [BEFORE, DAY]
     once = shop.content()
     rebuild(shop)
     shop.load(Window(BEFORE, DAY + ONE_DAY), ["north"])
@@ -85,11 +86,11 @@ def test_a_rebuild_that_dies_in_its_last_step_has_changed_nothing(shop: Shop, mo
         patched.setattr(rebuilding, "record_checks", die)
         with pytest.raises(KeyboardInterrupt):
             rebuild(shop)
-    assert (entries(shop), shop.content(), stale_days(shop.lake.con)) == (before, content, [])
+    assert (entries(shop), shop.content(), stale_days(shop.lake.con, "sales")) == (before, content, [])
 
     rebuild(shop)
     assert shop.raw("price::varchar", "sale_id = 's1'") == ["1.25"]
-    assert (entries(shop), stale_days(shop.lake.con)) == (before, [BEFORE, DAY])
+    assert (entries(shop), stale_days(shop.lake.con, "sales")) == (before, [BEFORE, DAY])
 
 
 def test_a_rebuild_that_would_lose_a_loaded_delivery_is_refused_with_its_reasons(shop: Shop) -> None:

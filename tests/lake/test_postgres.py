@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from duckdb import DuckDBPyConnection
+from tests.support.lake.queries import stale_days
 
 from tidegate.errors import LakeBusyError, LakeMissingError
 from tidegate.lake.connect import Lake
@@ -19,7 +20,7 @@ from tidegate.lake.tables import ensure_table
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import record_checks
-from tidegate.ledger.deliveries import record_deliveries, stale_days
+from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.schema import LEDGER
 from tidegate.ledger.upkeep.maintenance import maintain
 from tidegate.publishing.rollback import Decision, roll_back

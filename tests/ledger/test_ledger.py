@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from duckdb import DuckDBPyConnection
-from tests.support.lake.queries import checks_of_day, rejected_deliveries
+from tests.support.lake.queries import checks_of_day, rejected_deliveries, stale_days
 
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
@@ -21,7 +21,6 @@ from tidegate.ledger.deliveries import (
     deliveries_by_verdict,
     newest_deliveries,
     record_deliveries,
-    stale_days,
 )
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.runs import PipelineRun, record_pipeline_runs

@@ -12,7 +12,7 @@ from tidegate.delivery_days import EVERY_WEEKDAY, DeliveryDays
 from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.known import days_lacking, incomplete_days
 from tidegate.ledger.required import WITHDRAWN, settled_days
-from tidegate.publishing.due_days import due_days
+from tidegate.publishing.due.partitions import due_partitions
 from tidegate.publishing.gate import GateRequirements, closed_gates
 from tidegate.window import ONE_DAY, Window
 
@@ -48,7 +48,7 @@ def waiting(shop: Shop, required: GateRequirements, window: Window = BOTH) -> se
     lacking = {day for day, why in closed.items() if any("orders/ap-south" in sentence for sentence in why)}
     places = (required.deliveries, required.delivery_days)
     assert set(incomplete_days(con, *places)) == lacking == set(days_lacking(con, "orders", *places, 9))
-    assert not {each.day for each in due_days(con, required)} & lacking
+    assert not {each.day for each in due_partitions(con, required)} & lacking
     return lacking
 
 
@@ -61,19 +61,19 @@ def test_a_region_that_is_added_closes_no_day_that_was_published_without_it(shop
 
     # A late row of the day restates it, without the region that was not there.
     deliver(shop, NEXT, "eu-west", touched=(DAY,), fingerprint="late")
-    assert [(each.day, each.restates) for each in due_days(shop.lake.con, required)] == [(DAY, True)]
+    assert [(each.day, each.restates) for each in due_partitions(shop.lake.con, required)] == [(DAY, True)]
 
 
 def test_a_region_is_required_from_its_first_day_on(shop: Shop) -> None:
     shop.deliver(BOTH)
     assert waiting(shop, with_new_region(shop, NEXT)) == {NEXT}
-    assert [each.day for each in due_days(shop.lake.con, with_new_region(shop, NEXT))] == [DAY]
+    assert [each.day for each in due_partitions(shop.lake.con, with_new_region(shop, NEXT))] == [DAY]
     shop.build(BOTH)
     assert DAY not in closed_gates(shop.lake.con, BOTH, with_new_region(shop, NEXT))
     # What it delivers before that is judged like any other.
     deliver(shop, DAY, "ap-south", verdict="rejected", reason="It is garbage.")
     assert closed_gates(shop.lake.con, ONE, with_new_region(shop, NEXT)) == {DAY: ["It is garbage."]}
-    assert due_days(shop.lake.con, with_new_region(shop, NEXT)) == []
+    assert due_partitions(shop.lake.con, with_new_region(shop, NEXT)) == []
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_nobody_waits_for_a_region_on_a_day_that_it_does_not_deliver_on(shop: Sh
     shop.deliver(BOTH)
     required = with_region_on(shop, days)
     assert waiting(shop, required) == {NEXT}
-    assert [each.day for each in due_days(shop.lake.con, required)] == [DAY]
+    assert [each.day for each in due_partitions(shop.lake.con, required)] == [DAY]
     shop.build(BOTH)
     assert DAY not in closed_gates(shop.lake.con, BOTH, required)
 
@@ -103,7 +103,7 @@ def test_a_day_that_was_published_with_a_region_that_left_waits_for_the_one_in_i
     deliver(shop, DAY, "ap")
     shop.publish(ONE)
     deliver(shop, DAY, "ap", verdict=WITHDRAWN, touched=(DAY,))
-    assert [each.day for each in due_days(shop.lake.con, shop.requirements)] == [DAY]
+    assert [each.day for each in due_partitions(shop.lake.con, shop.requirements)] == [DAY]
     assert waiting(shop, with_new_region(shop), ONE) == {DAY}
     [sentence] = closed_gates(shop.lake.con, ONE, with_new_region(shop))[DAY]
     assert "published with orders/ap, which the contract no longer has" in sentence

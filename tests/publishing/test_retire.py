@@ -12,7 +12,7 @@ from tests.support.lake.shop import MARTS
 from tidegate.lake.lease import lease
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.publications import newest_publications
-from tidegate.publishing.due_days import days_to_restate
+from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.retire import marts_without_model, retire_marts, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window
@@ -53,7 +53,7 @@ def test_a_mart_that_no_model_makes_leaves_serving_and_can_still_be_read_as_it_w
     assert {row.mart for row in newest_publications(shop.lake.con)} == {"daily_sales"}
     assert (
         marts_without_model(shop.lake.con, daily("daily_sales")),
-        days_to_restate(shop.lake.con, [without_regions(shop)]),
+        [each.day for each in due_again(shop.lake.con, [without_regions(shop)])],
     ) == ([], [])
     (retired,) = retired_marts(shop.lake.con)
     then = f"select * from serving.{retired.name} at (version => {retired.snapshot}) order by all"
@@ -61,7 +61,7 @@ def test_a_mart_that_no_model_makes_leaves_serving_and_can_still_be_read_as_it_w
     assert retire(shop, "daily_sales") == []
 
     # Where its model comes back, its days are due and published as they were.
-    assert days_to_restate(shop.lake.con, [shop.requirements]) == BOTH.days
+    assert [each.day for each in due_again(shop.lake.con, [shop.requirements])] == BOTH.days
     shop.promote(BOTH)
     assert (shop.served("daily_sales_by_region"), retired_marts(shop.lake.con)) == (before, [])
 

@@ -23,8 +23,9 @@ from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import record_checks
 from tidegate.ledger.publications import Version, publication_history, standing_rollbacks, versions_of
 from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
-from tidegate.publishing.due_days import days_to_restate
-from tidegate.publishing.due_outputs import Ingredient, OutputKind, due_outputs
+from tidegate.publishing.due.made_of import Ingredient, OutputKind
+from tidegate.publishing.due.outputs import due_outputs
+from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
 from tidegate.publishing.rollback import Decision, roll_back
@@ -124,7 +125,7 @@ def test_running_the_day_again_keeps_it_and_says_so(twice: Twice) -> None:
         assert again.rolled_back[DAY].restores == first
         assert {row.rollback_id for row in again.published[DAY]} == {again.rolled_back[DAY].rollback_id}
         assert version(shop, again.published[DAY][0].publication_id).restores == first
-        assert days_to_restate(shop.lake.con, [shop.requirements]) == []
+        assert [each.day for each in due_again(shop.lake.con, [shop.requirements])] == []
     assert len(publications.newest_publications(shop.lake.con)) == 2
 
 
@@ -132,7 +133,7 @@ def test_changed_data_ends_it(twice: Twice) -> None:
     shop, first = twice.shop, twice.first
     back(shop, first)
     shop.deliver(ONE, fingerprint="corrected")
-    assert days_to_restate(shop.lake.con, [shop.requirements]) == [DAY]
+    assert [each.day for each in due_again(shop.lake.con, [shop.requirements])] == [DAY]
     changed = run_again(shop, 3)
     assert (factor_of(shop), changed.rolled_back, standing_rollbacks(shop.lake.con)) == (3, {}, [])
     assert run_again(shop, 2).rolled_back == {}
@@ -166,9 +167,9 @@ def test_what_is_held_stays_rolled_back(twice: Twice) -> None:
 def test_what_waits_behind_a_closed_gate_is_withheld_as_well_as_what_was_served(twice: Twice) -> None:
     shop, first = twice.shop, twice.first
     shop.build(ONE, 3)
-    assert days_to_restate(shop.lake.con, [shop.requirements]) == [DAY]
+    assert [each.day for each in due_again(shop.lake.con, [shop.requirements])] == [DAY]
     back(shop, first)
-    assert days_to_restate(shop.lake.con, [shop.requirements]) == []
+    assert [each.day for each in due_again(shop.lake.con, [shop.requirements])] == []
     for factor in (3, 2):
         assert run_again(shop, factor, rows=1 if factor == 3 else 2).rolled_back
         assert factor_of(shop) == 1
@@ -246,7 +247,7 @@ def test_all_marts_of_a_rolled_back_day_are_of_one_moment_also_those_that_came_a
         assert factor_of(shop) == 1
         assert shop.served("marketing") == []
         assert {row.rollback_id for row in promotion.published[DAY]} == {promotion.rolled_back[DAY].rollback_id}
-        assert days_to_restate(shop.lake.con, [later]) == []
+        assert [each.day for each in due_again(shop.lake.con, [later])] == []
     (sentence,) = publications.sentences_of_rollbacks(shop.lake.con).values()
     assert sentence.endswith(" Nothing is shown of marketing, which came later.")
     exports = OutputKind("exports/marketing", "daily", (Ingredient(("marketing",), "daily"),))
@@ -558,7 +559,7 @@ class Story:
             assert bool(told.rollback_id) is bool(other.rollback_id) is bool(model.withheld)
             assert [each.publication_id for each in versions_of(self.shop.lake.con, day)] == list(model.versions)
         left = [day for day, model in self.days.items() if model.unpublished]
-        assert days_to_restate(self.shop.lake.con, [self.shop.requirements]) == left
+        assert [each.day for each in due_again(self.shop.lake.con, [self.shop.requirements])] == left
 
 
 STEPS = [Story.run, Story.run, Story.build, Story.roll_back, Story.roll_back, Story.maintain, Story.forget_snapshots]

@@ -165,7 +165,7 @@ def rollback(
     from tidegate.machine.processes import person
     from tidegate.orchestration.instance.dagster_home import open_instance
     from tidegate.orchestration.rollbacks import roll_back_and_report
-    from tidegate.publishing.due_periods import periods_due_for_any
+    from tidegate.publishing.due.partitions import due_for_any
     from tidegate.publishing.rollback import Decision
 
     home = Home(load_settings())
@@ -173,10 +173,7 @@ def rollback(
     with open_instance(home.settings) as instance:
         done = roll_back_and_report(home, instance, decision)
     with home.lake() as lake:
-        due = {
-            cadence: periods_due_for_any(lake.con, home.products_of(cadence), home.days_behind(cadence))
-            for cadence in home.longer_cadences
-        }
+        due = {cadence: due_for_any(lake.con, home.products_of(cadence)) for cadence in home.longer_cadences}
     console.print_rollback(done, due)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tidegate.lake.upkeep.maintenance import Upkeep
     from tidegate.ledger.publications import Version
     from tidegate.orchestration.runs import OutputsOutcome, RunOutcome
-    from tidegate.publishing.due_days import DueDay
+    from tidegate.publishing.due.partitions import Due
     from tidegate.publishing.promote import Promotion
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -203,7 +203,7 @@ def _state(version: Version) -> str:
     return state + restores + ("" if version.can_be_read else ", its snapshot is gone")
 
 
-def print_rollback(rolled_back: Promotion, due: Mapping[Cadence, Sequence[DueDay]]) -> None:
+def print_rollback(rolled_back: Promotion, due: Mapping[Cadence, Sequence[Due]]) -> None:
     """What was put back, and what follows from it."""
     for day, publications in rolled_back.published.items():
         say(f"{day}: {rolled_back.rolled_back[day].sentence}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -19,18 +19,18 @@ from tidegate.intake.removed_regions import regions_that_left
 from tidegate.intake.rows_without_a_day import AwaitingRows, awaiting_rows
 from tidegate.ledger import publications
 from tidegate.ledger.builds import built_partitions
-from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stale_days, stand_ins
+from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stand_ins
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.outputs import standing_outputs
 from tidegate.ledger.runs import PipelineRun, newest_runs
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.outputs.pages.files import FILES, INDEX
-from tidegate.publishing.due_days import days_to_restate
-from tidegate.publishing.due_outputs import due_outputs
-from tidegate.publishing.due_periods import periods_due_for_any, periods_left_out
+from tidegate.publishing.due.outputs import due_outputs
+from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import GateRequirements, closed_for_any, held_days
 from tidegate.publishing.older_logic import OlderLogic, on_older_logic
+from tidegate.publishing.periods import periods_left_out
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
@@ -99,14 +99,15 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
     """One look at the home's ledger, and at finished runs that are not in it yet."""
     with home.lake() as lake:
         con = lake.con
+        stale = _stale_days(con, home)
         return Status(
             published=[_published_of(con, product) for product in home.products_of(Cadence.daily)],
             verdicts=deliveries_by_verdict(con),
             quarantined=_quarantined(con),
             held=_held_days(con, home),
-            stale_days=days_to_restate(con, home.products_of(Cadence.daily)),
+            stale_days=[day for day in stale if day >= home.settings.start_date],
             periods=[_status_of(con, home, cadence) for cadence in home.longer_cadences],
-            days_before_start=[day for day in stale_days(con) if day < home.settings.start_date],
+            days_before_start=[day for day in stale if day < home.settings.start_date],
             stand_ins=stand_ins(con),
             waived=standing_waivers(con),
             rolled_back=publications.sentences_of_rollbacks(con),
@@ -130,6 +131,12 @@ def _published_of(con: DuckDBPyConnection, product: GateRequirements) -> Publish
     return PublishedDays(product.product, len(days), days[-1] if days else None)
 
 
+def _stale_days(con: DuckDBPyConnection, home: Home) -> list[dt.date]:
+    """The days that are to be built again, those among them that are no partitions any more."""
+    products = [replace(product, starts=dt.date.min) for product in home.products_of(Cadence.daily)]
+    return [due.day for due in due_again(con, products)]
+
+
 def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
     days = [day for day in delivered_days(con) if day >= home.settings.start_date]
     if not days:
@@ -147,7 +154,7 @@ def _status_of(con: DuckDBPyConnection, home: Home, cadence: Cadence) -> PeriodS
         published=len(publications.published_days(con, cadence=cadence)),
         newest_published=publications.newest_published_day(con, cadence),
         held={partition: reasons for of_window in closed for partition, reasons in of_window.items()},
-        stale=[due.day for due in periods_due_for_any(con, products, behind) if due.restates],
+        stale=[due.day for due in due_again(con, products) if due.restates],
         left_out=periods_left_out(con, behind),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from duckdb import DuckDBPyConnection
 
@@ -24,6 +24,7 @@ from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE
 from tidegate.lake.sql import day_in, literal, qualified, quoted, rows_relation
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger.checks import CheckRecord, record_checks
+from tidegate.ledger.contents import GONE
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import Partition, raw_asset
@@ -83,15 +84,15 @@ def commit(
     ensure_raw(con, contract)
     raw, quarantine = qualified("raw", contract.source), qualified("quarantine", contract.source)
     accepted = [verdict for verdict in verdicts if verdict.accepted]
-    touched = {}
+    touched = _Touched()
     if accepted:
         held = _held(con, raw, accepted)
         touched = _touched_dates(con, contract, held)
         _overwrite(con, raw, held, loaded_rows(contract))
     _overwrite_quarantine(con, quarantine, verdicts, quarantined_rows(contract, verdicts))
     refuse_miscounts(con, contract, verdicts)
-    records = [record_of(contract, v, touched.get(v.partition, ()), run_id) for v in verdicts]
-    record_deliveries(con, records)
+    records = [record_of(contract, v, touched.of(v.partition), run_id) for v in verdicts]
+    record_deliveries(con, records, touched.hashes)
     record_checks(con, [check for verdict in verdicts for check in check_records(contract, verdict, run_id)])
     return records
 
@@ -228,31 +229,46 @@ def _in_partitions(partitions: Sequence[Partition]) -> str:
 # --- which days this changes
 
 
-def _touched_dates(
-    con: DuckDBPyConnection, contract: Contract, held: Sequence[Partition]
-) -> dict[Partition, tuple[dt.date, ...]]:
+@dataclass
+class _Touched:
+    """What a commit changes, by partition: the event dates, and the hash over the rows of those that only rows of their
+    own changed."""
+
+    dates: dict[Partition, set[dt.date]] = field(default_factory=dict)
+    hashes: dict[Partition, dict[dt.date, str]] = field(default_factory=dict)
+
+    def of(self, partition: Partition) -> list[dt.date]:
+        return sorted(self.dates.get(partition, ()))
+
+
+def _touched_dates(con: DuckDBPyConnection, contract: Contract, held: Sequence[Partition]) -> _Touched:
     """The event dates of rows added, changed or removed, and of rows that these replace or give back, by partition.
 
     Dates are compared by number of rows and sum of row hashes: one pass over the old and one over the new
     rows.
     """
     old = f"select * from {qualified('raw', contract.source)} where {_in_partitions(held)}" if held else None
-    rows = con.execute(_changed_dates(contract, old)).fetchall()
-    if rows and contract.key and contract.event_time:
-        changed = sorted({Partition(region, day) for region, day, _ in rows})
-        rows += con.execute(_dates_of_other_versions(contract, changed, old)).fetchall()
-    touched: dict[Partition, set[dt.date]] = {}
-    for region, day, date in rows:
-        touched.setdefault(Partition(region, day), set()).add(date)
-    return {partition: tuple(sorted(dates)) for partition, dates in touched.items()}
+    touched = _Touched()
+    for region, day, date, content in con.execute(_changed_dates(contract, old)).fetchall():
+        touched.dates.setdefault(Partition(region, day), set()).add(date)
+        touched.hashes.setdefault(Partition(region, day), {})[date] = content
+    if touched.dates and contract.key and contract.event_time:
+        others = con.execute(_dates_of_other_versions(contract, sorted(touched.dates), old)).fetchall()
+        for region, day, date in others:
+            touched.dates[Partition(region, day)].add(date)
+            # What such a date shows depends on more than the rows that are on it.
+            touched.hashes[Partition(region, day)].pop(date, None)
+    return touched
 
 
 def _changed_dates(contract: Contract, old: str | None) -> str:
+    """A query for (region, delivered on, date, content), where the content is empty for a date without rows by now."""
+    new = _dated(contract, loaded_rows(contract))
     if old is None:
-        return f"select distinct _region, _delivered_on, {event_date(contract)} from ({loaded_rows(contract)})"
+        return f"select _region, _delivered_on, event_date, content::varchar from ({new})"
     return f"""
-select _region, _delivered_on, event_date
-from ({_dated(contract, loaded_rows(contract))}) as new
+select _region, _delivered_on, event_date, coalesce(new.content::varchar, {literal(GONE)})
+from ({new}) as new
 full join ({_dated(contract, old)}) as old using (_region, _delivered_on, event_date)
 where new.content is distinct from old.content"""
 

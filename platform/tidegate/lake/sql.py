@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from importlib import resources
 from typing import TypeAlias
 
 from tidegate.window import Window, windows_of
@@ -83,6 +85,21 @@ def in_window(column: str, window: Window) -> str:
 def on_days(column: str, days: Iterable[dt.date]) -> str:
     """The condition that `column` is one of these days, at least one, as few ranges."""
     return f"({' or '.join(in_window(column, window) for window in windows_of(days))})"
+
+
+def sql_file(package: str, name: str, **parts: str) -> str:
+    """The query in a .sql file of a package, with `{{ name }}` replaced by each of `parts`, which are SQL.
+
+    Raises ValueError where the file has other names.
+    """
+    text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    if set(_PART.findall(text)) != parts.keys():
+        raise ValueError(f"{name} is made of {sorted(set(_PART.findall(text)))}, not of {sorted(parts)}")
+    # All at once: what stands in a part stays as it is.
+    return _PART.sub(lambda found: parts[found[1]], text)
+
+
+_PART = re.compile(r"\{\{ (\w+) \}\}")
 
 
 def rows_relation(columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import literal, qualified
+from tidegate.lake.sql import literal
+from tidegate.ledger.contents import newest_content
 from tidegate.ledger.entries import insert_entries, utc_now, without_nul
 from tidegate.window import Cadence
 
@@ -25,13 +26,6 @@ class Build:
     status: str
     started_at: dt.datetime
     finished_at: dt.datetime | None
-
-
-# One that never ended, or was interrupted, may have been so before it read anything.
-NEWEST_ENDED_BUILD_OF_DAY = """
-    select partition_day, max_by(deliveries_seen, rowid) as deliveries_seen
-    from ops.builds where status in ('built', 'failed') and cadence = 'daily' group by partition_day
-"""
 
 
 def begin_build(
@@ -50,14 +44,8 @@ def begin_build(
     started_at = utc_now()
     names = tuple(sorted(models))
     builds = [Build(build_id, day, run_id, names, "building", started_at, None) for day in sorted(set(days))]
-    seen = {f"{table}_seen": _newest_entry(con, table) for table in ("deliveries", "publications")}
     of_models = json.dumps({name: logic[name] for name in names if name in logic}) if logic else None
-    insert_entries(con, "builds", builds, cadence=cadence.value, logic=of_models, **seen)
-
-
-def _newest_entry(con: DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"select coalesce(max(rowid), -1) from {qualified('ops', table)}").fetchone()
-    return int(row[0]) if row else -1
+    insert_entries(con, "builds", builds, cadence=cadence.value, logic=of_models, contents_seen=newest_content(con))
 
 
 def finish_build(

@@ -10,27 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, rows_relation
-from tidegate.ledger.builds import NEWEST_ENDED_BUILD_OF_DAY
+from tidegate.ledger.contents import Content, Kind, enter_contents
 from tidegate.ledger.entries import insert_entries, of_window, read_entries, storable
-from tidegate.ledger.names import Partition
+from tidegate.ledger.names import DeliveryId, Partition
 from tidegate.ledger.schema import LEDGER
 from tidegate.window import Window
-
-
-@dataclass(frozen=True)
-class DeliveryKey:
-    """What one entry is about: of the same bytes of a delivery there is one."""
-
-    source: str
-    region: str
-    partition_day: dt.date
-    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -82,53 +72,47 @@ class StandingIn:
     delivery_of: dt.date
 
 
-def record_deliveries(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
-    """Write deliveries; one of the same source, region, day and fingerprint is replaced.
+# Of each delivery, a hash over its rows of an event date.
+RowsHashes = Mapping[Partition, Mapping[dt.date, str]]
+
+
+def record_deliveries(
+    con: DuckDBPyConnection, rows: Sequence[DeliveryRecord], rows_hashes: RowsHashes | None = None
+) -> None:
+    """Write deliveries, and what they hold of each date that they touch; one of the same source, region, day and
+    fingerprint is replaced.
 
     A rejection replaces only another rejection: what was accepted of the same bytes stands in raw, and its entry
-    says so. A rejected delivery loaded nothing, so it touches nothing. Days that the replaced entry touched and
-    that were not built since stay touched: loading the same bytes again changes no rows and must not hide that
-    they changed once.
+    says so. A rejected delivery loaded nothing, so it touches nothing. What a date holds is told by `rows_hashes`, and
+    where that does not, by the delivery as a whole.
     """
-    if not rows:
-        return
-    rows = storable(rows)
-    owed = _days_still_owed(con, rows)
-    if owed:
+    rows = [_touching_nothing_if_rejected(row) for row in storable(rows)]
+    if rows:
         _delete_replaced(con, rows)
-    insert_entries(con, "deliveries", [_with_touched(row, owed.get(_key(row), [])) for row in rows])
+    insert_entries(con, "deliveries", rows)
+    held = [content for row in rows for content in _held(row, (rows_hashes or {}).get(row.partition, {}))]
+    enter_contents(con, [*held, *map(_reported, rows)])
 
 
-def _key(row: DeliveryRecord) -> DeliveryKey:
-    return DeliveryKey(row.source, row.region, row.partition_day, row.fingerprint)
+def _touching_nothing_if_rejected(row: DeliveryRecord) -> DeliveryRecord:
+    return dataclasses.replace(row, touched=()) if row.verdict == "rejected" else row
 
 
-def _with_touched(row: DeliveryRecord, owed: Iterable[dt.date]) -> DeliveryRecord:
-    own = row.touched if row.verdict != "rejected" else ()
-    return dataclasses.replace(row, touched=tuple(sorted({*own, *owed})))
+def _held(row: DeliveryRecord, rows_hashes: Mapping[dt.date, str]) -> list[Content]:
+    """What the delivery holds of each date that it touched."""
+    name = str(DeliveryId(row.source, row.region, row.partition_day))
+    whole = f"{row.verdict}:{row.fingerprint}:{row.logic}"
+    return [
+        Content(Kind.delivery, row.source, name, day, rows_hashes.get(day, whole), row.finished_at, row.run_id)
+        for day in row.touched
+    ]
 
 
-def _days_still_owed(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> dict[DeliveryKey, list[dt.date]]:
-    """The entries that `rows` replace, each with the days it touched that were not built since."""
-    found = con.execute(
-        f"""
-        with replaced as (
-            select d.rowid as entry, d.source, d.region, d.partition_day, d.fingerprint, d.touched
-            from ops.deliveries as d join ({_keys_relation(rows)}) as k
-            using (source, region, partition_day, fingerprint) where {_REPLACES}
-        ),
-        owed as (
-            select t.entry, t.day
-            from (select entry, unnest(touched) as day from replaced) as t
-            left join ({NEWEST_ENDED_BUILD_OF_DAY}) as b on b.partition_day = t.day
-            where coalesce(b.deliveries_seen, -1) < t.entry
-        )
-        select r.source, r.region, r.partition_day, r.fingerprint,
-               list(distinct o.day) filter (where o.day is not null)
-        from replaced as r left join owed as o using (entry) group by all
-        """
-    ).fetchall()
-    return {DeliveryKey(*key): days or [] for *key, days in found}
+def _reported(row: DeliveryRecord) -> Content:
+    """What became of the delivery, as pages report it of its day."""
+    facts = (row.verdict, row.fingerprint, row.stands_in_for, row.rows_loaded, row.rows_quarantined)
+    name = f"{row.source}/{row.region}"
+    return Content(Kind.report, "", name, row.partition_day, ":".join(map(str, facts)), row.finished_at, row.run_id)
 
 
 def _delete_replaced(con: DuckDBPyConnection, rows: Sequence[DeliveryRecord]) -> None:
@@ -222,22 +206,5 @@ def delivered_days(con: DuckDBPyConnection, window: Window | None = None) -> lis
     """The days that any delivery was entered for, accepted or not."""
     rows = con.execute(
         f"select distinct partition_day from ops.deliveries where {of_window(window)} order by partition_day"
-    ).fetchall()
-    return [day for (day,) in rows]
-
-
-def stale_days(con: DuckDBPyConnection) -> list[dt.date]:
-    """Days touched by a delivery that their newest ended build could not see yet: candidates for a restatement.
-
-    A day that was never built is none; one whose build is under way is, until that ends. Told by row ids and not
-    by times: a delivery may be entered before a build begins and committed after.
-    """
-    rows = con.execute(
-        f"""
-        select distinct t.day
-        from (select rowid as entry, unnest(touched) as day from ops.deliveries) as t
-        join ({NEWEST_ENDED_BUILD_OF_DAY}) as b on b.partition_day = t.day and b.deliveries_seen < t.entry
-        order by t.day
-        """
     ).fetchall()
     return [day for (day,) in rows]

@@ -110,7 +110,7 @@ def awaited_days(con: DuckDBPyConnection) -> dict[str, list[dt.date]]:
     rows = con.execute(
         """
         select source, list(day order by day)
-        from (select distinct source, unnest(touched) as day from ops.deliveries where verdict = 'accepted')
+        from (select distinct subject as source, day from ops.contents where kind = 'delivery')
         where day not in (select partition_day from ops.deliveries)
           and day not in (select partition_day from ops.publications where cadence = 'daily')
         group by source order by source

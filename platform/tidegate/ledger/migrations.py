@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
-from tidegate.lake.sql import literal
+from tidegate.lake.sql import literal, qualified, sql_file
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.schema import create_tables, lacks_tables
 
@@ -29,8 +29,33 @@ def _builds_have_a_cadence(con: DuckDBPyConnection) -> None:
     con.execute("update ops.builds set cadence = 'daily' where cadence is null")
 
 
+def _contents_are_entered(con: DuckDBPyConnection) -> None:
+    """Enter what was delivered and published until now, and which builds and outputs were made of all of it.
+
+    Those that were not have seen nothing, and are due.
+    """
+    con.execute(sql_file("tidegate.ledger", "contents_until_now.sql"))
+    newest = literal(_count(con, "ops.contents") - 1)
+    if _has_column(con, "builds", "deliveries_seen"):
+        con.execute(sql_file("tidegate.ledger", "contents_seen_by_builds.sql", newest=newest))
+    con.execute(f"update ops.outputs set contents_seen = {newest} where inputs_hash <> ''")
+
+
+def _has_column(con: DuckDBPyConnection, table: str, column: str) -> bool:
+    names = con.execute(f"select column_name from (describe {qualified('ops', table)})").fetchall()
+    return (column,) in names
+
+
+def _count(con: DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"select count(*) from {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
 # Only ever added to, at the end: a lake's version is how many of them it has seen.
-STEPS = (Step("builds from before there were weekly marts are daily", _builds_have_a_cadence),)
+STEPS = (
+    Step("builds from before there were weekly marts are daily", _builds_have_a_cadence),
+    Step("what there is to be made of is entered whenever it changes", _contents_are_entered),
+)
 
 
 def is_behind(con: DuckDBPyConnection) -> bool:

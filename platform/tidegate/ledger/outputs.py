@@ -15,7 +15,8 @@ from tidegate.ledger.publications import WITHHELD
 
 @dataclass(frozen=True)
 class OutputRecord:
-    """One row of `ops.outputs`: an output that was made, and a hash over all that it shows.
+    """One row of `ops.outputs`: an output that was made, a hash over all that it was made of, and up to which entry of
+    `ops.contents` that was so.
 
     `publication_id` is its own partition's, `location` where the output is: a file, or a folder of files. `summary` is
     what lists of outputs show of it, as JSON. One that is withdrawn is made of nothing: its hash is empty.
@@ -30,6 +31,9 @@ class OutputRecord:
     run_id: str
     made_at: dt.datetime
     summary: str = "{}"
+    contents_seen: int | None = None
+    # Of its kind when it was made; None in an older entry.
+    revision: int | None = None
 
     @property
     def is_withdrawn(self) -> bool:

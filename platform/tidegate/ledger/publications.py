@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, on_days
+from tidegate.ledger.contents import GONE, Content, Kind, enter_contents, forget_contents
 from tidegate.ledger.entries import insert_entries, of_window, read_entries
 from tidegate.window import Cadence, Window
 
@@ -111,8 +112,33 @@ def rows_published(con: DuckDBPyConnection, window: Window) -> int:
 
 
 def record_publications(con: DuckDBPyConnection, rows: Sequence[Publication]) -> None:
-    """Add publications."""
+    """Add publications, and what they show. Add the rollbacks that they are of first."""
     insert_entries(con, "publications", rows)
+    withheld = _withheld(con, rows)
+    changes = enter_contents(con, [_shown(row, is_withheld=row in withheld) for row in rows])
+    by_key = {(row.mart, row.partition_day): row for row in rows}
+    changed = [by_key[change.now.subject, change.now.day] for change in changes if change.before != GONE]
+    enter_contents(con, [_reported(row) for row in changed if row.cadence == Cadence.daily])
+
+
+def _withheld(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list[Publication]:
+    """Those of which nothing is shown: their mart came after what the partition was rolled back to."""
+    rolled_back = {row.rollback_id for row in rows if row.rollback_id}
+    if not rolled_back:
+        return []
+    ids = f"rollback_id in (select unnest({literal(sorted(rolled_back))}::varchar[]))"
+    known = {(each.rollback_id, each.mart) for each in read_entries(con, Rollback, "rollbacks", ids)}
+    return [row for row in rows if row.rollback_id and (row.rollback_id, row.mart) not in known]
+
+
+def _shown(row: Publication, *, is_withheld: bool) -> Content:
+    content = GONE if is_withheld else row.content_hash
+    return Content(Kind.mart, row.mart, row.mart, row.partition_day, content, row.published_at, row.run_id)
+
+
+def _reported(row: Publication) -> Content:
+    """That a mart's day changed, as pages report it."""
+    return Content(Kind.report, "", row.mart, row.partition_day, row.publication_id, row.published_at, row.run_id)
 
 
 def supersede_publications(
@@ -135,10 +161,12 @@ def none_of(marts: Collection[str]) -> str:
 
 def supersede_marts(con: DuckDBPyConnection, marts: Collection[str], switch_id: str) -> None:
     """Enter that whatever was published of these marts has left `serving`."""
+    of_marts = f"in (select unnest({literal(list(marts))}::varchar[]))"
     con.execute(
         f"update ops.publications set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(switch_id)} "
-        f"where superseded_by is null and mart in (select unnest({literal(list(marts))}::varchar[]))"
+        f"where superseded_by is null and mart {of_marts}"
     )
+    forget_contents(con, Kind.mart, f"subject {of_marts}", switch_id)
 
 
 def name_commit(con: DuckDBPyConnection, message: str, switch_id: str) -> None:

@@ -39,6 +39,18 @@ LEDGER: dict[str, dict[str, str]] = {
         # The hash of the contract's logic that judged it.
         "logic": "varchar",
     },
+    "contents": {
+        "kind": "varchar",
+        "subject": "varchar",
+        "name": "varchar",
+        # An event date, or a partition.
+        "day": "date",
+        # A hash; empty for what is gone.
+        "content": "varchar",
+        "changed_at": "timestamp",
+        # The run or the build that it comes from.
+        "made_by": "varchar",
+    },
     "builds": {
         "build_id": "varchar",
         "partition_day": "date",
@@ -47,12 +59,10 @@ LEDGER: dict[str, dict[str, str]] = {
         "status": "varchar",
         "started_at": "timestamp",
         "finished_at": "timestamp",
-        # The newest row of ops.deliveries that the build could see when it began.
-        "deliveries_seen": "bigint",
-        # daily, or weekly.
+        # daily, weekly or monthly.
         "cadence": "varchar",
-        # The newest row of ops.publications that the build could see when it began.
-        "publications_seen": "bigint",
+        # The newest row of ops.contents that the build could see when it began: what it was made of.
+        "contents_seen": "bigint",
         # By model, the hash of its logic, as JSON; null where it was not recorded.
         "logic": "varchar",
     },
@@ -103,8 +113,12 @@ LEDGER: dict[str, dict[str, str]] = {
         "kind": "varchar",
         "partition_day": "date",
         "cadence": "varchar",
-        # Over the content of every publication that it was made of.
+        # Over all that it was made of; empty for one that was withdrawn.
         "inputs_hash": "varchar",
+        # The newest row of ops.contents that it was made of.
+        "contents_seen": "bigint",
+        # Of its kind when it was made.
+        "revision": "integer",
         "publication_id": "varchar",
         "location": "varchar",
         "run_id": "varchar",

@@ -16,9 +16,8 @@ from tidegate.orchestration.instance.dagster_home import batch_events
 from tidegate.orchestration.jobs import Layers, build_jobs
 from tidegate.orchestration.schedules import build_schedules
 from tidegate.orchestration.sensors.arrivals import build_arrival_sensor
-from tidegate.orchestration.sensors.due_days import build_due_sensor
 from tidegate.orchestration.sensors.due_outputs import build_due_outputs_sensor
-from tidegate.orchestration.sensors.due_periods import build_due_periods_sensor
+from tidegate.orchestration.sensors.due_partitions import build_due_sensor
 from tidegate.orchestration.sensors.run_keeper import build_run_keeper
 from tidegate.settings import Settings, load_settings
 
@@ -44,8 +43,7 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
         jobs=build_jobs(home, layers),
         sensors=[
             *(build_arrival_sensor(home, contract) for contract in contracts),
-            build_due_sensor(home),
-            *(build_due_periods_sensor(home, cadence) for cadence in home.longer_cadences),
+            *(build_due_sensor(home, cadence) for cadence in home.cadences),
             *(build_due_outputs_sensor(home, cadence) for cadence in home.cadences),
             build_run_keeper(home),
         ],

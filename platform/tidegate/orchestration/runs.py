@@ -47,9 +47,9 @@ from tidegate.orchestration.sensors.build_requests import cause_of
 from tidegate.orchestration.sensors.due_outputs import due_outputs_of, windows_over
 from tidegate.orchestration.sensors.run_keeper import end_lost_runs
 from tidegate.outputs.removed_exports import withdraw_exports
-from tidegate.publishing.due_days import DueDay, days_due_for_any, days_to_restate
-from tidegate.publishing.due_periods import periods_due_for_any, periods_to_begin
+from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import closed_for_any
+from tidegate.publishing.periods import periods_to_begin
 from tidegate.window import Cadence, Window, windows_of
 
 BACKFILL_TAG = "tidegate/backfill"
@@ -190,28 +190,17 @@ class Runner:
 
     def _restate_days(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
         """Again while days that read back find that one before them changed by it; each day once."""
+        with self.home.lake() as lake:
+            for contract in self.home.contracts.values():
+                withdraw_regions_that_left(lake, contract, RESTATEMENT)
         done: set[dt.date] = set()
         more = True
         while more:
             more = False
-            for outcome in self._restate_due_days(tags, done):
+            for outcome in self._restate_due(Cadence.daily, tags, done):
                 done.update(outcome.window.days)
                 more = self.home.requirements_of(Cadence.daily).reach > 0
                 yield outcome
-
-    def _restate_due_days(self, tags: Mapping[str, str] | None, done: Collection[dt.date]) -> Iterator[RunOutcome]:
-        products = self.home.products_of(Cadence.daily)
-        with self.home.lake() as lake:
-            for contract in self.home.contracts.values():
-                withdraw_regions_that_left(lake, contract, RESTATEMENT)
-            days = [day for day in days_to_restate(lake.con, products) if day not in done]
-            # Why is asked only when there is something to restate: most runs end without.
-            due = {each.day: each for each in days_due_for_any(lake.con, products)} if days else {}
-        for part in windows_of(days):
-            for chunk in part.chunks(self.home.settings.chunk_days):
-                cause = cause_of([due[day] for day in chunk.days if day in due])
-                restating = {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}
-                yield self.run(chunk, restating, BUILD_JOBS[Cadence.daily])
 
     def _restate_periods(self, tags: Mapping[str, str] | None) -> Iterator[RunOutcome]:
         """Build the Mondays and months that nobody began and whose days are all published by now, and those whose days
@@ -221,18 +210,19 @@ class Runner:
             with self.home.lake() as lake:
                 first = periods_to_begin(lake.con, self._existing(cadence), behind, self.home.settings.start_date)
             yield from self._run_periods(first, cadence, tags or {})
-            with self.home.lake() as lake:
-                due = periods_due_for_any(lake.con, self.home.products_of(cadence), behind)
-            yield from self._restate_due_periods(due, cadence, tags or {})
+            yield from self._restate_due(cadence, tags)
 
-    def _restate_due_periods(
-        self, due: Sequence[DueDay], cadence: Cadence, tags: Mapping[str, str]
+    def _restate_due(
+        self, cadence: Cadence, tags: Mapping[str, str] | None, done: Collection[dt.date] = ()
     ) -> Iterator[RunOutcome]:
-        by_day = {each.day: each for each in due}
-        for part in windows_of(by_day, cadence):
+        """Build the partitions that are due again, but for those that are `done`."""
+        with self.home.lake() as lake:
+            due = {each.day: each for each in due_again(lake.con, self.home.products_of(cadence))}
+        for part in windows_of((day for day in due if day not in done), cadence):
             for chunk in part.chunks(self.home.settings.chunk_days):
-                cause = cause_of([by_day[partition] for partition in chunk.days])
-                yield self.run(chunk, {**tags, REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}, BUILD_JOBS[cadence])
+                cause = cause_of([due[day] for day in chunk.days])
+                restating = {**(tags or {}), REASON_TAG: RESTATEMENT, CAUSE_TAG: cause}
+                yield self.run(chunk, restating, BUILD_JOBS[cadence])
 
     def _build_periods(self, days: Window, tags: Mapping[str, str], resumed: str | None) -> Iterator[RunOutcome]:
         """Build the Mondays among the days, and the months that end before one of them; a resumed backfill's, without

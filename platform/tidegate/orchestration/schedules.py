@@ -27,9 +27,9 @@ from tidegate.orchestration.history.recent_runs import runs_under_way
 from tidegate.orchestration.names import BUILD_JOBS, DAILY_JOB, MAINTENANCE_JOB
 from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags, partitions_at
 from tidegate.orchestration.sensors.ticks import schedule_status
-from tidegate.publishing.due_days import due_days
-from tidegate.publishing.due_periods import periods_with_days
+from tidegate.publishing.due.partitions import due_partitions
 from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.periods import periods_with_days
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 Runs = list[dg.RunRequest] | dg.SkipReason
@@ -156,7 +156,7 @@ class _Look:
                 for product in self._products
             }
             self._due = {
-                product.product: {due.day for due in due_days(lake.con, product)} for product in self._products
+                product.product: {due.day for due in due_partitions(lake.con, product)} for product in self._products
             }
             self._known = {
                 source: known_deliveries(

@@ -6,7 +6,7 @@
 
 The pointer is written last and at once, and nothing is ever written again where it may lead. So a consumer that
 follows it reads one publication whole, whoever was killed meanwhile, and goes on reading it until it expires.
-Which partitions are due is decided in `publishing.due_outputs`.
+Which partitions are due is decided in `publishing.due`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from tidegate.lake.tables import table_columns
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.publications import Publication, newest_publications
 from tidegate.outputs.making import Made, Unmade
-from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind
+from tidegate.publishing.due.made_of import Ingredient, OutputKind
+from tidegate.publishing.due.outputs import Output
 from tidegate.publishing.gate import Mart
 from tidegate.storage.files import Storage, part, write
 from tidegate.window import Cadence, Window

@@ -20,7 +20,8 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.trouble import may_heal
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.outputs import OutputRecord, record_outputs
-from tidegate.publishing.due_outputs import Output, OutputKind, outputs
+from tidegate.publishing.due.made_of import OutputKind
+from tidegate.publishing.due.outputs import Output, outputs
 from tidegate.storage.files import Storage
 from tidegate.window import windows_of
 
@@ -169,6 +170,8 @@ def _enter(lake: Lake, kind: OutputKind, results: _Results, run_id: str) -> None
             run_id=run_id,
             made_at=now,
             summary=made.summary,
+            contents_seen=output.contents_seen,
+            revision=output.revision,
         )
         for output, made in results.made
     ]

@@ -15,11 +15,13 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.delivery_days import ALL_DAYS
 from tidegate.lake.sql import in_window
+from tidegate.ledger.contents import Seed
 from tidegate.ledger.deliveries import delivered_days
 from tidegate.ledger.names import raw_asset, raw_table
 from tidegate.ledger.publications import published_days
 from tidegate.ledger.required import WITHDRAWN, DaysOfPlaces, Place
 from tidegate.ledger.waivers import standing_waivers
+from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.window import Cadence, Window
 
 # Of marts that no dbt group has.
@@ -57,6 +59,12 @@ class GateRequirements:
     product: str = DEFAULT_PRODUCT
     # The marts of the other products: what is published of them is no affair of this one.
     beside: frozenset[str] = frozenset()
+    # The published days that they are made of; None where they are made of deliveries.
+    behind: DaysBehind | None = None
+    # The sources of which models read rows of the days that they reach back to.
+    read_back: frozenset[str] = frozenset()
+    # The seeds that they are made of.
+    seeds: tuple[Seed, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -83,6 +91,9 @@ def together(products: Sequence[GateRequirements]) -> GateRequirements:
             marts=tuple(sorted({*first.marts, *each.marts}, key=str)),
             delivery_days={**first.delivery_days, **each.delivery_days},
             reach=max(first.reach, each.reach),
+            behind=each.behind if first.behind is None else first.behind.with_those_of(each.behind),
+            read_back=first.read_back | each.read_back,
+            seeds=tuple(dict.fromkeys((*first.seeds, *each.seeds))),
         )
     return dataclasses.replace(first, beside=first.beside - first.names)
 

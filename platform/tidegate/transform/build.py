@@ -11,7 +11,7 @@ import datetime as dt
 import random
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -25,6 +25,7 @@ from tidegate.lake.trouble import is_conflict, may_heal
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
 from tidegate.ledger.checks import CheckRecord, record_checks
+from tidegate.ledger.contents import DayTable, enter_contents, enter_days, seed_contents
 from tidegate.ledger.deliveries import rows_delivered
 from tidegate.ledger.entries import utc_now
 from tidegate.settings import Settings
@@ -143,9 +144,13 @@ def build_window(
         create_missing_tables(lake, graph, models, window)
         names = [model.name for model in models]
         logic = project.logic()
-        lake.unit_of_work(
-            lambda con: begin_build(con, build.build_id, window.days, names, run_id, window.cadence, logic)
-        )
+        seeds = graph.seeds_behind(model.unique_id for model in models)
+
+        def begin(con: DuckDBPyConnection) -> None:
+            begin_build(con, build.build_id, window.days, names, run_id, window.cadence, logic)
+            enter_contents(con, seed_contents(seeds, build.build_id))
+
+        lake.unit_of_work(begin)
         lake.size_for(build.rows)
         began = time.time()
         try:
@@ -155,7 +160,8 @@ def build_window(
         except BaseException:
             lake.unit_of_work(lambda con: interrupt_build(con, build.build_id))
             raise
-        lake.unit_of_work(lambda con: _record(con, result, run_id))
+        read_back = graph.read_back(window.cadence)
+        lake.unit_of_work(lambda con: _record(con, result, run_id, read_back))
     return result
 
 
@@ -259,7 +265,7 @@ def _test_outcome(test: Test, result: NodeResult, failures: Mapping[dt.date, int
     )
 
 
-def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str) -> None:
+def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str, read_back: Sequence[Model]) -> None:
     if _was_broken_off(result):
         interrupt_build(con, result.build_id)
     else:
@@ -272,6 +278,8 @@ def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str) -> None:
             failed_models=() if all_failed else unbuilt,
         )
     record_checks(con, _check_records(result, run_id))
+    tables = [DayTable(model.schema, model.name, model.day_column) for model in read_back]
+    enter_days(con, result.window, tables, result.build_id)
 
 
 def _was_broken_off(result: BuildResult) -> bool:

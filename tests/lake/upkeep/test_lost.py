@@ -14,7 +14,7 @@ from tidegate.lake.reading.query import run_query
 from tidegate.ledger.deliveries import newest_deliveries
 from tidegate.ledger.upkeep.after_lost_files import forget_lost_files
 from tidegate.ledger.upkeep.maintenance import maintain_until
-from tidegate.publishing.due_days import days_to_restate
+from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import closed_gates
 from tidegate.window import ONE_DAY, Window
 
@@ -58,10 +58,10 @@ def test_what_serving_lost_is_published_again(shop: Shop) -> None:
     cut(file_of(shop, "serving", "daily_sales_by_region"))
     (lost,) = forget_lost_files(shop.lake, "run-2")
     assert (lost.table, lost.first, lost.last) == ("daily_sales_by_region", DAY, DAYS.last)
-    assert days_to_restate(shop.lake.con, [shop.requirements]) == list(DAYS.days)
+    assert [each.day for each in due_again(shop.lake.con, [shop.requirements])] == list(DAYS.days)
     shop.promote(DAYS)
     assert shop.served("daily_sales_by_region") == before
-    assert days_to_restate(shop.lake.con, [shop.requirements]) == []
+    assert [each.day for each in due_again(shop.lake.con, [shop.requirements])] == []
     now = dt.datetime.now(dt.UTC)
     maintain_until(shop.lake, now, now)
     assert shop.served("daily_sales_by_region") == before

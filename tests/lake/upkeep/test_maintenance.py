@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.lake.queries import stale_days
 
 from tidegate.errors import TidegateError
 from tidegate.lake.content import Content, content_of
@@ -15,7 +16,7 @@ from tidegate.lake.upkeep.catalog_copies import COPIES_KEPT, keep_copy
 from tidegate.lake.upkeep.leftovers import FEW_LEFTOVERS
 from tidegate.lake.upkeep.maintenance import LONGEST_TRANSACTION, TO_THE_DAY
 from tidegate.ledger import publications
-from tidegate.ledger.deliveries import newest_deliveries, stale_days
+from tidegate.ledger.deliveries import newest_deliveries
 from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
 from tidegate.publishing.gate import closed_gates
 from tidegate.window import ONE_DAY, Window

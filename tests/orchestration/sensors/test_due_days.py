@@ -21,14 +21,14 @@ from tests.support.runs.watched import (
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, REASON_TAG, load_job
 from tidegate.orchestration.partitions import window_of_tags
-from tidegate.orchestration.sensors.due_days import look_for_due_days
+from tidegate.orchestration.sensors.due_partitions import look_for_due_partitions
 from tidegate.window import ONE_DAY, Cadence, Window
 
 ONE = Window.of_day(DAY)
 
 
 def look(watched: Watched, now: dt.datetime = NOW) -> dg.SensorResult:
-    return look_for_due_days(watched.home, watched.instance, now)
+    return look_for_due_partitions(watched.home, watched.instance, Cadence.daily, now)
 
 
 def asked(watched: Watched, now: dt.datetime = NOW) -> list[tuple[str, str]]:

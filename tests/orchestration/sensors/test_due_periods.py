@@ -14,7 +14,7 @@ from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, REASON_TAG
 from tidegate.orchestration.partitions import first_partition, partitions_of, window_of_tags
 from tidegate.orchestration.schedules import runs_of_periods
-from tidegate.orchestration.sensors.due_periods import look_for_due_periods
+from tidegate.orchestration.sensors.due_partitions import look_for_due_partitions
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 # The newest Monday that has a whole week of the past before it, and the days of that week.
@@ -42,7 +42,7 @@ def publish_monday(watched: Watched) -> None:
 
 
 def look(watched: Watched, now: dt.datetime = NOW) -> dg.SensorResult:
-    return look_for_due_periods(watched.home, watched.instance, Cadence.weekly, now)
+    return look_for_due_partitions(watched.home, watched.instance, Cadence.weekly, now)
 
 
 def mondays(requests: list[dg.RunRequest]) -> list[str]:
@@ -94,7 +94,7 @@ def test_a_monday_waits_for_days_that_are_being_built_but_not_for_ever(watched: 
     publish_monday(watched)
     publish(watched, WEEK.start + ONE_DAY)
     run = watched.run(BUILD_JOBS[Cadence.daily], Window.of_day(WEEK.end - ONE_DAY))
-    assert said(look(watched)) == "1 due Mondays wait for their days or for their next attempt."
+    assert said(look(watched)) == "1 due Mondays wait for what they are made of or for their next attempt."
     assert mondays(requests_of(look(watched, NOW + dt.timedelta(hours=2)))) == [str(MONDAY)]
     watched.end(run, DagsterRunStatus.SUCCESS)
     assert mondays(requests_of(look(watched))) == [str(MONDAY)]

@@ -18,7 +18,7 @@ from tidegate.outputs.making import Making, make_outputs
 from tidegate.outputs.pages import daily, weekly
 from tidegate.outputs.pages.files import BRIEFS, REPORTS, briefs, reports
 from tidegate.outputs.pages.segmentation import make_report
-from tidegate.publishing.due_outputs import due_outputs
+from tidegate.publishing.due.outputs import due_outputs
 from tidegate.storage.files import Storage
 from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY, ONE_WEEK, Window

@@ -11,8 +11,11 @@ from tidegate.lake.content import Content, content_of
 from tidegate.lake.overwrite import insert_sorted
 from tidegate.lake.sql import in_window, literal, qualified, quoted
 from tidegate.ledger.checks import CheckRecord
+from tidegate.ledger.contents import Kind
 from tidegate.ledger.deliveries import DeliveryRecord, newest_deliveries
 from tidegate.ledger.entries import of_window, read_entries
+from tidegate.publishing.due.inputs import inputs_query
+from tidegate.publishing.due.made_of import Reads, made_of_relation
 from tidegate.window import Window
 
 
@@ -50,3 +53,14 @@ def checks_of_day(con: DuckDBPyConnection, day: dt.date) -> list[CheckRecord]:
 def rejected_deliveries(con: DuckDBPyConnection, window: Window | None = None) -> list[DeliveryRecord]:
     """The deliveries whose newest verdict is rejected."""
     return [row for row in newest_deliveries(con, None, window) if row.verdict == "rejected"]
+
+
+def stale_days(con: DuckDBPyConnection, source: str = "orders") -> list[dt.date]:
+    """Days that were built, and of which deliveries of the source have changed what they are made of."""
+    built = (
+        "select '' as thing, partition_day as partition, max_by(contents_seen, rowid) as seen, '' as made_by "
+        "from ops.builds where status in ('built', 'failed') and cadence = 'daily' group by all"
+    )
+    inputs = inputs_query(built, made_of_relation({"": [Reads(Kind.delivery, source)]}))
+    rows = con.execute(f"select distinct partition from ({inputs}) where differs order by all").fetchall()
+    return [day for (day,) in rows]

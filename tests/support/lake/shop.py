@@ -24,6 +24,7 @@ from tidegate.lake.sql import day_in, literal, qualified
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import CheckRecord, record_checks
+from tidegate.ledger.contents import DayTable, enter_days
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.upkeep.opening import open_lake
@@ -214,9 +215,12 @@ class Shop:
             if not asset.startswith("raw/")
         ]
 
+        tables = [DayTable("marts", mart.name, mart.day_column) for mart in self.requirements.marts]
+
         def work(con: DuckDBPyConnection) -> None:
             finish_build(con, build_id)
             record_checks(con, checks)
+            enter_days(con, window, tables, build_id)
 
         self.lake.unit_of_work(work)
 

@@ -20,7 +20,7 @@ from tidegate.orchestration.names import BUILD_JOBS, REASON_TAG, load_job
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.orchestration.runs import QUIET
 from tidegate.orchestration.sensors.arrivals import look_for_arrivals
-from tidegate.orchestration.sensors.due_days import look_for_due_days
+from tidegate.orchestration.sensors.due_partitions import look_for_due_partitions
 from tidegate.orchestration.sensors.run_keeper import keep_runs
 from tidegate.window import Cadence
 
@@ -57,7 +57,9 @@ class Machine:
             look = look_for_arrivals(self.temporary.home, contract, self.instance, self.cursors.get(source), self.now)
             yield from self._answer(source, load_job(source), look)
         yield from self._answer(
-            "days_due", BUILD_JOBS[Cadence.daily], look_for_due_days(self.temporary.home, self.instance, self.now)
+            "days_due",
+            BUILD_JOBS[Cadence.daily],
+            look_for_due_partitions(self.temporary.home, self.instance, Cadence.daily, self.now),
         )
         kept = keep_runs(self.temporary.home, self.instance, self.cursors.get("run_keeper"))
         yield from self._answer("run_keeper", "", kept)

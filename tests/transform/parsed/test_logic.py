@@ -26,7 +26,7 @@ def node(name: str, code: str, *parents: str, macros: tuple[str, ...] = (), **fi
         "columns": {"amount": {"data_type": "decimal(18,4)"}},
         "config": {"materialized": "incremental", "meta": {"tidegate": {"day": "order_date"}}},
         "depends_on": {"nodes": list(parents), "macros": list(macros)},
-        "checksum": {"checksum": "whatever"},
+        "checksum": {"name": "sha256", "checksum": "whatever"},
         **fields,
     }
 
@@ -94,7 +94,10 @@ def test_what_changes_no_result_changes_no_logic(change: Callable[[dict[str, Any
         (code("mart", "'Sale'", "'sale'"), {"mart"}),
         (lambda manifest, _: manifest["macros"]["lateness"].update(macro_sql="{{ 7 }}"), {"staged", "mart"}),
         (lambda manifest, _: manifest["nodes"]["mart"]["columns"].update(n={"data_type": "bigint"}), {"mart"}),
-        (lambda manifest, _: manifest["nodes"]["codes"].update(checksum={"checksum": "new"}), {"codes", "mart"}),
+        (
+            lambda manifest, _: manifest["nodes"]["codes"].update(checksum={"name": "sha256", "checksum": "new"}),
+            {"codes", "mart"},
+        ),
         (lambda _, given: given.update(rate=3), {"other"}),
         (lambda _, given: given["allowed_lateness_days"].update(orders=5), {"staged", "mart"}),
         (lambda _, given: given["allowed_lateness_days"].update(rates=5), set()),

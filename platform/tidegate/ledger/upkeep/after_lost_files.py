@@ -12,6 +12,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.sql import literal
 from tidegate.lake.upkeep.lost import LostFile, forget, lost_files
 from tidegate.ledger.builds import begin_build, interrupt_build
+from tidegate.ledger.contents import Kind, forget_contents
 from tidegate.window import Cadence
 
 
@@ -39,14 +40,23 @@ def _owe(con: DuckDBPyConnection, lost: Sequence[LostFile], run_id: str) -> None
     for file in lost:
         days = f"partition_day between {literal(file.first)} and {literal(file.last)}" if file.first else "true"
         if file.schema in ("raw", "quarantine"):
-            con.execute(f"delete from ops.deliveries where source = {literal(file.table)} and {days}")
+            _owe_deliveries(con, file.table, days, run_id)
         elif file.schema == "serving":
             con.execute(
                 f"update ops.publications set superseded_by = 'lost' "
                 f"where mart = {literal(file.table)} and superseded_by is null and {days}"
             )
+            of_days = days.replace("partition_day", "day")
+            forget_contents(con, Kind.mart, f"subject = {literal(file.table)} and {of_days}", run_id)
         else:
             _owe_builds(con, file, days, run_id)
+
+
+def _owe_deliveries(con: DuckDBPyConnection, source: str, days: str, run_id: str) -> None:
+    lost = f"source = {literal(source)} and {days}"
+    names = f"select source || '/' || region || ' ' || partition_day from ops.deliveries where {lost}"
+    forget_contents(con, Kind.delivery, f"subject = {literal(source)} and name in ({names})", run_id)
+    con.execute(f"delete from ops.deliveries where {lost}")
 
 
 def _owe_builds(con: DuckDBPyConnection, file: LostFile, days: str, run_id: str) -> None:

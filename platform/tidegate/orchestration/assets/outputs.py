@@ -18,7 +18,7 @@ from tidegate.orchestration.partitions import chunked_backfills, days_behind, pa
 from tidegate.outputs.making import AGAIN, Made, Making, make_outputs
 from tidegate.outputs.pages.files import BRIEFS, REPORTS
 from tidegate.outputs.removed_exports import withdraw_exports
-from tidegate.publishing.due_outputs import OutputKind
+from tidegate.publishing.due.made_of import OutputKind
 from tidegate.window import Cadence, Window
 
 DESCRIPTIONS = {

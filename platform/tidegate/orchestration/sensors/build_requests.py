@@ -15,7 +15,7 @@ from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest
 from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, FIRST, REASON_TAG, REQUEST_TAG, RESTATEMENT
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.publishing.due_days import CAUSES_NAMED, DueDay
+from tidegate.publishing.due.partitions import CAUSES_NAMED, Due
 from tidegate.window import Cadence, Window, windows_of
 
 # A restatement waits for what is under way, so that one run answers to it all, but no longer than this.
@@ -35,10 +35,10 @@ class Builds:
         attempts = Attempts(instance, BUILD_JOBS[cadence], Pace.of(home.settings))
         return cls(cadence, attempts, home.settings.chunk_days)
 
-    def may_go(self, due: DueDay, now: dt.datetime) -> bool:
+    def may_go(self, due: Due, now: dt.datetime) -> bool:
         return self.attempts.may_go(self.failed_attempts(due), now)
 
-    def failed_attempts(self, due: DueDay) -> list[RunOfDays]:
+    def failed_attempts(self, due: Due) -> list[RunOfDays]:
         """Builds of the partition that failed since what it is due for came."""
         return self.attempts.failed_attempts(
             due.day, lambda run: run.builds(due.day, self.cadence) and not run.succeeded, since=due.caused_at
@@ -47,7 +47,7 @@ class Builds:
     def _newest(self, day: dt.date) -> str:
         return self.attempts.newest(day, lambda run: run.builds(day, self.cadence))
 
-    def requests(self, due: Sequence[DueDay], without: Mapping[dt.date, list[str]]) -> Iterator[dg.RunRequest]:
+    def requests(self, due: Sequence[Due], without: Mapping[dt.date, list[str]]) -> Iterator[dg.RunRequest]:
         """New partitions before restatements. `without`: the deliveries that a day goes on without."""
         for restates in (False, True):
             chosen = {each.day: each for each in due if each.restates is restates}
@@ -56,7 +56,7 @@ class Builds:
                     gone = [name for day in chunk.days for name in without.get(day, ())]
                     yield self._request(chunk, [chosen[day] for day in chunk.days], gone)
 
-    def _request(self, window: Window, due: Sequence[DueDay], without: list[str]) -> dg.RunRequest:
+    def _request(self, window: Window, due: Sequence[Due], without: list[str]) -> dg.RunRequest:
         reason = RESTATEMENT if due[0].restates else FIRST
         # Dagster answers to a run key once and never again: it names what the run answers to, and what ran before.
         state = [(each.entry, each.build, self._newest(each.day)) for each in due]
@@ -65,12 +65,12 @@ class Builds:
         return dg.RunRequest(run_key=key, tags={**partition_tags(window), **tags})
 
 
-def waited_long_enough(due: DueDay, now: dt.datetime) -> bool:
+def waited_long_enough(due: Due, now: dt.datetime) -> bool:
     since = due.caused_at.replace(tzinfo=dt.UTC) if due.caused_at else now
     return now - since >= LONGEST_WAIT
 
 
-def cause_of(due: Sequence[DueDay], without: Sequence[str] = ()) -> str:
+def cause_of(due: Sequence[Due], without: Sequence[str] = ()) -> str:
     """What a build answers to, and the deliveries that it goes without, for people."""
     causes = list(dict.fromkeys(cause for each in due for cause in each.causes))
     more = [f"and {len(causes) - CAUSES_NAMED} more"] if len(causes) > CAUSES_NAMED else []

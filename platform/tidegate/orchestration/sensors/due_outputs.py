@@ -19,7 +19,7 @@ from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, dige
 from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUT_JOBS, REQUEST_TAG
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.sensors.ticks import sensor_of_what_is_due
-from tidegate.publishing.due_outputs import Output, due_outputs
+from tidegate.publishing.due.outputs import Output, due_outputs
 from tidegate.window import Cadence, Window
 
 SENSORS = {cadence: cadence.prefixed("outputs_due") for cadence in Cadence}

@@ -24,7 +24,8 @@ from tidegate.ledger.outputs import standing_outputs
 from tidegate.ledger.upkeep.days import timezone_of
 from tidegate.outputs.making import Made, Unmade
 from tidegate.outputs.pages import daily, weekly
-from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind
+from tidegate.publishing.due.made_of import Ingredient, OutputKind
+from tidegate.publishing.due.outputs import Output
 from tidegate.storage.files import Storage, write
 from tidegate.window import ONE_WEEK, Cadence
 

@@ -13,9 +13,19 @@ from functools import cached_property
 from typing import Any
 
 from tidegate.errors import TidegateError
+from tidegate.ledger.contents import Seed
 from tidegate.publishing.gate import DEFAULT_PRODUCT
 from tidegate.transform.parsed.columns import refuse_columns_no_table_can_have
-from tidegate.transform.parsed.nodes import MARTS, Kind, Node, kind_of, meta_of, refusal, refuse_what_reads_snapshots
+from tidegate.transform.parsed.nodes import (
+    MARTS,
+    Kind,
+    Node,
+    content_of_seed,
+    kind_of,
+    meta_of,
+    refusal,
+    refuse_what_reads_snapshots,
+)
 from tidegate.transform.parsed.published import marts_read_as_published
 from tidegate.window import Cadence
 
@@ -70,6 +80,8 @@ class Undated:
     name: str
     fqn: tuple[str, ...]
     command: str
+    # Of a seed, a hash over its file.
+    content: str = ""
 
     @property
     def asset(self) -> str:
@@ -177,6 +189,11 @@ class Graph:
         passed = self._passed_through(parent for unique_id in unique_ids for parent in self._parents(unique_id))
         return [undated for unique_id, undated in self.undated.items() if unique_id in passed]
 
+    def seeds_behind(self, unique_ids: Iterable[str]) -> tuple[Seed, ...]:
+        """The seeds that these models and tests read, be it through other nodes without a day."""
+        undated = self.undated_behind(unique_ids)
+        return tuple(Seed(each.name, each.content) for each in undated if each.content)
+
     def _parents(self, unique_id: str) -> tuple[str, ...]:
         return self._read.get(unique_id, ())
 
@@ -225,6 +242,12 @@ class Graph:
         """The sources that the models read themselves, and the marts that they read as published."""
         parents = {parent for model in models for parent in model.parents}
         return [each for unique_id, each in {**self.sources, **self.published}.items() if unique_id in parents]
+
+    def read_back(self, cadence: Cadence) -> list[Model]:
+        """The models of a cadence that models read the rows of of days before their own."""
+        reaching = [model for model in self.models_of(cadence) if model.reaches_back and cadence is Cadence.daily]
+        names = {each.unique_id for each in reaching} | {parent for each in reaching for parent in each.parents}
+        return [model for unique_id, model in self.models.items() if unique_id in names]
 
     def with_ancestors(self, unique_ids: Iterable[str]) -> frozenset[str]:
         """The models and every model upstream of them."""
@@ -288,8 +311,10 @@ def _is_table(node: Node) -> bool:
 
 
 def _undated(node: Node) -> Undated:
-    command = "seed" if node["resource_type"] == "seed" else "run"
-    return Undated(node["unique_id"], node["schema"], node["alias"], tuple(node["fqn"]), command)
+    unique_id, schema, name, fqn = node["unique_id"], node["schema"], node["alias"], tuple(node["fqn"])
+    if node["resource_type"] != "seed":
+        return Undated(unique_id, schema, name, fqn, "run")
+    return Undated(unique_id, schema, name, fqn, "seed", content=content_of_seed(node))
 
 
 def _model(node: Node, parents: tuple[str, ...]) -> Model:

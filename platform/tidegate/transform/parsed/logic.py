@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tidegate.transform.parsed.nodes import Node, meta_of
+from tidegate.transform.parsed.nodes import Node, content_of_seed, meta_of
 
 # What of a node's configuration shapes its rows or its table.
 SETTINGS = ("materialized", "incremental_strategy", "partition_by", "unique_key", "pre-hook", "post-hook", "sql_header")
@@ -58,8 +58,7 @@ def _own_logic(node: Node, manifest: Mapping[str, Any], given: Mapping[str, obje
         sorted((name.lower(), column["data_type"]) for name, column in node["columns"].items()),
         {setting: node["config"].get(setting) for setting in SETTINGS},
         meta_of(node),
-        # Of a seed, what its file holds.
-        node["checksum"]["checksum"] if node["resource_type"] == "seed" else None,
+        content_of_seed(node) if node["resource_type"] == "seed" else None,
         {name: _value(name, node, given) for text in texts for name in _READS_VARIABLE.findall(text)},
     ]
 

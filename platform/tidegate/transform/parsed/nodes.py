@@ -9,8 +9,10 @@ Everything else (tests, analyses, exposures, metrics, snapshots that nothing rea
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from tidegate.errors import TidegateError
@@ -132,3 +134,11 @@ def refuse_what_reads_snapshots(nodes: Iterable[Node]) -> None:
 def refusal(node: Node, what: str, advice: str) -> TidegateError:
     who = f"dbt's {node['resource_type']} {node['name']} ({node['original_file_path']})"
     return TidegateError(f"{who} {what} Nothing was built. {advice}.")
+
+
+def content_of_seed(node: Node) -> str:
+    """A hash over the file of a seed. dbt takes one of files up to a megabyte only."""
+    checksum = node["checksum"]
+    if checksum["name"] != "path":
+        return str(checksum["checksum"])
+    return hashlib.sha256((Path(node["root_path"]) / node["original_file_path"]).read_bytes()).hexdigest()

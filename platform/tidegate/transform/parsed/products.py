@@ -5,11 +5,14 @@ A product is a dbt group of marts. What must hold of it, with its contracts, is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from tidegate.ledger.contents import Seed
+from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.gate import Mart
-from tidegate.transform.parsed.graph import RAW, Graph
+from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model
 from tidegate.window import Cadence
 
 
@@ -27,6 +30,11 @@ class Product:
     reach: int
     # The marts of the other products of the cadence.
     beside: frozenset[str]
+    # The published days that they are made of; None of days.
+    behind: DaysBehind | None
+    # The sources that models read back to days before their own.
+    read_back: frozenset[str]
+    seeds: tuple[Seed, ...]
 
 
 def products_of(graph: Graph, cadence: Cadence) -> list[Product]:
@@ -50,6 +58,22 @@ def _product(graph: Graph, name: str, cadence: Cadence) -> Product:
         blocking_checks=frozenset((check.asset, check.name) for check in checks),
         reach=_reach(graph, [mart.unique_id for mart in marts]),
         beside=frozenset(mart.name for mart in of_cadence if mart.product != name),
+        behind=_days_behind(graph, cadence, models) if cadence is not Cadence.daily else None,
+        read_back=frozenset(
+            source.name
+            for source in graph.sources_of(model for model in models if model.reaches_back)
+            if source.schema == RAW
+        ),
+        seeds=graph.seeds_behind(behind),
+    )
+
+
+def _days_behind(graph: Graph, cadence: Cadence, models: Sequence[Model]) -> DaysBehind:
+    return DaysBehind(
+        cadence=cadence,
+        marts=frozenset(source.name for source in graph.sources_of(models) if source.schema == SERVING),
+        newest=frozenset(mart for model in models for mart in model.reads_newest),
+        reach=max((model.reaches_back for model in models), default=0),
     )
 
 

@@ -13,7 +13,7 @@ from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.waivers import Waiver, grant, standing_waivers
-from tidegate.publishing.due_days import DueDay, due_days
+from tidegate.publishing.due.partitions import Due, due_partitions
 from tidegate.publishing.gate import closed_gates
 from tidegate.window import ONE_DAY, Window
 
@@ -25,8 +25,8 @@ ONE = Window.of_day(DAY)
 NEXT = DAY + ONE_DAY
 
 
-def due(shop: Shop) -> dict[dt.date, DueDay]:
-    return {day.day: day for day in due_days(shop.lake.con, shop.requirements)}
+def due(shop: Shop) -> dict[dt.date, Due]:
+    return {day.day: day for day in due_partitions(shop.lake.con, shop.requirements)}
 
 
 def deliver(shop: Shop, day: dt.date, region: str = "eu-west", **fields: object) -> None:

@@ -6,9 +6,8 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from tidegate.publishing.due_days import DueDay, days_to_restate, due_days
+from tidegate.publishing.due.partitions import Due, due_again, due_partitions, without_days_behind
 from tidegate.publishing.gate import GateRequirements
-from tidegate.publishing.reading_back import without_days_behind
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -23,9 +22,9 @@ def reading_back(shop: Shop, reach: int = 1) -> GateRequirements:
     return dataclasses.replace(shop.requirements, reach=reach)
 
 
-def due(shop: Shop, required: GateRequirements) -> dict[dt.date, DueDay]:
-    found = {each.day: each for each in due_days(shop.lake.con, required)}
-    assert sorted(found) == days_to_restate(shop.lake.con, [required])
+def due(shop: Shop, required: GateRequirements) -> dict[dt.date, Due]:
+    found = {each.day: each for each in due_partitions(shop.lake.con, required)}
+    assert sorted(found) == [each.day for each in due_again(shop.lake.con, [required])]
     return found
 
 

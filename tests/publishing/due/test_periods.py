@@ -8,20 +8,20 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.lake.queries import stale_days
 
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
-from tidegate.ledger.deliveries import record_deliveries, stale_days
-from tidegate.publishing.due_days import DueDay
-from tidegate.publishing.due_periods import (
-    DaysBehind,
-    due_periods,
+from tidegate.ledger.deliveries import record_deliveries
+from tidegate.publishing.due.made_of import DaysBehind
+from tidegate.publishing.due.partitions import Due, due_partitions
+from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.periods import (
     periods_left_out,
     periods_to_begin,
     periods_with_days,
 )
-from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
@@ -43,8 +43,10 @@ def behind(**fields: object) -> DaysBehind:
     return dataclasses.replace(default, **fields)  # type: ignore[arg-type]
 
 
-def due(shop: Shop, of: DaysBehind | None = None) -> dict[dt.date, DueDay]:
-    return {week.day: week for week in due_periods(shop.lake.con, WEEKLY, of or behind())}
+def due(shop: Shop, of: DaysBehind | None = None) -> dict[dt.date, Due]:
+    return {
+        week.day: week for week in due_partitions(shop.lake.con, dataclasses.replace(WEEKLY, behind=of or behind()))
+    }
 
 
 def begin(shop: Shop, weeks: Window) -> str:
@@ -196,7 +198,9 @@ def test_a_month_follows_its_days_and_those_that_it_reaches_back_to(shop: Shop) 
         (dt.date(2024, 7, 1), False),
     ):
         publish(shop, day)
-        assert [each.day for each in due_periods(shop.lake.con, months, of_months)] == june.days * is_read
+        assert [
+            each.day for each in due_partitions(shop.lake.con, dataclasses.replace(months, behind=of_months))
+        ] == june.days * is_read
         build_june()
 
 
@@ -276,4 +280,4 @@ def test_mondays_before_the_start_are_asked_for_no_more(shop: Shop) -> None:
     assert list(due(shop)) == [MONDAY]
 
     later = dataclasses.replace(WEEKLY, starts=NEXT_MONDAY)
-    assert due_periods(shop.lake.con, later, behind()) == []
+    assert due_partitions(shop.lake.con, dataclasses.replace(later, behind=behind())) == []

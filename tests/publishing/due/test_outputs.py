@@ -12,7 +12,8 @@ from tidegate.ledger import publications
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.outputs import OutputRecord, outputs_made_by, record_outputs, standing_outputs, times_of_outputs
 from tidegate.ledger.publications import Publication
-from tidegate.publishing.due_outputs import Ingredient, Output, OutputKind, due_outputs, outputs
+from tidegate.publishing.due.made_of import Ingredient, OutputKind
+from tidegate.publishing.due.outputs import Output, due_outputs, outputs
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def record(output: Output, run_id: str = "run-1") -> OutputRecord:
     return OutputRecord(
         output.kind, output.day, "daily", output.inputs_hash, output.publication_id,
         f"{PLACE}/{output.kind}/{output.day}/{run_id}", run_id, utc_now(),
+        contents_seen=output.contents_seen, revision=output.revision,
     )  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""What derived things are made of: which contents of which days, relative to their own partition.
+
+What of it differs is for `inputs` to say.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tidegate.lake.sql import rows_relation
+from tidegate.ledger.contents import Kind
+from tidegate.window import Cadence, Length
+
+ONE_DAY_LONG = Length(days=1)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Contents of one kind and subject, from `begins_before` days before the partition's own day, up to and without
+    `ends_after` it; of what has no day, both are None. `only_newest`: of these days no more than the newest that shows
+    anything."""
+
+    kind: Kind
+    subject: str
+    begins_before: int | None = 0
+    ends_after: Length | None = ONE_DAY_LONG
+    only_newest: bool = False
+
+
+@dataclass(frozen=True)
+class DaysBehind:
+    """What a partition of `cadence` is made of: `marts` as published on the days that it is about and the `reach` days
+    before its own; those among them that are in `newest`, on the newest of these days alone."""
+
+    cadence: Cadence
+    marts: frozenset[str]
+    newest: frozenset[str]
+    reach: int
+
+    @property
+    def reads(self) -> list[Reads]:
+        begins_before, ends_after = self.cadence.begins_before(self.reach), self.cadence.ends_after
+        return [
+            Reads(Kind.mart, mart, begins_before, ends_after, only_newest=mart in self.newest)
+            for mart in sorted(self.marts)
+        ]
+
+    def with_those_of(self, other: DaysBehind | None) -> DaysBehind:
+        """What both are made of, for the same cadence."""
+        if other is None:
+            return self
+        return DaysBehind(
+            self.cadence, self.marts | other.marts, self.newest | other.newest, max(self.reach, other.reach)
+        )
+
+    def read_by(self, partitions: Iterable[dt.date]) -> str:
+        """A query for (partition, first, last): the days that each of these partitions is made of."""
+        days = {partition: self.cadence.days_about(partition, self.reach) for partition in partitions}
+        rows = [(partition, window.start, window.last) for partition, window in days.items()]
+        return rows_relation({"partition": "date", "first": "date", "last": "date"}, rows)
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """Publications that an output is made of: of these marts and this cadence, so many days before the output's own."""
+
+    marts: tuple[str, ...]
+    cadence: str
+    days_before: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    """A kind of output with one for each partition of its cadence that an ingredient is published on, from when each
+    of its marts was published for the first time.
+
+    `name` is the asset's: `exports/daily_sales`. `tells_of`: the days, as so many before the output's own, of which it
+    tells what was delivered and how often they changed. `revision` is raised when other things are made of the same
+    ingredients, which then makes all of them due.
+    """
+
+    name: str
+    cadence: str
+    ingredients: tuple[Ingredient, ...]
+    tells_of: tuple[int, ...] = ()
+    revision: int = 1
+
+    @property
+    def marts(self) -> frozenset[str]:
+        return frozenset(mart for ingredient in self.ingredients for mart in ingredient.marts)
+
+    @property
+    def reads(self) -> list[Reads]:
+        return [
+            *(
+                _on_day(Kind.mart, mart, days)
+                for ingredient in self.ingredients
+                for mart in ingredient.marts
+                for days in ingredient.days_before
+            ),
+            *(_on_day(Kind.report, "", days) for days in self.tells_of),
+        ]
+
+
+def _on_day(kind: Kind, subject: str, days_before: int) -> Reads:
+    return Reads(kind, subject, days_before, Length(days=1 - days_before))
+
+
+def made_of_relation(things: Mapping[str, Iterable[Reads]]) -> str:
+    """A query for (thing, kind, subject, begins_before, end_months, end_days, only_newest)."""
+    columns = {
+        "thing": "varchar",
+        "kind": "varchar",
+        "subject": "varchar",
+        "begins_before": "integer",
+        "end_months": "integer",
+        "end_days": "integer",
+        "only_newest": "boolean",
+    }
+    rows = [(thing, *_row(reads)) for thing, of_thing in things.items() for reads in of_thing]
+    return rows_relation(columns, rows)
+
+
+def _row(reads: Reads) -> tuple[object, ...]:
+    end = reads.ends_after
+    months, days = (end.months, end.days) if end else (None, None)
+    return reads.kind.value, reads.subject, reads.begins_before, months, days, reads.only_newest

@@ -1,0 +1,96 @@
+"""Which outputs there can be of what is published, and which of them are due. Making them is `outputs.making`.
+
+An output is due while what is published, or what the ledger reports of the days that it tells of, differs from what it
+was made of. So publishing the same content again makes nothing due, a restatement or a rollback exactly what it must,
+and what a killed run left undone stays due.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import literal, rows_relation, sql_file
+from tidegate.ledger.outputs import lies_in
+from tidegate.ledger.publications import WITHHELD
+from tidegate.publishing.due.inputs import PACKAGE, inputs_query
+from tidegate.publishing.due.made_of import OutputKind, made_of_relation
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output that there can be, as it would be made now, and whether that `is_due`.
+
+    `inputs_hash` is a hash over all that it would be made of, `since` when the newest of that came (UTC, naive),
+    `entry` the ledger's number of when it was made last, -1 when it never was, and `contents_seen` up to which entry of
+    `ops.contents` this is so.
+    """
+
+    kind: str
+    day: dt.date
+    inputs_hash: str
+    publication_id: str
+    since: dt.datetime
+    entry: int
+    is_due: bool
+    revision: int
+    contents_seen: int
+
+
+def due_outputs(con: DuckDBPyConnection, kinds: Sequence[OutputKind], place: str) -> list[Output]:
+    """Every due output of these kinds, oldest day first. `place` is where outputs go: those elsewhere do not count."""
+    return [output for output in outputs(con, kinds, place) if output.is_due]
+
+
+def outputs(
+    con: DuckDBPyConnection, kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] | None = None
+) -> list[Output]:
+    """Every output that there can be of these kinds and days, or all days, due or not."""
+    if not kinds:
+        return []
+    return [Output(*row) for row in con.execute(_outputs(kinds, place, days)).fetchall()]
+
+
+def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] | None) -> str:
+    of_days = "true" if days is None else f"partition_day in (select unnest({literal(sorted(days))}::date[]))"
+    return sql_file(
+        PACKAGE,
+        "outputs.sql",
+        kinds=_kinds(kinds),
+        ingredients=_ingredients(kinds),
+        published="select mart, cadence, partition_day, publication_id from ops.publications "
+        f"where superseded_by is null and not {WITHHELD}",
+        of_days=of_days,
+        made=_made(place),
+        inputs=inputs_query("from answers", made_of_relation({kind.name: kind.reads for kind in kinds})),
+    )
+
+
+def _kinds(kinds: Sequence[OutputKind]) -> str:
+    return rows_relation({"kind": "varchar", "revision": "integer"}, [(kind.name, kind.revision) for kind in kinds])
+
+
+def _ingredients(kinds: Sequence[OutputKind]) -> str:
+    rows = [
+        (kind.name, mart, ingredient.cadence, ingredient.cadence == kind.cadence and 0 in ingredient.days_before)
+        for kind in kinds
+        for ingredient in kind.ingredients
+        for mart in ingredient.marts
+    ]
+    return rows_relation({"kind": "varchar", "mart": "varchar", "cadence": "varchar", "is_own": "boolean"}, rows)
+
+
+def _made(place: str) -> str:
+    """The newest output of each kind and day, where it was not withdrawn and lies at `place`."""
+    return f"""
+        select kind, day, entry, if(is_there, contents_seen, null) as contents_seen, revision
+        from (
+            select kind, partition_day as day, max(rowid) as entry,
+                max_by(inputs_hash <> '' and {lies_in(place, "o")}, rowid) as is_there,
+                max_by(coalesce(contents_seen, -1), rowid) as contents_seen,
+                max_by(coalesce(revision, 1), rowid) as revision
+            from ops.outputs as o group by all
+        )"""

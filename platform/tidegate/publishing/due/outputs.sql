@@ -1,0 +1,66 @@
+-- Every output that there can be, what it would be made of now, and whether it is due.
+--
+-- kinds         (kind, revision)
+-- ingredients   (kind, mart, cadence, is_own): the marts of each kind; its own are those of the same partition
+-- published     (mart, cadence, partition_day, publication_id)
+-- made          (kind, day, entry, contents_seen, revision): the newest of each
+with
+
+kinds as ({{ kinds }}),
+
+ingredients as ({{ ingredients }}),
+
+published as ({{ published }}),
+
+unmet as (select kind from ingredients where mart not in (select mart from published)),
+
+own as (
+
+    select i.kind, p.partition_day as day, max(p.publication_id) as publication_id
+    from (from ingredients anti join unmet using (kind)) as i
+    join published as p using (mart, cadence)
+    where i.is_own and {{ of_days }}
+    group by all
+
+),
+
+made as ({{ made }}),
+
+answers as (
+
+    select o.kind as thing, o.day as partition, coalesce(m.contents_seen, -1) as seen, '' as made_by
+    from own as o
+    left join made as m using (kind, day)
+
+),
+
+made_of as (
+
+    select
+        thing as kind, partition as day,
+        max(changed_at) filter (content <> '') as since,
+        bool_or(differs) as differs,
+        -- Each is there once, so that none cancels another out. Sorting them instead takes twice as long.
+        concat_ws(
+            ':',
+            bit_xor(md5_number_upper(concat_ws(':', kind, name, day, content))) filter (content <> ''),
+            bit_xor(md5_number_lower(concat_ws(':', kind, name, day, content))) filter (content <> '')
+        ) as inputs
+    from ({{ inputs }})
+    group by thing, partition
+
+)
+
+select
+    o.kind, o.day,
+    md5(concat_ws(':', k.revision, i.inputs)) as inputs_hash,
+    o.publication_id, i.since,
+    coalesce(m.entry, -1) as entry,
+    m.contents_seen is null or i.differs or m.revision is distinct from k.revision as is_due,
+    k.revision,
+    coalesce((select max(rowid) from ops.contents), -1) as contents_seen
+from own as o
+join kinds as k using (kind)
+join made_of as i using (kind, day)
+left join made as m using (kind, day)
+order by o.day, o.kind

@@ -1,0 +1,170 @@
+"""Which partitions of a product are due: days, Mondays and months."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.sql import literal, sql_file
+from tidegate.ledger.contents import Kind
+from tidegate.ledger.publications import none_of
+from tidegate.ledger.required import lacking_relation, required_relation
+from tidegate.ledger.waivers import STANDING_WAIVERS
+from tidegate.publishing.due.inputs import PACKAGE, inputs_query
+from tidegate.publishing.due.made_of import Reads, made_of_relation
+from tidegate.publishing.gate import GateRequirements, closed_gates
+from tidegate.window import ONE_DAY, Length, windows_of
+
+# Enough to tell a person why; a restatement of a year may have hundreds.
+CAUSES_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Due:
+    """A partition that is to be built and published, because its inputs are not those of its newest build that ended.
+
+    `restates`: it was published before. `causes` are the inputs that differ, deliveries before days and the newest
+    first, as `orders/eu-west 2024-01-05`; `entry` is the number of the newest in `ops.contents`, and `caused_at` when
+    that changed (UTC, naive). `build` is the ledger's number of its newest build, -1 without one.
+    """
+
+    day: dt.date
+    restates: bool
+    causes: tuple[str, ...]
+    entry: int
+    caused_at: dt.datetime | None
+    build: int
+
+    @property
+    def was_built(self) -> bool:
+        return self.build >= 0
+
+
+def due_partitions(con: DuckDBPyConnection, product: GateRequirements) -> list[Due]:
+    """Every due partition of a product, oldest first. One that is being built is among them: only its run tells
+    whether it still is. One that is not made of deliveries is due from when it was first built."""
+    rows = con.execute(_partitions(product, open_partitions_left_unpublished(con, product))).fetchall()
+    return [
+        Due(partition, restates, tuple(causes or ()), entry, caused_at, build)
+        for partition, restates, causes, entry, caused_at, build in rows
+        if partition >= product.starts
+    ]
+
+
+def due_for_any(con: DuckDBPyConnection, products: Iterable[GateRequirements]) -> list[Due]:
+    """Every partition that is due for any of the products, oldest first, each once: one build is of all of them."""
+    found: dict[dt.date, Due] = {}
+    for product in products:
+        for each in due_partitions(con, product):
+            found[each.day] = _together(found[each.day], each) if each.day in found else each
+    return [found[day] for day in sorted(found)]
+
+
+def due_again(con: DuckDBPyConnection, products: Iterable[GateRequirements]) -> list[Due]:
+    """Those of them that were built before."""
+    return [each for each in due_for_any(con, products) if each.was_built]
+
+
+def _together(one: Due, other: Due) -> Due:
+    moments = [each.caused_at for each in (one, other) if each.caused_at]
+    return Due(
+        one.day,
+        restates=one.restates and other.restates,
+        causes=tuple(dict.fromkeys((*one.causes, *other.causes))),
+        entry=max(one.entry, other.entry),
+        caused_at=max(moments, default=None),
+        build=max(one.build, other.build),
+    )
+
+
+def _partitions(product: GateRequirements, unpublished: Collection[dt.date]) -> str:
+    return sql_file(
+        PACKAGE,
+        "partitions.sql",
+        open=_all_delivered(product) if product.deliveries else _begun(product),
+        cadence=literal(product.cadence),
+        models=f"{literal(sorted(product.models))}::varchar[]",
+        inputs=inputs_query("from answers", made_of_relation({"": _reads(product)}), product.seeds),
+        causes_named=literal(CAUSES_NAMED),
+        delivered=_delivered(product),
+        published="select distinct partition_day as partition from ops.publications "
+        f"where cadence = {literal(product.cadence)} and {none_of(product.beside)}",
+        unpublished=f"{literal(sorted(unpublished))}::date[]",
+    )
+
+
+def _reads(product: GateRequirements) -> list[Reads]:
+    """What a partition of the product is made of."""
+    sources = sorted({source for source, _ in product.deliveries})
+    reads = [
+        Reads(Kind.delivery, source, begins_before=product.reach if source in product.read_back else 0)
+        for source in sources
+    ]
+    if product.reach:
+        reads.append(Reads(Kind.day, "", begins_before=product.reach, ends_after=Length()))
+    reads += [Reads(Kind.seed, seed.name, None, None) for seed in product.seeds]
+    return reads + (product.behind.reads if product.behind else [])
+
+
+def _delivered(product: GateRequirements) -> str:
+    """When the newest delivery of a day came."""
+    return f"""
+        select partition_day as partition, max_by(finished_at, rowid) as delivered_at
+        from ops.deliveries semi join ({required_relation(product.deliveries, product.delivery_days)})
+        using (source, region) group by partition_day"""
+
+
+def _all_delivered(product: GateRequirements) -> str:
+    """The days whose deliveries are all in and accepted, or waived."""
+    required = required_relation(product.deliveries, product.delivery_days)
+    lacking = lacking_relation(product.deliveries, product.delivery_days, product.beside)
+    return f"""
+        select distinct partition_day as partition from ops.deliveries semi join ({required}) using (source, region)
+        union
+        select partition_day from ({STANDING_WAIVERS}) semi join ({required}) using (source, region)
+        except
+        select day from ({lacking}) where not is_waived"""
+
+
+def _begun(product: GateRequirements) -> str:
+    return f"select distinct partition_day as partition from ops.builds where cadence = {literal(product.cadence)}"
+
+
+def open_partitions_left_unpublished(con: DuckDBPyConnection, product: GateRequirements) -> list[dt.date]:
+    """Partitions whose candidates may be published and are not: a run was killed between building and publishing them.
+
+    Nothing that they are made of differs, so that no other entry of the ledger tells.
+    """
+    marts = literal([mart.name for mart in product.marts])
+    rows = con.execute(
+        f"""
+        with candidates as (
+            select partition_day, mart, max_by(build_id, entry) as build_id
+            from (select partition_day, build_id, rowid as entry, unnest(models) as mart from ops.builds)
+            where mart in (select unnest({marts}::varchar[])) group by partition_day, mart
+        ),
+        served as (
+            select partition_day, mart, build_id from ops.publications
+            where superseded_by is null and cadence = {literal(product.cadence)}
+        )
+        select distinct c.partition_day
+        from candidates as c left join served as s using (partition_day, mart)
+        where s.build_id is distinct from c.build_id
+        """
+    ).fetchall()
+    unpublished = [day for (day,) in rows]
+    closed = {day for window in windows_of(unpublished, product.cadence) for day in closed_gates(con, window, product)}
+    return [day for day in unpublished if day not in closed]
+
+
+def without_days_behind(days: Sequence[dt.date], reach: int) -> list[dt.date]:
+    """Those of `days` that no other of them, but in the same row of consecutive days, may still change."""
+    chosen: list[dt.date] = []
+    for day in sorted(days):
+        behind = [other for other in days if day - ONE_DAY * reach <= other < day]
+        if not behind or (day - ONE_DAY in chosen and all(other in chosen for other in behind)):
+            chosen.append(day)
+    return chosen

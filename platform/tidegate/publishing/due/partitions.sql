@@ -1,0 +1,103 @@
+-- The due partitions of a product: those whose deliveries all came, or that were begun, and that are not published with
+-- what they would be made of now.
+--
+-- open         (partition)
+-- inputs       inputs.sql: of which things these are is asked below
+-- unpublished  (partition): candidates that may be published and are not
+with
+
+open as ({{ open }}),
+
+builds as (
+
+    select partition_day as partition, unnest(models) as model, status, build_id, contents_seen, rowid as entry
+    from ops.builds
+    semi join open on partition = partition_day
+    where cadence = {{ cadence }}
+
+),
+
+of_models as (
+
+    select
+        partition, model,
+        max(entry) as entry,
+        max_by(status, entry) in ('building', 'interrupted') as is_unfinished,
+        -- A build that ended, well or not, has answered to what it saw.
+        max_by(status, entry) filter (status in ('built', 'failed')) as answer,
+        max_by(build_id, entry) filter (status in ('built', 'failed')) as build_id,
+        max_by(coalesce(contents_seen, -1), entry) filter (status in ('built', 'failed')) as seen
+    from builds
+    where list_contains({{ models }}, model)
+    group by partition, model
+
+),
+
+of_partitions as (
+
+    select
+        partition,
+        max(entry) as entry,
+        bool_or(is_unfinished) as is_unfinished,
+        max_by(answer, entry) as answer,
+        count(answer) = len({{ models }}) as is_whole
+    from of_models
+    group by partition
+
+),
+
+answers as (
+
+    select '' as thing, partition, seen, build_id as made_by from of_models where answer is not null
+    union
+    select '', partition, -1, '' from open anti join (from of_models where answer is not null) using (partition)
+
+),
+
+differing as (
+
+    select
+        partition,
+        if(kind in ('day', 'mart'), day::varchar, name) as cause,
+        max(entry) as entry,
+        max(changed_at) as changed_at,
+        -- Deliveries by when they came, the newest first, and then days.
+        max(if(kind in ('day', 'mart'), datediff('day', date '1970-01-01', day), entry)) as place,
+        bool_or(kind in ('day', 'mart')) as is_day
+    from ({{ inputs }})
+    where differs
+    group by partition, cause
+
+),
+
+causes as (
+
+    select
+        partition,
+        max(entry) as entry,
+        max_by(changed_at, entry) as changed_at,
+        list(cause order by is_day, place desc)[:{{ causes_named }}] as causes
+    from differing
+    group by partition
+
+)
+
+select
+    o.partition,
+    p.partition is not null as restates,
+    c.causes,
+    coalesce(c.entry, -1) as entry,
+    coalesce(c.changed_at, d.delivered_at) as changed_at,
+    coalesce(b.entry, -1) as build
+from open as o
+left join of_partitions as b using (partition)
+left join causes as c using (partition)
+left join ({{ delivered }}) as d using (partition)
+left join ({{ published }}) as p using (partition)
+where
+    c.partition is not null
+    or b.answer is null
+    or b.is_unfinished
+    or (not b.is_whole and b.answer = 'built')
+    or list_contains({{ unpublished }}, o.partition)
+order by o.partition
