@@ -29,6 +29,8 @@
         {# On a line of its own: a query may end in a comment. #}
         {{ compiled_code }}
         )
+    {%- elif language == "python" and config.get("incremental_strategy") == "window_overwrite" -%}
+        {{ keep_rows_of_python_model(relation) }}
     {%- else -%}
         {{ dbt.duckdb__create_table_as(temporary, relation, compiled_code, language, partitioned_by, sorted_by) }}
     {%- endif -%}

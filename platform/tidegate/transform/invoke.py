@@ -18,6 +18,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.machine.disk import disk_trouble
 from tidegate.transform.parsed.private import DbtEvent, call_dbt, is_of_dbt
 from tidegate.transform.parsed.project import DbtProject, quiet_arguments
+from tidegate.transform.python_models.trouble import said_by_the_model
 from tidegate.window import Window
 
 OnEvent = Callable[[DbtEvent], None]
@@ -129,4 +130,5 @@ def _invoke(
 
 
 def _node_result(result: Any) -> NodeResult:
-    return NodeResult(result.node.unique_id, str(result.status), result.message or "", result.failures)
+    message = said_by_the_model(result.message or "")
+    return NodeResult(result.node.unique_id, str(result.status), message, result.failures)

@@ -119,6 +119,41 @@ def test_comments_and_docstrings_of_a_python_model_do_not_count() -> None:
     assert of("def model(dbt, session):\n    return 2\n") != plain
 
 
+def test_settings_that_a_python_model_asks_for_count() -> None:
+    def of(days: int) -> str:
+        config = {"materialized": "incremental", "meta": {}, "config_keys_used": ["days"], "days": days}
+        return logic_of({"nodes": {"m": node("m", "", language="python", config=config)}, "macros": {}}, {})["m"]
+
+    assert of(7) != of(14)
+
+
+@pytest.mark.parametrize(
+    ("imports", "counts"),
+    [
+        ("import forecasting", {"forecasting", "numbers_of"}),
+        ("from forecasting import naive", {"forecasting", "numbers_of"}),
+        ("import shop.prices as prices", {"shop", "shop.prices", "shop.taxes"}),
+        ("from shop import taxes", {"shop", "shop.taxes"}),
+        ("import pandas", set()),
+    ],
+)
+def test_modules_of_the_project_count_for_the_python_models_that_import_them(imports: str, counts: set[str]) -> None:
+    modules = {
+        "forecasting": "from numbers_of import days\n",
+        "numbers_of": "def days(): return 1\n",
+        "shop": "",
+        "shop.prices": "from . import taxes\n",
+        "shop.taxes": "RATE = 19\n",
+        "other": "",
+    }
+
+    def of(modules: dict[str, str]) -> str:
+        return logic_of({"nodes": {"m": node("m", imports, language="python")}, "macros": {}}, {}, modules)["m"]
+
+    assert {name for name in modules if of({**modules, name: f"{modules[name]}ADDED = 1\n"}) != of(modules)} == counts
+    assert of({name: f"# A comment.\n{text}" for name, text in modules.items()}) == of(modules)
+
+
 def test_sql_that_cannot_be_told_apart_counts_as_it_stands() -> None:
     def of(text: str) -> str:
         return logic_of({"nodes": {"m": node("m", text)}, "macros": {}}, {})["m"]

@@ -51,7 +51,6 @@ def test_every_node_becomes_what_it_can_be(of: dict[str, Any], kind: Kind) -> No
         (node(materialized="incremental", incremental_strategy="append", meta=DAY), "is incremental by append"),
         (node(**DATED) | {"columns": {}}, "does not say the types of its columns"),
         (node(**DATED) | {"columns": {"on": {"name": "on", "data_type": None}}}, "types of its columns: on"),
-        (node(**DATED) | {"language": "python"}, "written in Python"),
         (node(**{**DATED, "meta": {"tidegate": {"day": "on", "cadence": "hourly"}}}), "has the cadence hourly"),
         (node(materialized="table", meta=DAY), "would hold the days that were built last"),
         (node(materialized="materialized_view"), "is materialized as materialized_view"),

@@ -28,6 +28,9 @@ FOLDERS = {
 }
 PACKAGES = "packages-install-path"
 
+# Python that models in Python import. dbt itself knows nothing of it.
+MODULES = "modules"
+
 # dbt_project.yml, profiles.yml, packages.yml, dependencies.yml, selectors.yml and package-lock.yml.
 BESIDE_THE_PROJECT = ("*.yml", "*.yaml")
 
@@ -48,6 +51,7 @@ def project_files(folder: Path) -> list[Path]:
         for name in config.get(setting) or default:
             # What only dbt can render may be any folder.
             found.update(_files_below(folder / ("." if "{{" in name else name)))
+    found.update(_files_below(folder / MODULES))
     for package in _packages(folder / str(config.get(PACKAGES) or "dbt_packages")):
         found.update(project_files(package))
     return sorted(found)
@@ -66,6 +70,18 @@ def variables_of(folder: Path) -> dict[str, Any]:
     variables: dict[str, Any] = config.get("vars") or {}
     own = variables.get(str(config.get("name")))
     return {**variables, **own} if isinstance(own, dict) else dict(variables)
+
+
+def modules_of(folder: Path) -> dict[str, str]:
+    """The Python that models of the project in `folder` may import, by the module's name."""
+    below = folder / MODULES
+    files = {path.relative_to(below): path for path in below.rglob("*.py")}
+    return {_module_name(relative): path.read_text() for relative, path in sorted(files.items())}
+
+
+def _module_name(file: Path) -> str:
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _config(folder: Path) -> dict[str, Any]:

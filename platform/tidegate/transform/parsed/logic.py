@@ -1,8 +1,9 @@
 """The logic of each model: a hash over what determines its result beside data.
 
-That is its SQL or Python, the macros that it calls, its columns and settings, the variables that it reads, and the
-logic of the models that it reads. Comments, layout and the case of SQL's own words do not count, and neither do dbt's
-own macros. A manifest says all of it but the values of variables, which the caller gives.
+That is its SQL, or its Python with the modules of the project that it imports, the macros that it calls, its columns
+and settings, the variables that it reads, and the logic of the models that it reads. Comments, layout and the case of
+SQL's own words do not count, and neither do dbt's own macros. A manifest says all of it but the values of variables and
+the modules, which the caller gives.
 """
 
 from __future__ import annotations
@@ -28,14 +29,20 @@ BY_SOURCE = "allowed_lateness_days"
 # dbt's own and its adapter's: a new version of dbt is not a change of anybody's logic.
 OF_DBT = frozenset({"dbt", "dbt_duckdb"})
 
+# What may have a docstring.
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 _READS_VARIABLE = re.compile(r"""\bvar\(\s*['"]([^'"]+)['"]""")
 
 # Words of these kinds mean the same in any case.
 _KEEPS_CASE = frozenset({"VAR", "IDENTIFIER", "STRING", "HEREDOC_STRING", "RAW_STRING", "NATIONAL_STRING", "NUMBER"})
 
 
-def logic_of(manifest: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, str]:
-    """The logic hash of every model, seed and snapshot by its unique id. `given` are the variables of every run."""
+def logic_of(
+    manifest: Mapping[str, Any], given: Mapping[str, object], modules: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The logic hash of every model, seed and snapshot by its unique id. `given` are the variables of every run,
+    `modules` the sources of the project's Python modules by name."""
     nodes: Mapping[str, Node] = manifest["nodes"]
     found: dict[str, str] = {}
 
@@ -43,7 +50,8 @@ def logic_of(manifest: Mapping[str, Any], given: Mapping[str, object]) -> dict[s
         if unique_id not in found:
             node = nodes[unique_id]
             parents = sorted(parent for parent in node["depends_on"].get("nodes", ()) if parent in nodes)
-            found[unique_id] = _hash([_own_logic(node, manifest, given), *map(logic, parents)])
+            of_modules = _imported_logic(node["raw_code"], modules or {}) if node.get("language") == "python" else []
+            found[unique_id] = _hash([_own_logic(node, manifest, given), *of_modules, *map(logic, parents)])
         return found[unique_id]
 
     return {unique_id: logic(unique_id) for unique_id, node in nodes.items() if node["resource_type"] != "test"}
@@ -53,7 +61,7 @@ def _own_logic(node: Node, manifest: Mapping[str, Any], given: Mapping[str, obje
     macros = _macros_of(node, manifest["macros"])
     texts = [node.get("raw_code") or "", *(macro["macro_sql"] for macro in macros)]
     return [
-        _python_words(texts[0]) if node.get("language") == "python" else sql_words(texts[0]),
+        _python_logic(node) if node.get("language") == "python" else sql_words(texts[0]),
         [sql_words(text) for text in texts[1:]],
         sorted((name.lower(), column["data_type"]) for name, column in node["columns"].items()),
         {setting: node["config"].get(setting) for setting in SETTINGS},
@@ -100,13 +108,52 @@ def sql_words(text: str) -> list[str]:
     ]
 
 
-def _python_words(text: str) -> list[str]:
-    """What a Python model does, without comments, layout and docstrings."""
+def _python_logic(node: Node) -> list[object]:
+    """What a Python model does, and the settings that it asks dbt for."""
+    asked = node["config"].get("config_keys_used") or ()
+    return [_python_words(node["raw_code"]), *({name: node["config"].get(name)} for name in asked)]
+
+
+def _python_words(text: str) -> str:
+    """What a module does, without comments, layout and docstrings."""
     module = ast.parse(text)
     for node in ast.walk(module):
-        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return [ast.dump(module)]
+    return ast.dump(module)
+
+
+def _imported_logic(text: str, modules: Mapping[str, str]) -> list[str]:
+    """What the modules of the project do that this Python imports, be it through one another."""
+    found: dict[str, str] = {}
+    waiting = [name for name in _imported_names(text, "") if name in modules]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = _python_words(modules[name])
+            # A package's own module is imported with each of its modules.
+            packages = [".".join(name.split(".")[:depth]) for depth in range(1, name.count(".") + 1)]
+            waiting += [each for each in (*_imported_names(modules[name], name), *packages) if each in modules]
+    return [f"{name}: {found[name]}" for name in sorted(found)]
+
+
+def _imported_names(text: str, importer: str) -> list[str]:
+    """The names of all modules that this text may import; of what it takes from a module, each may be one."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found += [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            for package in _packages_meant(node, importer):
+                found += [package, *(f"{package}.{each.name}" for each in node.names)]
+    return found
+
+
+def _packages_meant(node: ast.ImportFrom, importer: str) -> list[str]:
+    """What `from … import` takes from. The importer may be a package or a module in one, to which dots are relative."""
+    parts = importer.split(".")
+    bases = [parts[: len(parts) - up] for up in (node.level - 1, node.level)] if node.level else [[]]
+    return [".".join([*base, *([node.module] if node.module else [])]) for base in bases]
 
 
 def _hash(parts: Iterable[object]) -> str:

@@ -70,7 +70,8 @@ def _kind_of_model(node: Node) -> Kind:
             raise refusal(
                 node,
                 f"has a day, {day}, and is a table: it would hold the days that were built last and no others.",
-                f"Make it incremental with the strategy {STRATEGY}, or leave out the day if it has none",
+                f"Make it incremental with the strategy {STRATEGY} (a model in Python says `materialized: incremental` "
+                "in its own YAML), or leave out the day if it has none",
             )
         case "incremental":
             _refuse_unsound_windows(node)
@@ -80,12 +81,6 @@ def _kind_of_model(node: Node) -> Kind:
 
 def _refuse_unsound_windows(node: Node) -> None:
     meta = meta_of(node)
-    if node["language"] == "python":
-        raise refusal(
-            node,
-            "is incremental and written in Python, of which dbt-duckdb cannot write days into a DuckLake.",
-            "Write it in SQL, or make it a table without a day that a model in SQL reads",
-        )
     if not meta.get("day"):
         raise refusal(
             node,

@@ -23,7 +23,7 @@ from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
-from tidegate.transform.parsed.files import project_files, variables_of, variables_read
+from tidegate.transform.parsed.files import modules_of, project_files, variables_of, variables_read
 from tidegate.transform.parsed.logic import BY_SOURCE, logic_of
 from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of
 
@@ -89,7 +89,7 @@ class DbtProject:
         kept = self.target / f"logic-{_digest(given)}.json"
         if not kept.exists():
             nodes = self.manifest()["nodes"]
-            hashes = logic_of(self.manifest(), given)
+            hashes = logic_of(self.manifest(), given, modules_of(self.folder))
             write_whole(kept, json.dumps({nodes[unique_id]["alias"]: of_it for unique_id, of_it in hashes.items()}))
         found: dict[str, str] = json.loads(kept.read_text())
         return found
