@@ -243,13 +243,14 @@ def status() -> None:
 def check_reads(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="A built day with days before and after it.")],
 ) -> None:
-    """Find models that read days that they do not declare, on a day, the Monday of its week and its month."""
+    """Find models that read days that they do not declare, and models in Python that are not repeatable, on a day."""
     from tidegate.transform.undeclared import check_reads
 
     day = day_of(partition)
     checked = check_reads(load_settings(), day)
-    if checked.reads:
-        raise TidegateError("\n".join(read.sentence for read in checked.reads))
+    found = [read.sentence for read in checked.reads] + [each.sentence for each in checked.not_repeatable]
+    if found:
+        raise TidegateError("\n".join(found))
     if not checked.models:
         raise TidegateError(
             f"No model has rows on {day}, its Monday or month, so nothing can be seen there of what models read. "

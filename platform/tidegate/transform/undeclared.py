@@ -2,7 +2,8 @@
 
 A model's query is run over one partition with only the days of its parents in sight that it declares, then with all
 days before them as well, then with all after. Where the rows differ, it reads what it may not. A read that makes no
-difference to that partition is not found.
+difference to that partition is not found. A model in Python sees no other days than those it declares; of it is tried
+whether it makes the same rows of a partition alone as among others, and again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from tidegate.settings import Settings
 from tidegate.transform.invoke import NodeResult, compile_nodes
 from tidegate.transform.parsed.graph import OPS, RAW, Graph, Model
 from tidegate.transform.parsed.project import DbtProject
+from tidegate.transform.python_models.model import PythonModel
+from tidegate.transform.python_models.repeatable import NotRepeatable, differences, partitions_around
+from tidegate.transform.python_models.trouble import PythonModelError
 from tidegate.window import ONE_DAY, Cadence, Window
 
 
@@ -61,6 +65,7 @@ class Checked:
     models: tuple[str, ...]
     without_rows: tuple[str, ...]
     reads: tuple[UndeclaredRead, ...]
+    not_repeatable: tuple[NotRepeatable, ...]
 
 
 def check_reads(settings: Settings, day: dt.date) -> Checked:
@@ -77,8 +82,9 @@ def check_reads(settings: Settings, day: dt.date) -> Checked:
             for query in _queries(project, lake.config, graph, Window.of_day(cadence.partition_of(day), cadence))
         ]
         readable = _put_behind_views(lake, graph)
-        rows, reads = {}, []
-        for query in queries:
+        rows, not_repeatable = _try_python(lake.con, (query for query in queries if query.model.in_python))
+        reads = []
+        for query in (query for query in queries if not query.model.in_python):
             declared = _declared_by(query, readable, project.allowed_lateness)
             rows[query.model.asset], sides = _try(lake.con, query, declared)
             reads += [UndeclaredRead(query.model, query.window.start, side) for side in sides]
@@ -86,6 +92,7 @@ def check_reads(settings: Settings, day: dt.date) -> Checked:
         tuple(asset for asset, count in rows.items() if count),
         tuple(asset for asset, count in rows.items() if not count),
         tuple(reads),
+        tuple(not_repeatable),
     )
 
 
@@ -133,6 +140,20 @@ def _declared_days(
         # Of the days that its partition is about, and those before.
         return first, model.cadence.days_about(window.start).end
     return first, window.end
+
+
+def _try_python(con: DuckDBPyConnection, queries: Iterable[_Query]) -> tuple[dict[str, int], list[NotRepeatable]]:
+    """By asset, how many rows the models in Python have around the partition; and those that are not repeatable."""
+    rows: dict[str, int] = {}
+    found: list[NotRepeatable] = []
+    for query in queries:
+        model = partitions_around(PythonModel.compiled(query.sql), query.window.start)
+        try:
+            rows[query.model.asset], of_model = differences(con, model)
+        except (duckdb.Error, PythonModelError) as error:
+            raise _cannot_run(query.model, str(error)) from error
+        found += of_model
+    return rows, found
 
 
 def _try(con: DuckDBPyConnection, query: _Query, declared: Sequence[Sight]) -> tuple[int, list[str]]:

@@ -61,6 +61,7 @@ class Model:
     optional: bool = False
     # The dbt group that it is in.
     product: str = DEFAULT_PRODUCT
+    in_python: bool = False
 
     @property
     def asset(self) -> str:
@@ -335,6 +336,7 @@ def _model(node: Node, parents: tuple[str, ...]) -> Model:
         file=node["original_file_path"],
         reads_newest=_named(node, meta.get("reads_newest", [])),
         product=node["config"].get("group") or DEFAULT_PRODUCT,
+        in_python=node["language"] == "python",
     )
 
 
