@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal, qualified, sql_file
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.made_of import make_view
 from tidegate.ledger.schema import create_tables, lacks_tables
 
 
@@ -55,6 +56,7 @@ def _count(con: DuckDBPyConnection, table: str) -> int:
 STEPS = (
     Step("builds from before there were weekly marts are daily", _builds_have_a_cadence),
     Step("what there is to be made of is entered whenever it changes", _contents_are_entered),
+    Step("the view ops.due says which inputs differ", make_view),
 )
 
 

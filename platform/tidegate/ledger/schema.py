@@ -51,6 +51,18 @@ LEDGER: dict[str, dict[str, str]] = {
         # The run or the build that it comes from.
         "made_by": "varchar",
     },
+    # What each product and kind of output is made of: see `made_of.Reads`.
+    "made_of": {
+        "thing": "varchar",
+        "kind": "varchar",
+        "subject": "varchar",
+        "begins_before": "integer",
+        "end_months": "integer",
+        "end_days": "integer",
+        "only_newest": "boolean",
+    },
+    # The models that make each product.
+    "made_by": {"thing": "varchar", "model": "varchar"},
     "builds": {
         "build_id": "varchar",
         "partition_day": "date",

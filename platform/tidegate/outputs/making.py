@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import duckdb
+from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.trouble import may_heal
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.made_of import keep_made_of
 from tidegate.ledger.outputs import OutputRecord, record_outputs
 from tidegate.publishing.due.made_of import OutputKind
 from tidegate.publishing.due.outputs import Output, outputs
@@ -175,5 +177,10 @@ def _enter(lake: Lake, kind: OutputKind, results: _Results, run_id: str) -> None
         )
         for output, made in results.made
     ]
+
+    def work(con: DuckDBPyConnection) -> None:
+        keep_made_of(con, kind.name, kind.reads)
+        record_outputs(con, rows)
+
     if rows:
-        lake.unit_of_work(lambda con: record_outputs(con, rows))
+        lake.unit_of_work(work)

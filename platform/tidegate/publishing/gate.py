@@ -15,14 +15,15 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.delivery_days import ALL_DAYS
 from tidegate.lake.sql import in_window
-from tidegate.ledger.contents import Seed
+from tidegate.ledger.contents import Kind, Seed
 from tidegate.ledger.deliveries import delivered_days
+from tidegate.ledger.made_of import Reads
 from tidegate.ledger.names import raw_asset, raw_table
 from tidegate.ledger.publications import published_days
 from tidegate.ledger.required import WITHDRAWN, DaysOfPlaces, Place
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.publishing.due.made_of import DaysBehind
-from tidegate.window import Cadence, Window
+from tidegate.window import Cadence, Length, Window
 
 # Of marts that no dbt group has.
 DEFAULT_PRODUCT = "default"
@@ -70,6 +71,19 @@ class GateRequirements:
     def names(self) -> frozenset[str]:
         """The names of the marts."""
         return frozenset(mart.name for mart in self.marts)
+
+    @property
+    def reads(self) -> list[Reads]:
+        """What a partition of the product is made of."""
+        sources = sorted({source for source, _ in self.deliveries})
+        reads = [
+            Reads(Kind.delivery, source, begins_before=self.reach if source in self.read_back else 0)
+            for source in sources
+        ]
+        if self.reach:
+            reads.append(Reads(Kind.day, "", begins_before=self.reach, ends_after=Length()))
+        reads += [Reads(Kind.seed, seed.name, None, None) for seed in self.seeds]
+        return reads + (self.behind.reads if self.behind else [])
 
     def are_made_of(self, source: str) -> bool:
         """Whether the marts need the source."""

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.sql import qualified
+from tidegate.ledger.made_of import keep_made_of, product_thing
 from tidegate.ledger.publications import Rollback, standing_rollbacks
 from tidegate.publishing.gate import GateRequirements, Mart, read_gates
 from tidegate.publishing.shape import fit_published_tables
@@ -79,6 +80,8 @@ def _promote(con: DuckDBPyConnection, window: Window, requirements: GateRequirem
             content = _shown(mart.name, day, rollbacks, contents)
             build_id = gates.builds.get((day, mart.name), "")
             published[day].append(switch.publication(day, mart.name, build_id, content, rollback_id))
+    thing = product_thing(requirements.product, requirements.cadence)
+    keep_made_of(con, thing, requirements.reads, requirements.models)
     switch.enter(con, published, f"promote {window}", requirements.beside)
     rolled_back = {day: next(iter(kept[day].values())) for day in days if day in kept}
     return Promotion(published, gates.closed, rolled_back)

@@ -80,6 +80,18 @@ def test_rows_of_a_later_delivery_restate_their_day_and_are_its_cause(shop: Shop
     assert due(shop) == {}
 
 
+def test_the_view_says_which_inputs_of_what_was_made_differ(shop: Shop) -> None:
+    differing = "select thing, partition, kind, name, day from ops.due"
+    shop.publish(ONE)
+    assert shop.lake.con.execute(differing).fetchall() == []
+    deliver(shop, NEXT, "us-east", touched=(DAY, NEXT))
+    assert shop.lake.con.execute(differing).fetchall() == [
+        ("daily default", DAY, "delivery", "orders/us-east 2024-06-03", DAY)
+    ]
+    shop.build(ONE)
+    assert shop.lake.con.execute(differing).fetchall() == []
+
+
 def test_every_further_delivery_is_a_newer_entry(shop: Shop) -> None:
     shop.publish(ONE)
     deliver(shop, NEXT, "us-east", touched=(DAY,))

@@ -14,8 +14,7 @@ from tidegate.ledger.checks import CheckRecord
 from tidegate.ledger.contents import Kind
 from tidegate.ledger.deliveries import DeliveryRecord, newest_deliveries
 from tidegate.ledger.entries import of_window, read_entries
-from tidegate.publishing.due.inputs import inputs_query
-from tidegate.publishing.due.made_of import Reads, made_of_relation
+from tidegate.ledger.made_of import Reads, inputs_query, made_of_relation
 from tidegate.window import Window
 
 

@@ -1,32 +1,15 @@
-"""What derived things are made of: which contents of which days, relative to their own partition.
-
-What of it differs is for `inputs` to say.
-"""
+"""What derived things are made of: published days behind a partition, and the ingredients of outputs."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tidegate.lake.sql import rows_relation
 from tidegate.ledger.contents import Kind
+from tidegate.ledger.made_of import Reads
 from tidegate.window import Cadence, Length
-
-ONE_DAY_LONG = Length(days=1)
-
-
-@dataclass(frozen=True)
-class Reads:
-    """Contents of one kind and subject, from `begins_before` days before the partition's own day, up to and without
-    `ends_after` it; of what has no day, both are None. `only_newest`: of these days no more than the newest that shows
-    anything."""
-
-    kind: Kind
-    subject: str
-    begins_before: int | None = 0
-    ends_after: Length | None = ONE_DAY_LONG
-    only_newest: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,24 +89,3 @@ class OutputKind:
 
 def _on_day(kind: Kind, subject: str, days_before: int) -> Reads:
     return Reads(kind, subject, days_before, Length(days=1 - days_before))
-
-
-def made_of_relation(things: Mapping[str, Iterable[Reads]]) -> str:
-    """A query for (thing, kind, subject, begins_before, end_months, end_days, only_newest)."""
-    columns = {
-        "thing": "varchar",
-        "kind": "varchar",
-        "subject": "varchar",
-        "begins_before": "integer",
-        "end_months": "integer",
-        "end_days": "integer",
-        "only_newest": "boolean",
-    }
-    rows = [(thing, *_row(reads)) for thing, of_thing in things.items() for reads in of_thing]
-    return rows_relation(columns, rows)
-
-
-def _row(reads: Reads) -> tuple[object, ...]:
-    end = reads.ends_after
-    months, days = (end.months, end.days) if end else (None, None)
-    return reads.kind.value, reads.subject, reads.begins_before, months, days, reads.only_newest

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, rows_relation, sql_file
+from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.outputs import lies_in
 from tidegate.ledger.publications import WITHHELD
-from tidegate.publishing.due.inputs import PACKAGE, inputs_query
-from tidegate.publishing.due.made_of import OutputKind, made_of_relation
+from tidegate.publishing.due.made_of import OutputKind
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def outputs(
 def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] | None) -> str:
     of_days = "true" if days is None else f"partition_day in (select unnest({literal(sorted(days))}::date[]))"
     return sql_file(
-        PACKAGE,
+        "tidegate.publishing.due",
         "outputs.sql",
         kinds=_kinds(kinds),
         ingredients=_ingredients(kinds),

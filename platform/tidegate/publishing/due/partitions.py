@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, sql_file
-from tidegate.ledger.contents import Kind
+from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.publications import none_of
 from tidegate.ledger.required import lacking_relation, required_relation
 from tidegate.ledger.waivers import STANDING_WAIVERS
-from tidegate.publishing.due.inputs import PACKAGE, inputs_query
-from tidegate.publishing.due.made_of import Reads, made_of_relation
 from tidegate.publishing.gate import GateRequirements, closed_gates
-from tidegate.window import ONE_DAY, Length, windows_of
+from tidegate.window import ONE_DAY, windows_of
 
 # Enough to tell a person why; a restatement of a year may have hundreds.
 CAUSES_NAMED = 5
@@ -82,31 +80,18 @@ def _together(one: Due, other: Due) -> Due:
 
 def _partitions(product: GateRequirements, unpublished: Collection[dt.date]) -> str:
     return sql_file(
-        PACKAGE,
+        "tidegate.publishing.due",
         "partitions.sql",
         open=_all_delivered(product) if product.deliveries else _begun(product),
         cadence=literal(product.cadence),
         models=f"{literal(sorted(product.models))}::varchar[]",
-        inputs=inputs_query("from answers", made_of_relation({"": _reads(product)}), product.seeds),
+        inputs=inputs_query("from answers", made_of_relation({"": product.reads}), product.seeds),
         causes_named=literal(CAUSES_NAMED),
         delivered=_delivered(product),
         published="select distinct partition_day as partition from ops.publications "
         f"where cadence = {literal(product.cadence)} and {none_of(product.beside)}",
         unpublished=f"{literal(sorted(unpublished))}::date[]",
     )
-
-
-def _reads(product: GateRequirements) -> list[Reads]:
-    """What a partition of the product is made of."""
-    sources = sorted({source for source, _ in product.deliveries})
-    reads = [
-        Reads(Kind.delivery, source, begins_before=product.reach if source in product.read_back else 0)
-        for source in sources
-    ]
-    if product.reach:
-        reads.append(Reads(Kind.day, "", begins_before=product.reach, ends_after=Length()))
-    reads += [Reads(Kind.seed, seed.name, None, None) for seed in product.seeds]
-    return reads + (product.behind.reads if product.behind else [])
 
 
 def _delivered(product: GateRequirements) -> str:

@@ -1,0 +1,91 @@
+"""`ops.made_of`: what each product and each kind of output is made of, and the view `ops.due` of what of it differs.
+
+A thing is a product of a cadence, `daily sales`, or a kind of output, `exports/daily_sales`. What follows from inputs
+that differ is decided in `publishing.due`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.content import NOTHING
+from tidegate.lake.sql import literal, rows_relation, sql_file
+from tidegate.ledger.contents import GONE, NO_DAY, Kind, Seed, seed_name
+from tidegate.ledger.schema import LEDGER
+from tidegate.window import Cadence, Length
+
+ONE_DAY_LONG = Length(days=1)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Contents of one kind and subject, from `begins_before` days before the partition's own day, up to and without
+    `ends_after` it; of what has no day, both are None. `only_newest`: of these days no more than the newest that shows
+    anything."""
+
+    kind: Kind
+    subject: str
+    begins_before: int | None = 0
+    ends_after: Length | None = ONE_DAY_LONG
+    only_newest: bool = False
+
+
+def product_thing(product: str, cadence: Cadence) -> str:
+    return f"{cadence} {product}"
+
+
+def made_of_relation(things: Mapping[str, Iterable[Reads]]) -> str:
+    """A query for the rows of `ops.made_of`."""
+    rows = [(thing, *_row(reads)) for thing, of_thing in things.items() for reads in of_thing]
+    return rows_relation(LEDGER["made_of"], rows)
+
+
+def _row(reads: Reads) -> tuple[object, ...]:
+    end = reads.ends_after
+    months, days = (end.months, end.days) if end else (None, None)
+    return reads.kind.value, reads.subject, reads.begins_before, months, days, reads.only_newest
+
+
+def inputs_query(things: str, made_of: str, seeds: Iterable[Seed] = ()) -> str:
+    """The query in `inputs.sql`: (thing, partition, kind, subject, name, day, content, entry, changed_at, differs).
+
+    `seeds` are what the project has of them now.
+    """
+    return sql_file(
+        "tidegate.ledger",
+        "inputs.sql",
+        things=things,
+        made_of=made_of,
+        current=_current(seeds),
+        shows_nothing=", ".join(map(literal, (GONE, NOTHING.hash))),
+    )
+
+
+def _current(seeds: Iterable[Seed]) -> str:
+    columns = {"kind": "varchar", "subject": "varchar", "name": "varchar", "day": "date", "content": "varchar"}
+    rows = [(Kind.seed.value, seed.name, seed_name(seed.name), NO_DAY, seed.content) for seed in seeds]
+    return rows_relation(columns, rows)
+
+
+def make_view(con: DuckDBPyConnection) -> None:
+    """Have `ops.due`, as this version says it."""
+    inputs = inputs_query("from answers", "from ops.made_of")
+    con.execute(f"create or replace view ops.due as {sql_file('tidegate.ledger', 'due.sql', inputs=inputs)}")
+
+
+def keep_made_of(con: DuckDBPyConnection, thing: str, reads: Sequence[Reads], models: Iterable[str] = ()) -> None:
+    """Enter what a thing is made of, and by which models, where the ledger does not say just that."""
+    _keep(con, "made_of", thing, made_of_relation({thing: reads}))
+    columns = LEDGER["made_by"]
+    _keep(con, "made_by", thing, rows_relation(columns, [(thing, model) for model in sorted(models)]))
+
+
+def _keep(con: DuckDBPyConnection, table: str, thing: str, rows: str) -> None:
+    kept = f"select * from ops.{table} where thing = {literal(thing)}"
+    row = con.execute(f"select exists (({kept} except {rows}) union all ({rows} except {kept}))").fetchone()
+    if row and row[0]:
+        con.execute(f"delete from ops.{table} where thing = {literal(thing)}")
+        con.execute(f"insert into ops.{table} by name {rows}")
