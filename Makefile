@@ -66,7 +66,7 @@ lint: setup ## Check format, style, imports, dead code, SQL and the files that t
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/codespell -D- -D .words platform docs dbt_project contracts benchmarks README.md CONTRIBUTING.md CHANGELOG.md
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests platform/tidegate
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
@@ -76,7 +76,7 @@ lint: setup ## Check format, style, imports, dead code, SQL and the files that t
 format: setup ## Format Python and SQL.
 	$(BIN)/ruff format platform tests benchmarks docs
 	$(BIN)/ruff check --fix platform tests benchmarks docs
-	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff fix --disable-progress-bar dbt_project/models dbt_project/tests platform/tidegate
 
 types: setup ## Check the types.
 	$(BIN)/mypy

@@ -18,19 +18,26 @@ from (
 
         select
             partition_day as day, rowid as entry,
-            content_hash is distinct from lag(content_hash) over (
+            coalesce(content_hash <> lag(content_hash) over (
                 partition by mart, partition_day order by rowid
-            ) as differs
+            ), true) as differs
         from ops.publications
         where cadence = 'daily'
 
     ),
 
-    changed as (select day, max(entry) as entry from versions where differs group by day)
+    changed as (
+
+        select day, max(entry) as entry
+        from versions
+        where differs
+        group by day
+
+    )
 
     select b.build_id, b.partition_day, b.status, max(t.entry > coalesce(b.deliveries_seen, -1)) as is_behind
     from ops.builds as b
-    left join touched as t on t.day = b.partition_day
+    left join touched as t on b.partition_day = t.day
     where b.cadence = 'daily'
     group by all
     union all
@@ -38,7 +45,7 @@ from (
     from ops.builds as b
     left join changed as c
         on c.day >= b.partition_day - 400
-        and c.day < if(b.cadence = 'monthly', b.partition_day + to_months(1), b.partition_day)
+            and c.day < if(b.cadence = 'monthly', b.partition_day + to_months(1), b.partition_day)
     where b.cadence <> 'daily'
     group by all
 

@@ -34,10 +34,24 @@ reported as (
         finished_at as changed_at, run_id as made_by, rowid as entry
     from ops.deliveries
 
+),
+
+entries as (
+
+    select * from delivered
+    union all
+    select * from published
+    union all
+    select * from reported
+
 )
 
-select kind, subject, name, day, max_by(content, entry), max_by(changed_at, entry), max_by(made_by, entry)
-from (from delivered union all from published union all from reported)
+select
+    kind, subject, name, day,
+    max_by(content, entry) as content,
+    max_by(changed_at, entry) as changed_at,
+    max_by(made_by, entry) as made_by
+from entries
 where content is not null
 group by kind, subject, name, day
-order by 6, 1, 2, 3, 4
+order by changed_at, kind, subject, name, day

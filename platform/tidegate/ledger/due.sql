@@ -29,7 +29,7 @@ answers as (
 
     select distinct thing, partition, seen, made_by from built
     union all
-    select thing, partition, seen, '' from written
+    select thing, partition, seen, '' as made_by from written
 
 )
 

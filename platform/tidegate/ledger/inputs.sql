@@ -17,7 +17,7 @@ contents as (
     from ops.contents
     semi join made_of using (kind, subject)
     union all
-    select kind, subject, name, day, content, now() at time zone 'UTC', '', 9223372036854775807
+    select kind, subject, name, day, content, now() at time zone 'UTC' as changed_at, '' as made_by, 9223372036854775807 as entry
     from ({{ current }})
     semi join made_of using (kind, subject)
 
@@ -55,7 +55,7 @@ inputs as (
     select
         r.thing, r.partition, r.seen, r.made_by, r.only_newest, kind, subject, s.name, day,
         s.content, s.entry, s.changed_at,
-        s.entry > r.seen and s.made_by is distinct from r.made_by as came_later
+        s.entry > r.seen and s.made_by <> r.made_by as came_later
     from reads as r
     join standing as s using (kind, subject, day)
 

@@ -61,7 +61,7 @@ def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] 
         "outputs.sql",
         kinds=_kinds(kinds),
         ingredients=_ingredients(kinds),
-        published="select mart, cadence, partition_day, publication_id from ops.publications "
+        publications="select mart, cadence, partition_day, publication_id from ops.publications "
         f"where superseded_by is null and not {WITHHELD}",
         of_days=of_days,
         made=_made(place),

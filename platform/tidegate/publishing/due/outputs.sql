@@ -2,7 +2,7 @@
 --
 -- kinds         (kind, revision)
 -- ingredients   (kind, mart, cadence, is_own): the marts of each kind; its own are those of the same partition
--- published     (mart, cadence, partition_day, publication_id)
+-- publications  (mart, cadence, partition_day, publication_id)
 -- made          (kind, day, entry, contents_seen, revision): the newest of each
 with
 
@@ -10,9 +10,15 @@ kinds as ({{ kinds }}),
 
 ingredients as ({{ ingredients }}),
 
-published as ({{ published }}),
+published as ({{ publications }}),
 
-unmet as (select kind from ingredients where mart not in (select mart from published)),
+unmet as (
+
+    select kind
+    from ingredients
+    where mart not in (select mart from published)
+
+),
 
 own as (
 
@@ -56,7 +62,7 @@ select
     md5(concat_ws(':', k.revision, i.inputs)) as inputs_hash,
     o.publication_id, i.since,
     coalesce(m.entry, -1) as entry,
-    m.contents_seen is null or i.differs or m.revision is distinct from k.revision as is_due,
+    m.contents_seen is null or i.differs or m.revision <> k.revision as is_due,
     k.revision,
     coalesce((select max(rowid) from ops.contents), -1) as contents_seen
 from own as o

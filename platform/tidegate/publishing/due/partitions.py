@@ -88,7 +88,7 @@ def _partitions(product: GateRequirements, unpublished: Collection[dt.date]) -> 
         inputs=inputs_query("from answers", made_of_relation({"": product.reads}), product.seeds),
         causes_named=literal(CAUSES_NAMED),
         delivered=_delivered(product),
-        published="select distinct partition_day as partition from ops.publications "
+        publications="select distinct partition_day as partition from ops.publications "
         f"where cadence = {literal(product.cadence)} and {none_of(product.beside)}",
         unpublished=f"{literal(sorted(unpublished))}::date[]",
     )

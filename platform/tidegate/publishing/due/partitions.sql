@@ -1,4 +1,13 @@
--- The due partitions of a product: those whose deliveries all came, or that were begun, and that are not published with
+-- The due partitions of a product: of those whose deliveries all came, or that were begun, the ones that are not
+-- published with what they would be made of now.
+--
+-- open          (partition)
+-- models        those that make the product
+-- inputs        inputs.sql over the answers below
+-- delivered     (partition, delivered_at): when the newest delivery came
+-- publications  (partition): what was ever published
+-- unpublished   partitions whose candidates may be published and are not
+with
 -- what they would be made of now.
 --
 -- open         (partition)
@@ -46,11 +55,22 @@ of_partitions as (
 
 ),
 
+answered as (
+
+    select partition, seen, build_id as made_by
+    from of_models
+    where answer is not null
+
+),
+
 answers as (
 
-    select '' as thing, partition, seen, build_id as made_by from of_models where answer is not null
+    select '' as thing, partition, seen, made_by
+    from answered
     union
-    select '', partition, -1, '' from open anti join (from of_models where answer is not null) using (partition)
+    select '' as thing, partition, -1 as seen, '' as made_by
+    from open
+    where partition not in (select partition from answered)
 
 ),
 
@@ -76,7 +96,7 @@ causes as (
         partition,
         max(entry) as entry,
         max_by(changed_at, entry) as changed_at,
-        list(cause order by is_day, place desc)[:{{ causes_named }}] as causes
+        list(cause order by is_day asc, place desc)[:{{ causes_named }}] as causes
     from differing
     group by partition
 
@@ -93,7 +113,7 @@ from open as o
 left join of_partitions as b using (partition)
 left join causes as c using (partition)
 left join ({{ delivered }}) as d using (partition)
-left join ({{ published }}) as p using (partition)
+left join ({{ publications }}) as p using (partition)
 where
     c.partition is not null
     or b.answer is null
