@@ -8,12 +8,6 @@
 -- publications  (partition): what was ever published
 -- unpublished   partitions whose candidates may be published and are not
 with
--- what they would be made of now.
---
--- open         (partition)
--- inputs       inputs.sql: of which things these are is asked below
--- unpublished  (partition): candidates that may be published and are not
-with
 
 open as ({{ open }}),
 
