@@ -29,7 +29,7 @@
         {# On a line of its own: a query may end in a comment. #}
         {{ compiled_code }}
         )
-    {%- elif language == "python" and config.get("incremental_strategy") == "window_overwrite" -%}
+    {%- elif language == "python" and config.get("materialized") == "incremental" -%}
         {{ keep_rows_of_python_model(relation) }}
     {%- else -%}
         {{ dbt.duckdb__create_table_as(temporary, relation, compiled_code, language, partitioned_by, sorted_by) }}

@@ -101,3 +101,20 @@ def test_any_dbt_project_goes_from_landing_to_exports_and_back(
     monkeypatch.setattr("tidegate.cli.running.load_settings", lambda: new_home.settings)
     with pytest.raises(TidegateError, match="has no weekly marts"):
         run_period_and_leave(DAYS.start + ONE_DAY, Cadence.weekly)
+
+
+def test_a_changed_seed_restates_the_days_of_what_reads_it(new_home: TemporaryHome) -> None:
+    folder = project("everything", new_home.settings.dbt_project)
+    for day in DAYS.days:
+        deliver(new_home, day, 2)
+    new_home.backfill(DAYS)
+
+    (seed,) = (folder / "seeds").glob("*.csv")
+    seed.write_text(seed.read_text().replace("SE", "DK"))
+    new_home.close()
+
+    assert read_status(new_home.home).stale_days == DAYS.days
+    (outcome,) = new_home.runner.restate()
+    assert (outcome.window, outcome.held) == (DAYS, {})
+    assert new_home.query("select distinct country from serving.visits_by_country order by all") == [("DK",), ("NO",)]
+    assert read_status(new_home.home).stale_days == []

@@ -30,7 +30,8 @@ standing as (
         max(entry) as entry,
         max_by(content, entry) as content,
         max_by(changed_at, entry) as changed_at,
-        max_by(made_by, entry) as made_by
+        max_by(made_by, entry) as made_by,
+        min_by(content, entry) as first_content
     from contents
     group by kind, subject, name, day
 
@@ -54,7 +55,7 @@ inputs as (
 
     select
         r.thing, r.partition, r.seen, r.made_by, r.only_newest, kind, subject, s.name, day,
-        s.content, s.entry, s.changed_at,
+        s.content, s.entry, s.changed_at, s.first_content,
         s.entry > r.seen and s.made_by <> r.made_by as came_later
     from reads as r
     join standing as s using (kind, subject, day)
@@ -84,8 +85,8 @@ made_from as (
 
 select
     i.thing, i.partition, i.kind, i.subject, i.name, i.day, i.content, i.entry, i.changed_at,
-    -- A seed that nobody entered then was what it is now, for all that is known.
-    i.came_later and i.content <> coalesce(m.content, if(i.kind = 'seed', i.content, '')) as differs
+    -- A seed that nobody entered then was what it was when it was entered first, for all that is known.
+    i.came_later and i.content <> coalesce(m.content, if(i.kind = 'seed', i.first_content, '')) as differs
 from inputs as i
 left join newest_days as n using (thing, partition, subject)
 left join made_from as m using (thing, partition, seen, made_by, kind, subject, name, day)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
 from tidegate.ledger.checks import record_checks
+from tidegate.ledger.contents import Seed, enter_contents, seed_contents
 from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import DeliveryId
@@ -133,6 +135,22 @@ def test_building_some_models_by_hand_does_not_make_the_day_done(shop: Shop) -> 
     begin(shop, "by hand", models=("stg_orders",))
     shop.lake.unit_of_work(lambda con: finish_build(con, "by hand"))
     assert list(due(shop)) == [DAY]
+
+
+def test_a_changed_seed_makes_due_what_reads_it(shop: Shop) -> None:
+    def due_with(content: str) -> list[dt.date]:
+        required = dataclasses.replace(shop.requirements, seeds=(Seed("codes", content),))
+        return [each.day for each in due_partitions(shop.lake.con, required)]
+
+    shop.publish(ONE)
+    assert due_with("first") == []  # nobody knows what it was
+    shop.lake.unit_of_work(lambda con: enter_contents(con, seed_contents([Seed("codes", "first")], "another build")))
+    assert due_with("first") == []
+    assert due_with("second") == [DAY]
+    shop.build(ONE)
+    shop.promote(ONE)
+    assert due_with("first") == []
+    assert due_with("second") == [DAY]
 
 
 def test_a_waived_region_lets_the_day_through_and_restates_it_when_it_comes(shop: Shop) -> None:
