@@ -36,3 +36,24 @@
 {% macro time_in_zone(moment, timezone) -%}
     timezone('{{ timezone | replace("'", "''") }}', timezone('UTC', cast({{ moment }} as timestamp)))
 {%- endmacro %}
+
+{#-
+    In place of dbt-duckdb's, which asks for the number of rows of every table of the lake as well: after each commit of a model that took
+    36 ms of CPU, and this takes 5.
+-#}
+{% macro duckdb__list_relations_without_caching(schema_relation) %}
+    {% set inside -%}
+        lower(database_name) = '{{ schema_relation.database | lower }}' and lower(schema_name) = '{{ schema_relation.schema | lower }}'
+    {%- endset %}
+    {% set relations -%}
+        select
+            '{{ schema_relation.database }}' as database,
+            tables.table_name as name,
+            tables.schema_name as schema,
+            case when views.view_name is null then 'table' else 'view' end as type
+        from (select distinct table_name, schema_name from duckdb_columns() where {{ inside }}) as tables
+        left join (select view_name from duckdb_views() where {{ inside }}) as views
+            on tables.table_name = views.view_name
+    {%- endset %}
+    {{ return(run_query(relations)) }}
+{% endmacro %}

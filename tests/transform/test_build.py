@@ -151,6 +151,24 @@ def test_failing_tests_are_traced_to_their_days_and_stop_nothing(settings: Setti
     ]
 
 
+def test_a_customer_that_is_not_in_the_mart_or_there_twice_fails_its_day(settings: Settings, lake: Lake) -> None:
+    write_customers(lake, {on: ["anna", "bert"] for on in FIVE_DAYS.days})
+    build_models(settings, lake, FIVE_DAYS)
+    lake.con.execute(
+        f"""
+        delete from marts.daily_customers where snapshot_date = '{day(1)}';
+        delete from marts.daily_customers where snapshot_date = '{day(2)}' and customer_id = 'anna';
+        insert into marts.daily_customers from marts.daily_customers where snapshot_date = '{day(3)}';
+        update marts.daily_customers set customer_id = null where snapshot_date = '{day(4)}' and customer_id = 'anna'
+        """
+    )
+
+    check = named("daily_customers_has_every_staged_customer", settings)
+    (found,) = build_window(settings, lake, FIVE_DAYS, run_id="test", nodes={check}).tests
+    assert (found.asset, found.blocking) == ("marts/daily_customers", True)
+    assert found.failures == dict.fromkeys(map(day, (1, 2, 3, 4)), 1)
+
+
 def test_a_model_that_fails_fails_its_days_and_skips_what_is_behind_it(settings: Settings, lake: Lake) -> None:
     write_orders(lake, EVERY_DAY)
     lake.con.execute("alter table raw.orders drop column country")

@@ -1,5 +1,3 @@
-{{ config(partition_by="snapshot_date") }}
-
 with
 
 customers as (

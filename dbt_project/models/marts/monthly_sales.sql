@@ -1,5 +1,3 @@
-{{ config(partition_by="sales_month") }}
-
 with
 
 days as (

@@ -102,11 +102,12 @@ class Version:
     can_be_read: bool
 
 
-def rows_published(con: DuckDBPyConnection, window: Window) -> int:
-    """Rows that stand in `serving` on the window's partitions, all marts taken together."""
+def rows_published(con: DuckDBPyConnection, window: Window, marts: Collection[str]) -> int:
+    """Rows that stand in `serving` on the window's partitions, these marts taken together."""
     row = con.execute(
         "select sum(rows)::bigint from ops.publications "
-        f"where superseded_by is null and cadence = {literal(window.cadence)} and {of_window(window)}"
+        f"where superseded_by is null and cadence = {literal(window.cadence)} and {of_window(window)} "
+        f"and mart in (select unnest({literal(sorted(marts))}::varchar[]))"
     ).fetchone()
     return (row[0] if row else None) or 0
 

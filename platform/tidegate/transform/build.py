@@ -137,7 +137,7 @@ def build_window(
     graph = Graph(project.manifest())
     models = tuple(m for m in graph.models_of(window.cadence) if nodes is None or m.unique_id in nodes)
     tests = tuple(t for t in graph.tests_of(window.cadence) if nodes is None or t.unique_id in nodes)
-    rows = _rows_to_read(lake.con, models, window)
+    rows = _rows_to_read(lake.con, graph, models, window)
     undated = tuple(graph.undated_behind([*(m.unique_id for m in models), *(t.unique_id for t in tests)]))
     build = _Build(project, lake, window, rows, on_event, uuid.uuid4().hex, models, tests, undated)
     with lease(lake.config, candidates(window.cadence), window.days, run_id):
@@ -165,12 +165,15 @@ def build_window(
     return result
 
 
-def _rows_to_read(con: DuckDBPyConnection, models: Collection[Model], window: Window) -> int:
-    """How much work a build is, as the ledger tells: rows delivered, or published on the days it reaches back to."""
+def _rows_to_read(con: DuckDBPyConnection, graph: Graph, models: Collection[Model], window: Window) -> int:
+    """How much work a build is, as the ledger tells: rows delivered, or published on the days it reaches back to. Where
+    only the newest day of a mart is read, that is little beside the others."""
     if window.cadence is Cadence.daily:
         return rows_delivered(con, window)
     reach = max((model.reaches_back for model in models), default=0)
-    return publications.rows_published(con, Window(window.start - ONE_DAY * reach, window.end))
+    newest = {mart for model in models for mart in model.reads_newest}
+    marts = {mart.name for mart in graph.read_by(models)} - newest
+    return publications.rows_published(con, Window(window.start - ONE_DAY * reach, window.end), marts)
 
 
 def _run(build: _Build) -> BuildResult:
