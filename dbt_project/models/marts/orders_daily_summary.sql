@@ -1,5 +1,3 @@
-{{ config(partition_by="order_date") }}
-
 with
 
 orders as (

@@ -1,5 +1,3 @@
-{{ config(partition_by="as_of_date") }}
-
 with
 
 customers as (
