@@ -40,6 +40,10 @@ def values_of(values: str, promised: str, *, units: bool = False) -> list[object
         ("pd.array([1, None, 2], dtype='Int64')", "integer", [1, 2, None]),
         ("np.array([1, 2, 3], dtype='uint8')", "bigint", [1, 2, 3]),
         ("[1, 2, 3]", "double", [1.0, 2.0, 3.0]),
+        # However its type is spelled.
+        ("[1, 2, 3]", "int", [1, 2, 3]),
+        ("['a', 'b', 'c']", "text", ["a", "b", "c"]),
+        ("[Decimal('1.5'), 2, 3]", "numeric(9,1)", [Decimal("1.5"), Decimal("2.0"), Decimal("3.0")]),
         ("['a', None, float('nan')]", "varchar", ["a", None, None]),
         ("np.array(['a', None, pd.NA], dtype=object)", "varchar", ["a", None, None]),
         ("[1.5, float('nan'), None]", "double", [1.5, None, None]),

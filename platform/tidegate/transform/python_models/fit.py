@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from duckdb import DuckDBPyRelation
@@ -46,11 +46,8 @@ _TAKES = {
 _ADVICE = {
     ("floats", "decimals"): "A float is not exact. Compute with Decimal or, with `decimals: units` in the YAML, in "
     "whole numbers of the smallest unit",
-    (
-        "floats",
-        "whole numbers",
-    ): "Round them, and write .astype('Int64'), which has nulls: pandas makes floats of whole "
-    "numbers where one is null",
+    ("floats", "whole numbers"): "Round them, and write .astype('Int64'), which has nulls: pandas makes floats of "
+    "whole numbers where one is null",
     ("decimals", "floats"): "Write .astype(float) if it need not be exact",
     ("times with a zone", "times without a zone"): "Times are of UTC, without a zone: write "
     ".dt.tz_convert('UTC').dt.tz_localize(None)",
@@ -65,10 +62,12 @@ _ADVICE_FOR_UNFIT = {
 
 @dataclass(frozen=True)
 class _Column:
-    """A returned column beside what is promised. `value` is what it holds, as SQL."""
+    """A returned column beside what is `promised`, and as DuckDB spells that: `spelled`. `value` is what it holds, as
+    SQL, and `given` the type of that."""
 
     name: str
     promised: str
+    spelled: str
     given: str
     value: str
 
@@ -82,7 +81,7 @@ class _Column:
         back = f"cast({self.fitted} as {self.given})"
         if self.given == DIGITS:
             back = f"cast({self.fitted} as varchar)"
-            back = f"rtrim(rtrim({back}, '0'), '.')" if scale_of(self.promised) else back
+            back = f"rtrim(rtrim({back}, '0'), '.')" if scale_of(self.spelled) else back
         return f"({self.value} is not null and {back} is distinct from {self.value})"
 
 
@@ -93,7 +92,7 @@ def fitted(model: PythonModel, found: Returned) -> DuckDBPyRelation:
     """
     if wrong := [*_wrong_names(model, found)]:
         raise _refused(model, found, wrong)
-    columns = [_column(model, found, name) for name in model.columns]
+    columns = _columns(model, found)
     if wrong := [sentence for each in columns if (sentence := _wrong_kind(found, each))]:
         raise _refused(model, found, wrong)
     if wrong := [*_wrong_values(found, columns)]:
@@ -113,40 +112,47 @@ def _wrong_names(model: PythonModel, found: Returned) -> Iterator[str]:
         yield f"it has the column {', '.join(sorted(others))}, which its YAML does not promise."
 
 
-def _column(model: PythonModel, found: Returned, name: str) -> _Column:
-    column = _as_given(model, found, name)
-    if found.relation.aggregate(f"count({quoted(name)})").fetchone() == (0,) and name.lower() not in found.unfit:
-        # Without a value, it has no type either.
-        return replace(column, given=column.promised, value=f"cast(null as {column.promised})")
-    return column
+def _columns(model: PythonModel, found: Returned) -> list[_Column]:
+    names = list(model.columns)
+    promises = [f"max(cast(null as {model.columns[name]}))" for name in names]
+    counted = found.relation.aggregate(", ".join([*promises, *(f"count({quoted(name)})" for name in names)]))
+    spelled = [str(sql_type) for sql_type in counted.types[: len(names)]]
+    filled = (counted.fetchone() or ())[len(names) :]
+    return [
+        _column(model, found, name, promised) if count or name.lower() in found.unfit else _nulls(model, name, promised)
+        for name, promised, count in zip(names, spelled, filled, strict=True)
+    ]
 
 
-def _as_given(model: PythonModel, found: Returned, name: str) -> _Column:
+def _nulls(model: PythonModel, name: str, spelled: str) -> _Column:
+    """A column without a value has no type either."""
     promised = model.columns[name]
+    return _Column(name, promised, spelled, given=spelled, value=f"cast(null as {promised})")
+
+
+def _column(model: PythonModel, found: Returned, name: str, spelled: str) -> _Column:
     types = dict(zip(map(str.lower, found.relation.columns), map(str, found.relation.types), strict=True))
     given, value, written = types[name.lower()], quoted(name), found.written_out.get(name.lower())
     if written == "DECIMAL":
         given = DIGITS
     elif written:
         given, value = written, f"cast({value} as {written})"
-    if model.units and _family(given) == "whole numbers" and _family(promised) == "decimals":
-        scale = scale_of(promised)
+    if model.units and _family(given) == "whole numbers" and _family(spelled) == "decimals":
+        scale = scale_of(spelled)
         unit = f"cast({Decimal(1).scaleb(-scale):f} as decimal({scale + 1}, {scale}))"
-        value = f"(cast({value} as decimal(19, 0)) * {unit})"
-        given = f"DECIMAL({20 + scale}, {scale})"
+        value, given = f"(cast({value} as decimal(19, 0)) * {unit})", f"DECIMAL({20 + scale}, {scale})"
     if _family(given) == "floats":
         value = f"if(isnan({value}), null, {value})"
-    return _Column(name, promised, given, value)
+    return _Column(name, model.columns[name], spelled, given, value)
 
 
 def _family(sql_type: str) -> str:
-    spelled = sql_type.upper().strip()
-    return next((name for name, pattern in _FAMILIES.items() if re.fullmatch(pattern, spelled)), spelled)
+    return next((name for name, pattern in _FAMILIES.items() if re.fullmatch(pattern, sql_type)), sql_type)
 
 
 def _wrong_kind(found: Returned, column: _Column) -> str | None:
     unfit = found.unfit.get(column.name.lower())
-    given, promised = unfit or _family(column.given), _family(column.promised)
+    given, promised = unfit or _family(column.given), _family(column.spelled)
     if unfit is None and (given in (promised, NULLS) or given in _TAKES.get(promised, ())):
         return None
     advice = _ADVICE_FOR_UNFIT.get(given) or _ADVICE.get((given, promised), f"Make it {column.promised}")

@@ -47,7 +47,7 @@ class Returned:
 def returned(con: DuckDBPyConnection, result: object) -> Returned:
     """What a model returned. Raises PythonModelError for what is no table, or has two columns of one name."""
     if isinstance(result, Rows | DuckDBPyRelation):
-        return Returned(result.relation if isinstance(result, Rows) else result)
+        return Returned(_kept(con, result.relation if isinstance(result, Rows) else result))
     reader = _READERS.get(type(result).__module__.partition(".")[0])
     if reader is None or not any(hasattr(result, name) for name in ("columns", "collect_schema", "schema")):
         raise PythonModelError(
@@ -97,11 +97,22 @@ _READERS: dict[str, Callable[[DuckDBPyConnection, Any], Returned]] = {
 }
 
 
+def _kept(con: DuckDBPyConnection, relation: DuckDBPyRelation) -> DuckDBPyRelation:
+    """Its rows, which it would compute again each time it is asked."""
+    name = _new_name()
+    relation.query("computed", f"create temporary table {name} as select * from computed")
+    return con.query(f"select * from {name}")
+
+
 def _registered(con: DuckDBPyConnection, frame: object) -> DuckDBPyRelation:
-    # The relation is asked more than once, while another may be made of the next model.
-    name = f"returned_{uuid.uuid4().hex}"
+    name = _new_name()
     con.register(name, frame)
     return con.query(f"select * from {name}")
+
+
+def _new_name() -> str:
+    """A connection may make the rows of several models."""
+    return f"returned_{uuid.uuid4().hex}"
 
 
 def _without(con: DuckDBPyConnection, frame: object, unfit: Mapping[str, str]) -> Returned:
