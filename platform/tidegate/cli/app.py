@@ -262,6 +262,20 @@ def check_reads(
         console.say(f"Without rows there, so not checked: {', '.join(checked.without_rows)}.")
 
 
+@app.command("unit-tests")
+@with_plain_errors
+def unit_tests() -> None:
+    """Run the unit tests of models in Python, of which dbt runs none. Nothing of the lake is read."""
+    from tidegate.transform.parsed.project import DbtProject
+    from tidegate.transform.python_models.unit_tests import run_unit_tests
+
+    project = DbtProject(load_settings())
+    results = run_unit_tests(project.manifest(), project.folder)
+    if failed := [result.sentence for result in results if result.trouble]:
+        raise TidegateError("\n".join(failed))
+    console.say(f"{len(results)} unit test{'' if len(results) == 1 else 's'} of models in Python passed.")
+
+
 @app.command()
 @with_plain_errors
 @ends_when_asked

@@ -206,7 +206,15 @@ class Graph:
     def _read_by(self, node: Node) -> Iterator[str]:
         marts = marts_read_as_published(node)
         for parent in node["depends_on"].get("nodes", ()):
-            yield _as_published(parent) if self._name_of(parent) in marts else parent
+            as_published = self._name_of(parent) in marts or self._is_published_to_python(node, parent)
+            yield _as_published(parent) if as_published else parent
+
+    def _is_published_to_python(self, node: Node, parent: str) -> bool:
+        """In Python, what `dbt.ref` gives of a daily mart to a model of another cadence is what is published."""
+        read = self._nodes.get(parent)
+        if read is None or node.get("language") != "python" or read["schema"] != MARTS:
+            return False
+        return _cadence_of(read) is Cadence.daily and _cadence_of(node) is not Cadence.daily
 
     def _name_of(self, unique_id: str) -> str | None:
         return self._nodes[unique_id]["name"] if unique_id in self._nodes else None
@@ -330,7 +338,7 @@ def _model(node: Node, parents: tuple[str, ...]) -> Model:
         day_column=meta["day"],
         columns=columns,
         partitioned_by=node["config"].get("partition_by"),
-        cadence=Cadence(meta.get("cadence", Cadence.daily)),
+        cadence=_cadence_of(node),
         reaches_back=_days_back(node, meta.get("reaches_back_days", 0)),
         parents=parents,
         file=node["original_file_path"],
@@ -338,6 +346,10 @@ def _model(node: Node, parents: tuple[str, ...]) -> Model:
         product=node["config"].get("group") or DEFAULT_PRODUCT,
         in_python=node["language"] == "python",
     )
+
+
+def _cadence_of(node: Node) -> Cadence:
+    return Cadence(meta_of(node).get("cadence", Cadence.daily))
 
 
 def _as_published(unique_id: str) -> str:

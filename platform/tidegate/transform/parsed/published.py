@@ -29,7 +29,7 @@ _JINJA = Environment(extensions=["jinja2.ext.do"])  # noqa: S701 - nothing is re
 
 def marts_read_as_published(node: Mapping[str, Any]) -> frozenset[str]:
     """The names in the node's calls of `published`. Raises TidegateError for one that is not written out."""
-    if MACRO not in node["raw_code"]:
+    if MACRO not in node["raw_code"] or node.get("language") == "python":
         return frozenset()
     try:
         calls = list(_JINJA.parse(node["raw_code"]).find_all(nodes.Call))

@@ -27,7 +27,7 @@ def make_rows(con: DuckDBPyConnection, model: PythonModel, given: Given | None =
 
 
 def keep_rows(con: DuckDBPyConnection, model: str, table: str) -> None:
-    """Make the rows of the model, which is JSON, and keep them in a temporary table, for dbt to overwrite the window
-    with."""
+    """Make the rows of the model, which is JSON, and keep them in `table`, as `create` takes it, for dbt to overwrite
+    the window with."""
     rows = make_rows(con, PythonModel.of_json(model))
-    rows.query("made", f"create temporary table {table} as select * from made")
+    rows.query("made", f"create {table} as select * from made")
