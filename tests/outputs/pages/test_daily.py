@@ -10,7 +10,8 @@ import pytest
 from tests.support.outputs.shop import MARTS, MONDAY, Row, Shop, amount, day_row, random_days
 
 from tidegate.errors import TidegateError
-from tidegate.outputs.pages.daily import JUDGED, MEASURES, DailyFacts, Part, read_days
+from tidegate.outputs.pages.brief import make_briefs
+from tidegate.outputs.pages.daily import JUDGED, MEASURES, DailyFacts, Forecast, Part, read_days
 from tidegate.window import ONE_DAY, Window
 
 DAY = dt.date(2024, 5, 15)
@@ -114,3 +115,32 @@ def test_a_day_that_is_not_published_has_no_brief(shop: Shop) -> None:
     shop.serve_days([day_row(DAY)])
     with pytest.raises(TidegateError, match="tidegate run --partition 2024-05-16"):
         read_days(shop.con, [DAY, DAY + ONE_DAY])
+
+
+def test_what_was_expected_stands_beside_what_was_sold(shop: Shop) -> None:
+    shop.serve_days([day_row(DAY)])
+    assert read_day(shop).forecasts == []
+
+    shop.con.execute(
+        """
+        create table serving.daily_demand_forecast as
+        select as_of_date, product_category, days_ahead, cast(forecast_units as decimal(18, 2)) as forecast_units,
+            cast(lower_units as decimal(18, 2)) as lower_units, cast(upper_units as decimal(18, 2)) as upper_units
+        from (values
+            (date '2024-05-15', 'books', 1, 8.5, 4, 9), (date '2024-05-15', 'toys', 1, 20, null, null),
+            (date '2024-05-15', 'toys', 2, 30, 1, 2), (date '2024-05-14', 'toys', 1, 40, 1, 2)
+        ) as forecasts (as_of_date, product_category, days_ahead, forecast_units, lower_units, upper_units)
+        """
+    )
+    shop.con.execute(
+        "insert into serving.daily_sales_by_category (order_date, product_category, units_sold) "
+        "values ('2024-05-15', 'books', 10), ('2024-05-14', 'books', 1)"
+    )
+
+    assert read_day(shop).forecasts == [
+        Forecast("toys", 0, Decimal("20.00"), None, None),
+        Forecast("books", 10, Decimal("8.50"), Decimal("4.00"), Decimal("9.00")),
+    ]
+    assert [forecast.is_within for forecast in read_day(shop).forecasts] == [True, False]
+    (brief,) = make_briefs(shop.con, [DAY])
+    assert ">8.5<" in brief.html and '"expected": "8.50"' in brief.json

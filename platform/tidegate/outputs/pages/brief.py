@@ -13,7 +13,7 @@ from decimal import Decimal
 from duckdb import DuckDBPyConnection
 
 from tidegate.outputs.pages.anomalies import LIMITS, MIN_COMPARABLE_DAYS
-from tidegate.outputs.pages.daily import WEEKS_COMPARED, ComparedFigure, DailyFacts, Part, read_days
+from tidegate.outputs.pages.daily import WEEKS_COMPARED, ComparedFigure, DailyFacts, Forecast, Part, read_days
 from tidegate.outputs.pages.quality_words import QualitySection, quality_of_day
 from tidegate.outputs.rendering.charts import Column, Series, draw_columns
 from tidegate.outputs.rendering.drawing import to_data_uri
@@ -110,6 +110,7 @@ def _page(facts: DailyFacts, picture: Picture, quality: QualitySection, timezone
         picture=picture,
         figures=_figures_table(facts),
         parts_of_day=_parts(facts),
+        forecasts=_forecasts_table(facts.forecasts),
         quality=quality,
         rule=RULE,
         timezone=timezone,
@@ -252,4 +253,19 @@ def _parts_table(one: str, many: str, parts: Sequence[Part], in_all: int) -> Tab
         (one, "Orders", "Net revenue"),
         [(part.name or NOTHING, whole(part.total_orders), amount(part.net_revenue)) for part in parts],
         f"No {one.lower()} had a line on this day.",
+    )
+
+
+def _forecasts_table(forecasts: Sequence[Forecast]) -> Table:
+    """What was expected beside what came."""
+    return Table(
+        "Units sold, and expected when the day began",
+        ("Category", "Sold", "Expected", "From", "To", "Within"),
+        [
+            (
+                *(forecast.name or NOTHING, whole(forecast.sold), tenth(forecast.expected)),
+                *(tenth(forecast.lower), tenth(forecast.upper), "yes" if forecast.is_within else "no"),
+            )
+            for forecast in forecasts
+        ],
     )

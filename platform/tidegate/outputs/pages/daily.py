@@ -21,6 +21,8 @@ from tidegate.outputs.pages.served import are_served
 from tidegate.outputs.rendering.numbers import change
 from tidegate.window import ONE_DAY, ONE_WEEK, Window
 
+FORECAST = "daily_demand_forecast"
+
 MARTS = ("daily_sales", "daily_sales_by_region", "daily_sales_by_category")
 
 WEEKS_COMPARED = 8
@@ -84,8 +86,24 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Forecast:
+    """Units of a category: sold, and expected when the day began, between which bounds. None without an interval."""
+
+    name: str
+    sold: int
+    expected: Decimal
+    lower: Decimal | None
+    upper: Decimal | None
+
+    @property
+    def is_within(self) -> bool:
+        return self.lower is None or self.upper is None or self.lower <= self.sold <= self.upper
+
+
+@dataclass(frozen=True)
 class DailyFacts:
-    """Everything that the brief of a day shows. `comparable_days` are eight, the oldest first."""
+    """Everything that the brief of a day shows. `comparable_days` are eight, the oldest first; `forecasts` are empty
+    where none was published."""
 
     day: dt.date
     net_revenue: Decimal
@@ -96,6 +114,7 @@ class DailyFacts:
     regions_in_all: int
     categories: Sequence[Part]
     categories_in_all: int
+    forecasts: Sequence[Forecast]
     quality: Quality
 
     @property
@@ -118,18 +137,19 @@ def read_days(con: DuckDBPyConnection, days: Sequence[dt.date]) -> list[DailyFac
         )
     regions = _parts(con, "daily_sales_by_region", "region", window)
     categories = _parts(con, "daily_sales_by_category", "product_category", window)
-    quality = read_quality(con, window)
-    return [_facts(day, published, regions.get(day, []), categories.get(day, []), quality) for day in days]
+    parts = {day: (regions.get(day, []), categories.get(day, [])) for day in days}
+    forecasts, quality = _forecasts(con, window), read_quality(con, window)
+    return [_facts(day, published, parts[day], forecasts.get(day, []), quality) for day in days]
 
 
 def _facts(
     day: dt.date,
     published: Mapping[dt.date, DayFigures],
-    regions: Sequence[Part],
-    categories: Sequence[Part],
+    parts: tuple[Sequence[Part], Sequence[Part]],
+    forecasts: Sequence[Forecast],
     quality: QualityRecords,
 ) -> DailyFacts:
-    own = published[day]
+    own, (regions, categories) = published[day], parts
     earlier = [day - ago * ONE_WEEK for ago in range(WEEKS_COMPARED, 0, -1)]
     comparable = [published[other] for other in earlier if other in published]
     return DailyFacts(
@@ -142,6 +162,7 @@ def _facts(
         regions_in_all=len(regions),
         categories=categories[:MOST_PARTS],
         categories_in_all=len(categories),
+        forecasts=forecasts,
         quality=quality.of(Window.of_day(day)),
     )
 
@@ -193,3 +214,23 @@ def _parts(con: DuckDBPyConnection, mart: str, name: str, window: Window) -> dic
     for day, *part in rows:
         parts.setdefault(day, []).append(Part(*part))
     return parts
+
+
+def _forecasts(con: DuckDBPyConnection, window: Window) -> dict[dt.date, list[Forecast]]:
+    """What was expected of each day when it began, by category, the most first; and what was sold."""
+    if not are_served(con, [FORECAST]):
+        return {}
+    rows = con.execute(
+        f"""
+        select f.as_of_date, f.product_category, coalesce(s.units_sold, 0), f.forecast_units, f.lower_units,
+            f.upper_units
+        from serving.{FORECAST} as f left join serving.daily_sales_by_category as s
+        on s.order_date = f.as_of_date and s.product_category = f.product_category
+        where f.days_ahead = 1 and {day_in("as_of_date", window.start, window.end)}
+        order by f.as_of_date, f.forecast_units desc, f.product_category
+        """
+    ).fetchall()
+    forecasts: dict[dt.date, list[Forecast]] = {}
+    for day, *forecast in rows:
+        forecasts.setdefault(day, []).append(Forecast(*forecast))
+    return forecasts

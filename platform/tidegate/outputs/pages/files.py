@@ -46,7 +46,7 @@ FILES = {
 }
 
 # Raised when pages look or say other things than before: all of them are due then.
-REVISION = 2
+REVISION = 3
 
 # All pages are made under one lease, since the index is of them all; a lease is of days.
 ANY_DAY = dt.date(1970, 1, 1)
@@ -91,10 +91,14 @@ class Pages:
 
 
 def briefs() -> Pages:
-    """The briefs of days: each of a day and of the same weekday of the weeks before."""
+    """The briefs of days: each of a day, of what was expected of it, and of the same weekday of the weeks before."""
     sales, *parts = daily.MARTS
     compared = tuple(ago * ONE_WEEK.days for ago in range(daily.WEEKS_COMPARED + 1))
-    ingredients = (Ingredient((sales,), Cadence.daily, compared), Ingredient(tuple(parts), Cadence.daily))
+    ingredients = (
+        Ingredient((sales,), Cadence.daily, compared),
+        Ingredient(tuple(parts), Cadence.daily),
+        Ingredient((daily.FORECAST,), Cadence.morning, needed=False),
+    )
     return Pages(OutputKind(BRIEFS, Cadence.daily, ingredients, (0,), REVISION), _draw_briefs)
 
 

@@ -47,17 +47,19 @@ class DaysBehind:
 
 @dataclass(frozen=True)
 class Ingredient:
-    """Publications that an output is made of: of these marts and this cadence, so many days before the output's own."""
+    """Publications that an output is made of: of these marts and this cadence, so many days before the output's own.
+    Without what is not `needed`, it is made all the same."""
 
     marts: tuple[str, ...]
     cadence: str
     days_before: tuple[int, ...] = (0,)
+    needed: bool = True
 
 
 @dataclass(frozen=True)
 class OutputKind:
     """A kind of output with one for each partition of its cadence that an ingredient is published on, from when each
-    of its marts was published for the first time.
+    of its `marts`, those that it needs, was published for the first time.
 
     `name` is the asset's: `exports/daily_sales`. `tells_of`: the days, as so many before the output's own, of which it
     tells what was delivered and how often they changed. `revision` is raised when other things are made of the same
@@ -72,7 +74,7 @@ class OutputKind:
 
     @property
     def marts(self) -> frozenset[str]:
-        return frozenset(mart for ingredient in self.ingredients for mart in ingredient.marts)
+        return frozenset(mart for ingredient in self.ingredients for mart in ingredient.marts if ingredient.needed)
 
     @property
     def reads(self) -> list[Reads]:

@@ -78,6 +78,7 @@ def _ingredients(kinds: Sequence[OutputKind]) -> str:
         (kind.name, mart, ingredient.cadence, ingredient.cadence == kind.cadence and 0 in ingredient.days_before)
         for kind in kinds
         for ingredient in kind.ingredients
+        if ingredient.needed
         for mart in ingredient.marts
     ]
     return rows_relation({"kind": "varchar", "mart": "varchar", "cadence": "varchar", "is_own": "boolean"}, rows)
