@@ -1,8 +1,8 @@
 {#-
     Models in Python. dbt-duckdb runs the text that comes of these macros: Tidegate calls the author's code, from its own file, checks what
-    it returns, and keeps it in a temporary table, from which `window_overwrite` takes it.
+    it returns, and keeps it in a temporary table, from which `window_overwrite` takes it; on a plain file's first run in the model's own.
 -#}
-{% macro keep_rows_of_python_model(relation) -%}
+{% macro keep_rows_of_python_model(table) -%}
 from tidegate.transform.python_models.run import keep_rows
 
 
@@ -11,7 +11,7 @@ def dbtObj(load):
 
 
 def model(dbt, session):
-    keep_rows(session, {{ python_model(model) | tojson }}, "{{ relation.identifier }}")
+    keep_rows(session, {{ python_model(model) | tojson }}, {{ table | tojson }})
 
 
 def materialize(rows, session):
@@ -69,7 +69,8 @@ def materialize(rows, session):
     {%- for node in graph["nodes"].values() if node["unique_id"] in model["depends_on"]["nodes"] and node.get("alias") == relation.identifier and has_day(node) -%}
         {%- set meta = node["config"]["meta"]["tidegate"] -%}
         {%- do found.update({"day": meta["day"]}) -%}
-        {%- if meta.get("cadence", "daily") != model["config"]["meta"]["tidegate"].get("cadence", "daily") -%}
+        {%- set cadence = model["config"]["meta"]["tidegate"].get("cadence", "daily") -%}
+        {%- if node["schema"] == "marts" and meta.get("cadence", "daily") == "daily" and cadence != "daily" -%}
             {%- set serving = relation if target.name == "plain" else relation.incorporate(path={"schema": "serving"}) -%}
             {%- do found.update({"published": true, "relation": serving.render()}) -%}
         {%- endif -%}

@@ -30,7 +30,8 @@
         {{ compiled_code }}
         )
     {%- elif language == "python" and config.get("materialized") == "incremental" -%}
-        {{ keep_rows_of_python_model(relation) }}
+        {%- set temporary_table = "temporary table " ~ relation.include(database=false, schema=false) -%}
+        {{ keep_rows_of_python_model(temporary_table if temporary else "table " ~ relation) }}
     {%- else -%}
         {{ dbt.duckdb__create_table_as(temporary, relation, compiled_code, language, partitioned_by, sorted_by) }}
     {%- endif -%}

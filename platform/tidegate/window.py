@@ -51,6 +51,8 @@ class Cadence(StrEnum):
     """How often a mart has a partition. A partition is named by its first day."""
 
     daily = "daily"
+    # Named by its day and about the day before it: what is known when the day begins.
+    morning = "morning"
     # Named by its Monday and about the days before it: what is known when the week begins.
     weekly = "weekly"
     # Named by its first day and about the days of the month.
@@ -130,6 +132,9 @@ class Cadence(StrEnum):
 
 _CALENDARS = {
     Cadence.daily: _Calendar("day", "days", dt.date.toordinal, dt.date.fromordinal, 0, "* * *", 1, Length(days=1)),
+    Cadence.morning: _Calendar(
+        "morning", "mornings", dt.date.toordinal, dt.date.fromordinal, -1, "* * *", 1, Length(days=1)
+    ),
     Cadence.weekly: _Calendar(
         "Monday",
         "Mondays",

@@ -113,7 +113,9 @@ def test_dagster_job_execute_does_the_same(home: TemporaryHome, new_home: NewHom
         check=False,
     )
     assert executed.returncode == 0, executed.stderr
-    assert by_dagster.contents() == home.contents()
+    # The morning after it is built by a run of its own.
+    of_day = {table: content for table, content in home.contents().items() if table[1] != "daily_demand_forecast"}
+    assert by_dagster.contents() == of_day
     assert len(REGIONS) * 3 == by_dagster.query("select count(*) from raw.orders")[0][0]
 
 

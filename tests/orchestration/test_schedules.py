@@ -100,13 +100,14 @@ def test_all_of_it_runs_when_deployed(module_home: TemporaryHome) -> None:
     # As a code server does: two things of one name are refused then.
     repository.load_all_definitions()
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
-    due = {"days_due", "weekly_due", "monthly_due"}
-    due |= {"outputs_due", "weekly_outputs_due", "monthly_outputs_due"}
+    due = {"days_due", "morning_due", "weekly_due", "monthly_due"}
+    due |= {"outputs_due", "morning_outputs_due", "weekly_outputs_due", "monthly_outputs_due"}
     assert set(sensors) == {"customers_arrivals", "orders_arrivals", "run_keeper"} | due
     assert {sensor.default_status for sensor in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
     schedules = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
     assert schedules == {
         "daily": "0 0 * * *",
+        "morning": "0 6 * * *",
         "weekly": "0 6 * * 1",
         "monthly": "0 6 1 * *",
         "weekly_maintenance": "0 3 * * 0",

@@ -102,11 +102,13 @@ def test_the_demos_models_read_what_they_declare(settings: Settings, lake: Lake)
     write_payments(lake, random_payments(1, lines))
     write_customers(lake, {on: ["anna", "bert", "cleo", "dora"] for on in days.days})
     assert build_window(settings, lake, days, run_id="test", nodes=MODELS).failed_models == ()
-    for mart in ("orders_daily_summary", "daily_customers", "daily_sales"):
+    for mart in ("orders_daily_summary", "daily_customers", "daily_sales", "daily_sales_by_category"):
         lake.con.execute(f"create table serving.{mart} as from marts.{mart}")
-    for longer in (Window.of_day(day(8), Cadence.weekly), Window.of_day(day(1), Cadence.monthly)):
+    for cadence in (Cadence.morning, Cadence.weekly, Cadence.monthly):
+        longer = Window.of_day(cadence.partition_of(day(8)), cadence)
         assert build_window(settings, lake, longer, run_id="test").failed_models == ()
     assert lake.con.execute("select count(*), sum(frequency) > 0 from marts.customer_rfm").fetchone() == (4, True)
 
     checked = check_reads(settings, day(8))
-    assert (len(checked.models), checked.without_rows, checked.reads) == (12, (), ())
+    assert (len(checked.models), checked.without_rows, checked.reads) == (13, (), ())
+    assert checked.not_repeatable == ()

@@ -30,6 +30,7 @@ READING_ORDER = (
     "how-it-works",
     "contracts",
     "models",
+    "python-models",
     "serving",
     "exports",
     "operating",
