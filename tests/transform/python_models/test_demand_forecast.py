@@ -135,7 +135,7 @@ def expected_of(history: Sold, category: str, day: dt.date) -> list[tuple[Any, .
         value = (
             like_its_weekday(units, day + ONE_DAY * ((ahead - 1) % 7))
             if has_weekday
-            else rounded(sum(units.values()) / len(units), "0.01")
+            else rounded(sum(units.values(), Decimal()) / len(units), "0.01")
         )
         method = "mean_of_weekday" if has_weekday else "mean_of_days"
         rows.append(
@@ -158,7 +158,7 @@ def weekdays_before(units: dict[dt.date, Decimal], day: dt.date) -> list[Decimal
 def like_its_weekday(units: dict[dt.date, Decimal], day: dt.date) -> Decimal:
     before = sorted(weekdays_before(units, day))
     kept = before[1:-1] if len(before) > 2 else before
-    return rounded(sum(kept) / len(kept), "0.01")
+    return rounded(sum(kept, Decimal()) / len(kept), "0.01")
 
 
 def bounds(pairs: list[tuple[Decimal, Decimal]], value: Decimal) -> tuple[Decimal | None, Decimal | None]:

@@ -1,7 +1,8 @@
 """Which marts a model reads as published: those that it names in `published('<mart>')`.
 
-A weekly or monthly model is made of what is published, never of candidates, which nobody has let in yet. dbt itself
-knows only that the model depends on the mart, so the calls are found in its text.
+A model of mornings, weeks or months is made of what is published, never of candidates, which nobody has let in yet. dbt
+itself knows only that the model depends on the mart, so the calls are found in its text. In Python, `dbt.ref` of a mart
+of days means just that (see `graph`).
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def _sentence(model: Model, read: Model, as_published: bool) -> str:
             return ""
         return (
             f"{who}, which is {read.cadence}: it is built with it, before it is published. Read it with "
-            f"{{{{ ref('{read.name}') }}}} and put both into one dbt group, or make {model.name} weekly or monthly."
+            f"{{{{ ref('{read.name}') }}}} and put both into one dbt group, or "
+            f"give {model.name} the cadence morning, weekly or monthly."
         )
     if same_cadence and not (read.is_mart and read.product != model.product):
         return ""
@@ -78,7 +80,7 @@ def _sentence(model: Model, read: Model, as_published: bool) -> str:
     if read.is_mart:
         return (
             f"{who}, which is of the product {read.product}, before it is published. Put both into one dbt group, or "
-            f"make {model.name} weekly or monthly and write {{{{ {MACRO}('{read.name}') }}}}."
+            f"give {model.name} the cadence morning, weekly or monthly and write {{{{ {MACRO}('{read.name}') }}}}."
         )
     write = f"{{{{ {MACRO}('<mart>') }}}}"
     return f"{who}, which is {read.cadence} and never published. Make a mart of it, and read {write}."
