@@ -72,6 +72,7 @@ class Home:
         }
         refuse_what_nobody_fills(graph, delivered, self.settings.contracts)
         refuse_candidates(graph)
+        _ = graph.promises
         return graph
 
     @cached_property
@@ -197,6 +198,7 @@ class Home:
             behind=product.behind,
             read_back=product.read_back,
             seeds=product.seeds,
+            promise=product.promise,
         )
 
     def days_behind(self, cadence: Cadence) -> DaysBehind:

@@ -76,9 +76,9 @@ class Cadence(StrEnum):
         """The name of this cadence's own `name`: for days, the name itself."""
         return name if self is Cadence.daily else f"{self}_{name}"
 
-    def cron(self, hour: int) -> str:
-        """The schedule of this hour of every partition's first day."""
-        return f"0 {hour} {_CALENDARS[self].cron}"
+    def cron(self, hour: int, minute: int = 0) -> str:
+        """The schedule of this time of every partition's first day."""
+        return f"{minute} {hour} {_CALENDARS[self].cron}"
 
     def partition_of(self, day: dt.date) -> dt.date:
         """The partition that a day lies in."""

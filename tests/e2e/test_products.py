@@ -13,6 +13,7 @@ import pytest
 from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.cli.read_status import read_status
+from tidegate.cli.show_status import print_status
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.config import LakeConfig
@@ -28,10 +29,12 @@ from tidegate.window import Cadence, Window
 PROJECT = Path(__file__).parents[1] / "support" / "runs" / "projects" / "two_products"
 OWN = Path(__file__).parents[2] / "dbt_project"
 
-# From a Tuesday to a Sunday.
-DAYS = Window(dt.date(2024, 3, 5), dt.date(2024, 3, 11))
-FIRST, CROWDED, _, UNKNOWN = DAYS.days[:4]
+# A month, of which the last week ends on a Sunday.
+DAYS = Window(dt.date(2024, 3, 1), dt.date(2024, 4, 1))
+FIRST = DAYS.start
+CROWDED, UNKNOWN = dt.date(2024, 3, 27), dt.date(2024, 3, 29)
 MONDAY = DAYS.end
+OF_LAST_WEEK = f"select visitors, degrees from serving.weekly_visits where as_of_date = '{MONDAY}'"
 
 
 @pytest.fixture
@@ -71,32 +74,57 @@ def deliver_all_but_one(home: TemporaryHome) -> None:
 
 
 @pytest.mark.slow
-def test_each_product_publishes_the_days_that_are_good_for_it_in_one_run(home: TemporaryHome) -> None:
+def test_each_product_publishes_the_days_that_are_good_for_it_in_one_run(
+    home: TemporaryHome, capsys: pytest.CaptureFixture[str]
+) -> None:
     deliver_all_but_one(home)
-    (of_days, of_monday) = home.backfill(DAYS)
+    of_days, *of_mondays = home.backfill(DAYS)
 
+    assert of_days.window == DAYS
     assert served(home, "daily_visits") == {day: 10 for day in DAYS.days if day != CROWDED}
     assert served(home, "daily_weather") == {day: 3 for day in DAYS.days if day != UNKNOWN}
     assert of_days.held.keys() == {CROWDED, UNKNOWN}
     assert of_days.held[CROWDED][0].startswith(
-        "visits: marts/daily_visits 2024-03-06: the check daily_visits_are_plaus"
+        f"visits: marts/daily_visits {CROWDED}: the check daily_visits_are_plausible"
     )
     assert of_days.held[UNKNOWN] == (
         f"weather: weather/shop {UNKNOWN}: no delivery was loaded. Once it has landed, run the day.",
     )
-    assert read_status(home.home).held == {day: list(reasons) for day, reasons in of_days.held.items()}
-    assert {(each.product, each.days) for each in read_status(home.home).published} == {("visits", 5), ("weather", 5)}
-    shown = home.partitions_in_serving()
-    assert [day for mart in ("daily_visits", "daily_weather") for day in sorted(shown[mart][1])] == [CROWDED, UNKNOWN]
-    # Both products' days as published.
-    assert of_monday.published == (MONDAY,)
-    assert home.query("select visitors, degrees from serving.weekly_visits") == [(50, 3)]
+    assert_shown(home, capsys)
+
+    # A Monday is begun once each product published all of its days, or by hand; it shows those that are published.
+    assert {monday for outcome in of_mondays for monday in outcome.published} == {*Cadence.weekly.among(DAYS).days}
+    assert home.runner.run(Window.of_day(MONDAY, Cadence.weekly), job=BUILD_JOBS[Cadence.weekly]).succeeded
+    assert home.query(OF_LAST_WEEK) == [(60, 3)]
 
     deliver(home, "weather", UNKNOWN, 4)
     late, monday_again = home.run(UNKNOWN)
     assert (late.published, monday_again.published) == ((UNKNOWN,), (MONDAY,))
     assert served(home, "daily_weather")[UNKNOWN] == 4
-    assert home.query("select degrees from serving.weekly_visits") == [(4,)]
+    assert home.query(OF_LAST_WEEK) == [(60, 4)]
+
+
+def assert_shown(home: TemporaryHome, capsys: pytest.CaptureFixture[str]) -> None:
+    """That `status` and the pages in the UI say of each product what it published, and which day it holds and why."""
+    noon_after = dt.datetime.combine(DAYS.end, dt.time(12), dt.UTC)
+    status = read_status(home.home, now=noon_after)
+    assert {each.name: each.published[0].count for each in status.products} == {"visits": 30, "weather": 30}
+    print_status(status)
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "by visits, owned by Town hall (visits@example.com): 30 days, newest 2024-03-31; 4 Mondays" in printed
+    assert "Published by weather, owned by Met office: 30 days, newest 2024-03-31." in printed
+    assert f"{CROWDED} visits: marts/daily_visits {CROWDED}: the check daily_visits_are_plausible failed" in printed
+    assert f"{UNKNOWN} weather: weather/shop {UNKNOWN}: no delivery was loaded." in printed
+    assert "Overdue" not in printed
+
+    shown = home.partitions_in_serving()
+    assert {mart: set(failed) for mart, (_, failed) in shown.items()} == {
+        "daily_visits": {CROWDED},
+        "daily_weather": {UNKNOWN},
+    }
+    assert {len(published) for published, _ in shown.values()} == {30}
+    assert (True, "") in home.gate_in(home.runner.instance, CROWDED)
+    assert any(f"daily_visits {CROWDED}" in why for _, why in home.gate_in(home.runner.instance, CROWDED))
 
 
 @pytest.mark.slow

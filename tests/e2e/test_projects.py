@@ -82,7 +82,7 @@ def test_any_dbt_project_goes_from_landing_to_exports_and_back(
     assert "dbt" not in "".join(capfd.readouterr()).lower()
 
     status = read_status(new_home.home)
-    assert ([each.days for each in status.published], status.held, status.stale_days) == ([3], {}, [])
+    assert ([each.published[0].count for each in status.products], status.held, status.stale_days) == ([3], {}, [])
     (made,) = new_home.runner.make_outputs()
     assert (len(made.made), made.complaints) == (3, ())
 

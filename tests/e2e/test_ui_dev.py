@@ -1,7 +1,8 @@
 """Dagster's UI as `make dev` starts it, in a real browser: what one sees and launches there is what the platform does.
 
-One server for all, on a shop of five days of which one has a delivery that is rejected. Nothing here is reached by
-a way that a person at the browser does not have; GraphQL only looks at what came of it.
+One server for all, on a shop of five days. A delivery of one is rejected, which holds both products; the customers of
+another are late, which holds the product that is made of them. Nothing here is reached by a way that a person at the
+browser does not have; GraphQL only looks at what came of it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.support.ui.server import Server, make_dev
 
 from tidegate.demo.dirt import Dirt, DirtKind
 from tidegate.demo.shop import write_shop
+from tidegate.window import Window
 
 CHROMIUM = shutil.which("chromium")
 
@@ -46,7 +48,8 @@ LAYERS_OF_DAYS = ["sources", "raw", "staging", "intermediate", "marts", "serving
 WAYS = [[*LAYERS_OF_DAYS, f"{cadence}_marts", f"{cadence}_serving", "outputs"] for cadence in ("weekly", "monthly")]
 LAYERS = list(dict.fromkeys(layer for way in WAYS for layer in way))
 OF_DAYS = " or ".join(f'group:"{layer}"' for layer in LAYERS_OF_DAYS[1:])
-MARTS = ["daily_customers", "daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary"]
+SALES = ["daily_sales", "daily_sales_by_category", "daily_sales_by_region"]
+CUSTOMERS = ["daily_customers", "orders_daily_summary"]
 DAYS = 5
 FIRST = dt.date(2024, 1, 1)
 LAST = FIRST + dt.timedelta(days=DAYS - 1)
@@ -55,10 +58,11 @@ WHOLE_SHOP = f"[{FIRST}...{LAST}]"
 
 @dataclass(frozen=True)
 class Shop:
-    """A server, and the delivery that its shop got wrong."""
+    """A server, the delivery that its shop got wrong, and the day whose customers did not come."""
 
     server: Server
     rejected: Dirt
+    late: str
 
     @property
     def held(self) -> str:
@@ -87,10 +91,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     home = tmp_path_factory.mktemp("ui") / "home"
     report = write_shop(home / "landing", first_day=FIRST, days=DAYS, orders_per_day=60, seed=7)
     (rejected,) = [dirt for dirt in report.dirt if dirt.kind is DirtKind.REJECTED]
+    late = next(day for day in (FIRST + dt.timedelta(days=number) for number in (1, 2)) if day != rejected.day)
+    shutil.rmtree(home / "landing" / "customers" / str(late))
     with make_dev(home) as server:
         # The newsletter's dialog covers the first page that a new instance shows.
         server.graphql("mutation { setNuxSeen }")
-        yield Shop(server, rejected)
+        yield Shop(server, rejected, str(late))
 
 
 @pytest.fixture(scope="module")
@@ -174,21 +180,30 @@ def _delivered_revenue(server: Server, day: dt.date) -> Decimal:
     return Decimal(row["revenue"])
 
 
-def test_a_backfill_from_the_asset_graph_holds_exactly_the_rejected_day(
+def test_a_backfill_from_the_asset_graph_holds_of_each_product_exactly_the_days_that_are_not_good_for_it(
     page: Page, shop: Shop, backfill: Backfill
 ) -> None:
     assert backfill.status == "COMPLETED_FAILED"
     assert len(backfill.run_ids) == 1, "five days fit into one run"
-    for mart in MARTS:
+    bad = {mart: [shop.held] for mart in SALES} | {mart: sorted([shop.held, shop.late]) for mart in CUSTOMERS}
+    for mart, days in bad.items():
         statuses = shop.server.partitions_by_status(f"serving/{mart}")
         assert statuses.keys() == {"MATERIALIZED", "FAILED"}
-        assert statuses["FAILED"] == [(shop.held, shop.held)], mart
+        assert days_of(statuses["FAILED"]) == days, mart
     assert shop.published() == shop.good
 
     page.goto(f"/assets/serving/daily_sales?view=partitions&default_range={WHOLE_SHOP}&partition={shop.held}")
     expect(page.get_by_text("Failed (1)")).to_be_visible()
     expect(page.get_by_text(f"Materialized ({DAYS - 1})")).to_be_visible()
     expect(page.get_by_text("did not materialize this asset")).to_be_visible()
+    page.goto(f"/assets/serving/daily_customers?view=partitions&default_range={WHOLE_SHOP}&partition={shop.late}")
+    expect(page.get_by_text("Failed (2)")).to_be_visible()
+    expect(page.get_by_text(f"Materialized ({DAYS - 2})")).to_be_visible()
+
+
+def days_of(stretches: list[tuple[str, str]]) -> list[str]:
+    """Every day of these stretches of partitions."""
+    return [str(day) for first, last in stretches for day in Window.of_keys(first, last).days]
 
 
 def test_the_run_page_says_why_a_day_is_held(page: Page, shop: Shop, backfill: Backfill) -> None:
@@ -196,6 +211,7 @@ def test_the_run_page_says_why_a_day_is_held(page: Page, shop: Shop, backfill: B
     expect(page.get_by_text("Failure", exact=True).first).to_be_visible()
     expect(page.get_by_text(f"{shop.held} is held").first).to_be_visible()
     expect(page.get_by_text(f"orders/{shop.rejected.region} {shop.held} rejected").first).to_be_visible()
+    expect(page.get_by_text(f"customers: {shop.late} is held").first).to_be_visible()
 
 
 @pytest.mark.usefixtures("backfill")

@@ -26,6 +26,7 @@ from tidegate.orchestration.assets.raw import build_raw_assets
 from tidegate.orchestration.assets.serving import build_serving_assets
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.instance.dagster_home import instance_config
+from tidegate.publishing.promises import Promise
 from tidegate.settings import load_settings
 from tidegate.window import Cadence
 
@@ -122,18 +123,45 @@ def _customers_from(home: Home, server: Server) -> Contract:
 def test_marts_are_late_after_the_last_deadline_of_the_contracts(
     module_home: TemporaryHome, times: tuple[dt.time | None, ...], deadline: str, hours: float
 ) -> None:
-    home = Home(module_home.settings)
+    home = without_promises(module_home)
     for source, time in zip(home.contracts, times, strict=False):
         home.contracts[source] = replace(home.contracts[source], published_by=time)
-    (policy,) = {spec.freshness_policy for spec in build_serving_assets(home, [], Cadence.daily).specs}
+    # It is made of both sources.
+    policy = freshness(home, Cadence.daily)["daily_customers"]
     assert policy == dg.FreshnessPolicy.cron(deadline, lower_bound_delta=dt.timedelta(hours=hours))
 
 
 def test_without_a_deadline_nothing_is_late(module_home: TemporaryHome) -> None:
-    home = Home(module_home.settings)
-    assert {spec.freshness_policy for spec in build_serving_assets(home, [], Cadence.daily).specs} == {None}
+    assert set(freshness(without_promises(module_home), Cadence.daily).values()) == {None}
 
 
-def test_weekly_marts_are_late_at_noon_of_their_monday(module_home: TemporaryHome) -> None:
-    (policy,) = {spec.freshness_policy for spec in build_serving_assets(module_home.home, [], Cadence.weekly).specs}
+def test_weekly_marts_without_a_deadline_are_late_at_noon_of_their_monday(module_home: TemporaryHome) -> None:
+    policy = freshness(without_promises(module_home), Cadence.weekly)["customer_rfm"]
     assert policy == dg.FreshnessPolicy.cron("0 12 * * 1", lower_bound_delta=dt.timedelta(hours=12))
+
+
+def test_marts_are_late_after_the_deadline_of_their_product(module_home: TemporaryHome) -> None:
+    policies = {mart: of for cadence in Cadence for mart, of in freshness(module_home.home, cadence).items()}
+    for mart, cron, hours in (
+        ("daily_sales", "0 8 * * *", 8),
+        ("daily_customers", "0 9 * * *", 9),
+        ("customer_rfm", "0 9 * * 1", 9),
+        ("monthly_sales", "0 8 1 * *", 8),
+    ):
+        assert policies[mart] == dg.FreshnessPolicy.cron(cron, lower_bound_delta=dt.timedelta(hours=hours)), mart
+
+
+def without_promises(module_home: TemporaryHome) -> Home:
+    """The home, had its products no deadlines."""
+    home = Home(module_home.settings)
+    products = {cadence: home.products_of(cadence) for cadence in Cadence}
+    vars(home)["_products"] = {
+        cadence: tuple(replace(product, promise=Promise()) for product in of_cadence)
+        for cadence, of_cadence in products.items()
+    }
+    return home
+
+
+def freshness(home: Home, cadence: Cadence) -> dict[str, dg.FreshnessPolicy | None]:
+    """By mart, when it is late."""
+    return {spec.key.path[-1]: spec.freshness_policy for spec in build_serving_assets(home, [], cadence).specs}

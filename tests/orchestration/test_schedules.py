@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,16 +83,22 @@ def test_a_rejected_delivery_is_awaited_and_not_run_again(watched: Watched) -> N
 
 
 def test_an_api_is_part_of_the_run_unless_its_breaker_is_open(watched: Watched) -> None:
-    customers = watched.home.contracts["customers"]
-    server = HttpServer("{base}/customers?as_of={day}", "CRM_URL", "customers")
-    watched.home.contracts["customers"] = replace(customers, regions=(Region("crm", server, "json"),))
+    orders = watched.home.contracts["orders"]
+    server = HttpServer("{base}/orders?as_of={day}", "SHOP_URL", "orders")
+    watched.home.contracts["orders"] = replace(orders, regions=(Region("north", server, "json"), orders.regions[1]))
     watched.land(days_ago(1))
     assert asked(watched) == [str(days_ago(1))]
     for _ in range(2):
-        watched.instance.report_runless_asset_event(contact("customers", "503"))
+        watched.instance.report_runless_asset_event(contact("orders", "503"))
     just_then = dt.datetime.now(dt.UTC)
     assert str(days_ago(1)) not in asked(watched, max(just_then, NOW))
-    watched.home.contracts["customers"] = customers
+    watched.home.contracts["orders"] = orders
+
+
+def test_a_product_is_run_without_waiting_for_what_another_one_needs(watched: Watched) -> None:
+    watched.landing.day(days_ago(1))
+    shutil.rmtree(watched.landing.root / "customers")
+    assert asked(watched) == [str(days_ago(1))]
 
 
 def test_all_of_it_runs_when_deployed(module_home: TemporaryHome) -> None:

@@ -28,22 +28,34 @@ from tidegate.ledger.waivers import standing_waivers
 from tidegate.outputs.pages.files import FILES, INDEX
 from tidegate.publishing.due.outputs import due_outputs
 from tidegate.publishing.due.partitions import due_again
-from tidegate.publishing.gate import GateRequirements, closed_for_any, held_days
+from tidegate.publishing.gate import closed_for_any, held_days
 from tidegate.publishing.older_logic import OlderLogic, on_older_logic
 from tidegate.publishing.periods import periods_left_out
+from tidegate.publishing.promises import Overdue, Promise, overdue_partition
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
+from tidegate.zones import Zone
 
 RECENT_RUNS = 5
 
 
 @dataclass(frozen=True)
-class PublishedDays:
-    """The days of a product that are published."""
+class PublishedPartitions:
+    """The partitions of a product that are published, of one cadence, and the newest one that should be and is not."""
 
-    product: str
-    days: int
+    cadence: Cadence
+    count: int
     newest: dt.date | None
+    overdue: Overdue | None
+
+
+@dataclass(frozen=True)
+class ProductStatus:
+    """Who answers for a product, and how far it is published."""
+
+    name: str
+    promise: Promise
+    published: Sequence[PublishedPartitions]
 
 
 @dataclass(frozen=True)
@@ -52,8 +64,6 @@ class PeriodStatus:
     `left_out` were never built, between published ones."""
 
     cadence: Cadence
-    published: int
-    newest_published: dt.date | None
     held: Mapping[dt.date, Sequence[str]]
     stale: Sequence[dt.date]
     left_out: Sequence[dt.date]
@@ -69,7 +79,8 @@ class Status:
     where that of reports and briefs is, None before there are any.
     """
 
-    published: Sequence[PublishedDays]
+    products: Sequence[ProductStatus]
+    zone: Zone
     verdicts: Mapping[str, int]
     quarantined: Sequence[tuple[str, str, int]]
     held: Mapping[dt.date, Sequence[str]]
@@ -95,13 +106,15 @@ class Status:
     older_logic: Sequence[OlderLogic]
 
 
-def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
-    """One look at the home's ledger, and at finished runs that are not in it yet."""
+def read_status(home: Home, not_entered: Sequence[PipelineRun] = (), now: dt.datetime | None = None) -> Status:
+    """One look at the home's ledger, and at finished runs that are not in it yet. What is overdue is judged by the
+    clock, or at another moment `now`, which has an offset."""
     with home.lake() as lake:
         con = lake.con
         stale = _stale_days(con, home)
         return Status(
-            published=[_published_of(con, product) for product in home.products_of(Cadence.daily)],
+            products=_products(con, home, now or dt.datetime.now(dt.UTC)),
+            zone=home.settings.zone,
             verdicts=deliveries_by_verdict(con),
             quarantined=_quarantined(con),
             held=_held_days(con, home),
@@ -126,9 +139,17 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = ()) -> Status:
         )
 
 
-def _published_of(con: DuckDBPyConnection, product: GateRequirements) -> PublishedDays:
-    days = publications.published_days(con, beside=product.beside)
-    return PublishedDays(product.product, len(days), days[-1] if days else None)
+def _products(con: DuckDBPyConnection, home: Home, now: dt.datetime) -> list[ProductStatus]:
+    """The products by name, each with all cadences that it has marts of."""
+    zone = home.settings.zone
+    found: dict[str, ProductStatus] = {}
+    for product in (product for cadence in Cadence for product in home.products_of(cadence)):
+        days = publications.published_days(con, cadence=product.cadence, beside=product.beside)
+        overdue = overdue_partition(con, product, zone, now)
+        published = PublishedPartitions(product.cadence, len(days), days[-1] if days else None, overdue)
+        others = found[product.product].published if product.product in found else ()
+        found[product.product] = ProductStatus(product.product, product.promise, (*others, published))
+    return [found[name] for name in sorted(found)]
 
 
 def _stale_days(con: DuckDBPyConnection, home: Home) -> list[dt.date]:
@@ -151,8 +172,6 @@ def _status_of(con: DuckDBPyConnection, home: Home, cadence: Cadence) -> PeriodS
     closed = [closed_for_any(con, window, products) for window in built]
     return PeriodStatus(
         cadence,
-        published=len(publications.published_days(con, cadence=cadence)),
-        newest_published=publications.newest_published_day(con, cadence),
         held={partition: reasons for of_window in closed for partition, reasons in of_window.items()},
         stale=[due.day for due in due_again(con, products) if due.restates],
         left_out=periods_left_out(con, behind),

@@ -13,13 +13,15 @@ from tidegate.cli.console import err, out, run_command, say, table
 from tidegate.window import Cadence, windows_of
 
 if TYPE_CHECKING:
-    from tidegate.cli.read_status import PeriodStatus, Status
+    from tidegate.cli.read_status import PeriodStatus, ProductStatus, Status
     from tidegate.orchestration.history.breaker import Breaker
+    from tidegate.publishing.promises import Overdue
+    from tidegate.zones import Zone
 
 
 def print_status(status: Status) -> None:
     """Newest published day, verdicts, held days with reasons, days owed a restatement."""
-    _print_published(status)
+    _print_products(status)
     say("Deliveries: " + (", ".join(f"{n} {verdict}" for verdict, n in status.verdicts.items()) or "none yet") + ".")
     if status.quarantined:
         out.print(table(("source", "reason", "rows"), status.quarantined, "In quarantine"))
@@ -49,10 +51,27 @@ def print_status(status: Status) -> None:
         out.print(table(columns, status.recent_runs, "Newest runs"))
 
 
-def _print_published(status: Status) -> None:
-    for each in status.published:
-        product = f" of {each.product}" if len(status.published) > 1 else ""
-        say(f"Published{product}: {Cadence.daily.counted(each.days)}, newest {each.newest or 'none yet'}.")
+def _print_products(status: Status) -> None:
+    for product in status.products:
+        stand = "; ".join(
+            f"{each.cadence.counted(each.count)}, newest {each.newest or 'none yet'}"
+            for each in product.published
+            if each.newest or each.cadence is Cadence.daily
+        )
+        owned = f", owned by {product.promise.owner}" if product.promise.owner else ""
+        named = f"Published by {product.name}{owned}: " if owned or len(status.products) > 1 else "Published: "
+        say(f"{named}{stand}.")
+    for product in status.products:
+        for each in product.published:
+            if each.overdue:
+                _print_overdue(product, each.overdue, status.zone)
+
+
+def _print_overdue(product: ProductStatus, overdue: Overdue, zone: Zone) -> None:
+    due = f"{zone.shown_at(overdue.deadline):%Y-%m-%d %H:%M} ({zone.name})"
+    channel = f" Its alert channel: {product.promise.alert_channel}." if product.promise.alert_channel else ""
+    partition = f"{overdue.cadence.singular} {overdue.partition}"
+    say(f"Overdue: {product.name} has not published the {partition}, promised by {due}.{channel}")
 
 
 def _print_stale_days(status: Status) -> None:
@@ -115,8 +134,6 @@ def _print_outputs_of(status: Status) -> None:
 def _print_periods(status: PeriodStatus) -> None:
     cadence = status.cadence
     noun = cadence.noun.capitalize()
-    if status.newest_published:
-        say(f"Published: {cadence.counted(status.published)}, newest {status.newest_published}.")
     if status.held:
         held = ((partition, "\n".join(why)) for partition, why in sorted(status.held.items()))
         out.print(table((cadence.singular, "held because"), held, f"Held {cadence.noun}"))

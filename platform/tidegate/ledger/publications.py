@@ -209,12 +209,21 @@ def published_days(
     return [day for (day,) in rows]
 
 
+def shown_builds(con: DuckDBPyConnection, window: Window) -> list[tuple[dt.date, str, str]]:
+    """Of each partition of the window and mart that is published, the build that `serving` shows."""
+    return con.execute(
+        "select partition_day, mart, build_id from ops.publications "
+        f"where superseded_by is null and cadence = {literal(window.cadence)} and {of_window(window)}"
+    ).fetchall()
+
+
 def days_published_of(con: DuckDBPyConnection, marts: Collection[str]) -> set[dt.date]:
-    """The days that `serving` holds a publication of one of the marts of."""
+    """The days that `serving` holds a publication of each of the marts of, whatever products they belong to."""
     rows = con.execute(
-        "select distinct partition_day from ops.publications "
+        "select partition_day from ops.publications "
         "where superseded_by is null and cadence = 'daily' "
-        f"and mart in (select unnest({literal(sorted(marts))}::varchar[]))"
+        f"and mart in (select unnest({literal(sorted(marts))}::varchar[])) "
+        f"group by partition_day having count(distinct mart) = {len(marts)}"
     ).fetchall()
     return {day for (day,) in rows}
 

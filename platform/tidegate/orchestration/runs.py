@@ -292,8 +292,8 @@ def _with_causes(day: dt.date, closed: Sequence[str], explained: Sequence[str]) 
     it, what the gate cannot know: that a step had no room to write."""
     no_room = [text for text in explained if is_disk_trouble(text) and " is missing: " not in text]
     missing = [line for text in explained for line in text.splitlines() if f" {day} is missing: " in line]
-    found = tuple(f"{line.partition(' ')[0]} {day}: no delivery " for line in missing)
-    return (*no_room, *missing, *(why for why in closed if not why.startswith(found)))
+    found = [f" {line.partition(' ')[0]} {day}: no delivery " for line in missing]
+    return (*no_room, *missing, *(why for why in closed if not any(each in f" {why}" for each in found)))
 
 
 def _was_stopped(result: ExecuteInProcessResult) -> bool:

@@ -19,10 +19,11 @@ from tidegate.ledger.contents import Kind, Seed
 from tidegate.ledger.deliveries import delivered_days
 from tidegate.ledger.made_of import Reads
 from tidegate.ledger.names import raw_asset, raw_table
-from tidegate.ledger.publications import published_days
+from tidegate.ledger.publications import shown_builds
 from tidegate.ledger.required import WITHDRAWN, DaysOfPlaces, Place
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.publishing.due.made_of import DaysBehind
+from tidegate.publishing.promises import Promise
 from tidegate.window import Cadence, Length, Window
 
 # Of marts that no dbt group has.
@@ -66,6 +67,8 @@ class GateRequirements:
     read_back: frozenset[str] = frozenset()
     # The seeds that they are made of.
     seeds: tuple[Seed, ...] = ()
+    # Who answers for the product, and by when it is published.
+    promise: Promise = field(default_factory=Promise)
 
     @property
     def names(self) -> frozenset[str]:
@@ -155,7 +158,15 @@ class _Day:
     checks: dict[tuple[str, str], _Check]
     # Deliveries, all missing, that the day may be published without.
     waived: set[tuple[str, str]]
+    # By mart, the build that serving shows.
+    shown: dict[str, str] = field(default_factory=dict)
     was_published: bool = False
+
+    def shows_newest_of(self, marts: Iterable[Mart]) -> bool:
+        """Whether serving shows the newest build of each: what the project got since then is no reason to close the
+        day, which stays as it was published."""
+        newest = {mart.name: self.builds[mart.name].build_id for mart in marts if mart.name in self.builds}
+        return bool(newest) and all(newest.get(mart.name) == self.shown.get(mart.name, "") for mart in marts)
 
     def waits_for(self, source: str, region: str) -> bool:
         """Whether a delivery that is not there is waited for, as `required` describes it."""
@@ -180,19 +191,21 @@ def closed_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequ
 def closed_for_any(
     con: DuckDBPyConnection, window: Window, products: Sequence[GateRequirements]
 ) -> dict[dt.date, list[str]]:
-    """Why each partition is closed for any of the products. Where there are several, each sentence names its own."""
-    found: dict[dt.date, list[str]] = {}
+    """Why each partition is closed for any of the products. Where there are several, each sentence names those that it
+    holds."""
+    concerned: dict[dt.date, dict[str, list[str]]] = {}
     for product in products:
         for day, reasons in closed_gates(con, window, product).items():
-            found.setdefault(day, []).extend(named_by_product(product, reasons, products))
-    return found
+            for reason in reasons:
+                concerned.setdefault(day, {}).setdefault(reason, []).append(product.product)
+    return {day: _named_by_products(reasons, products) for day, reasons in concerned.items()}
 
 
-def named_by_product(
-    product: GateRequirements, reasons: Iterable[str], products: Sequence[GateRequirements]
-) -> list[str]:
-    """The reasons why a product is held, under its name where there are others."""
-    return [f"{product.product}: {reason}" if len(products) > 1 else reason for reason in reasons]
+def _named_by_products(reasons: Mapping[str, Sequence[str]], products: Sequence[GateRequirements]) -> list[str]:
+    """The reasons, each under the names of the products that it holds, where there are several."""
+    if len(products) == 1:
+        return list(reasons)
+    return [f"{', '.join(held)}: {reason}" for reason, held in reasons.items()]
 
 
 def held_days(
@@ -217,8 +230,7 @@ def _ledger_of(con: DuckDBPyConnection, window: Window, beside: frozenset[str]) 
     _add_deliveries(con, window, days)
     for waived in standing_waivers(con, window):
         days[waived.day].waived.add((waived.source, waived.region))
-    for day in published_days(con, window, beside=beside) if window.cadence is Cadence.daily else ():
-        days[day].was_published = True
+    _add_publications(con, window, days, beside)
     _add_builds(con, window, days)
     _add_checks(con, window, days)
     return days
@@ -257,6 +269,14 @@ def _add_checks(con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, 
         days[day].checks[asset, check_name] = _Check(*check)
 
 
+def _add_publications(
+    con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, _Day], beside: frozenset[str]
+) -> None:
+    for day, mart, build_id in shown_builds(con, window):
+        days[day].shown[mart] = build_id
+        days[day].was_published |= window.cadence is Cadence.daily and mart not in beside
+
+
 def _inside(window: Window) -> str:
     return in_window("partition_day", window)
 
@@ -292,7 +312,7 @@ def _missing(day: _Day, source: str, region: str) -> str:
 
 def _build_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
     never = sorted(model for model in required.models if model not in day.builds)
-    if never:
+    if never and not day.shows_newest_of(required.marts):
         yield f"{_names(never)} {day.day}: never built. Run the day."
     for build, models in _unfinished_builds(day, required).items():
         who = f"{_names(models)} {day.day}: build {build.build_id} of run {build.run_id}"
@@ -326,7 +346,8 @@ def _check_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
         check = day.checks.get((asset, check_name))
         who = f"{asset} {day.day}: the check {check_name}"
         if check is None:
-            yield f"{who} has not run. Run the day again."
+            if not day.shows_newest_of(required.marts):
+                yield f"{who} has not run. Run the day again."
         elif not _saw_the_newest(day, check, delivery, build):
             yield f"{who} has not run on what is there now, only on an earlier version. Run the day again."
         elif not check.passed:

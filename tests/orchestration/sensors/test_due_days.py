@@ -7,6 +7,7 @@ import datetime as dt
 
 import dagster as dg
 from dagster import DagsterRunStatus
+from tests.support.runs.landing import sound_lines
 from tests.support.runs.watched import (
     DAY,
     NEXT,
@@ -170,17 +171,30 @@ def a_day_without_its_customers(watched: Watched, day: dt.date = DAY) -> dt.date
     return dt.datetime.combine(day + ONE_DAY, dt.time(6), dt.UTC)
 
 
+def a_day_without_the_north(watched: Watched) -> dt.datetime:
+    """A day that both products wait for. Returns when it is due."""
+    watched.write([delivery("orders", "south", DAY, "1", "1")])
+    watched.write([delivery("customers", "crm", DAY, "1", "1")])
+    return dt.datetime.combine(NEXT, dt.time(6), dt.UTC)
+
+
 def test_past_the_deadline_a_day_goes_on_without_and_is_restated_when_it_comes(watched: Watched) -> None:
-    let_go_without(watched, "customers")
-    deadline = a_day_without_its_customers(watched)
+    let_go_without(watched, "orders")
+    deadline = a_day_without_the_north(watched)
     assert asked(watched, deadline - dt.timedelta(seconds=1)) == []
     (request,) = requests_of(look(watched, deadline))
-    assert request.tags[CAUSE_TAG].endswith(f"without customers/crm {DAY}")
+    assert request.tags[CAUSE_TAG].endswith(f"without orders/north {DAY}")
     watched.publish(ONE)
     assert asked(watched) == []
-    watched.write([delivery("customers", "crm", DAY, "1", "1")])
+    watched.write([delivery("orders", "north", DAY, "1", "1")])
     assert asked(watched) == [("restatement", str(DAY))]
-    let_go_without(watched, "customers", "wait")
+    let_go_without(watched, "orders", "wait")
+
+
+def test_a_product_is_built_without_waiting_for_what_another_one_needs(watched: Watched) -> None:
+    """Without its customers, the day's sales are whole."""
+    a_day_without_its_customers(watched)
+    assert asked(watched) == [("first", str(DAY))]
 
 
 def test_nothing_is_waived_while_anything_else_keeps_the_day(watched: Watched) -> None:
@@ -198,16 +212,16 @@ def test_nothing_is_waived_while_anything_else_keeps_the_day(watched: Watched) -
 
 
 def test_a_delivery_that_waits_to_be_loaded_is_waited_for(watched: Watched) -> None:
-    let_go_without(watched, "customers")
-    deadline = a_day_without_its_customers(watched)
-    watched.landing.customers(DAY)
+    let_go_without(watched, "orders")
+    deadline = a_day_without_the_north(watched)
+    watched.landing.orders(DAY, "north", sound_lines(DAY, "north"))
     assert asked(watched, deadline) == []
     watched.landing.purge(DAY)
-    run = watched.run(load_job("customers"), ONE)
+    run = watched.run(load_job("orders"), ONE)
     assert asked(watched, deadline) == []
     watched.end(run, DagsterRunStatus.SUCCESS)
     assert asked(watched, deadline) == [("first", str(DAY))]
-    let_go_without(watched, "customers", "wait")
+    let_go_without(watched, "orders", "wait")
 
 
 def test_a_day_of_which_nothing_came_is_not_waived(watched: Watched) -> None:

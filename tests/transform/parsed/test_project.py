@@ -36,15 +36,31 @@ def graph(settings: Settings) -> Graph:
 
 
 def test_the_gate_learns_what_a_day_needs(graph: Graph) -> None:
-    (daily,) = products_of(graph, Cadence.daily)
-    names = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
-    assert daily.marts == (Mart("daily_customers", "snapshot_date"), *(Mart(name, "order_date") for name in names))
-    assert daily.models == {*names, "daily_customers", "int_orders", "stg_orders", "stg_payments", "stg_customers"}
-    assert ("staging/stg_orders", "stg_orders_no_line_is_lost") in daily.blocking_checks
-    assert ("marts/daily_sales", "daily_sales_has_every_day_once") in daily.blocking_checks
-    assert ("staging/stg_customers", "stg_customers_are_unique_per_day") in daily.blocking_checks
+    customers, sales = products_of(graph, Cadence.daily)
+    names = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region")
+    assert sales.marts == tuple(Mart(name, "order_date") for name in names)
+    assert sales.models == {*names, "int_orders", "stg_orders", "stg_payments"}
+    assert sales.sources == {"orders", "payments"}
+    assert ("staging/stg_orders", "stg_orders_no_line_is_lost") in sales.blocking_checks
+    assert ("marts/daily_sales", "daily_sales_has_every_day_once") in sales.blocking_checks
+
+    assert customers.marts == (Mart("daily_customers", "snapshot_date"), Mart("orders_daily_summary", "order_date"))
+    between = ("int_orders", "stg_orders", "stg_payments", "stg_customers")
+    assert customers.models == {"daily_customers", "orders_daily_summary", *between}
+    assert customers.sources == {"orders", "payments", "customers"}
+    assert ("staging/stg_customers", "stg_customers_are_unique_per_day") in customers.blocking_checks
+    assert not {asset for asset, _ in customers.blocking_checks} & {f"marts/{mart}" for mart in names}
     # A warning holds no day.
-    assert "orders_daily_summary_customers_are_known" not in {name for _, name in daily.blocking_checks}
+    assert "orders_daily_summary_customers_are_known" not in {name for _, name in customers.blocking_checks}
+
+
+def test_every_product_of_the_demo_has_an_owner_a_deadline_and_an_alert_channel(graph: Graph) -> None:
+    products = [product for cadence in Cadence for product in products_of(graph, cadence)]
+    assert {product.name for product in products} == {"customers", "sales"}
+    for product in products:
+        promise = product.promise
+        assert promise.owner and promise.deadline and promise.alert_channel, product.name
+    assert len({str(product.promise.owner) for product in products}) == 2
 
 
 def test_the_gate_learns_what_a_monday_needs(graph: Graph) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contract.model import Contract
-from tidegate.home import Home
+from tidegate.publishing.gate import GateRequirements
 
 
 def owners_of(contracts: Iterable[Contract]) -> list[str]:
@@ -18,7 +18,9 @@ def _owner(name: str) -> str:
     return name if "@" in name else "team:" + re.sub(r"[^A-Za-z0-9_-]+", "-", name)
 
 
-def owners_of_product(home: Home, product: str, others: list[str]) -> list[str]:
-    """The owner that the product's dbt group names; `others` where it has none."""
-    owner = home.graph.owners.get(product)
-    return [_owner(owner)] if owner else others
+def owners_of_product(product: GateRequirements, others: list[str]) -> list[str]:
+    """Those that the product's dbt group names; `others` where it has no group."""
+    owner = product.promise.owner
+    if owner is None:
+        return others
+    return list(owner.emails) or [_owner(str(owner))]

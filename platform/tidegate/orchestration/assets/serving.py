@@ -133,41 +133,51 @@ def _asset_spec(home: Home, mart: Mart, product: GateRequirements, owners: list[
         description=f"{node['description']}\n\nAs consumers read it: only partitions that passed every blocking check.",
         group_name=group_of("serving", cadence),
         kinds={"duckdb"},
-        owners=owners_of_product(home, product.product, owners),
+        owners=owners_of_product(product, owners),
         tags={"layer": "serving", "product": product.product},
         metadata={
             COLUMN_SCHEMA: dg.TableSchema(columns),
             TABLE_NAME: f"lake.serving.{mart.name}",
+            **_promised(product),
         },
         partitions_def=partitions_of(home.settings, cadence),
-        freshness_policy=_published_in_time(home, product)
-        if cadence is Cadence.daily
-        else _published_by_noon(home, cadence),
+        freshness_policy=_published_in_time(home, product),
     )
 
 
-def _published_by_noon(home: Home, cadence: Cadence) -> dg.FreshnessPolicy:
-    """Something is published on the first day of a week or month: the schedule runs at 06:00, and by noon somebody
-    should ask why there is nothing new."""
-    return dg.FreshnessPolicy.cron(cadence.cron(12), dt.timedelta(hours=12), timezone=home.settings.timezone)
+def _promised(product: GateRequirements) -> dict[str, str]:
+    """What the product's group promises, for its assets' pages."""
+    deadline, channel = product.promise.deadline, product.promise.alert_channel
+    return {
+        **({"deadline": f"{deadline:%H:%M}"} if deadline else {}),
+        **({"alert_channel": channel} if channel else {}),
+    }
 
 
 def _published_in_time(home: Home, product: GateRequirements) -> dg.FreshnessPolicy | None:
-    """Something is published every day between midnight and the last of the contracts' deadlines.
+    """Something is published on the first day of every partition, from midnight to the product's deadline.
 
-    Dagster looks at the newest materialization, of whichever day: a restatement counts as one. What exactly is
-    overdue, the sensors report.
+    Dagster looks at the newest materialization, of whichever partition: a restatement counts as one. What exactly is
+    overdue, `tidegate status` says.
     """
-    sources = {source for source, _ in product.deliveries}
-    deadline = max((time for source in sources if (time := home.contracts[source].published_by)), default=None)
+    deadline = product.promise.deadline or _expected_by(home, product)
     if deadline is None:
         return None
     since_midnight = dt.timedelta(hours=deadline.hour, minutes=deadline.minute)
     return dg.FreshnessPolicy.cron(
-        f"{deadline.minute} {deadline.hour} * * *",
+        product.cadence.cron(deadline.hour, deadline.minute),
         lower_bound_delta=since_midnight or dt.timedelta(days=1),
         timezone=home.settings.timezone,
     )
+
+
+def _expected_by(home: Home, product: GateRequirements) -> dt.time | None:
+    """By when the partitions of a product without a deadline should be there: days by the last of their contracts'
+    deadlines, if any has one. The schedules of Mondays and months run at 06:00, and by noon somebody should ask."""
+    if product.cadence is not Cadence.daily:
+        return dt.time(12)
+    sources = {source for source, _ in product.deliveries}
+    return max((time for source in sources if (time := home.contracts[source].published_by)), default=None)
 
 
 def figures_by_mart(

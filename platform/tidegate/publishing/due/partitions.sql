@@ -43,7 +43,8 @@ of_partitions as (
         max(entry) as entry,
         bool_or(is_unfinished) as is_unfinished,
         max_by(answer, entry) as answer,
-        count(answer) = len({{ models }}) as is_whole
+        count(answer) = len({{ models }}) as is_whole,
+        count(answer) filter (list_contains({{ marts }}, model)) = len({{ marts }}) as has_marts
     from of_models
     group by partition
 
@@ -112,6 +113,8 @@ where
     c.partition is not null
     or b.answer is null
     or b.is_unfinished
-    or (not b.is_whole and b.answer = 'built')
+    -- What a published partition was not built with came later, as newer logic does; unless it is a mart.
+    or (b.answer = 'built' and not b.has_marts)
+    or (b.answer = 'built' and not b.is_whole and p.partition is null)
     or list_contains({{ unpublished }}, o.partition)
 order by o.partition

@@ -15,7 +15,9 @@ from typing import Any
 from tidegate.errors import TidegateError
 from tidegate.ledger.contents import Seed
 from tidegate.publishing.gate import DEFAULT_PRODUCT
+from tidegate.publishing.promises import Promise
 from tidegate.transform.parsed.columns import refuse_columns_no_table_can_have
+from tidegate.transform.parsed.groups import promises_of
 from tidegate.transform.parsed.nodes import (
     MARTS,
     Kind,
@@ -174,10 +176,9 @@ class Graph:
         return [test for test in self.tests.values() if cadences.get(test.asset, Cadence.daily) is cadence]
 
     @cached_property
-    def owners(self) -> dict[str, str]:
-        """Whose each dbt group is: an email address, or a name."""
-        groups = self._manifest.get("groups", {}).values()
-        return {group["name"]: group["owner"].get("email") or group["owner"]["name"] for group in groups}
+    def promises(self) -> dict[str, Promise]:
+        """What each dbt group promises of the product that it is."""
+        return promises_of(self._manifest)
 
     def assets_without_cadence(self, models: Collection[str]) -> set[str]:
         """What these models read that is of no cadence."""

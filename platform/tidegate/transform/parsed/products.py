@@ -12,6 +12,7 @@ from functools import cache
 from tidegate.ledger.contents import Seed
 from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.gate import Mart
+from tidegate.publishing.promises import Promise
 from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model
 from tidegate.window import Cadence
 
@@ -35,6 +36,7 @@ class Product:
     # The sources that models read back to days before their own.
     read_back: frozenset[str]
     seeds: tuple[Seed, ...]
+    promise: Promise
 
 
 def products_of(graph: Graph, cadence: Cadence) -> list[Product]:
@@ -65,6 +67,7 @@ def _product(graph: Graph, name: str, cadence: Cadence) -> Product:
             if source.schema == RAW
         ),
         seeds=graph.seeds_behind(behind),
+        promise=graph.promises.get(name, Promise()),
     )
 
 

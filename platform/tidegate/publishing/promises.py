@@ -1,0 +1,75 @@
+"""What a product promises beside its data: who answers for it, by when a partition is published, and where alarms go.
+
+Read from the project by `transform.parsed.groups`. Here is what the ledger says of it: which promise is broken now.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.ledger.publications import published_days
+from tidegate.window import Cadence, Window
+from tidegate.zones import Zone
+
+if TYPE_CHECKING:
+    from tidegate.publishing.gate import GateRequirements
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who answers for a product: a name, email addresses, or both."""
+
+    name: str | None = None
+    emails: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        addresses = ", ".join(self.emails)
+        return f"{self.name} ({addresses})" if self.name and addresses else self.name or addresses
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What the dbt group of a product says. `deadline` is a time of the platform's clock, on the first day after those
+    that a partition is about. Marts without a group have no owner, and promise nothing."""
+
+    owner: Owner | None = None
+    deadline: dt.time | None = None
+    alert_channel: str | None = None
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A partition of a product that is not published though its deadline, in UTC, has passed."""
+
+    partition: dt.date
+    cadence: Cadence
+    deadline: dt.datetime
+
+
+def overdue_partition(
+    con: DuckDBPyConnection, product: GateRequirements, zone: Zone, now: dt.datetime
+) -> Overdue | None:
+    """The newest partition that should be published at `now`, where it is not."""
+    for partition, deadline in _deadlines(product, zone, now):
+        if deadline <= now:
+            newest = Window.of_day(partition, product.cadence)
+            there = published_days(con, newest, beside=product.beside)
+            return None if there else Overdue(partition, product.cadence, deadline)
+    return None
+
+
+def _deadlines(product: GateRequirements, zone: Zone, now: dt.datetime) -> Iterator[tuple[dt.date, dt.datetime]]:
+    """The partitions that are waited for and the deadline of each, newest first."""
+    time, cadence = product.promise.deadline, product.cadence
+    if time is None:
+        return
+    partition = cadence.after(cadence.about(zone.day_of(now)), -1)
+    while partition >= product.starts:
+        if product.are_required_on(partition) or not product.deliveries:
+            yield partition, zone.at(cadence.days_about(partition).end, time)
+        partition = cadence.after(partition, -1)
