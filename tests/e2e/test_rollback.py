@@ -47,11 +47,13 @@ def served(home: TemporaryHome, *days: dt.date) -> Contents:
     return {place: content for place, content in home.contents("serving").items() if place[2] in days}
 
 
-def standing(home: TemporaryHome, day: dt.date) -> str:
-    """The publication that stands of a day's daily marts."""
+def standing(home: TemporaryHome, day: dt.date) -> dict[str, str]:
+    """The publications that stand of a day, by product."""
     with home.home.lake() as lake:
-        (found,) = {row.publication_id for row in newest_publications(lake.con, Window.of_day(day))}
-    return found
+        of_marts = {row.mart: row.publication_id for row in newest_publications(lake.con, Window.of_day(day))}
+    return {
+        product.product: of_marts[mart] for product in home.home.products_of(Cadence.daily) for mart in product.names
+    }
 
 
 def told_in_the_ui(home: TemporaryHome, day: dt.date) -> dict[str, object]:
@@ -108,15 +110,16 @@ def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(temporary
         if place[2] == SATURDAY and place[1] != "daily_customers"
     )
 
-    # Rolled back, by its name in the list, and what is made of the day follows.
+    # Rolled back, each product by its name in the list, and what is made of the day follows.
     listed = tidegate(home, "publications", "--partition", str(SATURDAY))
-    assert listed.index(first) < listed.index(second)
-    said = tidegate(home, "rollback", "--partition", str(SATURDAY), "--to", first, "--reason", REASON)
-    assert f"Rolled back to {first} by " in said
-    assert f"{REASON}." in said
+    for product in ("sales", "customers"):
+        assert listed.index(first[product]) < listed.index(second[product])
+        said = tidegate(home, "rollback", "--partition", str(SATURDAY), "--to", first[product], "--reason", REASON)
+        assert f"Rolled back to {first[product]} by " in said
+        assert f"{REASON}." in said
     assert f"tidegate restate: {MONDAY}." in said
     assert served(home, SATURDAY) == {place: content for place, content in sound.items() if place[2] == SATURDAY}
-    assert told_in_the_ui(home, SATURDAY)["rolled_back_to"] == first
+    assert told_in_the_ui(home, SATURDAY)["rolled_back_to"] == first["sales"]
     assert tidegate(home, "restate") == "1 Monday restated by their days."
     assert served(home, SATURDAY, MONDAY) == sound
     assert served(home, FRIDAY, SUNDAY) == others
@@ -124,10 +127,11 @@ def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(temporary
 
     # The day is run again: its data is what was rejected.
     said = tidegate(home, "run", "--partition", str(SATURDAY))
-    assert f"{SATURDAY} goes on to show an earlier publication until its data changes. Rolled back to {first}" in said
+    assert f"{SATURDAY} goes on to show an earlier publication until its data changes. Rolled back to " in said
+    assert all(f"Rolled back to {publication}" in said for publication in first.values())
     assert served(home, SATURDAY, MONDAY) == sound
     told = told_in_the_ui(home, SATURDAY)
-    assert (told["rolled_back_to"], told["rolled_back_because"]) == (first, REASON)
+    assert (told["rolled_back_to"], told["rolled_back_because"]) == (first["sales"], REASON)
     assert REASON in tidegate(home, "status")
     assert_one_story(home)
 
@@ -140,11 +144,11 @@ def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(temporary
 
     # What cannot be put back is told, and changes nothing.
     before = home.contents("serving")
-    assert f"There is no publication '{first}x'" in refused(
-        home, "rollback", "--partition", str(SATURDAY), "--to", f"{first}x"
+    assert f"There is no publication '{first['sales']}x'" in refused(
+        home, "rollback", "--partition", str(SATURDAY), "--to", f"{first['sales']}x"
     )
     assert f"is a publication of {SATURDAY}, not of {FRIDAY}" in refused(
-        home, "rollback", "--partition", str(FRIDAY), "--to", first
+        home, "rollback", "--partition", str(FRIDAY), "--to", first["sales"]
     )
     assert home.contents("serving") == before
 

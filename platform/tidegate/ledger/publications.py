@@ -342,13 +342,15 @@ def marts_withheld(con: DuckDBPyConnection) -> dict[str, list[str]]:
 
 
 def sentences_of_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> dict[tuple[dt.date, str], str]:
-    """What happened to each rolled-back partition, by day and cadence, and of which marts it shows nothing."""
+    """What happened to each rolled-back partition, by day and cadence, and of which marts it shows nothing; of several
+    products that were rolled back, one sentence after the other."""
     standing = standing_rollbacks(con, window)
     withheld = marts_withheld(con) if standing else {}
-    return {
-        (each.partition_day, each.cadence): each.sentence + _shows_nothing_of(withheld.get(each.rollback_id, []))
-        for each in standing
-    }
+    sentences: dict[tuple[dt.date, str], dict[str, None]] = {}
+    for each in standing:
+        sentence = each.sentence + _shows_nothing_of(withheld.get(each.rollback_id, []))
+        sentences.setdefault((each.partition_day, each.cadence), {})[sentence] = None
+    return {partition: " ".join(of_partition) for partition, of_partition in sentences.items()}
 
 
 def _shows_nothing_of(marts: Sequence[str]) -> str:

@@ -270,7 +270,9 @@ class Runner:
                 unpublished = [day for day in window.days if day not in published]
                 closed = closed_for_any(con, window, self.home.products_of(window.cadence)) if unpublished else {}
         explained, crashes = _failures(result)
-        reasons = {day: _with_causes(day, why, list(explained.values())) for day, why in closed.items() if why}
+        reasons = {
+            day: _with_causes(day, why, [*explained.values(), *_reported(result)]) for day, why in closed.items() if why
+        }
         # The gate knows of a build that began, not of one that was refused.
         began = any(result.run_id in sentence for sentences in closed.values() for sentence in sentences)
         refused = [why for step, why in explained.items() if step.endswith(TRANSFORM) and not began]
@@ -294,6 +296,14 @@ def _with_causes(day: dt.date, closed: Sequence[str], explained: Sequence[str]) 
     missing = [line for text in explained for line in text.splitlines() if f" {day} is missing: " in line]
     found = [f" {line.partition(' ')[0]} {day}: no delivery " for line in missing]
     return (*no_room, *missing, *(why for why in closed if not any(each in f" {why}" for each in found)))
+
+
+def _reported(result: ExecuteInProcessResult) -> list[str]:
+    """What steps that did not fail say of deliveries that they could not load."""
+    observed = [
+        event.asset_observation_data.asset_observation for event in result.all_events if event.is_asset_observation
+    ]
+    return [each.description for each in observed if each.description and each.asset_key.path[0] == "raw"]
 
 
 def _was_stopped(result: ExecuteInProcessResult) -> bool:

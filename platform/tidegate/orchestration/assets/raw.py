@@ -106,6 +106,9 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
         for key in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=key)
         report_checks(context, checks)
+        for report in refused:
+            # Where others go on without it, the step does not say why by failing.
+            context.log_event(dg.AssetObservation(_key_of(report), report.rejection, partition=str(report.day)))
         # The days beside them go on; the run fails once they are held, and these partitions with it.
         report_failures(context, [(_key_of(report), report.day) for report in refused])
         yield from checks_done(context)
