@@ -13,7 +13,7 @@ from tests.support.runs.home import TemporaryHome, settings_of
 from tidegate.cli.read_status import read_status
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.upkeep.opening import make_lake
-from tidegate.publishing.due_days import days_due_for_any
+from tidegate.publishing.due.partitions import due_for_any
 from tidegate.window import Cadence, Window
 
 pytestmark = pytest.mark.slow
@@ -118,7 +118,7 @@ def closed(home: TemporaryHome) -> set[dt.date]:
     """The days that are held or have something to be done."""
     status = read_status(home.home)
     with home.home.lake() as lake:
-        due = days_due_for_any(lake.con, home.home.products_of(Cadence.daily))
+        due = due_for_any(lake.con, home.home.products_of(Cadence.daily))
     return {*status.held, *status.stale_days, *(each.day for each in due)}
 
 

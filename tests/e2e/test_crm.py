@@ -112,7 +112,7 @@ def test_a_first_day_without_the_crm_is_held_with_its_sentence(new_home: NewHome
 
     assert outcome.published == ()
     told, *rest = outcome.held[FIRST_DAY]
-    assert told.startswith("customers/crm 2024-03-01 is missing: ")
+    assert told.startswith("customers: customers/crm 2024-03-01 is missing: ")
     assert "it answered with an HTML page where JSON is expected" in told
     assert told.endswith("run again when the source is back.")
     assert "no delivery was loaded" not in " ".join(rest)

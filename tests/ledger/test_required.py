@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.delivery_days import EVERY_WEEKDAY, DeliveryDays
+from tidegate.ledger.checks import record_checks
 from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.known import days_lacking, incomplete_days
 from tidegate.ledger.required import WITHDRAWN, settled_days
 from tidegate.publishing.due.partitions import due_partitions
-from tidegate.publishing.gate import GateRequirements, closed_gates
+from tidegate.publishing.gate import GateRequirements, closed_gates, held_days
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -108,3 +109,56 @@ def test_a_day_that_was_published_with_a_region_that_left_waits_for_the_one_in_i
     [sentence] = closed_gates(shop.lake.con, ONE, with_new_region(shop))[DAY]
     assert "published with orders/ap, which the contract no longer has" in sentence
     assert waiting(shop, with_new_region(shop, NEXT), ONE) == set()
+
+
+WEATHER = ("weather", "shop")
+# From a Friday to a Tuesday, and the Monday in it is a holiday.
+WEEKEND = Window(dt.date(2024, 3, 29), dt.date(2024, 4, 3))
+HOLIDAY = dt.date(2024, 4, 1)
+
+
+def with_weather(shop: Shop, days: DeliveryDays) -> GateRequirements:
+    """What the gate requires once a whole source was added, with a model of it and a check that may hold a day."""
+    before = shop.requirements
+    return dataclasses.replace(
+        before,
+        deliveries=before.deliveries | {WEATHER},
+        models=before.models | {"stg_weather"},
+        blocking_checks=before.blocking_checks | {("staging/stg_weather", "degrees_are_plausible")},
+        delivery_days={WEATHER: days},
+    )
+
+
+@pytest.mark.parametrize("days", [DeliveryDays(), DeliveryDays(NEXT)], ids=["without a first day", "from a first day"])
+def test_a_source_that_is_added_closes_no_day_of_the_year_before(shop: Shop, days: DeliveryDays) -> None:
+    year = Window(DAY - 364 * ONE_DAY, NEXT)
+    shop.publish(year)
+    required, con = with_weather(shop, days), shop.lake.con
+    assert held_days(con, year, [required]) == {}
+    assert due_partitions(con, required) == []
+    assert incomplete_days(con, required.deliveries, required.delivery_days) == {}
+
+    # The next day waits for it.
+    shop.deliver(Window.of_day(NEXT))
+    assert set(incomplete_days(con, required.deliveries, required.delivery_days)) == {NEXT}
+
+    # An old day that is delivered again is due, and held until it was built with all that there is by now.
+    old = Window.of_day(year.start)
+    shop.deliver(old, fingerprint="again", touched=(year.start,))
+    assert [each.day for each in due_partitions(con, required)] == [year.start]
+    shop.build(old)
+    assert closed_gates(con, old, required) == {year.start: [f"stg_weather {year.start}: never built. Run the day."]}
+    whole = dataclasses.replace(shop, models=(*shop.models, "stg_weather"))
+    build_id = whole.build(old)
+    passed = shop.check(year.start, "staging/stg_weather", "degrees_are_plausible", build_id)
+    shop.lake.unit_of_work(lambda con: record_checks(con, [passed]))
+    assert closed_gates(con, old, required) == {}
+
+
+def test_nobody_waits_for_a_source_on_weekends_and_on_a_listed_holiday(shop: Shop) -> None:
+    days = DeliveryDays(weekdays=frozenset(range(5)), except_dates=frozenset({HOLIDAY}))
+    required = with_weather(shop, days)
+    shop.deliver(WEEKEND)
+    waiting = set(incomplete_days(shop.lake.con, required.deliveries, required.delivery_days))
+    assert waiting == {WEEKEND.start, WEEKEND.last}
+    assert {each.day for each in due_partitions(shop.lake.con, required)} == set(WEEKEND.days) - waiting

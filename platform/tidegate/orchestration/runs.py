@@ -290,12 +290,23 @@ def _insisting(from_landing: bool) -> dict[str, str]:
 
 
 def _with_causes(day: dt.date, closed: Sequence[str], explained: Sequence[str]) -> tuple[str, ...]:
-    """Why the gate is closed; of deliveries that are not there, in place of that, why they were not to be had. Before
-    it, what the gate cannot know: that a step had no room to write."""
+    """Why the gate is closed; of deliveries that are not there, why they were not to be had. Before it, what the gate
+    cannot know: that a step had no room to write."""
     no_room = [text for text in explained if is_disk_trouble(text) and " is missing: " not in text]
-    missing = [line for text in explained for line in text.splitlines() if f" {day} is missing: " in line]
-    found = [f" {line.partition(' ')[0]} {day}: no delivery " for line in missing]
-    return (*no_room, *missing, *(why for why in closed if not any(each in f" {why}" for each in found)))
+    lines = [line for text in explained for line in text.splitlines() if f" {day} is missing: " in line]
+    missing = {f" {line.partition(' ')[0]} {day}: no delivery ": line for line in lines}
+    reasons = [_with_cause(why, missing) for why in closed]
+    unnamed = [line for line in missing.values() if not any(line in reason for reason in reasons)]
+    return (*no_room, *unnamed, *reasons)
+
+
+def _with_cause(why: str, missing: Mapping[str, str]) -> str:
+    """The gate's reason, or in its place that of the delivery that it lacks, under the same products."""
+    for lacks, cause in missing.items():
+        products, found, _ = f" {why}".partition(lacks)
+        if found:
+            return f"{products} {cause}".strip()
+    return why
 
 
 def _reported(result: ExecuteInProcessResult) -> list[str]:
