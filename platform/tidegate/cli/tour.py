@@ -46,8 +46,8 @@ def show_tour(settings: Settings) -> bool:
     console.heading("Published: the newest days of serving.daily_sales")
     console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")
     console.heading("Kept out")
-    # At noon after the last of its days: by today's clock, all that came later would be overdue.
-    print_status(read_status(home, now=settings.zone.at(window.end, dt.time(12))))
+    # When the last of its days ended: by today's clock, all that came later would be overdue.
+    print_status(read_status(home, now=settings.zone.at(window.end)))
     console.heading("Made of the newest partitions: exports, brief and report")
     console.print_outputs(list(until_asked(runner.make_outputs(_newest(home)))), home.outputs.place)
     end_if_asked(_rest)
