@@ -87,7 +87,7 @@ def call(model: PythonModel, given: Callable[[PythonModel], Given]) -> object:
 def _returned(model: PythonModel, given: Callable[[PythonModel], Given]) -> object:
     with project_modules(model.modules):
         names: dict[str, Any] = {"__name__": model.name, "__file__": str(model.path)}
-        exec(compile(model.code, str(model.path), "exec"), names)  # noqa: S102 - the project's own code
+        exec(compile(model.source, str(model.path), "exec"), names)  # noqa: S102 - the project's own code
         return names["model"](Dbt(model, given(model)), NoSession())
 
 

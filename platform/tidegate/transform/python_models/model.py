@@ -90,6 +90,12 @@ class PythonModel:
         return Path(self.folder, self.file)
 
     @property
+    def source(self) -> str:
+        """The code, its lines numbered as in its file: dbt drops empty ones before the first."""
+        written = self.path.read_text() if self.path.is_file() else self.code
+        return written if written.strip() == self.code.strip() else self.code
+
+    @property
     def modules(self) -> Path:
         """The folder of what it may import from its project."""
         return Path(self.folder, MODULES)
