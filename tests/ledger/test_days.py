@@ -44,7 +44,7 @@ def test_a_lake_with_data_is_not_opened_in_another_zone(kept: str, other: str, b
 
 
 def test_a_home_from_before_there_were_zones_has_days_of_utc(first_home: LakeConfig) -> None:
-    with pytest.raises(TidegateError, match="are days of UTC"):
+    with pytest.raises(TidegateError, match="are in UTC"):
         open_lake(in_zone(first_home, "Europe/Berlin"))
     with open_lake(first_home) as lake:
         assert timezone_of(lake.con) == "UTC"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -318,7 +319,9 @@ def test_an_unknown_publication_is_told_with_those_that_there_are(twice: Twice, 
     shop, first, second = twice.shop, twice.first, twice.second
     with pytest.raises(TidegateError, match="There is no publication") as told:
         back(shop, to)
-    assert f"newest first: {second}, {first}." in str(told.value)
+    assert re.search(
+        rf"newest first: {second} \([-0-9: ]+ UTC, shown now\), {first} \([-0-9: ]+ UTC\)\.", str(told.value)
+    )
 
 
 def test_a_day_that_was_never_published_is_told(shop: Shop) -> None:

@@ -220,8 +220,9 @@ class Lake:
 
 def _cannot_attach(config: LakeConfig, error: duckdb.Error) -> TidegateError:
     return TidegateError(
-        f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {str(error).strip()} "
-        "Nothing was changed. Fix TIDEGATE_LAKE_CATALOG or TIDEGATE_LAKE_DATA, or start what they name."
+        f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {str(error).strip().rstrip('.')}. "
+        "Nothing was changed. Check TIDEGATE_LAKE_CATALOG and TIDEGATE_LAKE_DATA, and that the database or the bucket that "
+        "they name can be reached."
     )
 
 

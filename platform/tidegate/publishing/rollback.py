@@ -214,10 +214,13 @@ def _unknown(con: DuckDBPyConnection, decision: Decision) -> TidegateError:
         return TidegateError(
             f"{decision.day} was never published, so there is nothing to go back to. Nothing was changed."
         )
-    newest = ", ".join(version.publication_id for version in versions[: -VERSIONS_NAMED - 1 : -1])
+    newest = ", ".join(
+        f"{version.publication_id} ({version.published_at:%Y-%m-%d %H:%M} UTC{', shown now' * version.stands})"
+        for version in versions[: -VERSIONS_NAMED - 1 : -1]
+    )
     return TidegateError(
-        f"There is no publication {decision.to!r}. Nothing was changed. Of {decision.day} there are, newest first: "
-        f"{newest}. All of them: tidegate publications --partition {decision.day}"
+        f"There is no publication {decision.to!r}. Nothing was changed. Publications of {decision.day}, newest first: "
+        f"{newest}. To see all of them: tidegate publications --partition {decision.day}"
     )
 
 

@@ -63,7 +63,7 @@ def between(first: dt.date, last: dt.date) -> dict[str, object]:
         (DAILY, {"partition": "2099-01-01"}, "2099-01-01 has not ended yet"),
         (DAILY, {"partition": TODAY}, f"{TODAY} has not ended yet"),
         (DAILY, between(days_ago(2), TODAY), f"{TODAY} has not ended yet"),
-        (DAILY, {"partition": days_ago(11)}, "is before the first partition"),
+        (DAILY, {"partition": days_ago(11)}, "it is before the first partition"),
         (DAILY, between(days_ago(2), days_ago(3)), "the first of a range first"),
         (WEEKLY, {"partition": TUESDAY}, "partitions are Mondays"),
         (WEEKLY, {"partition": TUESDAY - ONE_DAY + dt.timedelta(weeks=2)}, "has not ended yet"),

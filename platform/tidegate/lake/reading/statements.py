@@ -75,11 +75,13 @@ def reading_statement(con: DuckDBPyConnection, sql: str) -> str:
 
 def _not_a_select(con: DuckDBPyConnection, sql: str) -> TidegateError:
     # Raises what DuckDB says of an SQL that it cannot parse.
-    kinds = ", ".join(statement.type.name for statement in con.extract_statements(sql))
+    kinds = [statement.type.name for statement in con.extract_statements(sql)]
+    word = _words(sql)[0].upper()
+    named = word if kinds == [word] else f"{word} ({', '.join(kinds)})"
     return TidegateError(
-        f"`tidegate query` only reads, and this is {_words(sql)[0].upper()} ({kinds}). Nothing was changed. It runs "
-        "a select, and `describe`, `summarize`, `show` or `explain` of one. Data changes by deliveries and runs: drop "
-        "a file into landing and run its day."
+        f"`tidegate query` only reads; {named} is not allowed. Nothing was changed. Allowed are a select, and `describe`, "
+        "`summarize`, `show` or `explain` of a select. To change data, put a corrected file into the landing folder and run "
+        "its day; to go back to an earlier version of a day: tidegate rollback."
     )
 
 
