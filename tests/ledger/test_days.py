@@ -36,7 +36,7 @@ def test_a_lake_with_data_is_not_opened_in_another_zone(kept: str, other: str, b
             open_lake(in_zone(config, other), read_only)
         told = str(refusal.value)
         assert f"TIDEGATE_TIMEZONE is {other}" in told
-        assert f"days of {kept}" in told
+        assert f"are in {kept}" in told
         assert "Nothing was changed" in told
         assert "TIDEGATE_HOME" in told
     with open_lake(config) as lake:

@@ -219,10 +219,10 @@ class Lake:
 
 
 def _cannot_attach(config: LakeConfig, error: duckdb.Error) -> TidegateError:
+    why = str(error).strip().rstrip(".")
     return TidegateError(
-        f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {str(error).strip().rstrip('.')}. "
-        "Nothing was changed. Check TIDEGATE_LAKE_CATALOG and TIDEGATE_LAKE_DATA, and that the database or the bucket that "
-        "they name can be reached."
+        f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {why}. Nothing was changed. "
+        "Check TIDEGATE_LAKE_CATALOG and TIDEGATE_LAKE_DATA, and that the database or bucket they name can be reached."
     )
 
 

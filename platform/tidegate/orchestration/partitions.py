@@ -96,8 +96,8 @@ def _why_not(window: Window | None, existing: Window, zone: Zone) -> str:
         )
     if window.start < existing.start:
         return (
-            f"it is before the first partition, {existing.start}. Nothing was changed. Choose {existing.start} or later, or "
-            "set TIDEGATE_START_DATE to an earlier day; what is published stays as it is."
+            f"it is before the first partition, {existing.start}. Nothing was changed. Choose {existing.start} or "
+            "later, or set TIDEGATE_START_DATE to an earlier day; what is published stays as it is."
         )
     last_day = cadence.days_about(window.last).last
     return (

@@ -79,9 +79,9 @@ def _not_a_select(con: DuckDBPyConnection, sql: str) -> TidegateError:
     word = _words(sql)[0].upper()
     named = word if kinds == [word] else f"{word} ({', '.join(kinds)})"
     return TidegateError(
-        f"`tidegate query` only reads; {named} is not allowed. Nothing was changed. Allowed are a select, and `describe`, "
-        "`summarize`, `show` or `explain` of a select. To change data, put a corrected file into the landing folder and run "
-        "its day; to go back to an earlier version of a day: tidegate rollback."
+        f"`tidegate query` only reads; {named} is not allowed. Nothing was changed. Allowed are a select, and "
+        "`describe`, `summarize`, `show` or `explain` of a select. To change data, put a corrected file into the "
+        "landing folder and run its day; to go back to an earlier version of a day: tidegate rollback."
     )
 
 

@@ -36,9 +36,9 @@ def refuse_other_timezone(con: DuckDBPyConnection, config: LakeConfig) -> None:
     if kept != wanted and _holds_days(con):
         raise TidegateError(
             f"TIDEGATE_TIMEZONE is {wanted}, and the days of the lake at {config.catalog} are in {kept}: with days in "
-            f"{wanted}, rows near midnight would fall on other days than in the published data. Nothing was changed. Set "
-            f"TIDEGATE_TIMEZONE to {kept} again. If the days are to be in {wanted}, start a new home, empty and with a "
-            "TIDEGATE_HOME of its own, and backfill all days there, from the same landing folder or a copy of the archive."
+            f"{wanted}, rows near midnight would fall on other days than in the published data. Nothing was changed. "
+            f"Set TIDEGATE_TIMEZONE to {kept} again. If the days are to be in {wanted}, set TIDEGATE_HOME to a new, "
+            "empty folder and backfill all days there, from the same landing folder or a copy of the archive."
         )
 
 
