@@ -102,7 +102,7 @@ def launch(page: Page, path: str, partitions: str, count: int) -> str:
     page.get_by_role("button", name="Materialize").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
-    _accept_siblings(page)
+    _accept_warnings(page)
     # Days of a demo shop may lie further back than the 90 that the dialog begins with.
     dialog.get_by_role("button", name="Show all partitions").click()
     days = dialog.get_by_placeholder("ex: ")
@@ -114,11 +114,12 @@ def launch(page: Page, path: str, partitions: str, count: int) -> str:
     return _launched_id(launched.value.json()["data"])
 
 
-def _accept_siblings(page: Page) -> None:
-    """Assets that are only made together bring up a dialog that says so first."""
-    siblings = page.get_by_text("Additional assets will be materialized")
-    expect(siblings.or_(page.get_by_text("Launch runs to materialize"))).to_be_visible()
-    if siblings.is_visible():
+def _accept_warnings(page: Page) -> None:
+    """Assets that are only made together, and those that are made of one that never was, bring up a dialog that says so
+    first."""
+    warning = page.get_by_text(re.compile("Additional assets will be materialized|have not been materialized yet"))
+    expect(warning.or_(page.get_by_text("Launch runs to materialize"))).to_be_visible()
+    if warning.is_visible():
         page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
 
 
