@@ -256,6 +256,9 @@ def _parts_table(one: str, many: str, parts: Sequence[Part], in_all: int) -> Tab
     )
 
 
+WITHIN = {True: "yes", False: "no", None: NOTHING}
+
+
 def _forecasts_table(forecasts: Sequence[Forecast]) -> Table:
     """What was expected beside what came."""
     return Table(
@@ -264,7 +267,7 @@ def _forecasts_table(forecasts: Sequence[Forecast]) -> Table:
         [
             (
                 *(forecast.name or NOTHING, whole(forecast.sold), tenth(forecast.expected)),
-                *(tenth(forecast.lower), tenth(forecast.upper), "yes" if forecast.is_within else "no"),
+                *(tenth(forecast.lower), tenth(forecast.upper), WITHIN[forecast.is_within]),
             )
             for forecast in forecasts
         ],

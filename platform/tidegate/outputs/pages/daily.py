@@ -96,8 +96,9 @@ class Forecast:
     upper: Decimal | None
 
     @property
-    def is_within(self) -> bool:
-        return self.lower is None or self.upper is None or self.lower <= self.sold <= self.upper
+    def is_within(self) -> bool | None:
+        """Whether what was sold lies in the interval; None without one."""
+        return None if self.lower is None or self.upper is None else self.lower <= self.sold <= self.upper
 
 
 @dataclass(frozen=True)
