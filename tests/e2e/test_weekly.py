@@ -94,7 +94,7 @@ def test_the_command_line_builds_mondays_and_says_what_there_is_to_choose(tempor
     done = tidegate("backfill", "--from", str(FRIDAY), "--to", str(SUNDAY))
     assert (done.returncode, done.stdout) == (
         0,
-        "3 days published, 0 held.\n1 Monday published, 0 held.\n",
+        "3 days published, 0 held.\n3 mornings published, 0 held.\n1 Monday published, 0 held.\n",
     )
     done = tidegate("run", "--cadence", "weekly", "--partition", str(MONDAY))
     assert (done.returncode, done.stdout) == (0, "1 Monday published, 0 held.\n")
