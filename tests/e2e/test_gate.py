@@ -79,8 +79,8 @@ def promote_by_hand(home: TemporaryHome, day: dt.date) -> dg.ExecuteInProcessRes
 
 
 def published_days(home: TemporaryHome) -> set[dt.date]:
-    weekly = {mart.name for mart in home.home.requirements_of(Cadence.weekly).marts}
-    return {day for _, mart, day in home.contents("serving") if mart not in weekly}
+    daily = home.home.requirements_of(Cadence.daily).names
+    return {day for _, mart, day in home.contents("serving") if mart in daily}
 
 
 def assert_failed_in_dagster(home: TemporaryHome, outcome: RunOutcome) -> None:

@@ -91,9 +91,9 @@ class Unattended:
         return list((self.shop / "orders" / region / str(day)).iterdir())
 
     def published(self) -> dict[dt.date, int]:
-        """How often each day was published."""
+        """How often each day's sales were published."""
         rows = self.home.query(
-            "select partition_day, count(distinct publication_id) from ops.publications group by all"
+            "select partition_day, count(*) from ops.publications where mart = 'daily_sales' group by partition_day"
         )
         return {day: times for day, times in rows if isinstance(day, dt.date) and isinstance(times, int)}
 
