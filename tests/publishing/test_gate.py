@@ -282,7 +282,6 @@ def test_an_unknown_day_says_all_that_is_missing_in_few_words(shop: Shop) -> Non
     assert closed_gates(shop.lake.con, ONE, many)[DAY] == [
         "orders/eu-west 2024-06-02: no delivery was loaded. Once it has landed, run the day.",
         "orders/us-east 2024-06-02: no delivery was loaded. Once it has landed, run the day.",
-        "model_0, model_1 and 10 more models 2024-06-02: never built. Run the day.",
         "marts/daily_sales 2024-06-02: the check revenue_adds_up has not run. Run the day again.",
         "staging/stg_orders 2024-06-02: the check keys_are_unique has not run. Run the day again.",
     ]

@@ -106,7 +106,8 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
             err.print("  " + escape(sentence))
     if reasons:
         err.print(
-            f"Consumers keep the last good version of these {cadence.noun}. Fix what is named, then run again: "
+            f"Consumers still see the version of these {cadence.noun} that was published last, and nothing of one that "
+            "was never published. Fix what is named, then run again: "
             f"{', '.join(run_command(cadence, day) for day in list(reasons)[:DAYS_NAMED])}"
         )
 

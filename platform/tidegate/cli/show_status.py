@@ -126,7 +126,7 @@ def _print_marts_without_model(status: Status) -> None:
 
 def _print_outputs_of(status: Status) -> None:
     if status.outputs_due:
-        say(f"Outputs that are due: {status.outputs_due}. Sensors make them, or run: tidegate outputs")
+        say(f"Exports and pages to make again: {status.outputs_due}. Sensors make them, or run: tidegate outputs")
     if status.index:
         say(f"Reports: {status.index}")
 

@@ -282,8 +282,10 @@ def _inside(window: Window) -> str:
 
 
 def _reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
-    yield from _delivery_reasons(day, required)
-    yield from _build_reasons(day, required)
+    lacking = list(_delivery_reasons(day, required))
+    yield from lacking
+    # What was never built for want of a delivery needs no sentence beside it.
+    yield from _build_reasons(day, required, names_unbuilt=not lacking)
     yield from _check_reasons(day, required)
 
 
@@ -310,9 +312,9 @@ def _missing(day: _Day, source: str, region: str) -> str:
     return why
 
 
-def _build_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
+def _build_reasons(day: _Day, required: GateRequirements, *, names_unbuilt: bool) -> Iterator[str]:
     never = sorted(model for model in required.models if model not in day.builds)
-    if never and not day.shows_newest_of(required.marts):
+    if names_unbuilt and never and not day.shows_newest_of(required.marts):
         yield f"{_names(never)} {day.day}: never built. Run the day."
     for build, models in _unfinished_builds(day, required).items():
         who = f"{_names(models)} {day.day}: build {build.build_id} of run {build.run_id}"
