@@ -19,6 +19,7 @@ from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.rfm_in_pandas import COLUMNS, read_lines, rfm
 
 from tidegate.demo.online_retail import REGIONS, slice_online_retail
+from tidegate.ledger.publications import published_days
 from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY, Cadence, Window
 
@@ -142,6 +143,14 @@ def days_materialized_after(home: TemporaryHome, asset: list[str], after: float)
     return {record.partition_key for record in found.records}
 
 
+def mornings_made_of(home: TemporaryHome, day: dt.date) -> list[dt.date]:
+    """The published mornings that reach back to a day."""
+    reach = home.home.days_behind(Cadence.morning).reach
+    with home.home.lake() as lake:
+        published = published_days(lake.con, cadence=Cadence.morning)
+    return [morning for morning in published if day < morning <= day + ONE_DAY * reach]
+
+
 def assert_restating_a_day_rebuilds_that_day_and_no_other(home: TemporaryHome) -> None:
     delivered, touched = dt.date(2011, 9, 15), dt.date(2011, 9, 13)
     landing = Path(home.settings.landing)
@@ -160,6 +169,7 @@ def assert_restating_a_day_rebuilds_that_day_and_no_other(home: TemporaryHome) -
         Cadence.weekly: {str(monday) for monday in mondays.days},
         # Its month, and the next one, which tells the change on it.
         Cadence.monthly: {"2011-09-01", "2011-10-01"},
+        Cadence.morning: {str(morning) for morning in mornings_made_of(home, touched)},
     }
     for model in home.home.graph.models.values():
         assert days_materialized_after(home, [model.schema, model.name], began) == rebuilt[model.cadence], model.asset
