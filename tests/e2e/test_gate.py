@@ -98,6 +98,7 @@ def home(new_module_home: NewHome) -> TemporaryHome:
     return home
 
 
+@pytest.mark.slow
 def test_dagster_job_execute_does_the_same(home: TemporaryHome, new_home: NewHome) -> None:
     by_dagster = new_home()
     by_dagster.landing.day(FIRST_DAY)

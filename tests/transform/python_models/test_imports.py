@@ -40,6 +40,7 @@ YAML = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_python", [False, True])
 def test_what_runs_no_model_in_python_does_not_import_pandas(tmp_path: Path, in_python: bool) -> None:
     project = project_with(tmp_path / "project", *(({"doubled.py": DOUBLED}, YAML) if in_python else ({}, "")))
