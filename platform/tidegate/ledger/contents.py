@@ -70,13 +70,9 @@ class Seed:
     content: str
 
 
-def seed_name(name: str) -> str:
-    return f"seed {name}"
-
-
 def seed_contents(seeds: Iterable[Seed], made_by: str) -> list[Content]:
     now = utc_now()
-    return [Content(Kind.seed, seed.name, seed_name(seed.name), NO_DAY, seed.content, now, made_by) for seed in seeds]
+    return [Content(Kind.seed, seed.name, f"seed {seed.name}", NO_DAY, seed.content, now, made_by) for seed in seeds]
 
 
 def enter_contents(con: DuckDBPyConnection, contents: Iterable[Content]) -> list[Change]:

@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.content import NOTHING
 from tidegate.lake.sql import literal, rows_relation, sql_file
-from tidegate.ledger.contents import GONE, NO_DAY, Kind, Seed, seed_name
+from tidegate.ledger.contents import GONE, Kind, Seed, seed_contents
 from tidegate.ledger.schema import LEDGER
 from tidegate.window import Cadence, Length
 
@@ -65,9 +65,9 @@ def inputs_query(things: str, made_of: str, seeds: Iterable[Seed] = ()) -> str:
 
 
 def _current(seeds: Iterable[Seed]) -> str:
-    columns = {"kind": "varchar", "subject": "varchar", "name": "varchar", "day": "date", "content": "varchar"}
-    rows = [(Kind.seed.value, seed.name, seed_name(seed.name), NO_DAY, seed.content) for seed in seeds]
-    return rows_relation(columns, rows)
+    columns = {name: LEDGER["contents"][name] for name in ("kind", "subject", "name", "day", "content")}
+    contents = seed_contents(seeds, made_by="")
+    return rows_relation(columns, [[getattr(content, name) for name in columns] for content in contents])
 
 
 def make_view(con: DuckDBPyConnection) -> None:

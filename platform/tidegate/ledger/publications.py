@@ -116,20 +116,20 @@ def record_publications(con: DuckDBPyConnection, rows: Sequence[Publication]) ->
     """Add publications, and what they show. Add the rollbacks that they are of first."""
     insert_entries(con, "publications", rows)
     withheld = _withheld(con, rows)
-    changes = enter_contents(con, [_shown(row, is_withheld=row in withheld) for row in rows])
+    changes = enter_contents(con, [_shown(row, is_withheld=(row.publication_id, row.mart) in withheld) for row in rows])
     by_key = {(row.mart, row.partition_day): row for row in rows}
     changed = [by_key[change.now.subject, change.now.day] for change in changes if change.before != GONE]
     enter_contents(con, [_reported(row) for row in changed if row.cadence == Cadence.daily])
 
 
-def _withheld(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list[Publication]:
-    """Those of which nothing is shown: their mart came after what the partition was rolled back to."""
-    rolled_back = {row.rollback_id for row in rows if row.rollback_id}
-    if not rolled_back:
-        return []
-    ids = f"rollback_id in (select unnest({literal(sorted(rolled_back))}::varchar[]))"
-    known = {(each.rollback_id, each.mart) for each in read_entries(con, Rollback, "rollbacks", ids)}
-    return [row for row in rows if row.rollback_id and (row.rollback_id, row.mart) not in known]
+def _withheld(con: DuckDBPyConnection, rows: Sequence[Publication]) -> set[tuple[str, str]]:
+    """Those of which nothing is shown, by publication and mart."""
+    ids = sorted({row.publication_id for row in rows if row.rollback_id})
+    if not ids:
+        return set()
+    of_rows = f"publication_id in (select unnest({literal(ids)}::varchar[]))"
+    found = con.execute(f"select publication_id, mart from ops.publications where {of_rows} and {WITHHELD}").fetchall()
+    return {(publication_id, mart) for publication_id, mart in found}
 
 
 def _shown(row: Publication, *, is_withheld: bool) -> Content:

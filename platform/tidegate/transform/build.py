@@ -160,7 +160,7 @@ def build_window(
         except BaseException:
             lake.unit_of_work(lambda con: interrupt_build(con, build.build_id))
             raise
-        read_back = graph.read_back(window.cadence)
+        read_back = graph.read_back if window.cadence is Cadence.daily else []
         lake.unit_of_work(lambda con: _record(con, result, run_id, read_back))
     return result
 

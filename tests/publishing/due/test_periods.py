@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.support.lake.queries import stale_days
 
+from tidegate.lake.sql import literal
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
@@ -281,3 +282,21 @@ def test_mondays_before_the_start_are_asked_for_no_more(shop: Shop) -> None:
 
     later = dataclasses.replace(WEEKLY, starts=NEXT_MONDAY)
     assert due_partitions(shop.lake.con, dataclasses.replace(later, behind=behind())) == []
+
+
+@pytest.mark.parametrize("cadence", [cadence for cadence in Cadence if cadence is not Cadence.daily])
+@pytest.mark.parametrize("reach", [0, 1, 45, 365])
+def test_the_rule_reads_the_days_that_a_partition_is_about_and_reaches_back_to(
+    shop: Shop, cadence: Cadence, reach: int
+) -> None:
+    """The rule counts days in SQL, and everything else by the calendar: over leap years they are the same."""
+    (reads,) = DaysBehind(cadence, frozenset({"daily_sales"}), frozenset(), reach).reads
+    partitions = cadence.among(Window(dt.date(2023, 1, 1), dt.date(2025, 3, 1))).days
+    assert reads.ends_after is not None
+    end = f"to_months({reads.ends_after.months}) + to_days({reads.ends_after.days})"
+    rows = shop.lake.con.execute(
+        f"select partition - {reads.begins_before}, partition + {end} - to_days(1) "
+        f"from (select unnest({literal(partitions)}::date[]) as partition)"
+    ).fetchall()
+    about = [cadence.days_about(partition, reach) for partition in partitions]
+    assert [(first, last.date()) for first, last in rows] == [(window.start, window.last) for window in about]

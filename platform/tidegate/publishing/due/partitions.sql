@@ -2,7 +2,7 @@
 -- published with what they would be made of now.
 --
 -- open          (partition)
--- models        those that make the product
+-- models        those that make the product, and `marts` those of them that are published
 -- inputs        inputs.sql over the answers below
 -- delivered     (partition, delivered_at): when the newest delivery came
 -- publications  (partition): what was ever published

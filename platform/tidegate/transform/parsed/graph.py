@@ -253,9 +253,10 @@ class Graph:
         parents = {parent for model in models for parent in model.parents}
         return [each for unique_id, each in {**self.sources, **self.published}.items() if unique_id in parents]
 
-    def read_back(self, cadence: Cadence) -> list[Model]:
-        """The models of a cadence that models read the rows of of days before their own."""
-        reaching = [model for model in self.models_of(cadence) if model.reaches_back and cadence is Cadence.daily]
+    @cached_property
+    def read_back(self) -> list[Model]:
+        """The daily models whose rows of earlier days daily models read."""
+        reaching = [model for model in self.models_of(Cadence.daily) if model.reaches_back]
         names = {each.unique_id for each in reaching} | {parent for each in reaching for parent in each.parents}
         return [model for unique_id, model in self.models.items() if unique_id in names]
 
