@@ -66,6 +66,16 @@ def test_a_mart_that_no_model_makes_leaves_serving_and_can_still_be_read_as_it_w
     assert (shop.served("daily_sales_by_region"), retired_marts(shop.lake.con)) == (before, [])
 
 
+def test_nothing_is_due_of_a_product_that_is_gone(shop: Shop) -> None:
+    shop.publish(BOTH)
+    shop.deliver(BOTH, fingerprint="changed")
+    due = "select distinct partition from ops.due order by all"
+    assert shop.lake.con.execute(due).fetchall() == [(day,) for day in BOTH.days]
+
+    retire(shop)
+    assert shop.lake.con.execute(due).fetchall() == []
+
+
 def test_what_the_ledger_never_published_is_left_alone(shop: Shop) -> None:
     shop.publish(BOTH)
     shop.lake.con.execute("create table serving.of_somebody_else as select 1 as x")

@@ -85,6 +85,13 @@ def keep_made_of(con: DuckDBPyConnection, thing: str, reads: Sequence[Reads], mo
         _replace(con, "made_by", thing, made_by)
 
 
+def forget_made_by(con: DuckDBPyConnection, models: Sequence[str]) -> None:
+    """Forget the products that one of these models made. One that there still is says so again when it is published."""
+    things = f"select thing from ops.made_by where model in (select unnest({literal(models)}::varchar[]))"
+    con.execute(f"delete from ops.made_of where thing in ({things})")
+    con.execute(f"delete from ops.made_by where thing in ({things})")
+
+
 def _kept(con: DuckDBPyConnection, thing: str) -> set[tuple[object, ...]]:
     """What the ledger says. In one query: every promote asks, and each query of the lake takes 10 ms."""
     columns = ", ".join(f"{name}: {name}" for name in LEDGER["made_of"])

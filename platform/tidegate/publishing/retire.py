@@ -18,6 +18,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.lease import lease, serving
 from tidegate.lake.sql import literal, qualified, rows_relation
 from tidegate.ledger import publications
+from tidegate.ledger.made_of import forget_made_by
 from tidegate.window import Cadence
 
 
@@ -106,6 +107,7 @@ def _retire(con: DuckDBPyConnection, marts: Marts, since: dt.datetime) -> list[s
     for name in names:
         con.execute(f"drop table if exists {qualified('serving', name)}")
     publications.supersede_marts(con, names, switch_id)
+    forget_made_by(con, names)
     publications.name_commit(con, f"retire {', '.join(names)}", switch_id)
     return names
 
