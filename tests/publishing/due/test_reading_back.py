@@ -6,6 +6,8 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tidegate.publishing.due.partitions import Due, due_again, due_partitions, without_days_behind
 from tidegate.publishing.gate import GateRequirements
 from tidegate.window import ONE_DAY, Window
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 FIRST = dt.date(2024, 6, 1)
 DAYS = [FIRST + ONE_DAY * i for i in range(4)]
 WEEK = Window(DAYS[0], DAYS[-1] + ONE_DAY)
+
+
+@pytest.fixture(autouse=True)
+def read_back(shop: Shop) -> None:
+    shop.is_read_back = True
 
 
 def reading_back(shop: Shop, reach: int = 1) -> GateRequirements:

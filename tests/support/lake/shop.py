@@ -151,6 +151,8 @@ class Shop:
     regions: tuple[str, ...] = ("eu-west", "us-east")
     models: tuple[str, ...] = ("stg_orders", *MARTS)
     builds: list[str] = field(default_factory=list)
+    # Whether days are read back to, so that what they hold is entered.
+    is_read_back: bool = False
 
     @property
     def requirements(self) -> GateRequirements:
@@ -215,7 +217,8 @@ class Shop:
             if not asset.startswith("raw/")
         ]
 
-        tables = [DayTable("marts", mart.name, mart.day_column) for mart in self.requirements.marts]
+        marts = self.requirements.marts if self.is_read_back else ()
+        tables = [DayTable("marts", mart.name, mart.day_column) for mart in marts]
 
         def work(con: DuckDBPyConnection) -> None:
             finish_build(con, build_id)

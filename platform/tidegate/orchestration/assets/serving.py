@@ -5,6 +5,7 @@ The gate is `publishing.gate`. It reads the ledger alone, so it does not matter 
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -163,11 +164,17 @@ def _published_in_time(home: Home, product: GateRequirements) -> dg.FreshnessPol
     deadline = product.promise.deadline or _expected_by(home, product)
     if deadline is None:
         return None
+    return _by_the_deadline(product.cadence, deadline, home.settings.timezone)
+
+
+@cache
+def _by_the_deadline(cadence: Cadence, deadline: dt.time, timezone: str) -> dg.FreshnessPolicy:
+    """Dagster walks through the schedule to check one: 10 ms, which the assets of a product need not pay each."""
     since_midnight = dt.timedelta(hours=deadline.hour, minutes=deadline.minute)
     return dg.FreshnessPolicy.cron(
-        product.cadence.cron(deadline.hour, deadline.minute),
+        cadence.cron(deadline.hour, deadline.minute),
         lower_bound_delta=since_midnight or dt.timedelta(days=1),
-        timezone=home.settings.timezone,
+        timezone=timezone,
     )
 
 
