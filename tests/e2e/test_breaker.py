@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.runs.daemon import daemon
 from tests.support.runs.home import NewHome
+from tests.support.runs.today import ZONE, days_ago
 from tests.support.ui.server import wait_for
 
 from tidegate.demo.crm import Crm, Snapshots
@@ -21,7 +22,7 @@ from tidegate.settings import CHECKOUT
 
 pytestmark = pytest.mark.slow
 
-YESTERDAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+YESTERDAY = days_ago(1)
 
 
 @pytest.mark.timeout(600)
@@ -35,7 +36,7 @@ def test_a_breaker_opens_probes_and_closes_across_a_restart_of_the_daemon(
     # Of orders nothing comes, and payments are optional.
     (contracts / "payments.odcs.yaml").unlink()
     pace = {"breaker_failures": 2, "breaker_pause_seconds": 10}
-    home = new_home(contracts=contracts, start_date=YESTERDAY, tick_seconds=2, **pace)
+    home = new_home(contracts=contracts, start_date=YESTERDAY, timezone=ZONE, tick_seconds=2, **pace)
 
     with Crm(Snapshots(Shop(YESTERDAY, 80, 7))) as crm:
         monkeypatch.setenv("CRM_URL", crm.url)
@@ -63,4 +64,4 @@ def test_a_breaker_opens_probes_and_closes_across_a_restart_of_the_daemon(
             crm.fix()
             closed = wait_for("the breaker's closing", lambda: state if not (state := breaker()).failures else None)
         assert closed == Breaker()
-        assert home.query("select count(*) from raw.customers where _delivered_on = current_date - 1") != [(0,)]
+        assert home.query(f"select count(*) from raw.customers where _delivered_on = '{YESTERDAY}'") != [(0,)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,16 @@ def runs_by_status(home: TemporaryHome) -> dict[DagsterRunStatus, int]:
     return {status: statuses.count(status) for status in statuses}
 
 
+@contextmanager
+def writers_waiting(home: TemporaryHome) -> Iterator[None]:
+    """Hold the lock that every writer of the lake's catalog needs."""
+    file = home.home.lake_config.catalog_file
+    assert file is not None
+    with closing(sqlite3.connect(file, isolation_level=None)) as catalog:
+        catalog.execute("begin immediate")
+        yield
+
+
 def test_ctrl_c_ends_a_backfill_after_its_step_and_twice_at_once_and_it_goes_on_from_there(
     new_home: NewHome, tmp_path: Path
 ) -> None:
@@ -56,12 +68,14 @@ def test_ctrl_c_ends_a_backfill_after_its_step_and_twice_at_once_and_it_goes_on_
     assert runs_under_way(home.runner.instance) == []
     assert runs_by_status(home) == {DagsterRunStatus.SUCCESS: 1, DagsterRunStatus.CANCELED: 1}
 
-    process = start_tidegate(home, tmp_path / "second.log", *BACKFILL, "--resume")
-    wait_until(lambda: bool(runs_under_way(home.runner.instance)), process)
-    process.signal(signal.SIGTERM)
-    wait_until(lambda: "Ending after the current step." in process.printed(), process)
-    process.signal(signal.SIGTERM)
-    assert process.exit_code() == 130, process.printed()
+    # The catalog is kept from its writers meanwhile, so the run cannot end before it is told to.
+    with writers_waiting(home):
+        process = start_tidegate(home, tmp_path / "second.log", *BACKFILL, "--resume")
+        wait_until(lambda: bool(runs_under_way(home.runner.instance)), process)
+        process.signal(signal.SIGTERM)
+        wait_until(lambda: "Ending after the current step." in process.printed(), process)
+        process.signal(signal.SIGTERM)
+        assert process.exit_code() == 130, process.printed()
     assert "Traceback" not in process.printed()
     end_lost_runs(home.home, home.runner.instance)
     assert runs_under_way(home.runner.instance) == []

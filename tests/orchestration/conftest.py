@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,8 @@ from duckdb import DuckDBPyConnection
 from tests.support.parsed import parsed
 from tests.support.runs.fixtures import new_home, new_module_home
 from tests.support.runs.home import NewHome, TemporaryHome
-from tests.support.runs.watched import TODAY, Watched
+from tests.support.runs.today import ZONE, days_ago
+from tests.support.runs.watched import Watched
 
 from tidegate.ledger.schema import LEDGER
 
@@ -30,7 +30,8 @@ def instance() -> Iterator[DagsterInstance]:
 def module_home(new_module_home: NewHome) -> TemporaryHome:
     """Ten ended days, of which two are expected; a breaker that opens after two failures, for one to five minutes."""
     return new_module_home(
-        start_date=TODAY - dt.timedelta(days=10),
+        start_date=days_ago(10),
+        timezone=ZONE,
         look_back_days=2,
         breaker_failures=2,
         breaker_pause_seconds=60,
@@ -48,5 +49,5 @@ def watched(module_home: TemporaryHome, instance: DagsterInstance) -> Watched:
 
 
 def _forget(con: DuckDBPyConnection) -> None:
-    for table in LEDGER.keys() - {"migrations"}:
+    for table in LEDGER.keys() - {"migrations", "kept_settings"}:
         con.execute(f"delete from ops.{table}")

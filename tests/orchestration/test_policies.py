@@ -17,6 +17,7 @@ import yaml
 from dagster import DagsterInstance
 from dagster._core.instance.config import PoolGranularity
 from tests.support.runs.home import TemporaryHome
+from tests.support.runs.today import ZONE
 
 from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server, Server
 from tidegate.errors import IncompleteError, LakeBusyError, SourceDownError, TidegateError
@@ -128,7 +129,7 @@ def test_marts_are_late_after_the_last_deadline_of_the_contracts(
         home.contracts[source] = replace(home.contracts[source], published_by=time)
     # It is made of both sources.
     policy = freshness(home, Cadence.daily)["daily_customers"]
-    assert policy == dg.FreshnessPolicy.cron(deadline, lower_bound_delta=dt.timedelta(hours=hours))
+    assert policy == late_after(deadline, hours)
 
 
 def test_without_a_deadline_nothing_is_late(module_home: TemporaryHome) -> None:
@@ -137,7 +138,7 @@ def test_without_a_deadline_nothing_is_late(module_home: TemporaryHome) -> None:
 
 def test_weekly_marts_without_a_deadline_are_late_at_noon_of_their_monday(module_home: TemporaryHome) -> None:
     policy = freshness(without_promises(module_home), Cadence.weekly)["customer_rfm"]
-    assert policy == dg.FreshnessPolicy.cron("0 12 * * 1", lower_bound_delta=dt.timedelta(hours=12))
+    assert policy == late_after("0 12 * * 1", 12)
 
 
 def test_marts_are_late_after_the_deadline_of_their_product(module_home: TemporaryHome) -> None:
@@ -148,7 +149,11 @@ def test_marts_are_late_after_the_deadline_of_their_product(module_home: Tempora
         ("customer_rfm", "0 9 * * 1", 9),
         ("monthly_sales", "0 8 1 * *", 8),
     ):
-        assert policies[mart] == dg.FreshnessPolicy.cron(cron, lower_bound_delta=dt.timedelta(hours=hours)), mart
+        assert policies[mart] == late_after(cron, hours), mart
+
+
+def late_after(deadline: str, hours: float) -> dg.FreshnessPolicy:
+    return dg.FreshnessPolicy.cron(deadline, dt.timedelta(hours=hours), ZONE)
 
 
 def without_promises(module_home: TemporaryHome) -> Home:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 from tests.support.runs.home import TemporaryHome
-from tests.support.runs.watched import NOW, TODAY, Watched, days_ago, delivery
+from tests.support.runs.today import TODAY, at, days_ago
+from tests.support.runs.watched import NOW, Watched, delivery
 
 from tidegate.contract.model import HttpServer, Region
 from tidegate.orchestration.assembly import build_definitions
@@ -19,7 +20,7 @@ from tidegate.orchestration.partitions import window_of_tags
 from tidegate.orchestration.schedules import runs_of_ended_days
 from tidegate.window import Window
 
-MIDNIGHT = dt.datetime.combine(TODAY, dt.time(), dt.UTC)
+MIDNIGHT = at(TODAY)
 
 
 def asked(watched: Watched, now: dt.datetime = MIDNIGHT) -> list[str]:

@@ -15,7 +15,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFil
 from tests.support.runs.home import CONTRACTS, NewHome
 from tests.support.runs.landing import Line, sound_lines
 from tests.support.runs.machine import Machine
-from tests.support.runs.watched import days_ago
+from tests.support.runs.today import ZONE, at, days_ago
 
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault
@@ -41,7 +41,7 @@ CRM_SERVER = """  - server: crm
 
 @pytest.fixture
 def machine(new_home: NewHome, instance: DagsterInstance) -> Machine:
-    return Machine(new_home(start_date=FIRST, look_back_days=3), instance)
+    return Machine(new_home(start_date=FIRST, timezone=ZONE, look_back_days=3), instance)
 
 
 def published(machine: Machine) -> dict[dt.date, object]:
@@ -151,12 +151,12 @@ def test_a_source_that_is_down_is_stood_in_for_probed_and_replaced(
     monkeypatch.setenv("CRM_URL", crm.url)
     contracts = with_crm(tmp_path / "contracts")
     settings = {"breaker_failures": 2, "breaker_pause_seconds": 600, "look_back_days": 1}
-    machine = Machine(new_home(start_date=FIRST, contracts=contracts, **settings), instance)
+    machine = Machine(new_home(start_date=FIRST, timezone=ZONE, contracts=contracts, **settings), instance)
     landing = machine.temporary.landing
     for region in ("north", "south"):
         for day in (SECOND, THIRD):
             landing.orders(day, region, [Line(f"{region}-{day}", day, customer_id="")])
-    machine.ahead = dt.datetime.combine(THIRD, dt.time(1), dt.UTC) - dt.datetime.now(dt.UTC)
+    machine.ahead = at(THIRD, dt.time(1)) - dt.datetime.now(dt.UTC)
     assert ("daily_build", str(SECOND), "first") in machine.settle()
 
     crm.break_by(Fault.ERRORS)

@@ -10,7 +10,8 @@ import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.runs.watched import Watched, days_ago
+from tests.support.runs.today import days_ago
+from tests.support.runs.watched import Watched
 from typer.testing import CliRunner
 
 from tidegate.cli import app

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterInstance
 from tests.support.runs.home import TemporaryHome
-from tests.support.runs.watched import TODAY, days_ago
+from tests.support.runs.today import TODAY, days_ago
 
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOBS, MAINTENANCE_JOB, OUTPUT_JOBS, load_job

@@ -11,17 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
-from tests.support.runs.watched import (
-    DAY,
-    LATER,
-    NEXT,
-    THIRD,
-    TODAY,
-    Watched,
-    days_ago,
-    requests_of,
-    said,
-)
+from tests.support.runs.today import TODAY, at, days_ago
+from tests.support.runs.watched import DAY, LATER, NEXT, THIRD, Watched, requests_of, said
 
 from tidegate.contract.model import Readiness
 from tidegate.home import Home
@@ -221,7 +212,7 @@ def test_a_rejected_delivery_is_not_asked_for_again(watched: Watched) -> None:
 def test_what_is_overdue_is_told_once_with_region_and_day(watched: Watched) -> None:
     overdue_day = days_ago(2)
     contract = replace(watched.orders, published_by=dt.time(6))
-    six = dt.datetime.combine(overdue_day + ONE_DAY, dt.time(6), dt.UTC)
+    six = at(overdue_day + ONE_DAY, dt.time(6))
     watched.land(overdue_day, "south")
     watched.land(days_ago(3))
     watched.load([("south", overdue_day), ("north", days_ago(3)), ("south", days_ago(3))])

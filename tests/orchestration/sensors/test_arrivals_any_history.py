@@ -10,7 +10,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
-from tests.support.runs.watched import Place, Watched, days_ago
+from tests.support.runs.today import days_ago
+from tests.support.runs.watched import Place, Watched
 
 from tidegate.home import Home
 from tidegate.lake.sql import qualified

@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from tests.support.runs.watched import DAY, LATER, NOW, TODAY, Watched, days_ago, delivery, requests_of, said
+from tests.support.runs.today import TODAY, days_ago
+from tests.support.runs.watched import DAY, LATER, NOW, Watched, delivery, requests_of, said
 from tests.support.s3_server import Bucket
 
 from tidegate.contract.model import Contract, HttpServer, PostgresServer, Region

@@ -8,6 +8,7 @@ import datetime as dt
 import dagster as dg
 from dagster import DagsterRunStatus
 from tests.support.runs.landing import sound_lines
+from tests.support.runs.today import at
 from tests.support.runs.watched import (
     DAY,
     NEXT,
@@ -168,14 +169,14 @@ def let_go_without(watched: Watched, source: str, on_missing: str = "publish_wit
 def a_day_without_its_customers(watched: Watched, day: dt.date = DAY) -> dt.datetime:
     """Returns when they are due."""
     watched.write([delivery("orders", region, day, "1", "1") for region in ("north", "south")])
-    return dt.datetime.combine(day + ONE_DAY, dt.time(6), dt.UTC)
+    return at(day + ONE_DAY, dt.time(6))
 
 
 def a_day_without_the_north(watched: Watched) -> dt.datetime:
     """A day that both products wait for. Returns when it is due."""
     watched.write([delivery("orders", "south", DAY, "1", "1")])
     watched.write([delivery("customers", "crm", DAY, "1", "1")])
-    return dt.datetime.combine(NEXT, dt.time(6), dt.UTC)
+    return at(NEXT, dt.time(6))
 
 
 def test_past_the_deadline_a_day_goes_on_without_and_is_restated_when_it_comes(watched: Watched) -> None:

@@ -12,7 +12,8 @@ import pytest
 from dagster import DagsterEventType, DagsterRunStatus, ExecuteInProcessResult
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from tests.support.runs.home import TemporaryHome
-from tests.support.runs.watched import DAY, NEXT, NOW, THIRD, TODAY, Watched, delivery, requests_of, said
+from tests.support.runs.today import TODAY
+from tests.support.runs.watched import DAY, NEXT, NOW, THIRD, Watched, delivery, requests_of, said
 
 from tidegate.lake.sql import literal
 from tidegate.orchestration.assembly import build_definitions

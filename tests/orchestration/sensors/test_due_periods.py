@@ -8,7 +8,8 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 from tests.support.runs.home import NewHome, TemporaryHome
-from tests.support.runs.watched import NOW, TODAY, Watched, delivery, requests_of, said
+from tests.support.runs.today import TODAY, ZONE, at
+from tests.support.runs.watched import NOW, Watched, delivery, requests_of, said
 
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, REASON_TAG
@@ -22,12 +23,12 @@ MONDAY = TODAY - ONE_DAY * (TODAY.weekday() + 7)
 WEEK = Window(MONDAY - ONE_WEEK, MONDAY)
 # The tests' partitions begin long enough before it.
 START = MONDAY - 5 * ONE_WEEK
-AT_SIX = dt.datetime.combine(MONDAY, dt.time(6), dt.UTC)
+AT_SIX = at(MONDAY, dt.time(6))
 
 
 @pytest.fixture(scope="module")
 def module_home(new_module_home: NewHome) -> TemporaryHome:
-    return new_module_home(start_date=START, breaker_pause_seconds=60, breaker_longest_pause_seconds=300)
+    return new_module_home(start_date=START, timezone=ZONE, breaker_pause_seconds=60, breaker_longest_pause_seconds=300)
 
 
 def publish(watched: Watched, *days: dt.date) -> None:

@@ -18,6 +18,7 @@ from dagster._core.test_utils import create_run_for_test
 from duckdb import DuckDBPyConnection
 from tests.support.runs.home import TemporaryHome
 from tests.support.runs.landing import Landing, sound_lines
+from tests.support.runs.today import days_ago
 
 from tidegate.contract.model import Contract, Readiness
 from tidegate.home import Home
@@ -33,16 +34,11 @@ from tidegate.publishing.promote import promote
 from tidegate.sources.origin import listing_of
 from tidegate.sources.places import origin_of
 from tidegate.transform.tables import create_missing_tables
-from tidegate.window import ONE_DAY, Cadence, Window
+from tidegate.window import Cadence, Window
 
 # Runs and events have the time of the machine; all else is told.
 NOW = dt.datetime.now(dt.UTC)
-TODAY = NOW.date()
 LATER = NOW + dt.timedelta(days=1)
-
-
-def days_ago(days: int) -> dt.date:
-    return TODAY - ONE_DAY * days
 
 
 # Further back than what is expected of a source without being asked.
