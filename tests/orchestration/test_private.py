@@ -15,10 +15,8 @@ from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
 from dagster._core.storage import dagster_run, tags
 from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
-from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
-from dbt_common.events.functions import msg_to_dict
 
 import tidegate
 from tidegate.orchestration import names, private
@@ -107,16 +105,10 @@ CALLED: list[tuple[Callable[..., object], tuple[str, ...]]] = [
     (storage.SqliteEventLogStorage._store_asset_event, ("conn", "event", "event_id")),
     (storage.SqliteEventLogStorage._event_insert_timestamp, ("event",)),
     (storage.SqliteEventLogStorage._has_asset_key_index_cols_on_connection, ("conn",)),
-    (DbtCoreCliEventMessage, ("raw_event", "event_history_metadata")),
-    (
-        DbtCoreCliEventMessage.to_default_asset_events,
-        ("manifest", "dagster_dbt_translator", "context", "target_path"),
-    ),
     (dbtRunner, ("manifest", "callbacks")),
     (dbtRunner.invoke, ("args",)),
     (Manifest.from_msgpack, ("d",)),
     (Manifest.build_flat_graph, ()),
-    (msg_to_dict, ("msg",)),
 ]
 
 

@@ -4,16 +4,12 @@
 {% macro get_where_subquery(relation) -%}
     {%- if execute -%}
         {%- set tested = graph["nodes"].get(model["attached_node"]) or graph["sources"].get(model["depends_on"]["nodes"] | first) -%}
-        {%- set conditions = [] -%}
+        {%- set where = "(" ~ config.get("where") ~ ")" if config.get("where") else none -%}
         {%- if tested and has_day(tested) -%}
-            {%- do conditions.append(in_window(day_column_of(tested))) -%}
+            {{ return("(select * from " ~ relation ~ " where " ~ in_window(day_column_of(tested)) ~ (" and " ~ where if where else "") ~ ") as in_window") }}
+        {%- elif where -%}
+            {{ return("(select * from " ~ relation ~ " where " ~ where ~ ") as in_window") }}
         {%- endif -%}
-        {%- if config.get("where") -%}
-            {%- do conditions.append("(" ~ config.get("where") ~ ")") -%}
-        {%- endif -%}
-        {%- if not conditions -%}
-            {{ return(relation) }}
-        {%- endif -%}
-        {{ return("(select * from " ~ relation ~ " where " ~ conditions | join(" and ") ~ ") as in_window") }}
+        {{ return(relation) }}
     {%- endif -%}
 {%- endmacro %}

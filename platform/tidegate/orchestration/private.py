@@ -9,8 +9,7 @@ string, such as a tag, stands in `names`; the same test compares it with Dagster
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
@@ -46,7 +45,6 @@ __all__ = [
     "JobFailureData",
     "StepMaterializationData",
     "UnresolvedAssetJobDefinition",
-    "metadata_of_model",
     "output_of_check",
     "report_died",
     "report_events",
@@ -97,23 +95,6 @@ def report_died(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> N
     """Record that the process of a run died."""
     data = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
     instance.report_run_failed(run, why, data)
-
-
-def metadata_of_model(
-    result: Mapping[str, Any],
-    context: dg.AssetExecutionContext,
-    manifest: Mapping[str, Any],
-    translator: Any,
-    target: Path,
-) -> dict[str, Any]:
-    """What dagster-dbt says of dbt's own result of a model. Its public events come only from a process of their own,
-    which costs ten times the work itself."""
-    from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
-
-    made = DbtCoreCliEventMessage(raw_event=dict(result), event_history_metadata={}).to_default_asset_events(
-        manifest=manifest, dagster_dbt_translator=translator, context=context, target_path=target
-    )
-    return {name: value for event in made if isinstance(event, dg.Output) for name, value in event.metadata.items()}
 
 
 def run_dagster_dev(webserver: str) -> None:

@@ -8,20 +8,17 @@ callers.
 from __future__ import annotations
 
 import datetime as dt
-import random
 import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import duckdb
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.lease import candidates, lease
-from tidegate.lake.trouble import is_conflict, may_heal
+from tidegate.lake.trouble import may_heal
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
 from tidegate.ledger.checks import CheckRecord, record_checks
@@ -29,7 +26,8 @@ from tidegate.ledger.contents import DayTable, enter_contents, enter_days, seed_
 from tidegate.ledger.deliveries import rows_delivered
 from tidegate.ledger.entries import utc_now
 from tidegate.settings import Settings
-from tidegate.transform.invoke import NodeResult, OnEvent, run_nodes
+from tidegate.transform.invoke import NodeResult
+from tidegate.transform.models import Making
 from tidegate.transform.parsed.graph import Graph, Model, Test, Undated
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.tables import create_missing_tables, rows_by_day
@@ -39,7 +37,8 @@ from tidegate.window import ONE_DAY, Cadence, Window
 
 @dataclass(frozen=True)
 class ModelOutcome:
-    """What became of a model, dated or not: `success`, `error`, or `skipped` behind an error; and its rows by day."""
+    """What became of a model, dated or not: `success`, `error`, or `skipped` behind an error; its rows by day,
+    and how long it took."""
 
     unique_id: str
     name: str
@@ -47,6 +46,7 @@ class ModelOutcome:
     status: str
     message: str
     rows: Mapping[dt.date, int]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,10 @@ class _Build:
     """What one build works on."""
 
     project: DbtProject
+    graph: Graph
     lake: Lake
     window: Window
     rows: int
-    on_event: OnEvent | None
     build_id: str
     models: tuple[Model, ...]
     tests: tuple[Test, ...]
@@ -111,11 +111,6 @@ class _Build:
     def made(self) -> tuple[Model | Undated, ...]:
         return (*self.undated, *self.models)
 
-    @property
-    def config(self) -> LakeConfig:
-        """The lake as dbt's own connection is to have it."""
-        return self.lake.config.sized_for(self.rows)
-
 
 def build_window(
     settings: Settings,
@@ -124,13 +119,11 @@ def build_window(
     *,
     run_id: str,
     nodes: Collection[str] | None = None,
-    on_event: OnEvent | None = None,
 ) -> BuildResult:
     """Build and test the window: all of its cadence, or of that exactly the models and tests `nodes` by unique id.
 
     What these read that has no day is made first, whole. Models overwrite the window's days and no others, under the
-    lease `candidates`. `on_event` gets dbt's events
-    of the models as they happen, on a thread of dbt's. Failing models and tests are in the result. Raises
+    lease `candidates`. Failing models and tests are in the result. Raises
     LakeBusyError when another build has one of the days for too long, and TidegateError when dbt does not start.
     """
     project = DbtProject(settings)
@@ -139,7 +132,7 @@ def build_window(
     tests = tuple(t for t in graph.tests_of(window.cadence) if nodes is None or t.unique_id in nodes)
     rows = _rows_to_read(lake.con, graph, models, window)
     undated = tuple(graph.undated_behind([*(m.unique_id for m in models), *(t.unique_id for t in tests)]))
-    build = _Build(project, lake, window, rows, on_event, uuid.uuid4().hex, models, tests, undated)
+    build = _Build(project, graph, lake, window, rows, uuid.uuid4().hex, models, tests, undated)
     with lease(lake.config, candidates(window.cadence), window.days, run_id):
         create_missing_tables(lake, graph, models, window)
         names = [model.name for model in models]
@@ -155,7 +148,7 @@ def build_window(
         began = time.time()
         try:
             result = _run(build)
-            # dbt commits by itself. Until its files are on the disk too, the build counts as unfinished.
+            # What dbt runs, it commits by itself. Until its files are on the disk too, the build is unfinished.
             sync_new_files(lake.config.data, [(model.schema, model.name) for model in models], began)
         except BaseException:
             lake.unit_of_work(lambda con: interrupt_build(con, build.build_id))
@@ -177,7 +170,7 @@ def _rows_to_read(con: DuckDBPyConnection, graph: Graph, models: Collection[Mode
 
 
 def _run(build: _Build) -> BuildResult:
-    of_models = _run_models(build)
+    of_models = Making(build.project, build.graph, build.lake, build.window, build.rows, build.made).run()
     missed = {unique_id for unique_id, result in of_models.items() if not result.good}
     built = [model for model in build.models if model.unique_id not in missed]
     rows = rows_by_day(build.lake.con, built, build.window)
@@ -195,37 +188,6 @@ def _run(build: _Build) -> BuildResult:
         },
         tuple(_test_outcome(test, of_tests[test.unique_id], days.get(test.unique_id, {})) for test in tests),
     )
-
-
-def _run_models(build: _Build) -> dict[str, NodeResult]:
-    """Make what has no day and the models, and again those that another writer's commit came before, with what they
-    skipped."""
-    deadline = time.monotonic() + build.lake.config.patience
-    results: dict[str, NodeResult] = {}
-    pending = list(build.made)
-    while pending:
-        # dbt does not repeat a transaction, so where another's commit fails it, nobody else writes meanwhile.
-        with build.lake.turn():
-            for command, fqns in _by_command(pending).items():
-                results |= run_nodes(build.project, build.config, command, fqns, build.window, build.on_event)
-        pending = [node for node in build.made if not results[node.unique_id].good]
-        conflicts = [node for node in pending if _is_conflict(results[node.unique_id])]
-        if not conflicts or time.monotonic() > deadline:
-            break
-        time.sleep(random.uniform(0, 0.5))  # noqa: S311 - not for secrets
-    return results
-
-
-def _by_command(nodes: Collection[Model | Undated]) -> dict[str, list[tuple[str, ...]]]:
-    """The nodes by dbt's command for them: seeds first, then all models in the order in which they read each other."""
-    commands: dict[str, list[tuple[str, ...]]] = {"seed": [], "run": []}
-    for node in nodes:
-        commands[node.command if isinstance(node, Undated) else "run"].append(node.fqn)
-    return commands
-
-
-def _is_conflict(result: NodeResult) -> bool:
-    return is_conflict(duckdb.Error(result.message))
 
 
 def _trace(
@@ -251,7 +213,7 @@ def _trace(
 
 
 def _model_outcome(model: Model | Undated, result: NodeResult, rows: Mapping[dt.date, int]) -> ModelOutcome:
-    return ModelOutcome(model.unique_id, model.name, model.asset, result.status, result.message, rows)
+    return ModelOutcome(model.unique_id, model.name, model.asset, result.status, result.message, rows, result.seconds)
 
 
 def _test_outcome(test: Test, result: NodeResult, failures: Mapping[dt.date, int | None]) -> TestOutcome:

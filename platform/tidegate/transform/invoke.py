@@ -23,6 +23,8 @@ from tidegate.window import Window
 
 OnEvent = Callable[[DbtEvent], None]
 
+_SQL_WAS_RUN = "SQLQuery"
+
 # dbt keeps its flags, adapter and invocation id in globals of the process.
 _ONE_CALL_AT_A_TIME = threading.Lock()
 
@@ -32,12 +34,13 @@ RUN_ARGUMENTS = ("--no-write-json", "--no-populate-cache")
 
 @dataclass(frozen=True)
 class NodeResult:
-    """dbt's result of one model or test. `failures` is the number of rows that a test found."""
+    """The result of one model or test, in dbt's words. `failures` is the number of rows that a test found."""
 
     unique_id: str
     status: str
     message: str
     failures: int | None
+    seconds: float = 0.0
 
     @property
     def good(self) -> bool:
@@ -50,25 +53,39 @@ def run_nodes(
     command: str,
     fqns: Iterable[Sequence[str]],
     window: Window,
-    on_event: OnEvent | None = None,
 ) -> dict[str, NodeResult]:
     """`dbt run` or `dbt test` of exactly these nodes over the window.
 
     What fails is in the results. Raises TidegateError when dbt does not start.
     """
-    results = _call(project, command, fqns, variables(project, window, lake), on_event)
+    results = _call(project, command, fqns, variables(project, window, lake))
     return {result.node.unique_id: _node_result(result) for result in results}
 
 
 def compile_nodes(
-    project: DbtProject, lake: LakeConfig, fqns: Iterable[Sequence[str]], window: Window
-) -> dict[str, str | NodeResult]:
-    """The SQL of each of these nodes over the window, or dbt's result where it could not compile one.
+    project: DbtProject,
+    lake: LakeConfig,
+    fqns: Iterable[Sequence[str]],
+    window: Window,
+    first_day: dt.date | None = None,
+) -> tuple[dict[str, str | NodeResult], frozenset[str]]:
+    """The SQL of each of these nodes over the window, or dbt's result where it could not compile one; and which of
+    them asked the lake meanwhile.
 
-    Raises TidegateError when dbt does not start.
+    `first_day` is in place of the home's. Raises TidegateError when dbt does not start.
     """
-    results = _call(project, "compile", fqns, variables(project, window, lake), None)
-    return {result.node.unique_id: result.node.compiled_code or _node_result(result) for result in results}
+    asked: set[str] = set()
+
+    def note(event: DbtEvent) -> None:
+        if event.info.name == _SQL_WAS_RUN:
+            asked.add(event.data.node_info.unique_id)
+
+    given = variables(project, window, lake)
+    if first_day is not None:
+        given["first_day"] = str(first_day)
+    results = _call(project, "compile", fqns, given, note)
+    texts = {result.node.unique_id: result.node.compiled_code or _node_result(result) for result in results}
+    return texts, frozenset(asked)
 
 
 def variables(project: DbtProject, window: Window, lake: LakeConfig) -> dict[str, Any]:
@@ -79,9 +96,7 @@ def variables(project: DbtProject, window: Window, lake: LakeConfig) -> dict[str
         "window_start": str(window.start),
         "window_end": str(window.end),
         "first_day": str(project.first_day),
-        "allowed_lateness_days": project.allowed_lateness,
-        "timezone": project.zone.name,
-        "offsets_of_timezone": project.zone.offsets,
+        **project.variables,
         "lake": lake_as_text(lake),
     }
 
@@ -91,7 +106,7 @@ def _call(
     command: str,
     fqns: Iterable[Sequence[str]],
     variables: dict[str, Any],
-    on_event: OnEvent | None,
+    on_event: OnEvent | None = None,
 ) -> Any:
     """dbt's results of exactly these nodes; of none, none, where dbt would take the whole project."""
     nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
@@ -107,14 +122,16 @@ def write_docs(project: DbtProject, lake: LakeConfig, target: Path) -> Path:
     Raises TidegateError when dbt does not start.
     """
     # Nothing is run, so any window will do to compile with.
-    _invoke(
-        project, target, ["docs", "generate", "--static"], variables(project, Window.of_day(dt.date.min), lake), None
-    )
+    _invoke(project, target, ["docs", "generate", "--static"], variables(project, Window.of_day(dt.date.min), lake))
     return target / "static_index.html"
 
 
 def _invoke(
-    project: DbtProject, target: Path, arguments: Sequence[str], variables: dict[str, Any], on_event: OnEvent | None
+    project: DbtProject,
+    target: Path,
+    arguments: Sequence[str],
+    variables: dict[str, Any],
+    on_event: OnEvent | None = None,
 ) -> Any:
     quiet = quiet_arguments(project.folder, target)
     with _ONE_CALL_AT_A_TIME:
@@ -131,4 +148,4 @@ def _invoke(
 
 def _node_result(result: Any) -> NodeResult:
     message = said_by_the_model(result.message or "")
-    return NodeResult(result.node.unique_id, str(result.status), message, result.failures)
+    return NodeResult(result.node.unique_id, str(result.status), message, result.failures, result.execution_time)

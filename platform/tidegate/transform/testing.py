@@ -1,4 +1,4 @@
-"""Running dbt's data tests: dbt compiles them all in one call, then the lake answers them in one transaction.
+"""Running dbt's data tests: dbt compiles them, then the lake answers them in one transaction.
 
 dbt itself would take a node, a connection and a transaction for each. What counts as failing is dbt's own rule:
 `fail_calc`, `error_if`, `warn_if` and `limit` of the test's config. Tracing a failure to its days belongs to `build`.
@@ -12,9 +12,10 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
-from tidegate.transform.invoke import NodeResult, compile_nodes, run_nodes
+from tidegate.transform.invoke import NodeResult, run_nodes
 from tidegate.transform.parsed.graph import Test
 from tidegate.transform.parsed.project import DbtProject
+from tidegate.transform.statements import sql_over
 from tidegate.window import Window
 
 
@@ -24,7 +25,7 @@ def run_tests(project: DbtProject, lake: Lake, tests: Collection[Test], window: 
     keepers = [test for test in tests if test.keeps_failures]
     results = run_nodes(project, lake.config, "test", [test.fqn for test in keepers], window)
     asked = {test.unique_id: test for test in tests if not test.keeps_failures}
-    compiled = compile_nodes(project, lake.config, [test.fqn for test in asked.values()], window)
+    compiled = sql_over(project, lake.config, list(asked.values()), window)
     questions = {unique_id: sql for unique_id, sql in compiled.items() if isinstance(sql, str)}
     results |= {unique_id: failed for unique_id, failed in compiled.items() if isinstance(failed, NodeResult)}
     results |= answers(lake.con, asked, questions)

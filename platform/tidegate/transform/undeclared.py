@@ -21,12 +21,13 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.content import Content, content_of
 from tidegate.lake.reading.sight import Sight, hide_behind_views, show
 from tidegate.settings import Settings
-from tidegate.transform.invoke import NodeResult, compile_nodes
+from tidegate.transform.invoke import NodeResult
 from tidegate.transform.parsed.graph import OPS, RAW, Graph, Model
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.python_models.model import PythonModel
 from tidegate.transform.python_models.repeatable import NotRepeatable, differences, partitions_around
 from tidegate.transform.python_models.trouble import PythonModelError
+from tidegate.transform.statements import sql_over
 from tidegate.window import ONE_DAY, Cadence, Window
 
 
@@ -98,7 +99,7 @@ def check_reads(settings: Settings, day: dt.date) -> Checked:
 
 def _queries(project: DbtProject, config: LakeConfig, graph: Graph, window: Window) -> list[_Query]:
     models = graph.models_of(window.cadence)
-    compiled = compile_nodes(project, config, [model.fqn for model in models], window)
+    compiled = sql_over(project, config, models, window)
     return [_Query(model, window, _sql(model, compiled[model.unique_id])) for model in models]
 
 

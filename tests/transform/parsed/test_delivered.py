@@ -142,7 +142,7 @@ def _reach(graph: Graph) -> int:
 def _changed(settings: Settings, change: Change) -> Graph:
     """The graph of the project, with its manifest changed."""
     manifest: Mapping[str, Any] = DbtProject(settings).manifest()
-    changed = copy.deepcopy({"nodes": manifest["nodes"], "sources": manifest["sources"]})
+    changed = copy.deepcopy({part: manifest[part] for part in ("nodes", "sources", "macros")})
     change(changed)
     graph = Graph(changed)
     _ = graph.tables

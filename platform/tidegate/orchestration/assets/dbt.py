@@ -29,11 +29,9 @@ from tidegate.orchestration.assets.serving import report_gates, serving_key
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM, group_of, raw_key
 from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
-from tidegate.orchestration.private import metadata_of_model
 from tidegate.publishing.gate import GateRequirements
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
 from tidegate.transform.parsed.nodes import MARTS
-from tidegate.transform.parsed.private import DbtEvent, result_of_model
 from tidegate.window import Cadence, Window
 
 
@@ -134,7 +132,6 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
     )
     def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
         window = window_of(context, home.settings, cadence)
-        events = _DbtEvents(context, home, translator)
         with as_dagster_failure(context), home.lake() as lake:
             with _reporting_a_refusal(context, home, window):
                 result = build_window(
@@ -143,7 +140,6 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
                     window,
                     run_id=context.run.run_id,
                     nodes=_selected_nodes(context, home, cadence),
-                    on_event=events.collect,
                 )
             checks = [check for check in _day_checks(result) if check.key in context.selected_asset_check_keys]
             held = _products_without(home, cadence, result.unbuilt_models)
@@ -157,7 +153,7 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
                     raise dg.Failure(_why_unbuilt(result), allow_retries=False)
             with lake.one_moment():
                 for model in _built(home, result):
-                    _add_figures(context, home, lake, model, window, events)
+                    _add_figures(context, home, lake, model, result)
         for key in _parents_first(home):
             if key in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=key)
@@ -201,27 +197,6 @@ def _selected_nodes(context: dg.AssetExecutionContext, home: Home, cadence: Cade
     selected = frozenset(spec.metadata[DBT_NODE] for spec in specs)
     shown = {spec.metadata[DBT_NODE] for spec in definition.check_specs}
     return selected | {test.unique_id for test in home.graph.tests_of(cadence) if test.unique_id not in shown}
-
-
-class _DbtEvents:
-    """dbt's own results of models, as the metadata that dagster-dbt makes of them."""
-
-    def __init__(self, context: dg.AssetExecutionContext, home: Home, translator: DagsterDbtTranslator) -> None:
-        self._context = context
-        self._home = home
-        self._translator = translator
-        self._results: dict[str, dict[str, Any]] = {}
-
-    def collect(self, event: DbtEvent) -> None:
-        if result := result_of_model(event):
-            self._results[result["data"]["node_info"]["unique_id"]] = result
-
-    def metadata_of(self, unique_id: str) -> Mapping[str, Any]:
-        result = self._results.get(unique_id)
-        if result is None:
-            return {}
-        dbt = self._home.dbt
-        return metadata_of_model(result, self._context, dbt.manifest(), self._translator, dbt.target)
 
 
 def _day_checks(result: BuildResult) -> Iterator[DayCheck]:
@@ -272,17 +247,13 @@ def _unbuilt_partitions(home: Home, result: BuildResult) -> list[tuple[dg.AssetK
 
 
 def _add_figures(
-    context: dg.AssetExecutionContext,
-    home: Home,
-    lake: Lake,
-    outcome: ModelOutcome,
-    window: Window,
-    events: _DbtEvents,
+    context: dg.AssetExecutionContext, home: Home, lake: Lake, outcome: ModelOutcome, result: BuildResult
 ) -> None:
-    model = home.graph.models[outcome.unique_id]
-    shared = events.metadata_of(outcome.unique_id)
+    model, window = home.graph.models[outcome.unique_id], result.window
+    # As dagster-dbt names them.
+    shared = {"unique_id": outcome.unique_id, "status": outcome.status, "Execution Duration": outcome.seconds}
     by_day: dict[dt.date, dict[str, Any]] = {
-        day: {**shared, ROW_COUNT: outcome.rows.get(day, 0)} for day in window.days
+        day: {**shared, "build_id": result.build_id, ROW_COUNT: outcome.rows.get(day, 0)} for day in window.days
     }
     last = window.days[-1]
     by_day[last].update(preview_of(lake, (model.schema, model.name), [], {model.day_column: last}))

@@ -23,10 +23,12 @@ from tidegate.transform.parsed.nodes import (
     Kind,
     Node,
     content_of_seed,
+    is_only_a_statement,
     kind_of,
     meta_of,
     refusal,
     refuse_what_reads_snapshots,
+    runs_more_than_models,
 )
 from tidegate.transform.parsed.published import marts_read_as_published
 from tidegate.window import Cadence
@@ -64,6 +66,8 @@ class Model:
     # The dbt group that it is in.
     product: str = DEFAULT_PRODUCT
     in_python: bool = False
+    # Needs dbt for nothing but its SQL.
+    is_only_a_statement: bool = False
 
     @property
     def asset(self) -> str:
@@ -132,10 +136,16 @@ class Graph:
     def models(self) -> dict[str, Model]:
         """The dated models: those that have rows of days."""
         return {
-            unique_id: _model(self._nodes[unique_id], self._dated(self._parents(unique_id)))
+            unique_id: _model(
+                self._nodes[unique_id], self._dated(self._parents(unique_id)), self._runs_more_than_models
+            )
             for unique_id, kind in self._kinds.items()
             if kind is Kind.dated
         }
+
+    @cached_property
+    def _runs_more_than_models(self) -> bool:
+        return runs_more_than_models(self._manifest)
 
     @cached_property
     def undated(self) -> dict[str, Undated]:
@@ -195,6 +205,11 @@ class Graph:
         """The seeds that these models and tests read, be it through other nodes without a day."""
         undated = self.undated_behind(unique_ids)
         return tuple(Seed(each.name, each.content) for each in undated if each.content)
+
+    def made_before(self, unique_id: str) -> frozenset[str]:
+        """The dated models, and what has no day, that a model or node without a day reads."""
+        reached = self._reached(self._parents(unique_id))
+        return frozenset(each for each in reached if self._kinds.get(each) in (Kind.dated, Kind.undated))
 
     def _parents(self, unique_id: str) -> tuple[str, ...]:
         return self._read.get(unique_id, ())
@@ -328,7 +343,7 @@ def _undated(node: Node) -> Undated:
     return Undated(unique_id, schema, name, fqn, "seed", content=content_of_seed(node))
 
 
-def _model(node: Node, parents: tuple[str, ...]) -> Model:
+def _model(node: Node, parents: tuple[str, ...], needs_dbt: bool) -> Model:
     meta = meta_of(node)
     columns = _columns(node)
     refuse_columns_no_table_can_have(node["name"], node["original_file_path"], columns, meta["day"])
@@ -347,6 +362,7 @@ def _model(node: Node, parents: tuple[str, ...]) -> Model:
         reads_newest=_named(node, meta.get("reads_newest", [])),
         product=node["config"].get("group") or DEFAULT_PRODUCT,
         in_python=node["language"] == "python",
+        is_only_a_statement=is_only_a_statement(node) and not needs_dbt,
     )
 
 

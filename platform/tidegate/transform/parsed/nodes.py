@@ -113,6 +113,29 @@ def meta_of(node: Node) -> Mapping[str, Any]:
     return meta
 
 
+# What dbt does beside the statement itself: a model that has any of it is run by dbt.
+_BESIDE_THE_STATEMENT = ("pre-hook", "post-hook", "sql_header", "grants", "persist_docs", "full_refresh")
+
+
+def is_only_a_statement(node: Node) -> bool:
+    """Whether running a dated model is no more than to overwrite the window's rows with what its SQL gives."""
+    config = node["config"]
+    beside = any(config.get(key) for key in _BESIDE_THE_STATEMENT)
+    return node["language"] == "sql" and bool(config["contract"]["enforced"]) and not beside
+
+
+def runs_more_than_models(manifest: Mapping[str, Any]) -> bool:
+    """Whether the project has hooks of whole runs, or its own way to make incremental models."""
+    hooks = any(node["resource_type"] == "operation" for node in manifest["nodes"].values())
+    made = (
+        macro["package_name"] for macro in manifest["macros"].values() if "materialization_incremental" in macro["name"]
+    )
+    return hooks or not _OF_DBT.issuperset(made)
+
+
+_OF_DBT = frozenset({"dbt", "dbt_duckdb"})
+
+
 def refuse_what_reads_snapshots(nodes: Iterable[Node]) -> None:
     """dbt's snapshots hold what was there whenever they ran, so that a day run again would be another."""
     for node in nodes:

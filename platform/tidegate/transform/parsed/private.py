@@ -19,7 +19,7 @@ else:
     # dbt's own types, for annotations only.
     Manifest = DbtEvent = Any
 
-__all__ = ["DbtEvent", "Manifest", "call_dbt", "is_of_dbt", "manifest_of", "result_of_model"]
+__all__ = ["DbtEvent", "Manifest", "call_dbt", "is_of_dbt", "manifest_of"]
 
 
 def call_dbt(
@@ -47,13 +47,3 @@ def is_of_dbt(error: BaseException) -> bool:
     from dbt_common.exceptions import DbtBaseException
 
     return isinstance(error, DbtBaseException)
-
-
-def result_of_model(event: DbtEvent) -> dict[str, Any] | None:
-    """What an event says of a model that ran, as dbt writes it to its log; None for any other event."""
-    from dbt_common.events.functions import msg_to_dict
-
-    if event.info.name != "LogModelResult":
-        return None
-    result: dict[str, Any] = msg_to_dict(event)
-    return result

@@ -50,6 +50,19 @@ class DbtProject:
         reads. None: any."""
         return {name: contract.allowed_lateness_days for name, contract in load_contracts(self._contracts).items()}
 
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The dbt variables of every run of these settings, whatever its days."""
+        return {
+            "allowed_lateness_days": self.allowed_lateness,
+            "timezone": self.zone.name,
+            "offsets_of_timezone": self.zone.offsets,
+        }
+
+    @property
+    def variables_digest(self) -> str:
+        return _digest(self.variables)
+
     @cached_property
     def target(self) -> Path:
         """dbt's target folder of this state of the project; parsed on first use."""

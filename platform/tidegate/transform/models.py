@@ -1,0 +1,197 @@
+"""Making the models of a window, with what they read that has no day, in the order in which they read each other.
+
+A model that is only a statement runs on the lake's own connection: dbt's SQL of it, in one transaction with all others
+that are ready. What needs more than that, such as models in Python, seeds, views and models with hooks, dbt runs. Both
+say what dbt would. What the results mean belongs to `build`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from tidegate.lake.connect import Lake
+from tidegate.lake.sql import day_in, qualified, quoted
+from tidegate.lake.tables import table_columns
+from tidegate.lake.trouble import is_conflict
+from tidegate.transform.invoke import NodeResult, run_nodes
+from tidegate.transform.parsed.graph import Graph, Model, Undated
+from tidegate.transform.parsed.project import DbtProject
+from tidegate.transform.statements import sql_of_any_window
+from tidegate.window import Window
+
+Made = Model | Undated
+Results = dict[str, NodeResult]
+
+# Nothing that a model builds has an order, and keeping one takes memory and time.
+UNORDERED, ORDERED = ("set preserve_insertion_order = false", "set preserve_insertion_order = true")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A model that is made by its SQL alone: what this gives replaces the window's rows, as in `window_overwrite`."""
+
+    model: Model
+    sql: str
+    window: Window
+
+    def columns(self, con: DuckDBPyConnection) -> dict[str, str] | None:
+        """The columns that the SQL gives, with their types; None where it cannot be run."""
+        try:
+            return {name: type for name, type, *_ in con.execute(f"describe from (\n{self.sql}\n)").fetchall()}
+        except duckdb.Error:
+            return None
+
+    def run(self, con: DuckDBPyConnection) -> NodeResult:
+        began = time.perf_counter()
+        table, columns = qualified(self.model.schema, self.model.name), ", ".join(map(quoted, self.model.columns))
+        con.execute(f"delete from {table} where {day_in(self.model.day_column, self.window.start, self.window.end)}")
+        # On lines of its own: a query may end in a comment.
+        con.execute(f"insert into {table} ({columns}) select {columns} from (\n{self.sql}\n)")
+        return NodeResult(self.model.unique_id, "success", "", None, time.perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class Making:
+    """What is made of which window, and where. `rows` is about how many rows it reads."""
+
+    project: DbtProject
+    graph: Graph
+    lake: Lake
+    window: Window
+    rows: int
+    nodes: tuple[Made, ...]
+
+    def run(self) -> Results:
+        """What became of each node: `success`, `error`, or `skipped` behind an error. Raises TidegateError when dbt
+        does not start, and LakeBusyError when others write for too long."""
+        statements = self._statements()
+        results: Results = {}
+        for nodes in self._in_turns(statements):
+            ready = self._ready(nodes, results)
+            results |= {node.unique_id: _skipped(node) for node in nodes if node not in ready}
+            own = [statements[node.unique_id] for node in ready if node.unique_id in statements]
+            results |= self._run_statements(own) if own else self._run_by_dbt(ready)
+        return results
+
+    def _statements(self) -> dict[str, Statement]:
+        """The models that are made by a statement alone. Of one that does not give the columns of its table, dbt says
+        so."""
+        models = [node for node in self.nodes if isinstance(node, Model) and node.is_only_a_statement]
+        texts = sql_of_any_window(self.project, self.lake.config, models, self.window)
+        statements = [
+            Statement(model, texts[model.unique_id], self.window) for model in models if model.unique_id in texts
+        ]
+        with self.lake.one_moment() as con:
+            there = table_columns(con, [(model.schema, model.name) for model in models])
+            return {
+                statement.model.unique_id: statement
+                for statement in statements
+                if statement.columns(con) == there[statement.model.schema, statement.model.name]
+            }
+
+    @cached_property
+    def _before(self) -> Mapping[str, frozenset[str]]:
+        """By node, those of the others that it reads."""
+        made = {node.unique_id for node in self.nodes}
+        return {each: self.graph.made_before(each) & made - {each} for each in made}
+
+    def _in_turns(self, statements: Collection[str]) -> Iterator[list[Made]]:
+        """The nodes in the order in which they read each other, in few lists, each to be made in one way."""
+        left = {node.unique_id: node for node in self.nodes}
+        while left:
+            for by_statement in (False, True):
+                turn = self._next_of(left, {each for each in left if (each in statements) == by_statement})
+                if turn:
+                    yield turn
+                for node in turn:
+                    del left[node.unique_id]
+
+    def _next_of(self, left: Mapping[str, Made], candidates: Collection[str]) -> list[Made]:
+        """Those of the candidates that read nothing but what is made, or is before them in the list."""
+        found: dict[str, Made] = {}
+        while new := [
+            each
+            for each in left
+            if each in candidates and each not in found and not (self._before[each] & left.keys()) - found.keys()
+        ]:
+            found |= {each: left[each] for each in new}
+        return list(found.values())
+
+    def _ready(self, nodes: Iterable[Made], results: Results) -> list[Made]:
+        """Those of the nodes, in their order, that read nothing that was not made or is not to be."""
+        bad = {unique_id for unique_id, result in results.items() if not result.good}
+        ready = []
+        for node in nodes:
+            if bad.isdisjoint(self._before[node.unique_id]):
+                ready.append(node)
+            else:
+                bad.add(node.unique_id)
+        return ready
+
+    def _run_statements(self, statements: Sequence[Statement]) -> Results:
+        """All in one transaction; where one of them fails, each in its own, so that the others are made."""
+        self.lake.con.execute(UNORDERED)
+        try:
+            return self._run_together(statements)
+        except duckdb.Error:
+            return self._run_one_by_one(statements)
+        finally:
+            self.lake.con.execute(ORDERED)
+
+    def _run_together(self, statements: Sequence[Statement]) -> Results:
+        def run(con: DuckDBPyConnection) -> Results:
+            return {statement.model.unique_id: statement.run(con) for statement in statements}
+
+        return self.lake.unit_of_work(run, [(each.model.schema, each.model.name) for each in statements])
+
+    def _run_one_by_one(self, statements: Sequence[Statement]) -> Results:
+        results: Results = {}
+        for statement in statements:
+            model = statement.model
+            if not self._ready([model], results):
+                results[model.unique_id] = _skipped(model)
+                continue
+            try:
+                results |= self._run_together([statement])
+            except duckdb.Error as error:
+                said = f"Runtime Error in model {model.name} ({model.file})\n  {str(error).strip()}"
+                results[model.unique_id] = NodeResult(model.unique_id, "error", said, None)
+        return results
+
+    def _run_by_dbt(self, nodes: Collection[Made]) -> Results:
+        """By dbt, and again those that another writer's commit came before, with what they skipped."""
+        deadline = time.monotonic() + self.lake.config.patience
+        results: Results = {}
+        pending = list(nodes)
+        while pending:
+            # dbt does not repeat a transaction, so where another's commit fails it, nobody else writes meanwhile.
+            with self.lake.turn():
+                for command, fqns in _by_command(pending).items():
+                    results |= run_nodes(
+                        self.project, self.lake.config.sized_for(self.rows), command, fqns, self.window
+                    )
+            pending = [node for node in nodes if not results[node.unique_id].good]
+            conflicts = [node for node in pending if is_conflict(duckdb.Error(results[node.unique_id].message))]
+            if not conflicts or time.monotonic() > deadline:
+                break
+            time.sleep(random.uniform(0, 0.5))  # noqa: S311 - not for secrets
+        return results
+
+
+def _skipped(node: Made) -> NodeResult:
+    return NodeResult(node.unique_id, "skipped", "", None)
+
+
+def _by_command(nodes: Collection[Made]) -> dict[str, list[tuple[str, ...]]]:
+    """The nodes by dbt's command for them: seeds first, then all models in the order in which they read each other."""
+    commands: dict[str, list[tuple[str, ...]]] = {"seed": [], "run": []}
+    for node in nodes:
+        commands[node.command if isinstance(node, Undated) else "run"].append(node.fqn)
+    return commands
