@@ -58,7 +58,7 @@ def run_nodes(
 
     What fails is in the results. Raises TidegateError when dbt does not start.
     """
-    results = _call(project, command, fqns, variables(project, window, lake))
+    results = _call(project, command, fqns, window, lake)
     return {result.node.unique_id: _node_result(result) for result in results}
 
 
@@ -80,22 +80,22 @@ def compile_nodes(
         if event.info.name == _SQL_WAS_RUN:
             asked.add(event.data.node_info.unique_id)
 
-    given = variables(project, window, lake)
-    if first_day is not None:
-        given["first_day"] = str(first_day)
-    results = _call(project, "compile", fqns, given, note)
+    results = _call(project, "compile", fqns, window, lake, first_day, note)
     texts = {result.node.unique_id: result.node.compiled_code or _node_result(result) for result in results}
     return texts, frozenset(asked)
 
 
-def variables(project: DbtProject, window: Window, lake: LakeConfig) -> dict[str, Any]:
+def variables(
+    project: DbtProject, window: Window, lake: LakeConfig, first_day: dt.date | None = None
+) -> dict[str, Any]:
     """The dbt variables of a run."""
+    # It imports dbt.
     from tidegate.transform.lake_plugin import lake_as_text
 
     return {
         "window_start": str(window.start),
         "window_end": str(window.end),
-        "first_day": str(project.first_day),
+        "first_day": str(first_day or project.first_day),
         **project.variables,
         "lake": lake_as_text(lake),
     }
@@ -105,7 +105,9 @@ def _call(
     project: DbtProject,
     command: str,
     fqns: Iterable[Sequence[str]],
-    variables: dict[str, Any],
+    window: Window,
+    lake: LakeConfig,
+    first_day: dt.date | None = None,
     on_event: OnEvent | None = None,
 ) -> Any:
     """dbt's results of exactly these nodes; of none, none, where dbt would take the whole project."""
@@ -113,7 +115,8 @@ def _call(
     if not nodes:
         return ()
     arguments = [command, "--select", *nodes, "--indirect-selection", "empty", *RUN_ARGUMENTS]
-    return getattr(_invoke(project, project.target, arguments, variables, on_event), "results", ())
+    given = variables(project, window, lake, first_day)
+    return getattr(_invoke(project, project.target, arguments, given, on_event), "results", ())
 
 
 def write_docs(project: DbtProject, lake: LakeConfig, target: Path) -> Path:
