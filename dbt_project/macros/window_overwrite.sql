@@ -1,5 +1,6 @@
 {#-
-    The incremental strategy `window_overwrite`. dbt's own `delete+insert` by date would keep the rows of a day that became empty.
+    The incremental strategy `window_overwrite`, for what dbt runs; models that are only a statement Tidegate overwrites in the same way by
+    itself (`transform/models.py`). dbt's own `delete+insert` by date would keep the rows of a day that became empty.
 
     The new rows are not sorted: with `partitioned_write_max_open_files` above the days of a window (lake_plugin sets it) DuckDB writes one
     file a day all the same, in 4 s against 10 s for 7.3 million staged lines over 365 days.
