@@ -1,8 +1,8 @@
 """Making the models of a window, with what they read that has no day, in the order in which they read each other.
 
-A model that is only a statement runs on the lake's own connection: dbt's SQL of it, in one transaction with all others
-that are ready. What needs more than that, such as models in Python, seeds, views and models with hooks, dbt runs. Both
-say what dbt would. What the results mean belongs to `build`.
+A model that is only a statement runs on the lake's own connection, its code as dbt compiles it: SQL in one transaction
+with all others that are ready, Python in one of its own. What needs more than that, such as seeds, views and models
+with hooks, dbt runs. Both say what dbt would. What the results mean belongs to `build`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,11 +24,16 @@ from tidegate.lake.trouble import is_conflict
 from tidegate.transform.invoke import NodeResult, run_nodes
 from tidegate.transform.parsed.graph import Graph, Model, Undated
 from tidegate.transform.parsed.project import DbtProject
+from tidegate.transform.python_models.model import PythonModel
+from tidegate.transform.python_models.trouble import PythonModelError
 from tidegate.transform.statements import sql_of_any_window
 from tidegate.window import Window
 
 Made = Model | Undated
 Results = dict[str, NodeResult]
+
+# Of a model in Python, until they are in its table.
+PYTHON_ROWS = "rows_of_python_model"
 
 # Nothing that a model builds has an order, and keeping one takes memory and time.
 UNORDERED, ORDERED = ("set preserve_insertion_order = false", "set preserve_insertion_order = true")
@@ -35,26 +41,46 @@ UNORDERED, ORDERED = ("set preserve_insertion_order = false", "set preserve_inse
 
 @dataclass(frozen=True)
 class Statement:
-    """A model that is made by its SQL alone: what this gives replaces the window's rows, as in `window_overwrite`."""
+    """A model that is made by its code alone: what this gives replaces the window's rows, as in `window_overwrite`.
+    `text` is the code as dbt compiles it."""
 
     model: Model
-    sql: str
+    text: str
     window: Window
 
-    def columns(self, con: DuckDBPyConnection) -> dict[str, str] | None:
-        """The columns that the SQL gives, with their types; None where it cannot be run."""
+    def fits(self, con: DuckDBPyConnection, columns: Mapping[str, str]) -> bool:
+        """Whether it gives these columns with their types, as far as that is known before it runs."""
+        if self.model.in_python:
+            return True
         try:
-            return {name: type for name, type, *_ in con.execute(f"describe from (\n{self.sql}\n)").fetchall()}
+            found = con.execute(f"describe from (\n{self.text}\n)").fetchall()
         except duckdb.Error:
-            return None
+            return False
+        return {name: sql_type for name, sql_type, *_ in found} == columns
 
     def run(self, con: DuckDBPyConnection) -> NodeResult:
+        """Raises PythonModelError where the author's code fails, and DuckDB's own error for SQL."""
         began = time.perf_counter()
         table, columns = qualified(self.model.schema, self.model.name), ", ".join(map(quoted, self.model.columns))
-        con.execute(f"delete from {table} where {day_in(self.model.day_column, self.window.start, self.window.end)}")
-        # On lines of its own: a query may end in a comment.
-        con.execute(f"insert into {table} ({columns}) select {columns} from (\n{self.sql}\n)")
+        days = day_in(self.model.day_column, self.window.start, self.window.end)
+        with self._rows(con) as rows:
+            con.execute(f"delete from {table} where {days}")
+            con.execute(f"insert into {table} ({columns}) select {columns} from {rows}")
         return NodeResult(self.model.unique_id, "success", "", None, time.perf_counter() - began)
+
+    @contextmanager
+    def _rows(self, con: DuckDBPyConnection) -> Iterator[str]:
+        """Its rows, as a query reads them."""
+        if not self.model.in_python:
+            # On lines of its own: a query may end in a comment.
+            yield f"(\n{self.text}\n)"
+            return
+        # With what the model imports, pandas perhaps.
+        from tidegate.transform.python_models.run import keep_rows
+
+        keep_rows(con, PythonModel.compiled(self.text), f"temporary table {PYTHON_ROWS}")
+        yield PYTHON_ROWS
+        con.execute(f"drop table {PYTHON_ROWS}")
 
 
 @dataclass(frozen=True)
@@ -93,7 +119,7 @@ class Making:
             return {
                 statement.model.unique_id: statement
                 for statement in statements
-                if statement.columns(con) == there[statement.model.schema, statement.model.name]
+                if statement.fits(con, there[statement.model.schema, statement.model.name])
             }
 
     @cached_property
@@ -102,12 +128,14 @@ class Making:
         made = {node.unique_id for node in self.nodes}
         return {each: self.graph.made_before(each) & made - {each} for each in made}
 
-    def _in_turns(self, statements: Collection[str]) -> Iterator[list[Made]]:
+    def _in_turns(self, statements: Mapping[str, Statement]) -> Iterator[list[Made]]:
         """The nodes in the order in which they read each other, in few lists, each to be made in one way."""
+        python = {each for each, statement in statements.items() if statement.model.in_python}
         left = {node.unique_id: node for node in self.nodes}
+        ways = (left.keys() - statements.keys(), statements.keys() - python, python)
         while left:
-            for by_statement in (False, True):
-                turn = self._next_of(left, {each for each in left if (each in statements) == by_statement})
+            for way in ways:
+                turn = self._next_of(left, way)
                 if turn:
                     yield turn
                 for node in turn:
@@ -136,9 +164,12 @@ class Making:
         return ready
 
     def _run_statements(self, statements: Sequence[Statement]) -> Results:
-        """All in one transaction; where one of them fails, each in its own, so that the others are made."""
+        """All in one transaction; where one of them fails, each in its own, so that the others are made. Python, which
+        may take long, is not tried twice."""
         self.lake.con.execute(UNORDERED)
         try:
+            if any(statement.model.in_python for statement in statements):
+                return self._run_one_by_one(statements)
             return self._run_together(statements)
         except duckdb.Error:
             return self._run_one_by_one(statements)
@@ -160,9 +191,8 @@ class Making:
                 continue
             try:
                 results |= self._run_together([statement])
-            except duckdb.Error as error:
-                said = f"Runtime Error in model {model.name} ({model.file})\n  {str(error).strip()}"
-                results[model.unique_id] = NodeResult(model.unique_id, "error", said, None)
+            except (duckdb.Error, PythonModelError) as error:
+                results[model.unique_id] = NodeResult(model.unique_id, "error", _said(model, error), None)
         return results
 
     def _run_by_dbt(self, nodes: Collection[Made]) -> Results:
@@ -183,6 +213,11 @@ class Making:
                 break
             time.sleep(random.uniform(0, 0.5))  # noqa: S311 - not for secrets
         return results
+
+
+def _said(model: Model, error: Exception) -> str:
+    own = isinstance(error, PythonModelError)
+    return str(error) if own else f"Runtime Error in model {model.name} ({model.file})\n  {str(error).strip()}"
 
 
 def _skipped(node: Made) -> NodeResult:

@@ -66,7 +66,7 @@ class Model:
     # The dbt group that it is in.
     product: str = DEFAULT_PRODUCT
     in_python: bool = False
-    # Needs dbt for nothing but its SQL.
+    # Needs dbt only to be compiled.
     is_only_a_statement: bool = False
 
     @property

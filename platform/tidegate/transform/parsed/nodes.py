@@ -118,10 +118,10 @@ _BESIDE_THE_STATEMENT = ("pre-hook", "post-hook", "sql_header", "grants", "persi
 
 
 def is_only_a_statement(node: Node) -> bool:
-    """Whether running a dated model is no more than to overwrite the window's rows with what its SQL gives."""
+    """Whether running a dated model is no more than to overwrite the window's rows with what its code gives."""
     config = node["config"]
     beside = any(config.get(key) for key in _BESIDE_THE_STATEMENT)
-    return node["language"] == "sql" and bool(config["contract"]["enforced"]) and not beside
+    return bool(config["contract"]["enforced"]) and not beside
 
 
 def runs_more_than_models(manifest: Mapping[str, Any]) -> bool:

@@ -23,13 +23,17 @@ _BLOCKS = re.compile(r"{%(-?)\s*(end)?(?:test|data_test|materialization|snapshot
 _SPELLING = ("string", "fromisoformat", "return")
 
 
-def only_spell_days(manifest: Mapping[str, Any], unique_ids: Iterable[str]) -> frozenset[str]:
-    """Those of the nodes whose Jinja, with all macros behind it, does nothing with the window's days but write them."""
+def only_spell_days(manifest: Mapping[str, Any], unique_ids: Collection[str]) -> frozenset[str]:
+    """Those of the nodes whose Jinja, with all macros behind it, does nothing with the window's days but write them.
+
+    A model in Python has none: its days stand in the facts that our own macro writes beside it.
+    """
     macros = manifest["macros"]
     reading = _reading_days(macros)
-    return frozenset(
+    in_python = {unique_id for unique_id in unique_ids if manifest["nodes"][unique_id].get("language") == "python"}
+    return frozenset(in_python) | frozenset(
         unique_id
-        for unique_id in unique_ids
+        for unique_id in set(unique_ids) - in_python
         if _spells(manifest["nodes"][unique_id]["raw_code"], reading)
         and all(
             _spells(macros[macro]["macro_sql"], reading)

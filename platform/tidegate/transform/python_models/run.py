@@ -26,8 +26,11 @@ def make_rows(con: DuckDBPyConnection, model: PythonModel, given: Given | None =
     return fitted(model, found)
 
 
-def keep_rows(con: DuckDBPyConnection, model: str, table: str) -> None:
-    """Make the rows of the model, which is JSON, and keep them in `table`, as `create` takes it, for dbt to overwrite
-    the window with."""
-    rows = make_rows(con, PythonModel.of_json(model))
+def keep_rows(con: DuckDBPyConnection, model: PythonModel | str, table: str) -> None:
+    """Make the rows of the model, or of what dbt knows of it as JSON, and keep them in `table`, as `create` takes it,
+    to overwrite the window with.
+
+    Raises PythonModelError where the model fails or returns something else.
+    """
+    rows = make_rows(con, model if isinstance(model, PythonModel) else PythonModel.of_json(model))
     rows.query("made", f"create {table} as select * from made")
