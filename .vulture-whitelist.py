@@ -5,8 +5,9 @@ Never run: vulture reads this file and takes what it names for used.
 
 # ruff: noqa: B018, F821
 
-# Dagster loads the definitions by name, and calls the storage that dagster.yaml names.
+# Dagster loads the definitions by name, and calls the storage and the launcher that dagster.yaml names.
 defs
+ForkingRunLauncher
 _.from_config_value
 _.store_event_batch
 

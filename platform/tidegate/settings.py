@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -99,6 +99,12 @@ class Settings(BaseSettings):
         description="Names besides `localhost` and `127.0.0.1` that the UI of `make dev` answers to, by comma.",
     )
     run_limit_minutes: int = Field(240, ge=1, description="Time after which a run is ended as failed.")
+
+    run_launcher: Literal["forked", "default"] = Field(
+        "forked",
+        description="How the daemon starts runs: `forked`, from a process that has imported everything already, or "
+        "`default`, as Dagster does.",
+    )
 
     @field_validator("home", "contracts", "dbt_project")
     @classmethod

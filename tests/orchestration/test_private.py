@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._cli.api import _execute_run_command_body
 from dagster._core.definitions.assets.job.asset_layer import AssetLayer
 from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
@@ -92,6 +93,11 @@ CALLED: list[tuple[Callable[..., object], tuple[str, ...]]] = [
     (dg.DagsterInstance.report_dagster_event, ("dagster_event", "run_id", "batch_metadata")),
     (dg.DagsterInstance.report_run_failed, ("dagster_run", "message", "job_failure_data")),
     (AssetLayer.get_op_output_name, ("key",)),
+    (_execute_run_command_body, ("run_id", "instance", "write_stream_fn", "set_exit_code_on_failure")),
+    (storage.LaunchRunContext, ("dagster_run",)),
+    (dg.DefaultRunLauncher.__init__, ("inst_data",)),
+    (dg.DefaultRunLauncher.launch_run, ("context",)),
+    (dg.DefaultRunLauncher.terminate, ("run_id",)),
     (storage.SqliteEventLogStorage.__init__, ("base_dir", "inst_data")),
     (storage.SqliteEventLogStorage.store_event_batch, ("events",)),
     (storage.SqliteEventLogStorage.from_config_value, ("inst_data", "config_value")),

@@ -8,6 +8,9 @@ from dagster import DagsterRunStatus
 from tidegate.ledger.names import raw_asset
 from tidegate.window import Cadence
 
+# What Dagster loads, as workspace.yaml names it.
+DEFINITIONS = "tidegate.definitions"
+
 DAILY_JOB = "daily"
 MAINTENANCE_JOB = "maintenance"
 
@@ -55,8 +58,9 @@ FROM_LANDING_TAG = "tidegate/from_landing"
 # "true": of a run's outputs only those that are due are made. Without it a person asks for all of them, again.
 ONLY_DUE_TAG = "tidegate/only_due"
 
-# The lock that the process of a run holds, where no server launched it.
+# The lock that the process of a run holds, where no server of Dagster's launched it, and the id of a forked one.
 LOCK_TAG = "tidegate/lock"
+PROCESS_TAG = "tidegate/process"
 
 FIRST = "first"
 RESTATEMENT = "restatement"

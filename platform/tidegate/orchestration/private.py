@@ -33,10 +33,28 @@ from dagster._core.events import (
 # To end a run whose process died as Dagster's own monitoring would; without them its failure has no reason.
 from dagster._core.events import JobFailureData, RunFailureReason
 
+# isort: split
+# To execute a run in a process of ours as Dagster's servers do in theirs: the first signal is not lost while it starts.
+from dagster._utils.interrupts import capture_interrupts
+
 # The scheduler in dagster.yaml, to set its one option: Dagster documents the class, but no public module has it.
 SCHEDULER = "dagster._core.scheduler.scheduler"
 
+# What a run imports at the moment when it needs it, for `warm_parent`: a second of it, mostly dbt.
+NEEDED_BY_RUNS = (
+    "dagster._cli.api",
+    "dagster._core.storage.local_compute_log_manager",
+    "dagster._core.utility_ops",
+    "dbt.adapters.duckdb.environments.local",
+    "dbt.cli.main",
+    "dbt.task.compile",
+    "dbt.task.run",
+    "dbt.task.test",
+    "tidegate.transform.lake_plugin",
+)
+
 __all__ = [
+    "NEEDED_BY_RUNS",
     "SCHEDULER",
     "AssetCheckEvaluationTargetMaterializationData",
     "AssetMaterializationPlannedData",
@@ -45,6 +63,8 @@ __all__ = [
     "JobFailureData",
     "StepMaterializationData",
     "UnresolvedAssetJobDefinition",
+    "capture_interrupts",
+    "execute_run",
     "output_of_check",
     "report_died",
     "report_events",
@@ -95,6 +115,14 @@ def report_died(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> N
     """Record that the process of a run died."""
     data = JobFailureData(error=None, failure_reason=RunFailureReason.UNEXPECTED_TERMINATION)
     instance.report_run_failed(run, why, data)
+
+
+def execute_run(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Execute a run that was launched, in this process. How it went is in its events. The public ways to execute a job
+    begin a new run."""
+    from dagster._cli.api import _execute_run_command_body
+
+    _execute_run_command_body(run_id, instance, lambda _event: None, set_exit_code_on_failure=False)
 
 
 def run_dagster_dev(webserver: str) -> None:

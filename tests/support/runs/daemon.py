@@ -15,7 +15,7 @@ from tidegate.settings import CHECKOUT
 
 
 @contextmanager
-def daemon(home: TemporaryHome, log: Path) -> Iterator[None]:
+def daemon(home: TemporaryHome, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Dagster's daemon, as `make dev` and a deployment run it."""
     assert home.runner.instance, "makes the home, as `tidegate init` does"
     command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-m", "tidegate.definitions"]
@@ -24,7 +24,7 @@ def daemon(home: TemporaryHome, log: Path) -> Iterator[None]:
             command, env={**os.environ, **home.environment}, cwd=CHECKOUT, stdout=stream, stderr=stream
         )
         try:
-            yield
+            yield process
         except BaseException:
             stream.flush()
             print(log.read_text()[-20_000:])

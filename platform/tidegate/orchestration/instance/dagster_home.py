@@ -20,6 +20,7 @@ from tidegate.settings import Settings
 EVENT_BATCH_SIZE = "5000"
 
 EVENT_LOG_MODULE = "tidegate.orchestration.instance.event_log"
+LAUNCHER_MODULE = "tidegate.orchestration.instance.run_launcher"
 
 # What it was called before. The dagster.yaml of a home names it, and Dagster opens no home that names a missing module.
 FORMER_EVENT_LOG_MODULE = re.compile(r"\btidegate\.orchestration\.event_log\b")
@@ -43,6 +44,9 @@ def instance_config(settings: Settings) -> dict[str, object]:
             "class": "BatchingSqliteEventLogStorage",
             "config": {"base_dir": str(settings.dagster_home / "history" / "runs")},
         },
+        "run_launcher": {"module": LAUNCHER_MODULE, "class": "ForkingRunLauncher"},
+        # What waits is looked for every second: that takes milliseconds, and a run of a small day two seconds.
+        "run_queue": {"dequeue_interval_seconds": 1},
         "concurrency": {
             # A run uses every core through DuckDB; more at once would only wait for each other's leases.
             "runs": {"max_concurrent_runs": 2},

@@ -1,13 +1,15 @@
-"""Names of Dagster's storage that Dagster does not promise, for the event log that writes in batches (`event_log`).
+"""Names of Dagster that it does not promise, for what dagster.yaml names: the event log that writes in batches
+(`event_log`), and what a launcher of runs is given (`run_launcher`).
 
-Dagster offers the hook but not the storage, and no storage is public. They stand apart from the other private names
-(`orchestration.private`), because they load SQLAlchemy and Alembic: a quarter of a second of CPU, which only an open
-instance needs.
+Dagster offers the hooks, but no storage and none of these types is public. They stand apart from the other private
+names (`orchestration.private`), because they load SQLAlchemy and Alembic: a quarter of a second of CPU, which only an
+open instance needs.
 """
 
 from __future__ import annotations
 
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+from dagster._core.launcher import LaunchRunContext
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
@@ -23,6 +25,7 @@ __all__ = [
     "AssetCheckExecutionRecordStatus",
     "AssetCheckExecutionsTable",
     "ConfigurableClassData",
+    "LaunchRunContext",
     "SqlEventLogStorageTable",
     "SqliteEventLogStorage",
 ]

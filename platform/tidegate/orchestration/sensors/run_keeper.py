@@ -65,12 +65,13 @@ def end_lost_runs(home: Home, instance: DagsterInstance) -> None:
         if LOCK_TAG in run.tags:
             with lock_of_the_dead(home.settings.scratch, run.tags) as is_lost:
                 if is_lost:
-                    _end(instance, run)
+                    end_as_died(instance, run)
         elif _launched_process_is_gone(instance, run):
-            _end(instance, run)
+            end_as_died(instance, run)
 
 
-def _end(instance: DagsterInstance, run: DagsterRun) -> None:
+def end_as_died(instance: DagsterInstance, run: DagsterRun) -> None:
+    """End a run whose process died, unless it ended before."""
     now = instance.get_run_by_id(run.run_id)
     if now is None or now.is_finished:
         # It ended since the runs were listed.
