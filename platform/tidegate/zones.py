@@ -63,7 +63,7 @@ class Zone:
     @property
     def offsets(self) -> tuple[int, int]:
         """The least and the most seconds that the clock was or will be ahead of UTC."""
-        return _offsets(self.name)
+        return (0, 0) if self.is_utc else _offsets(self.name)
 
 
 @lru_cache

@@ -82,10 +82,12 @@ def test_dbt_is_called_once_for_a_state_of_the_project(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(lake)
-    build_window(settings, lake, Window.of_day(day(1)), run_id="test")
+    for cadence in Cadence:
+        build_window(settings, lake, Window.of_day(WINDOWS[cadence].start, cadence), run_id="test")
     monkeypatch.delattr(invoke, "call_dbt")
-    result = build_window(settings, lake, WINDOWS[Cadence.daily], run_id="test")
-    assert {model.status for model in result.models.values()} == {"success"}
+    for window in WINDOWS.values():
+        result = build_window(settings, lake, window, run_id="test")
+        assert {model.status for model in result.models.values()} == {"success"}
 
 
 def test_columns_that_break_their_contract_are_left_to_dbt_to_name(settings: Settings, lake: Lake) -> None:
