@@ -24,12 +24,14 @@ import duckdb
 from dagster import DagsterInstance
 
 from tidegate.home import Home
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.extensions import connect_with
 from tidegate.machine.locks import HeldElsewhereError
 from tidegate.orchestration.instance.run_locks import run_lock
 from tidegate.orchestration.names import DEFINITIONS, PROCESS_TAG
 from tidegate.orchestration.private import NEEDED_BY_RUNS, capture_interrupts, execute_run
 from tidegate.orchestration.sensors.run_keeper import end_as_died, end_lost_runs
-from tidegate.settings import load_settings
+from tidegate.settings import Settings, load_settings
 
 _forking = get_context("fork")
 
@@ -47,8 +49,7 @@ def import_everything() -> None:
         import_module(DEFINITIONS).defs.get_repository_def().load_all_definitions()
         for module in NEEDED_BY_RUNS:
             import_module(module)
-        # Dagster's storages import the rest when they are made.
-        DagsterInstance.get().dispose()
+        do_what_is_slow_once(load_settings())
     except Exception:
         logging.getLogger("dagster").warning("Not everything could be imported before runs start.", exc_info=True)
     # Importing DuckDB opens a database in memory, which has threads.
@@ -56,6 +57,15 @@ def import_everything() -> None:
     gc.collect()
     # A look for garbage in a run would copy every page of what it shares with this process.
     gc.freeze()
+
+
+def do_what_is_slow_once(settings: Settings) -> None:
+    """Do what takes half a second of CPU the first time in a process, and leave nothing open."""
+    # DuckDB checks an extension's signature when it loads it. That of AWS leaves threads.
+    connect_with([name for name in LakeConfig.of(settings).extensions if name != "aws"]).close()
+    # Dagster's storages import what they need when they are made.
+    DagsterInstance.get().dispose()
+    _ = settings.zone.offsets
 
 
 def serve(launcher: Connection) -> None:
