@@ -16,7 +16,7 @@ from tidegate.lake.connect import Lake
 from tidegate.settings import Settings
 from tidegate.transform import invoke, models
 from tidegate.transform.build import BuildResult, build_window
-from tidegate.transform.invoke import compile_nodes
+from tidegate.transform.invoke import NodeResult, compile_nodes
 from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.statements import Compiled, sql_of_any_window
@@ -90,12 +90,31 @@ def test_dbt_is_called_once_for_a_state_of_the_project(
         assert {model.status for model in result.models.values()} == {"success"}
 
 
-def test_columns_that_break_their_contract_are_left_to_dbt_to_name(settings: Settings, lake: Lake) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("alter table raw.orders alter quantity set data type bigint", "enforced contract"),
+        ("alter table raw.orders drop column country", "country"),
+    ],
+)
+def test_a_model_whose_columns_are_others_is_left_to_dbt_and_it_alone(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch, change: str, said: str
+) -> None:
     deliver(lake)
-    lake.con.execute("alter table raw.orders alter quantity set data type bigint")
+    lake.con.execute(change)
+    by_dbt: list[str] = []
+    run_nodes = invoke.run_nodes
+
+    def noting(*arguments: Any) -> dict[str, NodeResult]:
+        results = run_nodes(*arguments)
+        by_dbt.extend(results)
+        return results
+
+    monkeypatch.setattr(models, "run_nodes", noting)
     result = build_window(settings, lake, Window.of_day(day(1)), run_id="test")
     assert [model.name for model in result.failed_models] == ["stg_orders"]
-    assert "enforced contract" in result.failed_models[0].message
+    assert said in result.failed_models[0].message
+    assert by_dbt == ["model.tidegate.stg_orders"]
 
 
 def test_a_statement_that_fails_keeps_none_but_those_behind_it_from_being_made(

@@ -55,6 +55,9 @@ class Statement:
         try:
             found = con.execute(f"describe from (\n{self.text}\n)").fetchall()
         except duckdb.Error:
+            # DuckDB answers nothing more in a transaction in which a statement failed.
+            con.rollback()
+            con.begin()
             return False
         return {name: sql_type for name, sql_type, *_ in found} == columns
 

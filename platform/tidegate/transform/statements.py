@@ -95,7 +95,11 @@ def _open_texts(
 
 
 def _read(file: Path) -> dict[str, str | None]:
-    found: dict[str, str | None] = json.loads(file.read_text()) if file.exists() else {}
+    try:
+        found: dict[str, str | None] = json.loads(file.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        # Nothing compiled yet, or cut short with the machine: it is compiled again.
+        return {}
     return found
 
 

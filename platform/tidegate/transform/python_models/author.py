@@ -6,12 +6,13 @@ An error is told with the author's file and line, not with those of what called 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -122,13 +123,14 @@ def project_modules(folder: Path) -> Iterator[None]:
     finally:
         sys.dont_write_bytecode = writes_no_bytecode
         sys.path.remove(str(folder))
-        own = [name for name, module in [*sys.modules.items()] if _lies_in(getattr(module, "__file__", None), folder)]
+        below = f"{folder}{os.sep}"
+        own = [name for name, module in [*sys.modules.items()] if _file_of(module).startswith(below)]
         for name in own:
             del sys.modules[name]
 
 
-def _lies_in(file: str | None, folder: Path) -> bool:
-    return file is not None and Path(file).is_relative_to(folder)
+def _file_of(module: ModuleType) -> str:
+    return getattr(module, "__file__", None) or ""
 
 
 def _explained(model: PythonModel, error: Exception) -> PythonModelError:
