@@ -126,6 +126,10 @@ def parent_of(process: int) -> int:
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+def children_of(process: int) -> set[str]:
+    return set(Path(f"/proc/{process}/task/{process}/children").read_text().split())
+
+
 def test_a_run_is_a_process_of_its_own_whose_parent_keeps_nothing(launched: Launched) -> None:
     with launched.waiting() as run_id:
         parent, process = launched.parent, launched.process(run_id)
@@ -138,6 +142,17 @@ def test_a_run_is_a_process_of_its_own_whose_parent_keeps_nothing(launched: Laun
     wait_for("the parent's last look", lambda: open_files(parent) == ["pipe", "socket"] or None)
     assert launched.parent == parent
     assert launched.locks() == []
+
+
+def test_a_run_that_is_asked_for_twice_has_one_process(launched: Launched) -> None:
+    with launched.waiting() as run_id:
+        process, before = launched.process(run_id), children_of(launched.parent)
+        assert launched.launcher._parent is not None
+        launched.launcher._parent.fork(run_id)
+        wait_for("the end of the second process", lambda: children_of(launched.parent) == before or None)
+        assert launched.process(run_id) == process
+        assert launched.run(run_id).status is DagsterRunStatus.STARTED
+    assert launched.ended(run_id) is DagsterRunStatus.SUCCESS
 
 
 def test_a_killed_run_is_on_record_as_failed_and_can_be_run_again(launched: Launched) -> None:

@@ -73,9 +73,12 @@ class ForkingRunLauncher(DefaultRunLauncher):
         self._one_at_a_time = threading.Lock()
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        settings = load_settings()
-        if not (may_be_forked(context.dagster_run, settings) and self._fork(context.dagster_run.run_id, settings)):
-            super().launch_run(context)
+        run, settings = context.dagster_run, load_settings()
+        if may_be_forked(run, settings):
+            if self._fork(run.run_id, settings):
+                return
+            self._instance.report_engine_event("This run could not be forked. It starts as Dagster does it.", run)
+        super().launch_run(context)
 
     def _fork(self, run_id: str, settings: Settings) -> bool:
         """Whether the run has a process now. Where the parent died, another one is asked once more."""

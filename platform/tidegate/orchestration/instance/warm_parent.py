@@ -23,14 +23,13 @@ from multiprocessing.context import ForkProcess
 import duckdb
 from dagster import DagsterInstance
 
-from tidegate.home import Home
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.extensions import connect_with
 from tidegate.machine.locks import HeldElsewhereError
-from tidegate.orchestration.instance.run_locks import run_lock
-from tidegate.orchestration.names import DEFINITIONS, PROCESS_TAG
+from tidegate.orchestration.instance.run_locks import lock_of_the_dead, run_lock
+from tidegate.orchestration.names import DEFINITIONS, LOCK_TAG, PROCESS_TAG
 from tidegate.orchestration.private import NEEDED_BY_RUNS, capture_interrupts, execute_run
-from tidegate.orchestration.sensors.run_keeper import end_as_died, end_lost_runs
+from tidegate.orchestration.sensors.run_keeper import end_as_died
 from tidegate.settings import Settings, load_settings
 
 _forking = get_context("fork")
@@ -118,10 +117,11 @@ def _execute(run_id: str, launcher: Connection) -> None:
 
 
 def _report_death(run_id: str) -> None:
-    with DagsterInstance.get() as instance:
-        end_lost_runs(Home(load_settings()), instance)
-        if run := instance.get_run_by_id(run_id):
-            # Its process died before it had its lock.
+    scratch = load_settings().scratch
+    with DagsterInstance.get() as instance, lock_of_the_dead(scratch, {LOCK_TAG: run_id}) as had_it:
+        run = instance.get_run_by_id(run_id)
+        # Without a lock it died while it began. Where another process holds the lock, the run is that one's.
+        if run is not None and (had_it or LOCK_TAG not in run.tags):
             end_as_died(instance, run)
 
 
