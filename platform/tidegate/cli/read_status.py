@@ -20,6 +20,7 @@ from tidegate.intake.rows_without_a_day import AwaitingRows, awaiting_rows
 from tidegate.ledger import publications
 from tidegate.ledger.builds import built_partitions
 from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stand_ins
+from tidegate.ledger.in_memory import ledger_in_memory
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.outputs import standing_outputs
@@ -109,8 +110,7 @@ class Status:
 def read_status(home: Home, not_entered: Sequence[PipelineRun] = (), now: dt.datetime | None = None) -> Status:
     """One look at the home's ledger, and at finished runs that are not in it yet. What is overdue is judged by the
     clock, or at another moment `now`, which has an offset."""
-    with home.lake() as lake:
-        con = lake.con
+    with home.lake() as lake, ledger_in_memory(lake) as con:
         stale = _stale_days(con, home)
         return Status(
             products=_products(con, home, now or dt.datetime.now(dt.UTC)),
