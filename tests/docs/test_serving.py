@@ -87,6 +87,7 @@ def allowed_schemas() -> list[str]:
     return re.findall(r"arn:aws:s3:::tidegate/lake/(\w+)/\*", policy)
 
 
+@pytest.mark.slow
 def test_a_role_and_a_key_that_can_only_read_are_enough(cluster: Cluster) -> None:
     sales = f"select date '2024-01-01' + range::integer as order_date, 1 as net_revenue from range({ROWS})"
     cluster.lake.con.execute(f"create table serving.daily_sales as {sales}")

@@ -22,7 +22,6 @@ AROUND_CHANGES = [
     Window(first, first + 4 * ONE_DAY)
     for first in (dt.date(2024, 3, 9), dt.date(2024, 3, 30), dt.date(2024, 10, 26), dt.date(2024, 11, 2))
 ]
-AUTUMN_IN_EUROPE = Window(dt.date(2024, 10, 26), dt.date(2024, 10, 29))
 
 # What each mart has a row of, as columns of pandas' lines and of the mart.
 GRAINS = {
@@ -85,13 +84,6 @@ def assert_months_are_what_pandas_makes_of_the_files(home: TemporaryHome) -> Non
 def assert_quarantined_are_the_times_that_nobody_can_read(home: TemporaryHome, reasons: set[str]) -> None:
     found = home.query("select distinct unnest(reasons) from quarantine.orders where _region = 'north'")
     assert {reason for (reason,) in found} == reasons
-
-
-def test_a_day_of_25_hours_and_its_monday_are_what_pandas_makes_of_the_files(new_home: NewHome, tmp_path: Path) -> None:
-    home = home_in("Europe/Berlin", new_home, tmp_path, [AUTUMN_IN_EUROPE])
-
-    assert_marts_are_what_pandas_makes_of_the_files(home, [AUTUMN_IN_EUROPE])
-    assert_quarantined_are_the_times_that_nobody_can_read(home, {"ambiguous_ordered_at"})
 
 
 @pytest.mark.slow

@@ -221,6 +221,7 @@ def test_the_lake_reaches_dbt_as_it_is(settings: Settings, monkeypatch: pytest.M
     assert lake_of_text("").catalog == config.catalog
 
 
+@pytest.mark.slow
 def test_the_project_runs_on_a_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "plain file.duckdb"
     with duckdb.connect(str(file)) as con:
