@@ -12,9 +12,10 @@ import hashlib
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -188,16 +189,35 @@ def deliveries(landing: Path, days: int = 14) -> Iterator[Delivered]:
             yield read(landing, FIRST_DAY + dt.timedelta(days=number), region)
 
 
-@pytest.fixture(scope="module")
-def dirty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ShopReport]:
-    landing = tmp_path_factory.mktemp("dirty")
-    return landing, shop(landing)
+# A shop with dirt or without of so many days and orders each day.
+WriteShop = Callable[..., tuple[Path, ShopReport]]
 
 
 @pytest.fixture(scope="module")
-def clean_lines(tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
-    landing = tmp_path_factory.mktemp("clean")
-    report = shop(landing, dirt=False)
+def written(tmp_path_factory: pytest.TempPathFactory) -> WriteShop:
+    """Each shop is written once, and changed by no test."""
+
+    @cache
+    def write(days: int = 14, orders_per_day: int = 300, dirt: bool = True) -> tuple[Path, ShopReport]:
+        landing = tmp_path_factory.mktemp("written")
+        return landing, shop(landing, days=days, orders_per_day=orders_per_day, dirt=dirt)
+
+    return write
+
+
+@pytest.fixture
+def dirty(written: WriteShop) -> tuple[Path, ShopReport]:
+    return written(days=14, orders_per_day=300)
+
+
+@pytest.fixture
+def clean(written: WriteShop) -> tuple[Path, ShopReport]:
+    return written(dirt=False)
+
+
+@pytest.fixture(scope="module")
+def clean_lines(written: WriteShop) -> list[Line]:
+    landing, report = written(dirt=False)
     assert report.dirt == ()
     delivered = list(deliveries(landing))
     assert {d.name for d in delivered} == {"orders.csv"}
@@ -277,14 +297,14 @@ def found(kind: DirtKind, delivered: Delivered, earlier: dict[tuple[str, int], L
 
 
 @pytest.mark.parametrize(("days", "orders_per_day"), [(14, 300), (14, 40), (7, 40), (5, 40), (5, 5), (9, 3000)])
-def test_the_dirt_is_where_the_report_says_and_nowhere_else(tmp_path: Path, days: int, orders_per_day: int) -> None:
-    report = shop(tmp_path, days=days, orders_per_day=orders_per_day)
+def test_the_dirt_is_where_the_report_says_and_nowhere_else(written: WriteShop, days: int, orders_per_day: int) -> None:
+    landing, report = written(days=days, orders_per_day=orders_per_day)
     said: dict[tuple[dt.date, str], list[Dirt]] = defaultdict(list)
     for piece in report.dirt:
         if piece.source == "orders":
             said[piece.day, piece.region].append(piece)
     earlier: dict[tuple[str, int], Line] = {}
-    for delivered in deliveries(tmp_path, days):
+    for delivered in deliveries(landing, days):
         pieces = said.get((delivered.day, delivered.region), [])
         assert all(found(piece.kind, delivered, earlier) for piece in pieces), (delivered.broken, pieces)
         kinds = {piece.kind for piece in pieces}
@@ -300,12 +320,12 @@ def test_the_dirt_is_where_the_report_says_and_nowhere_else(tmp_path: Path, days
 
 @pytest.mark.parametrize("orders_per_day", [5, 40, 300, 3000])
 def test_exactly_one_delivery_is_too_dirty_and_all_others_are_well_below_the_limit(
-    tmp_path: Path, orders_per_day: int
+    written: WriteShop, orders_per_day: int
 ) -> None:
-    report = shop(tmp_path, orders_per_day=orders_per_day)
+    landing, report = written(days=14, orders_per_day=orders_per_day)
     (rejected,) = (d for d in report.dirt if d.kind is DirtKind.REJECTED)
     assert rejected.region == "eu-west"
-    for delivered in deliveries(tmp_path):
+    for delivered in deliveries(landing):
         if (delivered.day, delivered.region) == (rejected.day, rejected.region):
             assert delivered.broken_share > 0.25
         else:
@@ -322,9 +342,9 @@ def test_the_plan_rejects_one_delivery_around_the_middle_and_not_among_the_last_
         assert abs(number - days / 2) <= 2
 
 
-def test_guests_are_a_small_part_of_every_delivery(dirty: tuple[Path, ShopReport], tmp_path: Path) -> None:
-    shop(tmp_path, orders_per_day=40)
-    for landing in (dirty[0], tmp_path):
+def test_guests_are_a_small_part_of_every_delivery(written: WriteShop) -> None:
+    for orders_per_day in (300, 40):
+        landing, _ = written(days=14, orders_per_day=orders_per_day)
         guests = total = 0
         for delivered in deliveries(landing):
             nulls = sum(not line.customer_id for line in delivered.sound)
@@ -371,18 +391,18 @@ def test_trade_is_believable(clean_lines: list[Line]) -> None:
     assert not countries["eu-west"] & countries["ap-south"]
 
 
-def test_customers_are_a_growing_snapshot_that_knows_every_buyer(tmp_path: Path) -> None:
-    report = shop(tmp_path, dirt=False)
+def test_customers_are_a_growing_snapshot_that_knows_every_buyer(clean: tuple[Path, ShopReport]) -> None:
+    landing, report = clean
     snapshots = []
     for number in range(14):
         day = FIRST_DAY + dt.timedelta(days=number)
-        with (tmp_path / "customers" / str(day) / "customers.csv").open() as file:
+        with (landing / "customers" / str(day) / "customers.csv").open() as file:
             reader = csv.DictReader(file)
             assert reader.fieldnames == ["customer_id", "registered_on", "email", "country"]
             snapshot = {row["customer_id"]: row for row in reader}
         assert all(row["email"] and row["registered_on"] <= str(day) for row in snapshot.values())
         for region in REGIONS:
-            for line in read(tmp_path, day, region).sound:
+            for line in read(landing, day, region).sound:
                 assert not line.customer_id or line.country == snapshot[line.customer_id]["country"]
         snapshots.append(snapshot)
     for before, after in pairwise(snapshots):
@@ -401,8 +421,7 @@ def payments(landing: Path, days: int = 14) -> Iterator[list[dict[str, str]]]:
             yield list(reader)
 
 
-def test_payments_pay_sales_and_pay_back_returns(tmp_path: Path, clean_lines: list[Line]) -> None:
-    shop(tmp_path, dirt=False)
+def test_payments_pay_sales_and_pay_back_returns(clean: tuple[Path, ShopReport], clean_lines: list[Line]) -> None:
     worth: dict[str, Decimal] = defaultdict(Decimal)
     ordered: dict[str, dt.date] = {}
     for line in clean_lines:
@@ -410,7 +429,7 @@ def test_payments_pay_sales_and_pay_back_returns(tmp_path: Path, clean_lines: li
         ordered[line.order_id] = line.day
     days_until: Counter[tuple[str, int]] = Counter()
     paid = set()
-    for number, of_day in enumerate(payments(tmp_path)):
+    for number, of_day in enumerate(payments(clean[0])):
         for payment in of_day:
             order = payment["order_id"]
             paid_at = dt.datetime.fromisoformat(payment["paid_at"])
