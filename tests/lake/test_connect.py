@@ -116,13 +116,17 @@ def test_a_new_lake_has_its_schemas_and_ledger(home: Home) -> None:
 
 
 def test_opening_again_commits_nothing(home: Home) -> None:
-    snapshots = [home.open().con.execute("select count(*) from lake.snapshots()").fetchone() for _ in range(2)]
-    assert snapshots[0] == snapshots[1]
+    def snapshots() -> object:
+        with open_lake(home.config) as lake:
+            return lake.con.execute("select count(*) from lake.snapshots()").fetchone()
+
+    assert snapshots() == snapshots()
 
 
 def test_a_ledger_table_that_a_later_version_adds_is_created(home: Home) -> None:
     home.open().con.execute("drop table ops.pipeline_runs")
-    assert home.open().con.execute("select count(*) from ops.pipeline_runs").fetchone() == (0,)
+    with open_lake(home.config) as lake:
+        assert lake.con.execute("select count(*) from ops.pipeline_runs").fetchone() == (0,)
 
 
 def test_the_session_is_utc_and_never_asks_a_network(lake: Lake) -> None:

@@ -25,6 +25,7 @@ from tidegate.ledger.deliveries import (
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.runs import PipelineRun, record_pipeline_runs
 from tidegate.ledger.upkeep.maintenance import maintain_until
+from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -297,6 +298,6 @@ def test_a_year_of_deliveries_and_checks_is_entered(shop: Shop) -> None:
 def test_a_lake_from_before_the_ledger_had_a_column_gets_it(home: Home) -> None:
     with home.open() as lake:
         lake.con.execute("alter table ops.deliveries drop column stands_in_for")
-    with home.open() as lake:
+    with open_lake(home.config) as lake:
         assert newest_deliveries(lake.con, None, ONE) == []
         assert lake.con.execute("select stands_in_for from ops.deliveries").fetchall() == []

@@ -27,7 +27,6 @@ from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.contents import DayTable, enter_days
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
 from tidegate.window import Window
@@ -43,9 +42,9 @@ class Home:
     stack: ExitStack
 
     def open(self, read_only: bool = False, patience: float | None = None, snapshot: int | None = None) -> Lake:
+        """Its ledger is of this version, so nobody looks whether it is behind: that takes a third of opening."""
         config = self.config if patience is None else dataclasses.replace(self.config, patience=patience)
-        lake = open_lake(config, read_only) if snapshot is None else Lake.open(config, read_only, snapshot)
-        return self.stack.enter_context(lake)
+        return self.stack.enter_context(Lake.open(config, read_only, snapshot))
 
     def start(self, command: str, *arguments: object, env: dict[str, str] | None = None) -> Process:
         """Run a command of processes.py on this lake in a process of its own."""
@@ -203,44 +202,36 @@ class Shop:
     def build(self, window: Window, factor: int = 1, rows: int = 1) -> str:
         """Build every day's candidates; `factor` tells one build's figures from another's."""
         build_id = f"build-{uuid.uuid4().hex[:8]}"
-        self.lake.unit_of_work(lambda con: begin_build(con, build_id, window.days, self.models, "run-1"))
-        self.write_candidates(window, factor, rows)
-        self.finish(build_id, window)
-        self.builds.append(build_id)
-        return build_id
-
-    def finish(self, build_id: str, window: Window) -> None:
         checks = [
             self.check(day, asset, name, build_id)
             for day in window.days
             for asset, name in self.requirements.blocking_checks
             if not asset.startswith("raw/")
         ]
-
         marts = self.requirements.marts if self.is_read_back else ()
         tables = [DayTable("marts", mart.name, mart.day_column) for mart in marts]
 
         def work(con: DuckDBPyConnection) -> None:
+            self._write_candidates(con, window, factor, rows)
             finish_build(con, build_id)
             record_checks(con, checks)
             enter_days(con, window, tables, build_id)
 
+        self.lake.unit_of_work(lambda con: begin_build(con, build_id, window.days, self.models, "run-1"))
         self.lake.unit_of_work(work)
+        self.builds.append(build_id)
+        return build_id
 
-    def write_candidates(self, window: Window, factor: int = 1, rows: int = 1) -> None:
+    def _write_candidates(self, con: DuckDBPyConnection, window: Window, factor: int, rows: int) -> None:
         days = f"unnest({literal(window.days)}::date[]) as order_date"
         selects = {
             "daily_sales": f"select {days}, {factor} as total_orders, {factor * rows} as net_revenue",
             "daily_sales_by_region": f"select {days}, 'region ' || i as region, {factor} as net_revenue "
             f"from range({rows}) as r(i)",
         }
-
-        def work(con: DuckDBPyConnection) -> None:
-            for name, select in selects.items():
-                ensure_table(con, "marts", name, MARTS[name], None)
-                overwrite_window(con, ("marts", name), "order_date", window, select)
-
-        self.lake.unit_of_work(work)
+        for name, select in selects.items():
+            ensure_table(con, "marts", name, MARTS[name], None)
+            overwrite_window(con, ("marts", name), "order_date", window, select)
 
     def empty_candidates(self, window: Window) -> None:
         self.lake.con.execute(
