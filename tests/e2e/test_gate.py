@@ -17,7 +17,6 @@ from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
 from tests.support.runs.landing import REGIONS, Landing, Line, sound_lines
 
 from tidegate.lake.reading.query import run_query
-from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.serving import serving_key
 from tidegate.orchestration.names import raw_key
 from tidegate.orchestration.runs import RunOutcome
@@ -69,8 +68,7 @@ def sales_as_a_consumer_reads_them(home: TemporaryHome) -> list[tuple[object, ..
 
 def promote_by_hand(home: TemporaryHome, day: dt.date) -> dg.ExecuteInProcessResult:
     """Materialize the serving assets and nothing else, as one may in the UI."""
-    definitions = build_definitions(home=home.home)
-    return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+    return home.definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         asset_selection=[serving_key(mart.name) for mart in home.home.requirements_of(Cadence.daily).marts],
         partition_key=str(day),
         instance=home.runner.instance,

@@ -22,7 +22,6 @@ from tests.support.runs.today import ZONE
 from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server, Server
 from tidegate.errors import IncompleteError, LakeBusyError, SourceDownError, TidegateError
 from tidegate.home import Home
-from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.raw import build_raw_assets
 from tidegate.orchestration.assets.serving import build_serving_assets
 from tidegate.orchestration.failures import as_dagster_failure
@@ -80,9 +79,8 @@ def test_a_step_without_room_to_write_says_so_in_a_sentence(error: Exception, sa
 
 
 def test_no_run_is_tried_again_by_dagster_and_none_takes_for_ever(module_home: TemporaryHome) -> None:
-    definitions = build_definitions(home=module_home.home)
     for job in ("daily", "daily_build", "weekly", "daily_outputs", "weekly_outputs", "load_orders", "maintenance"):
-        tags = definitions.resolve_job_def(job).tags
+        tags = module_home.definitions.resolve_job_def(job).tags
         assert tags["dagster/max_runtime"] == "14400"
         assert tags["dagster/retry_on_asset_or_op_failure"] == "false"
 

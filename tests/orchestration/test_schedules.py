@@ -13,7 +13,6 @@ from tests.support.runs.today import TODAY, at, days_ago
 from tests.support.runs.watched import NOW, Watched, delivery
 
 from tidegate.contract.model import HttpServer, Region
-from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.names import DAILY_JOB
 from tidegate.orchestration.partitions import window_of_tags
@@ -103,8 +102,7 @@ def test_a_product_is_run_without_waiting_for_what_another_one_needs(watched: Wa
 
 
 def test_all_of_it_runs_when_deployed(module_home: TemporaryHome) -> None:
-    definitions = build_definitions(home=module_home.home)
-    repository = definitions.get_repository_def()
+    repository = module_home.definitions.get_repository_def()
     # As a code server does: two things of one name are refused then.
     repository.load_all_definitions()
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
@@ -125,7 +123,7 @@ def test_all_of_it_runs_when_deployed(module_home: TemporaryHome) -> None:
 
 def test_a_schedules_tick_is_a_run_that_dagster_accepts(watched: Watched, tmp_path: Path) -> None:
     watched.landing.day(days_ago(1))
-    repository = build_definitions(home=watched.home).get_repository_def()
+    repository = watched.temporary.definitions.get_repository_def()
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         context = dg.build_schedule_context(instance, MIDNIGHT, repository_def=repository)
         requests = repository.get_schedule_def("daily").evaluate_tick(context).run_requests or []

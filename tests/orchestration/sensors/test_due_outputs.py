@@ -16,7 +16,6 @@ from tests.support.runs.today import TODAY
 from tests.support.runs.watched import DAY, NEXT, NOW, THIRD, Watched, delivery, requests_of, said
 
 from tidegate.lake.sql import literal
-from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOBS, ONLY_DUE_TAG, OUTPUT_JOBS
 from tidegate.orchestration.partitions import partition_tags, partitions_of, window_of_tags
 from tidegate.orchestration.runs import QUIET
@@ -40,19 +39,20 @@ def watched(watched: Watched) -> Watched:
 
 def publish(watched: Watched, window: Window, orders: int = 1) -> None:
     """Days with so many orders in each."""
-    for day in window.days:
-        rows = [delivery("orders", region, day, f"{region} {orders}", "1") for region in ("north", "south")]
-        watched.write([*rows, delivery("customers", "crm", day, f"crm {orders}", "1")])
-    watched.publish(window)
-    with watched.home.lake() as lake:
-        days = ", ".join(map(literal, window.days))
-        lake.con.execute(f"delete from marts.daily_sales where order_date in ({days})")
-        measures = "total_returns, units_sold, gross_revenue, returned_amount, net_revenue, total_discount"
-        lake.con.execute(
+    regions = [("orders", "north"), ("orders", "south"), ("customers", "crm")]
+    watched.write(
+        [delivery(source, region, day, f"{region} {orders}", "1") for day in window.days for source, region in regions]
+    )
+    days = ", ".join(map(literal, window.days))
+    measures = "total_returns, units_sold, gross_revenue, returned_amount, net_revenue, total_discount"
+    watched.publish(
+        window,
+        lambda con: con.execute(
+            f"delete from marts.daily_sales where order_date in ({days});"
             f"insert into marts.daily_sales (order_date, total_orders, {measures}) "
             f"select unnest([{days}]), {orders}, 0, 1, 10, 0, 10, 0"
-        )
-    watched.publish(window)
+        ),
+    )
 
 
 def look(watched: Watched, now: dt.datetime = NOW, cadence: Cadence = Cadence.daily) -> dg.SensorResult:
@@ -64,10 +64,8 @@ def asked(watched: Watched, now: dt.datetime = NOW) -> list[str]:
 
 
 def execute(watched: Watched, tags: dict[str, str], job: str = DAILY) -> ExecuteInProcessResult:
-    return (
-        build_definitions(home=watched.home)
-        .resolve_job_def(job)
-        .execute_in_process(instance=watched.instance, tags=tags, run_config=QUIET, raise_on_error=False)
+    return watched.temporary.definitions.resolve_job_def(job).execute_in_process(
+        instance=watched.instance, tags=tags, run_config=QUIET, raise_on_error=False
     )
 
 
@@ -278,7 +276,6 @@ def test_mondays_are_asked_for_by_the_week() -> None:
 
 def test_the_jobs_of_days_make_no_outputs(module_home: TemporaryHome) -> None:
     """A held day in a chunk keeps no other day's outputs back, and a day takes no longer for them."""
-    definitions = build_definitions(home=module_home.home)
     for job in ("daily", "daily_build", "weekly"):
-        keys = definitions.resolve_job_def(job).asset_layer.executable_asset_keys
+        keys = module_home.definitions.resolve_job_def(job).asset_layer.executable_asset_keys
         assert not [key for key in keys if key.path[0] in ("exports", "reports")]

@@ -11,7 +11,6 @@ from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.today import TODAY, ZONE, at
 from tests.support.runs.watched import NOW, Watched, delivery, requests_of, said
 
-from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, REASON_TAG
 from tidegate.orchestration.partitions import first_partition, partitions_of, window_of_tags
 from tidegate.orchestration.schedules import runs_of_periods
@@ -133,7 +132,7 @@ def test_weekly_partitions_are_mondays_with_a_day_before_them(watched: Watched) 
 
 
 def test_a_monday_needs_the_days_of_its_window(watched: Watched) -> None:
-    graph = build_definitions(home=watched.home).resolve_asset_graph()
+    graph = watched.temporary.definitions.resolve_asset_graph()
     node = graph.get(dg.AssetKey(["marts", "customer_rfm"]))
     mapping = node.partition_mappings[dg.AssetKey(["serving", "orders_daily_summary"])]
     days = partitions_of(watched.home.settings, Cadence.daily)

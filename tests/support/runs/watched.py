@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -112,27 +112,29 @@ class Watched:
         with self.home.lake() as lake:
             lake.unit_of_work(lambda con: _record(con, rows, checks))
 
-    def publish(self, window: Window) -> None:
-        """Enter what building and publishing the window leaves; the candidates themselves are empty."""
+    def publish(self, window: Window, candidates: Callable[[DuckDBPyConnection], object] | None = None) -> None:
+        """Enter what building and publishing the window leaves; the candidates are empty, or what is said."""
         required = self.home.requirements_of(window.cadence)
+        build = f"build-{utc_now()}"
+        checks = [
+            built_check(asset, name, day, build)
+            for day in window.days
+            for asset, name in required.blocking_checks
+            if not asset.startswith("raw/")
+        ]
+
+        def work(con: DuckDBPyConnection) -> None:
+            if candidates:
+                candidates(con)
+            finish_build(con, build)
+            record_checks(con, checks)
+
         with self.home.lake() as lake:
             create_missing_tables(lake, self.home.graph, tuple(self.home.graph.models.values()))
-            build = f"build-{utc_now()}"
             lake.unit_of_work(
                 lambda con: begin_build(con, build, window.days, required.models, "a run", window.cadence)
             )
-            checks = [
-                built_check(asset, name, day, build)
-                for day in window.days
-                for asset, name in required.blocking_checks
-                if not asset.startswith("raw/")
-            ]
-
-            def finish(con: DuckDBPyConnection) -> None:
-                finish_build(con, build)
-                record_checks(con, checks)
-
-            lake.unit_of_work(finish)
+            lake.unit_of_work(work)
             assert promote(lake, window, required, "a run").held == {}
 
     def run(
