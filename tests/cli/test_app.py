@@ -30,14 +30,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture
-def figures(home: Path) -> None:
+@pytest.fixture(scope="module")
+def made_figures(tmp_path_factory: pytest.TempPathFactory) -> LakeConfig:
     """A lake with one published table, as promote leaves it."""
-    with new_lake(LakeConfig.of(load_settings())) as lake:
+    config = LakeConfig.of(load_settings(home=tmp_path_factory.mktemp("figures")))
+    with new_lake(config) as lake:
         lake.con.execute("create table serving.daily_sales (order_date date, net_revenue decimal(38, 4), note varchar)")
         lake.con.execute(
             "insert into serving.daily_sales values ('2024-01-01', 10.5, '[red]'), ('2024-01-02', null, 'a,\"b')"
         )
+    return config
+
+
+@pytest.fixture
+def figures(home: Path, made_figures: LakeConfig) -> None:
+    """A copy of it in this test's home."""
+    put_lake(LakeConfig.of(load_settings()), made_figures)
 
 
 def tidegate(*words: str) -> Result:

@@ -107,7 +107,7 @@ def test_nothing_is_left_behind_though_memory_was_short(shop: Shop) -> None:
     assert run_in_shell(shop.lake.config, FACTOR)[0] == 0
     folder = shop.lake.config.spill.parent
     before = set(folder.rglob("*"))
-    spill = "set memory_limit = '50MB'; create table memory.main.t as select md5(range::varchar) from range(3000000);\n"
+    spill = "set memory_limit = '50MB'; create table memory.main.t as select md5(range::varchar) from range(1500000);\n"
     spilled = "select count(*) > 0 from duckdb_temporary_files();\n"
     assert run_in_shell(shop.lake.config, ".mode list\n.headers off\n" + spill + spilled) == (0, "true\n", "")
     assert set(folder.rglob("*")) == before
