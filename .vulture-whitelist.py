@@ -71,3 +71,6 @@ _.CharacterDataHandler
 _.EndElementHandler
 _.ordered_attributes
 _.StartElementHandler
+
+# Called by pickle.
+_.reducer_override

@@ -115,10 +115,10 @@ def _first_line(error: BaseException) -> str:
     return said.splitlines()[0].rstrip(".") if said else type(error).__name__
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file that a reader sees whole or not at all."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
     draft.replace(path)
 
 

@@ -5,13 +5,12 @@ tests, and dbt's results become events of the days they concern.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
@@ -23,109 +22,31 @@ from tidegate.orchestration.assets.day_events import (
     report_checks,
     report_failures,
 )
+from tidegate.orchestration.assets.dbt_specs import assets_as_described
 from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.assets.raw import SEVERITIES
-from tidegate.orchestration.assets.serving import report_gates, serving_key
+from tidegate.orchestration.assets.serving import report_gates
 from tidegate.orchestration.failures import as_dagster_failure
-from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM, group_of, raw_key
-from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
+from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM
+from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.publishing.gate import GateRequirements
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
-from tidegate.transform.parsed.nodes import MARTS
 from tidegate.window import Cadence, Window
-
-
-class LayeredTranslator(DagsterDbtTranslator):
-    """Keys by layer (`marts/daily_sales`), and a source's table standing for all its regions' assets."""
-
-    def __init__(self, home: Home, owners: list[str]) -> None:
-        super().__init__()
-        self._home = home
-        self._owners = owners
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        return dg.AssetKey([_layer(dbt_resource_props), _table(dbt_resource_props)])
-
-    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return str(dbt_resource_props["description"])
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return group_of(_layer(dbt_resource_props), self._cadence_of(dbt_resource_props))
-
-    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
-        return {**super().get_tags(dbt_resource_props), "layer": _layer(dbt_resource_props)}
-
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
-        return self._owners
-
-    def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition[str]:
-        return partitions_of(self._home.settings, self._cadence_of(dbt_resource_props))
-
-    def _cadence_of(self, dbt_resource_props: Mapping[str, Any]) -> Cadence:
-        table = self._home.graph.tables.get(dbt_resource_props["unique_id"])
-        # What has no day stands in the lineage beside the days that read it.
-        return table.cadence if table else Cadence.daily
-
-    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
-        spec = super().get_asset_spec(manifest, unique_id, project)
-        model = self._home.graph.tables.get(unique_id)
-        published = set(model.parents) & self._home.graph.published.keys() if model else ()
-        marts = {self._home.graph.published[parent].name for parent in published}
-        deps = [dep for parent in spec.deps for dep in self._as_read(parent, marts)]
-        if model and model.reaches_back:
-            behind = days_behind(model.cadence, model.reaches_back)
-            deps = [dg.AssetDep(dep.asset_key, partition_mapping=behind) for dep in deps]
-        return spec.replace_attributes(deps=deps)
-
-    def _as_read(self, dep: dg.AssetDep, published: Collection[str]) -> Iterator[dg.AssetDep]:
-        """What a model depends on: a mart that it reads as published in `serving`, and all regions of a source."""
-        layer, name = dep.asset_key.path[0], dep.asset_key.path[-1]
-        contract = self._home.contracts.get(name)
-        if layer == MARTS and name in published:
-            yield dg.AssetDep(serving_key(name))
-            return
-        if layer == "ops":
-            # The ledger is not an asset: every step writes it.
-            return
-        if layer != "raw" or contract is None:
-            yield dep
-            return
-        for region in contract.regions:
-            yield dg.AssetDep(raw_key(name, region.name))
-
-    def get_asset_check_spec(
-        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
-    ) -> dg.AssetCheckSpec | None:
-        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
-        if spec is None:
-            return None
-        test = self._home.graph.tests[unique_id]
-        return spec._replace(
-            description=test.description,
-            partitions_def=asset_spec.partitions_def,
-            metadata={**spec.metadata, "dimension": test.dimension},
-        )
-
-
-def _layer(dbt_resource_props: Mapping[str, Any]) -> str:
-    return str(dbt_resource_props["schema"])
-
-
-def _table(dbt_resource_props: Mapping[str, Any]) -> str:
-    """The name of a source's table, or of a node's: its alias."""
-    return str(dbt_resource_props.get("identifier") or dbt_resource_props["alias"])
 
 
 def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:
     """Every dbt model of a cadence as an asset, its tests as checks, built by one step over the run's partitions."""
 
-    translator = LayeredTranslator(home, owners)
+    described = assets_as_described(home, owners, cadence)
 
-    @dbt_assets(
+    @dg.multi_asset(
         name=cadence.prefixed(TRANSFORM),
-        manifest=home.dbt.manifest_path,
-        select=" ".join(f"fqn:{'.'.join(model.fqn)}" for model in home.graph.models_of(cadence)),
-        dagster_dbt_translator=translator,
+        specs=described.specs,
+        check_specs=described.check_specs,
+        op_tags=described.op_tags,
+        can_subset=True,
+        # A test may also be of a source.
+        allow_arbitrary_check_specs=True,
         partitions_def=partitions_of(home.settings, cadence),
         backfill_policy=chunked_backfills(home.settings),
         pool=LAKE_POOL,
