@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,6 +142,25 @@ def test_the_session_is_utc_and_never_asks_a_network(lake: Lake) -> None:
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
+
+
+HAS_BAR = """
+import sys
+from pathlib import Path
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
+catalog, data, spill = sys.argv[1:]
+with Lake.open(LakeConfig(catalog, data, 1, "1GB", Path(spill), 10.0)) as lake:
+    print(lake.con.execute("select current_setting('enable_progress_bar')").fetchone())
+"""
+
+
+def test_a_process_that_began_without_a_file_draws_no_bar_into_its_output(home: Home) -> None:
+    """Regression: DuckDB took it for a person at a prompt."""
+    home.open()
+    where = (home.config.catalog, home.config.data, str(home.config.spill))
+    ran = subprocess.run([sys.executable, "-c", HAS_BAR, *where], capture_output=True, text=True, check=True)
+    assert ran.stdout == "(False,)\n"
 
 
 def test_there_is_no_lake_yet(bare_home: Home) -> None:

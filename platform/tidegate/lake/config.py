@@ -208,10 +208,14 @@ def keys_into_a_secret(con: DuckDBPyConnection, config: LakeConfig) -> None:
 # A setting of the session, which a copy of a connection does not inherit.
 IN_UTC = "set TimeZone = 'UTC'"
 
+# DuckDB takes a process that began without a file, as `python -c` does, for a person at a prompt, and draws a bar into
+# its output when a statement takes two seconds.
+WITHOUT_BAR = "set enable_progress_bar = false"
+
 
 def session_statements(config: LakeConfig) -> list[str]:
     """What a session on the lake begins with, its extensions loaded."""
-    return [*resource_statements(config), IN_UTC]
+    return [*resource_statements(config), IN_UTC, WITHOUT_BAR]
 
 
 def resource_statements(config: LakeConfig) -> list[str]:
