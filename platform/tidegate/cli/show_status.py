@@ -75,10 +75,10 @@ def _print_overdue(product: ProductStatus, overdue: Overdue, zone: Zone) -> None
 
 
 def _print_stale_days(status: Status) -> None:
-    """Days that later deliveries touched, and what is done about them."""
+    """Days whose publication is behind what they are made of, and what is done about them."""
     if status.stale_days:
         days = ", ".join(map(str, status.stale_days))
-        say(f"Touched by later deliveries and not yet restated: {days}. Run: tidegate restate")
+        say(f"Due to be built again: {days}. Run: tidegate restate")
     if status.days_before_start:
         days = ", ".join(map(str, windows_of(status.days_before_start)))
         say(
