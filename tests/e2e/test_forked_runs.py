@@ -135,11 +135,12 @@ def test_a_run_is_a_process_of_its_own_whose_parent_keeps_nothing(launched: Laun
         parent, process = launched.parent, launched.process(run_id)
         assert parent_of(process) == parent != os.getpid()
         assert threads(parent) == 1
-        # The launcher's socket, and pipes to what multiprocessing keeps and to the run.
+        # The launcher's socket, and a pipe to the run.
         assert set(open_files(parent)) == {"pipe", "socket"}
     assert launched.ended(run_id) is DagsterRunStatus.SUCCESS
     assert {launched.ended(launched.launch()) for _ in range(3)} == {DagsterRunStatus.SUCCESS}
-    wait_for("the parent's last look", lambda: open_files(parent) == ["pipe", "socket"] or None)
+    # Where the project's assets were not kept yet, it imported dbt, by which multiprocessing keeps one pipe.
+    wait_for("the parent's last look", lambda: open_files(parent) in (["socket"], ["pipe", "socket"]) or None)
     assert launched.parent == parent
     assert launched.locks() == []
 
