@@ -213,6 +213,10 @@ IN_UTC = "set TimeZone = 'UTC'"
 WITHOUT_BAR = "set enable_progress_bar = false"
 
 
+# Nothing that is built has an order, and keeping one while it is written takes memory and time.
+UNORDERED, ORDERED = ("set preserve_insertion_order = false", "set preserve_insertion_order = true")
+
+
 def session_statements(config: LakeConfig) -> list[str]:
     """What a session on the lake begins with, its extensions loaded."""
     return [*resource_statements(config), IN_UTC, WITHOUT_BAR]

@@ -15,7 +15,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.config import IN_UTC, LakeConfig, attach_statements, resource_statements
+from tidegate.lake.config import IN_UTC, UNORDERED, LakeConfig, attach_statements, resource_statements
 from tidegate.lake.connect import refuse_missing_catalog
 from tidegate.lake.extensions import config_for, load_extensions
 from tidegate.settings import load_settings
@@ -32,10 +32,6 @@ def lake_of_text(text: str) -> LakeConfig:
         return LakeConfig.of(load_settings())
     fields = json.loads(text)
     return LakeConfig(**{**fields, "spill": Path(fields["spill"])})
-
-
-# Nothing that dbt builds has an order, and keeping one takes memory and time.
-UNORDERED = "set preserve_insertion_order = false"
 
 
 class Plugin(BasePlugin):

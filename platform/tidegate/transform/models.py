@@ -17,6 +17,7 @@ from functools import cached_property
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from tidegate.lake.config import ORDERED, UNORDERED
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import day_in, qualified, quoted
 from tidegate.lake.tables import table_columns
@@ -34,9 +35,6 @@ Results = dict[str, NodeResult]
 
 # Of a model in Python, until they are in its table.
 PYTHON_ROWS = "rows_of_python_model"
-
-# Nothing that a model builds has an order, and keeping one takes memory and time.
-UNORDERED, ORDERED = ("set preserve_insertion_order = false", "set preserve_insertion_order = true")
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,10 @@ def test_what_only_writes_the_days(code: str, macros: tuple[str, ...]) -> None:
         ("{% if adapter.dispatch('given')() == 'x' %} select 1 {% endif %}", ("given",)),
         ("{% call statement('rows') %} select {{ window_start() }} {% endcall %} select 1", ("window_start",)),
         ("select {{ window_start() ", ("window_start",)),
+        ("{% if builtins.var('window_start')[5:7] == '01' %} select 1 {% endif %}", ()),
+        ("{% set ask = var %} {% if ask('window_start') < '2024' %} select 1 {% endif %}", ()),
+        ("{% set start = window_start %} {% if start() < '2024' %} select 1 {% endif %}", ("window_start",)),
+        ("{% set names = ['window_end'] %} select {{ var(names[0])[:4] }}", ()),
     ],
 )
 def test_what_may_decide_by_the_days(code: str, macros: tuple[str, ...]) -> None:

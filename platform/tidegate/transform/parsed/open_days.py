@@ -8,7 +8,7 @@ carefully: whatever is not known to spell a day may decide by it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -97,17 +97,25 @@ def _is_spelled(expression: nodes.Node, reading: Collection[str]) -> bool:
             inner = [filtered]
         case nodes.Call(node=nodes.Getattr(attr=name) | nodes.Name(name=name)) if name in _SPELLING:
             inner = expression.args
+        case nodes.Call(node=nodes.Name(name="var"), args=[nodes.Const()], kwargs=[]):
+            return True
         case nodes.Call() if _gives_days(expression, reading):
-            return not any(_has_days(each, reading) for each in expression.iter_child_nodes())
+            return not any(_has_days(each, reading) for each in [*expression.args, *expression.kwargs])
         case _:
             return not _has_days(expression, reading)
     return all(_is_spelled(each, reading) for each in inner)
 
 
 def _has_days(node: nodes.Node, reading: Collection[str]) -> bool:
-    calls: Iterator[nodes.Call] = node.find_all(nodes.Call)
-    itself = isinstance(node, nodes.Call) and _gives_days(node, reading)
-    return itself or any(_gives_days(call, reading) for call in calls)
+    """Whether days are asked for anywhere in it. Names alone count, too: `var` and macros may go by other ones."""
+    match node:
+        case nodes.Call() if _gives_days(node, reading):
+            return True
+        case nodes.Const(value=value) if value in DAYS:
+            return True
+        case nodes.Name(name=name) | nodes.Getattr(attr=name) if name in reading:
+            return True
+    return any(_has_days(child, reading) for child in node.iter_child_nodes())
 
 
 def _gives_days(call: nodes.Call, reading: Collection[str]) -> bool:
