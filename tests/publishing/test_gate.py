@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tidegate.ledger.builds import begin_build, finish_build
+from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
 from tidegate.ledger.checks import record_checks
 from tidegate.ledger.deliveries import record_deliveries
 from tidegate.publishing.gate import GateRequirements, closed_gates, held_days
@@ -66,6 +66,18 @@ def a_build_is_under_way(shop: Shop) -> None:
 def the_newest_build_failed(shop: Shop) -> None:
     a_build_is_under_way(shop)
     shop.lake.unit_of_work(lambda con: finish_build(con, "half", [DAY]))
+
+
+def a_model_of_the_newest_build_failed(shop: Shop) -> None:
+    a_build_is_under_way(shop)
+    errors = {"stg_orders": "Runtime Error in model stg_orders\n  No column net.\n\nLINE 3: select net\n  ^"}
+    behind = ["daily_sales", "daily_sales_by_region", "stg_orders"]
+    shop.lake.unit_of_work(lambda con: finish_build(con, "half", [], None, behind, errors))
+
+
+def a_disk_was_full(shop: Shop) -> None:
+    a_build_is_under_way(shop)
+    shop.lake.unit_of_work(lambda con: interrupt_build(con, "half", {"stg_orders": f"No space left. {'x' * 600}"}))
 
 
 def one_model_is_being_built(shop: Shop) -> None:
@@ -142,7 +154,21 @@ CLOSED: list[tuple[Callable[[Shop], None], list[str]]] = [
         the_newest_build_failed,
         [
             "daily_sales, daily_sales_by_region, stg_orders 2024-06-02: build half of run run-9 failed. "
-            "See why in that run's log, fix it and run the day again."
+            "See why in that run's log. Fix it and run the day again."
+        ],
+    ),
+    (
+        a_model_of_the_newest_build_failed,
+        [
+            "daily_sales, daily_sales_by_region, stg_orders 2024-06-02: build half of run run-9 failed. "
+            "stg_orders: Runtime Error in model stg_orders No column net. Fix it and run the day again."
+        ],
+    ),
+    (
+        a_disk_was_full,
+        [
+            "daily_sales, daily_sales_by_region, stg_orders 2024-06-02: build half of run run-9 was interrupted. "
+            f"stg_orders: No space left. {'x' * 485}… Run the day again."
         ],
     ),
     (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.addresses import without_secrets
 from tidegate.lake.sql import literal
 from tidegate.ledger.contents import newest_content
 from tidegate.ledger.entries import insert_entries, utc_now, without_nul
@@ -54,16 +55,18 @@ def finish_build(
     failed_days: Collection[dt.date] = (),
     models: Collection[str] | None = None,
     failed_models: Collection[str] = (),
+    errors: Mapping[str, str] | None = None,
 ) -> None:
     """Enter a build's end: `failed` for the failed days, `built` for its others.
 
     `models`, when given, are those that were built in the end, in place of the announced ones. `failed_models` failed
-    on all days: they get entries of their own, so that they hold nothing that is not made of them.
+    on all days: they get entries of their own, so that they hold nothing that is not made of them. `errors` says of
+    those that failed of themselves, and not behind another, why.
     """
     failed = ", ".join(literal(day) for day in sorted(set(failed_days))) or "null"
     names = f", models = {literal(sorted(map(without_nul, models)))}::varchar[]" if models is not None else ""
     con.execute(
-        f"update ops.builds set finished_at = {literal(utc_now())}{names}, "
+        f"update ops.builds set finished_at = {literal(utc_now())}{names}, errors = {_as_kept(errors)}, "
         f"status = case when partition_day in ({failed}) then 'failed' else 'built' end "
         f"where build_id = {literal(build_id)}"
     )
@@ -80,12 +83,19 @@ def finish_build(
         )
 
 
-def interrupt_build(con: DuckDBPyConnection, build_id: str) -> None:
+def interrupt_build(con: DuckDBPyConnection, build_id: str, errors: Mapping[str, str] | None = None) -> None:
     """Enter that a build was interrupted by what may pass: its days are to be built again."""
     con.execute(
-        f"update ops.builds set finished_at = {literal(utc_now())}, status = 'interrupted' "
-        f"where build_id = {literal(build_id)}"
+        f"update ops.builds set finished_at = {literal(utc_now())}, status = 'interrupted', "
+        f"errors = {_as_kept(errors)} where build_id = {literal(build_id)}"
     )
+
+
+def _as_kept(errors: Mapping[str, str] | None) -> str:
+    """What models said when they failed, as a literal."""
+    if not errors:
+        return "null"
+    return literal(json.dumps({without_nul(name): without_secrets(without_nul(said)) for name, said in errors.items()}))
 
 
 def built_partitions(con: DuckDBPyConnection, cadence: Cadence) -> list[dt.date]:

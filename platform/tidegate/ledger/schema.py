@@ -77,6 +77,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "contents_seen": "bigint",
         # By model, the hash of its logic, as JSON; null where it was not recorded.
         "logic": "varchar",
+        # By model that failed of itself, what it said, as JSON.
+        "errors": "varchar",
     },
     "check_results": {
         "check_name": "varchar",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +26,9 @@ from tidegate.ledger.waivers import standing_waivers
 from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.promises import Promise
 from tidegate.window import Cadence, Length, Window
+
+# Of what a model said when it failed, in a sentence; all of it is in the run's log.
+CHARACTERS_OF_AN_ERROR = 500
 
 # Of marts that no dbt group has.
 DEFAULT_PRODUCT = "default"
@@ -136,7 +140,15 @@ class _Build:
     status: str
     run_id: str
     started_at: dt.datetime
+    # By model, what it said when it failed, as JSON.
+    errors: str | None
     entry: int
+
+    def said_of(self, models: Iterable[str]) -> list[str]:
+        """What those of the models said that failed of themselves, or, where these are none of them, all that did."""
+        errors: dict[str, str] = json.loads(self.errors) if self.errors else {}
+        own = {model: errors[model] for model in models if model in errors}
+        return [f"{model}: {_sentence(_shortened(said))}" for model, said in sorted((own or errors).items())]
 
 
 @dataclass(frozen=True)
@@ -248,7 +260,7 @@ def _add_deliveries(con: DuckDBPyConnection, window: Window, days: Mapping[dt.da
 
 def _add_builds(con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, _Day]) -> None:
     rows = con.execute(
-        "select partition_day, models, build_id, status, run_id, started_at, rowid from ops.builds "
+        "select partition_day, models, build_id, status, run_id, started_at, errors, rowid from ops.builds "
         f"where {_inside(window)} order by rowid"
     ).fetchall()
     for day, models, *build in rows:
@@ -284,9 +296,10 @@ def _inside(window: Window) -> str:
 def _reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
     lacking = list(_delivery_reasons(day, required))
     yield from lacking
-    # What was never built for want of a delivery needs no sentence beside it.
-    yield from _build_reasons(day, required, names_unbuilt=not lacking)
-    yield from _check_reasons(day, required)
+    # What was never built for want of a delivery, or not checked for want of a model, needs no sentence beside it.
+    unbuilt = list(_build_reasons(day, required, names_unbuilt=not lacking))
+    yield from unbuilt
+    yield from _check_reasons(day, required, names_unchecked=not unbuilt)
 
 
 def _delivery_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
@@ -324,9 +337,13 @@ def _build_reasons(day: _Day, required: GateRequirements, *, names_unbuilt: bool
                 "Let it end or, if it died, run the day again."
             )
         elif build.status == "interrupted":
-            yield f"{who} was interrupted. See why in that run's log and run the day again."
+            yield " ".join((f"{who} was interrupted.", *_why(build, models), "Run the day again."))
         else:
-            yield f"{who} failed. See why in that run's log, fix it and run the day again."
+            yield " ".join((f"{who} failed.", *_why(build, models), "Fix it and run the day again."))
+
+
+def _why(build: _Build, models: Iterable[str]) -> list[str]:
+    return build.said_of(models) or ["See why in that run's log."]
 
 
 def _unfinished_builds(day: _Day, required: GateRequirements) -> dict[_Build, list[str]]:
@@ -338,7 +355,7 @@ def _unfinished_builds(day: _Day, required: GateRequirements) -> dict[_Build, li
     return found
 
 
-def _check_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
+def _check_reasons(day: _Day, required: GateRequirements, *, names_unchecked: bool) -> Iterator[str]:
     raw_assets = _raw_assets(required)
     for asset, check_name in sorted(required.blocking_checks):
         delivery = day.deliveries.get(raw_assets[asset]) if asset in raw_assets else None
@@ -347,13 +364,15 @@ def _check_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
             continue
         check = day.checks.get((asset, check_name))
         who = f"{asset} {day.day}: the check {check_name}"
-        if check is None:
-            if not day.shows_newest_of(required.marts):
-                yield f"{who} has not run. Run the day again."
-        elif not _saw_the_newest(day, check, delivery, build):
+        if check is not None and _saw_the_newest(day, check, delivery, build):
+            if not check.passed:
+                yield f"{who} failed: {_sentence(check.observed)} {check.description or ''}".rstrip()
+        elif not names_unchecked and asset not in raw_assets:
+            continue
+        elif check is not None:
             yield f"{who} has not run on what is there now, only on an earlier version. Run the day again."
-        elif not check.passed:
-            yield f"{who} failed: {_sentence(check.observed)} {check.description or ''}".rstrip()
+        elif not day.shows_newest_of(required.marts):
+            yield f"{who} has not run. Run the day again."
 
 
 def _raw_assets(required: GateRequirements) -> dict[str, tuple[str, str]]:
@@ -401,6 +420,12 @@ def _names(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more models"
 
 
+def _shortened(said: str) -> str:
+    """What a model said, in one line: without the place in its SQL that DuckDB draws below it, which the log has."""
+    text = " ".join(said.partition("\nLINE ")[0].split())
+    return text if len(text) <= CHARACTERS_OF_AN_ERROR else f"{text[:CHARACTERS_OF_AN_ERROR]}…"
+
+
 def _sentence(text: str | None) -> str:
     text = (text or "").strip()
-    return text if text.endswith((".", "!", "?")) else text + "."
+    return text if text.endswith((".", "!", "?", "…")) else text + "."

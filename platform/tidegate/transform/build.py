@@ -231,8 +231,9 @@ def _test_outcome(test: Test, result: NodeResult, failures: Mapping[dt.date, int
 
 
 def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str, read_back: Sequence[Model]) -> None:
+    errors = {model.name: model.message for model in result.failed_models}
     if _was_broken_off(result):
-        interrupt_build(con, result.build_id)
+        interrupt_build(con, result.build_id, errors)
     else:
         unbuilt = [model.name for model in result.unbuilt_models]
         all_failed = len(unbuilt) == len(result.models)
@@ -241,6 +242,7 @@ def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str, read_back
             result.build_id,
             failed_days=result.window.days if all_failed else (),
             failed_models=() if all_failed else unbuilt,
+            errors=errors,
         )
     record_checks(con, _check_records(result, run_id))
     tables = [DayTable(model.schema, model.name, model.day_column) for model in read_back]
