@@ -109,7 +109,7 @@ def test_an_error_in_a_model_holds_its_day_and_shows_the_authors_line(new_home: 
     assert failure is not None and failure.description is not None
     assert (
         f"The Python model doubled (models/doubled.py) over {day} failed in line 5 of models/doubled.py "
-        '(`raise ValueError("nobody counts to 13")`): ValueError: nobody counts to 13. There, visits has 1 rows'
+        '(`raise ValueError("nobody counts to 13")`): ValueError: nobody counts to 13. There, visits has 1 row'
     ) in failure.description
 
     deliver(home, day, 12)

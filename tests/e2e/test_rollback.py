@@ -125,7 +125,10 @@ def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(temporary
     assert served(home, SATURDAY) == {place: content for place, content in sound.items() if place[2] == SATURDAY}
     assert told_in_the_ui(home, SATURDAY)["rolled_back_to"] == first["sales"]
     # The two mornings after the Saturday, too.
-    assert tidegate(home, "restate") == "2 mornings restated by their days. 1 Monday restated by their days."
+    mornings = f"{SUNDAY}..{SUNDAY + ONE_DAY}"
+    assert tidegate(home, "restate") == (
+        f"2 mornings restated by their days ({mornings}). 1 Monday restated by their days ({MONDAY})."
+    )
     assert served(home, SATURDAY, MONDAY) == sound
     assert served(home, FRIDAY, SUNDAY) == others
     assert_one_story(home)

@@ -88,9 +88,9 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
     first = [outcome for outcome in outcomes if not outcome.restates]
     published = sum(len(outcome.published) for outcome in first)
     held = sum(len(outcome.held) for outcome in first)
-    restated = sum(len(outcome.published) for outcome in outcomes if outcome.restates)
+    restated = [day for outcome in outcomes if outcome.restates for day in outcome.published]
     done = [f"{cadence.counted(published)} published, {held} held"] if first or not outcomes else []
-    done += [f"{cadence.counted(restated)} restated by {cause}"] if restated else []
+    done += [f"{cadence.counted(len(restated))} restated by {cause} ({_named(restated, cadence)})"] if restated else []
     if done:
         say(", ".join(done) + ".")
     newest = {day: outcome for outcome in outcomes for day in outcome.window.days}
@@ -147,8 +147,14 @@ def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], lis
     return alike
 
 
-# After so many it is plain how the next is run.
+# After so many it is plain how the next is run, and which they are about.
 DAYS_NAMED = 3
+
+
+def _named(partitions: Iterable[date], cadence: Cadence) -> str:
+    windows = windows_of(partitions, cadence)
+    more = [f"{len(windows) - DAYS_NAMED} more"] if len(windows) > DAYS_NAMED else []
+    return ", ".join([*map(str, windows[:DAYS_NAMED]), *more])
 
 
 def run_command(cadence: Cadence, partition: date) -> str:

@@ -72,7 +72,10 @@ def ends_when_asked(command: Callable[P, T]) -> Callable[P, T]:
 
 def _settings_complaint(error: ValidationError) -> str:
     # The values stay out of the message: a setting may hold what nobody should see.
-    wrong = "\n".join(f"- TIDEGATE_{str(e['loc'][0]).upper() if e['loc'] else '?'}: {e['msg']}" for e in error.errors())
+    wrong = "\n".join(
+        f"- TIDEGATE_{str(e['loc'][0]).upper() if e['loc'] else '?'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors()
+    )
     return f"The settings do not work; correct the environment or `.env`:\n{wrong}"
 
 

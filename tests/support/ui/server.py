@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,7 @@ class Server:
 
     url: str
     home: Path
+    settings: Mapping[str, str]
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
@@ -66,7 +67,12 @@ class Server:
         """What `tidegate query` says, in a process of its own, as a consumer would ask."""
         command = [str(Path(sys.executable).with_name("tidegate")), "query", sql, "--format", "json"]
         done = subprocess.run(
-            command, env=_environment(self.home), cwd=CHECKOUT, capture_output=True, text=True, timeout=120
+            command,
+            env=_environment(self.home, self.settings),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
         rows: list[dict[str, Any]] = json.loads(done.stdout)
@@ -142,15 +148,15 @@ def _by_status(ranges: list[dict[str, str]]) -> Stretches:
 
 
 @contextmanager
-def make_dev(home: Path) -> Iterator[Server]:
-    """`make dev` as a person starts it, daemon included; every process of it is gone afterwards."""
+def make_dev(home: Path, **settings: str) -> Iterator[Server]:
+    """`make dev` as a person starts it, with these settings; every process of it is gone afterwards."""
     port = _free_port()
     log = home.with_suffix(".log")
     with log.open("w") as output:
         process = subprocess.Popen(
             ["make", "dev", f"PORT={port}"],
             cwd=CHECKOUT,
-            env=_environment(home),
+            env=_environment(home, settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -159,7 +165,7 @@ def make_dev(home: Path) -> Iterator[Server]:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
     try:
-        server = Server(f"http://127.0.0.1:{port}", home)
+        server = Server(f"http://127.0.0.1:{port}", home, settings)
         wait_for("`make dev`", lambda: _up_or_broken(server, process, log), START_SECONDS)
         yield server
         _end_by_sigterm(process)
@@ -193,11 +199,11 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _environment(home: Path) -> dict[str, str]:
+def _environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without settings of its own, which would lead to another home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "DAGSTER_"))}
     # What a person launches is what is tested; nothing else shall run beside it.
-    return {**kept, "TIDEGATE_HOME": str(home), "TIDEGATE_UNATTENDED": "false"}
+    return {**kept, "TIDEGATE_HOME": str(home), "TIDEGATE_UNATTENDED": "false", **settings}
 
 
 def _free_port() -> int:

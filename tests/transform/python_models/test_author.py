@@ -39,7 +39,7 @@ def test_an_error_names_the_line_the_first_day_that_fails_and_the_frames(tmp_pat
     assert str(raised.value) == (
         "The Python model daily_things (models/daily_things.py) over 2024-01-03 failed in line 8 of "
         'models/daily_things.py (`share = orders["units"].sum() / orders["none"].sum()`): KeyError: \'none\'. '
-        "There, orders has 1 rows and 4 columns, first (day=2024-01-03 00:00:00, name=a, units=2, amount=1.10). "
+        "There, orders has 1 row and 4 columns, first (day=2024-01-03 00:00:00, name=a, units=2, amount=1.10). "
         "Nothing of it was changed. Fix the model and run again."
     )
 

@@ -146,7 +146,7 @@ def _products_without(home: Home, cadence: Cadence, unbuilt: Collection[ModelOut
 def _why_unbuilt(result: BuildResult) -> str:
     errors = "\n".join(f"{model.asset}: {model.message}" for model in result.failed_models)
     return (
-        f"dbt could not build every model for {result.window}. Consumers keep the last good version. "
+        f"Not every model could be built for {result.window}. Consumers keep the last good version. "
         f"Fix the model and run the days again.\n{errors}"
     )
 

@@ -165,4 +165,5 @@ def _data_frames_of(frame: FrameType) -> Iterator[str]:
             rows, columns = value.shape
             head = value.head(ROWS_SHOWN)
             first = rows_shown(value.columns, head.rows() if hasattr(head, "rows") else head.itertuples(index=False))
-            yield f"There, {name} has {rows:,} rows and {columns} columns, first {first or 'none'}."
+            counted = f"{rows:,} row{'' if rows == 1 else 's'} and {columns} column{'' if columns == 1 else 's'}"
+            yield f"There, {name} has {counted}, first {first or 'none'}."
