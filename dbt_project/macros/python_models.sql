@@ -70,8 +70,11 @@ def materialize(rows, session):
         {%- set meta = node["config"]["meta"]["tidegate"] -%}
         {%- do found.update({"day": meta["day"]}) -%}
         {%- set cadence = model["config"]["meta"]["tidegate"].get("cadence", "daily") -%}
-        {%- if node["schema"] == "marts" and meta.get("cadence", "daily") == "daily" and cadence != "daily" -%}
-            {%- set serving = relation if target.name == "plain" else relation.incorporate(path={"schema": "serving"}) -%}
+        {%- set in_shadow = node["schema"] == var("shadow", {}).get("prefix", "") ~ "marts" -%}
+        {%- if (node["schema"] == "marts" or in_shadow) and meta.get("cadence", "daily") == "daily" and cadence != "daily" -%}
+            {#- A plain file publishes nothing, and neither does a plan. -#}
+            {%- set is_published = target.name != "plain" and node["schema"] == "marts" -%}
+            {%- set serving = relation.incorporate(path={"schema": "serving"}) if is_published else relation -%}
             {%- do found.update({"published": true, "relation": serving.render()}) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.changing import apply, changes, plan, take_back
 from tidegate.cli.demo import demo_app
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
@@ -46,6 +47,8 @@ breaker_app = typer.Typer(help="The circuit breakers of the sources.", no_args_i
 app.add_typer(demo_app, name="demo")
 app.add_typer(breaker_app, name="breaker")
 app.add_typer(quarantine_app, name="quarantine")
+for changing in (plan, apply, changes):
+    app.command()(changing)
 
 
 class Format(StrEnum):
@@ -156,11 +159,23 @@ def publications(
 @app.command()
 @with_plain_errors
 def rollback(
-    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, Monday or month to put back.")],
-    to: Annotated[str, typer.Option(metavar="PUBLICATION", help="One of `tidegate publications`.")],
+    partition: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The day, Monday or month to put back.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="PUBLICATION", help="One of `tidegate publications`.")] = None,
+    change: Annotated[
+        str | None, typer.Option(metavar="CHANGE", help="One of `tidegate changes`: all that it published.")
+    ] = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; goes into the ledger.")] = None,
 ) -> None:
-    """Show again what an earlier publication of a day showed, until the day's data changes."""
+    """Show again what an earlier publication of a day showed, or all from before a change, until the data changes."""
+    if change is not None and partition is None and to is None:
+        take_back(change, reason)
+        return
+    if change is not None or partition is None or to is None:
+        raise TidegateError(
+            "Say what to put back: --partition DAY --to PUBLICATION, or --change CHANGE. Nothing was changed."
+        )
     from tidegate.home import Home
     from tidegate.machine.processes import person
     from tidegate.orchestration.instance.dagster_home import open_instance

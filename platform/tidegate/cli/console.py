@@ -44,6 +44,11 @@ def heading(text: str) -> None:
     out.print(escape(text), style="bold")
 
 
+def note(text: str) -> None:
+    """What goes on, beside what is asked for."""
+    err.print(escape(text), style="dim")
+
+
 def complain(text: str) -> None:
     err.print(escape(text), style="red")
 

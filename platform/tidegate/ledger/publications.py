@@ -282,14 +282,20 @@ def versions_of(con: DuckDBPyConnection, day: dt.date) -> list[Version]:
     of_day = f"partition_day = {literal(day)}"
     rows = with_snapshots(con, read_entries(con, Publication, "publications", of_day))
     restored = {each.rollback_id: each.restores for each in read_entries(con, Rollback, "rollbacks", of_day)}
+    rejecting = {promote_of(rollback_id) for rollback_id in restored}
     snapshots = kept_snapshots(con)
     marts: dict[str, list[Publication]] = {}
     for row in sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)):
         marts.setdefault(row.publication_id, []).append(row)
-    return [_version(of_version, restored, snapshots) for of_version in marts.values()]
+    return [_version(of_version, restored, rejecting, snapshots) for of_version in marts.values()]
 
 
-def _version(marts: Sequence[Publication], restored: Mapping[str, str], snapshots: Collection[int]) -> Version:
+def _version(
+    marts: Sequence[Publication],
+    restored: Mapping[str, str],
+    rejecting: Collection[str],
+    snapshots: Collection[int],
+) -> Version:
     first = marts[0]
     contents = ",".join(f"{row.mart}:{row.content_hash}" for row in marts)
     return Version(
@@ -302,7 +308,7 @@ def _version(marts: Sequence[Publication], restored: Mapping[str, str], snapshot
         content=hashlib.md5(contents.encode(), usedforsecurity=False).hexdigest(),
         stands=first.superseded_by is None,
         restores=next((restored[row.rollback_id] for row in marts if row.rollback_id), None),
-        rejected=first.superseded_by is not None and promote_of(first.superseded_by) in restored,
+        rejected=first.superseded_by is not None and promote_of(first.superseded_by) in rejecting,
         can_be_read=first.lake_snapshot in snapshots,
     )
 
@@ -398,5 +404,16 @@ def publication_id(day: dt.date, promote_id: str) -> str:
 
 
 def promote_of(publication_id: str) -> str:
-    """The promote that made a publication, as its commit message names it."""
-    return publication_id.partition("-")[2]
+    """The promote, or change, that made a publication, as its commit message names it."""
+    return publication_id.rpartition("-")[2]
+
+
+def publications_of_change(con: DuckDBPyConnection, change_id: str) -> list[Publication]:
+    """What a change published, by partition and mart."""
+    rows = read_entries(con, Publication, "publications", f"ends_with(publication_id, {literal('-' + change_id)})")
+    return with_snapshots(con, sorted(rows, key=lambda row: (row.cadence, row.partition_day, row.mart)))
+
+
+def publications_before_change(con: DuckDBPyConnection, change_id: str) -> list[Publication]:
+    """What stood until a change published its own."""
+    return read_entries(con, Publication, "publications", f"ends_with(superseded_by, {literal('-' + change_id)})")

@@ -154,6 +154,52 @@ LEDGER: dict[str, dict[str, str]] = {
         "reason": "varchar",
         "cause": "varchar",
     },
+    # What a change of logic would do to what is published, built beside it.
+    "plans": {
+        "plan_id": "varchar",
+        "made_by": "varchar",
+        "made_at": "timestamp",
+        # By model that differs from what is published, the hash of its logic, as JSON.
+        "logic": "varchar",
+        # What is built beside the lake's own, by dbt's unique id, and where: schemas whose names begin so.
+        "nodes": "varchar[]",
+        "schema_prefix": "varchar",
+        # What it builds, by cadence, as JSON.
+        "partitions": "varchar",
+        # The partitions that were asked for; null where all of them were.
+        "partition_from": "date",
+        "partition_to": "date",
+        # applied or abandoned; null until then.
+        "ended_as": "varchar",
+        "ended_at": "timestamp",
+    },
+    # Partitions that a plan has built.
+    "plan_partitions": {
+        "plan_id": "varchar",
+        "cadence": "varchar",
+        "partition_day": "date",
+        # As in builds.
+        "contents_seen": "bigint",
+        # Models that failed, and what they said; tests, by dbt's unique id, and what they found. As JSON.
+        "failed_models": "varchar",
+        "failed_tests": "varchar",
+        "built_at": "timestamp",
+    },
+    # Changes of logic that were applied to what is published, and taken back.
+    "changes": {
+        "change_id": "varchar",
+        "plan_id": "varchar",
+        # Of one that takes another back, which.
+        "restores": "varchar",
+        "made_by": "varchar",
+        "reason": "varchar",
+        # The commit of the project's repository, where it is in one.
+        "code": "varchar",
+        "models": "varchar[]",
+        "marts": "varchar[]",
+        "partitions": "bigint",
+        "made_at": "timestamp",
+    },
     "waivers": WAIVERS,
     # What a lake with data keeps of the settings that it was filled with.
     "kept_settings": {"name": "varchar", "value": "varchar", "set_at": "timestamp"},

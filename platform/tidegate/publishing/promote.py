@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from duckdb import DuckDBPyConnection
@@ -53,7 +53,7 @@ def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: 
     switch = Switch.of_run(run_id, window.cadence)
     with held_for_switching(lake, window, run_id):
         promotion = lake.unit_of_work(
-            lambda con: _promote(con, window, requirements, switch),
+            lambda con: promote_open(con, window, requirements, switch),
             [("serving", mart.name) for mart in requirements.marts],
         )
         if not promotion.published:
@@ -61,9 +61,16 @@ def promote(lake: Lake, window: Window, requirements: GateRequirements, run_id: 
         return dataclasses.replace(promotion, published=switch.with_its_snapshot(lake, promotion.published))
 
 
-def _promote(con: DuckDBPyConnection, window: Window, requirements: GateRequirements, switch: Switch) -> Promotion:
+def promote_open(
+    con: DuckDBPyConnection,
+    window: Window,
+    requirements: GateRequirements,
+    switch: Switch,
+    only: Collection[dt.date] | None = None,
+) -> Promotion:
+    """What `promote` does inside its transaction, to all of the window's partitions or to some only."""
     gates = read_gates(con, window, requirements)
-    days = [day for day in window.days if day not in gates.closed]
+    days = [day for day in window.days if day not in gates.closed and (only is None or day in only)]
     if not days:
         return Promotion({}, gates.closed)
     fit_published_tables(con, requirements.marts, days, requirements.cadence)

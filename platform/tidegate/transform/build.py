@@ -72,6 +72,11 @@ class TestOutcome:
     def failed_days(self) -> frozenset[dt.date]:
         return frozenset(self.failures)
 
+    def observed(self, day: dt.date) -> str:
+        """What it found on a day, in a few words."""
+        rows = self.failures.get(day, 0)
+        return self.message if rows is None else f"{rows:,} failing row{'' if rows == 1 else 's'}"
+
 
 @dataclass(frozen=True)
 class BuildResult:
@@ -91,10 +96,17 @@ class BuildResult:
         """Those that failed, and those that were skipped because they read them."""
         return tuple(model for model in self.models.values() if model.status != "success")
 
+    @property
+    def was_broken_off(self) -> bool:
+        """Whether a model or test ended in what may pass (a full disk, a storage out of reach), and not of itself."""
+        ended = [model.message for model in self.failed_models]
+        ended += [test.message for test in self.tests if None in test.failures.values()]
+        return any(map(may_heal, ended))
+
 
 @dataclass(frozen=True)
-class _Build:
-    """What one build works on."""
+class Build:
+    """What one build makes and tests, of which window; the ledger knows nothing of it."""
 
     project: DbtProject
     graph: Graph
@@ -107,9 +119,42 @@ class _Build:
     # What models and tests read that has no day.
     undated: tuple[Undated, ...]
 
+    @classmethod
+    def of(
+        cls, project: DbtProject, graph: Graph, lake: Lake, window: Window, nodes: Collection[str] | None = None
+    ) -> Build:
+        """All of the window's cadence, or of that exactly the models and tests `nodes` by unique id."""
+        models = tuple(m for m in graph.models_of(window.cadence) if nodes is None or m.unique_id in nodes)
+        tests = tuple(t for t in graph.tests_of(window.cadence) if nodes is None or t.unique_id in nodes)
+        rows = _rows_to_read(lake.con, graph, models, window)
+        undated = tuple(graph.undated_behind([*(m.unique_id for m in models), *(t.unique_id for t in tests)]))
+        return cls(project, graph, lake, window, rows, uuid.uuid4().hex, models, tests, undated)
+
     @property
     def made(self) -> tuple[Model | Undated, ...]:
         return (*self.undated, *self.models)
+
+    def run(self) -> BuildResult:
+        """Make and test it; its tables are there. Failing models and tests are in the result. Raises LakeBusyError
+        when others write for too long, and TidegateError when dbt does not start."""
+        of_models = Making(self.project, self.graph, self.lake, self.window, self.rows, self.made).run()
+        missed = {unique_id for unique_id, result in of_models.items() if not result.good}
+        built = [model for model in self.models if model.unique_id not in missed]
+        rows = rows_by_day(self.lake.con, built, self.window)
+        # A test on a model that was not built would judge the rows of an earlier build.
+        tests = [test for test in self.tests if missed.isdisjoint(test.parents)]
+        of_tests = run_tests(self.project, self.lake, tests, self.window)
+        failed = [test for test in tests if not of_tests[test.unique_id].good]
+        days = _trace(self, failed, self.window, of_tests)
+        return BuildResult(
+            self.build_id,
+            self.window,
+            {
+                model.unique_id: _model_outcome(model, of_models[model.unique_id], rows.get(model.unique_id, {}))
+                for model in self.made
+            },
+            tuple(_test_outcome(test, of_tests[test.unique_id], days.get(test.unique_id, {})) for test in tests),
+        )
 
 
 def build_window(
@@ -128,11 +173,8 @@ def build_window(
     """
     project = DbtProject(settings)
     graph = Graph(project.manifest())
-    models = tuple(m for m in graph.models_of(window.cadence) if nodes is None or m.unique_id in nodes)
-    tests = tuple(t for t in graph.tests_of(window.cadence) if nodes is None or t.unique_id in nodes)
-    rows = _rows_to_read(lake.con, graph, models, window)
-    undated = tuple(graph.undated_behind([*(m.unique_id for m in models), *(t.unique_id for t in tests)]))
-    build = _Build(project, graph, lake, window, rows, uuid.uuid4().hex, models, tests, undated)
+    build = Build.of(project, graph, lake, window, nodes)
+    models = build.models
     with lease(lake.config, candidates(window.cadence), window.days, run_id):
         create_missing_tables(lake, graph, models, window)
         names = [model.name for model in models]
@@ -147,7 +189,7 @@ def build_window(
         lake.size_for(build.rows)
         began = time.time()
         try:
-            result = _run(build)
+            result = build.run()
             # What dbt runs, it commits by itself. Until its files are on the disk too, the build is unfinished.
             sync_new_files(lake.config.data, [(model.schema, model.name) for model in models], began)
         except BaseException:
@@ -169,29 +211,8 @@ def _rows_to_read(con: DuckDBPyConnection, graph: Graph, models: Collection[Mode
     return publications.rows_published(con, Window(window.start - ONE_DAY * reach, window.end), marts)
 
 
-def _run(build: _Build) -> BuildResult:
-    of_models = Making(build.project, build.graph, build.lake, build.window, build.rows, build.made).run()
-    missed = {unique_id for unique_id, result in of_models.items() if not result.good}
-    built = [model for model in build.models if model.unique_id not in missed]
-    rows = rows_by_day(build.lake.con, built, build.window)
-    # A test on a model that was not built would judge the rows of an earlier build.
-    tests = [test for test in build.tests if missed.isdisjoint(test.parents)]
-    of_tests = run_tests(build.project, build.lake, tests, build.window)
-    failed = [test for test in tests if not of_tests[test.unique_id].good]
-    days = _trace(build, failed, build.window, of_tests)
-    return BuildResult(
-        build.build_id,
-        build.window,
-        {
-            model.unique_id: _model_outcome(model, of_models[model.unique_id], rows.get(model.unique_id, {}))
-            for model in build.made
-        },
-        tuple(_test_outcome(test, of_tests[test.unique_id], days.get(test.unique_id, {})) for test in tests),
-    )
-
-
 def _trace(
-    build: _Build, failed: Collection[Test], window: Window, results: Mapping[str, NodeResult]
+    build: Build, failed: Collection[Test], window: Window, results: Mapping[str, NodeResult]
 ) -> dict[str, dict[dt.date, int | None]]:
     """The days of `window` on which each of the tests that fail over it fails, with their failing rows.
 
@@ -232,7 +253,7 @@ def _test_outcome(test: Test, result: NodeResult, failures: Mapping[dt.date, int
 
 def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str, read_back: Sequence[Model]) -> None:
     errors = {model.name: model.message for model in result.failed_models}
-    if _was_broken_off(result):
+    if result.was_broken_off:
         interrupt_build(con, result.build_id, errors)
     else:
         unbuilt = [model.name for model in result.unbuilt_models]
@@ -249,13 +270,6 @@ def _record(con: DuckDBPyConnection, result: BuildResult, run_id: str, read_back
     enter_days(con, result.window, tables, result.build_id)
 
 
-def _was_broken_off(result: BuildResult) -> bool:
-    """Whether a model or test ended in what may pass (a full disk, a storage out of reach), and not of itself."""
-    ended = [model.message for model in result.failed_models]
-    ended += [test.message for test in result.tests if None in test.failures.values()]
-    return any(map(may_heal, ended))
-
-
 def _check_records(result: BuildResult, run_id: str) -> list[CheckRecord]:
     """One result a test and day."""
     now = utc_now()
@@ -268,7 +282,7 @@ def _check_records(result: BuildResult, run_id: str) -> list[CheckRecord]:
             blocking=test.blocking,
             severity=test.severity,
             dimension=test.dimension,
-            observed=_observed(test, day),
+            observed=test.observed(day),
             description=test.description,
             run_id=run_id,
             subject=result.build_id,
@@ -277,8 +291,3 @@ def _check_records(result: BuildResult, run_id: str) -> list[CheckRecord]:
         for test in result.tests
         for day in result.window.days
     ]
-
-
-def _observed(test: TestOutcome, day: dt.date) -> str:
-    rows = test.failures.get(day, 0)
-    return test.message if rows is None else f"{rows:,} failing row{'' if rows == 1 else 's'}"

@@ -85,7 +85,6 @@ def _partitions(product: GateRequirements, unpublished: Collection[dt.date]) -> 
         open=_all_delivered(product) if product.deliveries else _begun(product),
         cadence=literal(product.cadence),
         models=f"{literal(sorted(product.models))}::varchar[]",
-        marts=f"{literal(sorted(product.names & product.models))}::varchar[]",
         inputs=inputs_query("from answers", made_of_relation({"": product.reads}), product.seeds),
         causes_named=literal(CAUSES_NAMED),
         delivered=_delivered(product),

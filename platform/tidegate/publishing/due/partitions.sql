@@ -2,7 +2,7 @@
 -- published with what they would be made of now.
 --
 -- open          (partition)
--- models        those that make the product, and `marts` those of them that are published
+-- models        those that make the product
 -- inputs        inputs.sql over the answers below
 -- delivered     (partition, delivered_at): when the newest delivery came
 -- publications  (partition): what was ever published
@@ -43,8 +43,7 @@ of_partitions as (
         max(entry) as entry,
         bool_or(is_unfinished) as is_unfinished,
         max_by(answer, entry) as answer,
-        count(answer) = len({{ models }}) as is_whole,
-        count(answer) filter (list_contains({{ marts }}, model)) = len({{ marts }}) as has_marts
+        count(answer) = len({{ models }}) as is_whole
     from of_models
     group by partition
 
@@ -113,8 +112,7 @@ where
     c.partition is not null
     or b.answer is null
     or b.is_unfinished
-    -- What a published partition was not built with came later, as newer logic does; unless it is a mart.
-    or (b.answer = 'built' and not b.has_marts)
+    -- What a published partition was not built with came later, as newer logic does: a plan builds it.
     or (b.answer = 'built' and not b.is_whole and p.partition is null)
     or list_contains({{ unpublished }}, o.partition)
 order by o.partition

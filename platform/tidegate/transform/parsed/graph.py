@@ -35,6 +35,9 @@ from tidegate.window import Cadence
 
 RAW, SERVING, OPS = "raw", "serving", "ops"
 
+# The argument by which a generic test names columns that are unique together.
+_UNIQUE_TOGETHER = {"unique": "columns", "unique_combination_of_columns": "combination_of_columns"}
+
 # The column that holds the day of every table in `raw`.
 DELIVERY_DAY = "_delivered_on"
 
@@ -286,6 +289,15 @@ class Graph:
                 waiting.extend(self.models[unique_id].parents)
         return frozenset(found)
 
+    def key_of(self, unique_id: str) -> tuple[str, ...]:
+        """The columns that tell the rows of a model apart, as a test of it says; none where no test does."""
+        keys = [
+            _columns_of_key(node["test_metadata"], node["column_name"])
+            for node in self._nodes.values()
+            if node["resource_type"] == "test" and node.get("attached_node") == unique_id and node.get("test_metadata")
+        ]
+        return min((key for key in keys if key), key=len, default=())
+
     def _test(self, node: Mapping[str, Any]) -> Test:
         config = node["config"]
         return Test(
@@ -326,6 +338,12 @@ class Graph:
         """The assets of all nodes that are tables, and of sources."""
         of_nodes = {unique_id: _asset(node) for unique_id, node in self._nodes.items() if _is_table(node)}
         return of_nodes | {unique_id: source.asset for unique_id, source in self.sources.items()}
+
+
+def _columns_of_key(test: Mapping[str, Any], column: str | None) -> tuple[str, ...]:
+    """The columns that a generic test says are unique together."""
+    given = test["kwargs"].get(_UNIQUE_TOGETHER.get(test["name"], ""), [column] if test["name"] == "unique" else [])
+    return tuple(str(name) for name in given if name)
 
 
 def _asset(node: Node) -> str:

@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -33,14 +34,28 @@ PICKLED = "manifest.pickle"
 PARSED_BY = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 
 
+@dataclass(frozen=True)
+class Shadow:
+    """Where a plan builds: these nodes, by dbt's unique id, in schemas whose names begin so. All else stays where it
+    is."""
+
+    prefix: str
+    nodes: frozenset[str]
+
+    @property
+    def variable(self) -> Mapping[str, object]:
+        return {"prefix": self.prefix, "nodes": sorted(self.nodes)}
+
+
 class DbtProject:
     """The dbt project of these settings, parsed once per state of its files by whichever process is first."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, shadow: Shadow | None = None) -> None:
         self.folder = settings.dbt_project
         self.first_day = settings.start_date
         self.zone = settings.zone
         self._contracts = settings.contracts
+        self._of_shadow = {"shadow": shadow.variable} if shadow else {}
         self._parsed = settings.scratch / "dbt"
         self._current = settings.scratch / "current_dbt_project"
 
@@ -57,6 +72,7 @@ class DbtProject:
             "allowed_lateness_days": self.allowed_lateness,
             "timezone": self.zone.name,
             "offsets_of_timezone": self.zone.offsets,
+            **self._of_shadow,
         }
 
     @property
@@ -116,6 +132,8 @@ class DbtProject:
             digest.update(f"\0{path}\0{len(content)}\0".encode())
             digest.update(content)
         digest.update(repr(variables_read(list(files.values()))).encode())
+        if self._of_shadow:
+            digest.update(json.dumps(self._of_shadow).encode())
         return digest.hexdigest()[:16]
 
     def _parse_into(self, target: Path) -> None:
@@ -123,7 +141,7 @@ class DbtProject:
         self._parsed.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._parsed, prefix="parsing-") as beside:
             parsed = Path(beside) / "target"
-            _parse(self.folder, parsed)
+            _parse(self.folder, parsed, self._of_shadow)
             _pickle_manifest(parsed)
             try:
                 parsed.rename(target)
@@ -153,8 +171,9 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _parse(folder: Path, target: Path) -> None:
-    result = call_dbt(["parse", *quiet_arguments(folder, target), "--no-partial-parse"])
+def _parse(folder: Path, target: Path, given: Mapping[str, object]) -> None:
+    variables = ["--vars", json.dumps(given)] if given else []
+    result = call_dbt(["parse", *quiet_arguments(folder, target), "--no-partial-parse", *variables])
     if result.exception:
         raise disk_trouble(result.exception) or TidegateError(
             f"dbt cannot read the project in {folder}: {result.exception}\n"

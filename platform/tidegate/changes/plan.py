@@ -1,0 +1,182 @@
+"""Making a plan: what changed since what is published, built beside it, tested, and compared with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.changes.affected import Affected, find_affected
+from tidegate.changes.beside import Beside, Partitions
+from tidegate.changes.compare import MartDifference, compare_mart
+from tidegate.errors import TidegateError
+from tidegate.home import Home
+from tidegate.lake.connect import Lake
+from tidegate.lake.lease import EVERY_DAY, lease
+from tidegate.lake.sql import CATALOG, literal, quoted
+from tidegate.ledger.entries import utc_now
+from tidegate.ledger.plans import Plan, enter_plan, open_plans, planned_partitions
+from tidegate.machine.processes import person
+from tidegate.publishing.retire import PublishedMart, marts_without_model
+from tidegate.transform.parsed.graph import Graph
+from tidegate.window import Cadence, Window
+
+# What a plan's schemas are called; the rest is its id.
+PREFIX = "plan_"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan that is built: what it would do. `failed` says which models and blocking tests failed, each with its
+    partitions; `unmade` are published marts that no model makes any more."""
+
+    plan: Plan
+    partitions: Partitions
+    marts: Sequence[MartDifference]
+    failed: Mapping[str, Sequence[dt.date]]
+    unmade: Sequence[PublishedMart]
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether all that is published stays as it is, value by value."""
+        return (
+            not self.failed
+            and not self.unmade
+            and all(
+                mart.keeps_its_shape and not mart.columns_added and not mart.days and not mart.new
+                for mart in self.marts
+            )
+        )
+
+
+def make_plan(
+    home: Home,
+    days: Window | None = None,
+    *,
+    everything: bool = False,
+    on_chunk: Callable[[Window], object] = lambda _: None,
+) -> Planned | None:
+    """Build what differs from what is published, and compare; None where nothing does. What an earlier call has built
+    of the same plan is kept, as far as nothing changed behind it.
+
+    Raises LakeBusyError where another process makes the same plan, or builds its days for too long.
+    """
+    with home.lake() as lake:
+        affected = find_affected(lake.con, home, days, everything=everything)
+        if not affected.count:
+            return None
+        plan = lake.unit_of_work(lambda con: _plan_of(con, home, affected, days))
+        with held(lake, plan):
+            beside, wanted = Beside(home, lake, plan), partitions_of(plan, affected)
+            for window in beside.bring_up_to_date(wanted):
+                on_chunk(window)
+            with lake.one_moment() as con:
+                return _look_at(con, home, beside, wanted)
+
+
+@contextmanager
+def held(lake: Lake, plan: Plan) -> Iterator[None]:
+    """Be the only one who builds or applies the plan."""
+    with lease(lake.config, f"plan {plan.plan_id}", [EVERY_DAY], plan.plan_id):
+        yield
+
+
+def _look_at(con: DuckDBPyConnection, home: Home, beside: Beside, partitions: Partitions) -> Planned:
+    """What the plan, all of it built, would do."""
+    marts = [
+        compare_mart(con, mart, beside.table(mart), home.graph.key_of(mart.unique_id), partitions[cadence])
+        for cadence in partitions
+        for mart in beside.models(cadence)
+        if mart.is_mart
+    ]
+    unmade = marts_without_model(con, home.published_marts)
+    return Planned(beside.plan, partitions, marts, failures_of(con, beside, home.graph), unmade)
+
+
+def open_plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan:
+    """The plan that was made of just this. Raises TidegateError where there is none."""
+    if not affected.count:
+        raise TidegateError("All that is published has the logic that the project has now. Nothing was changed.")
+    if plan := _open_plan(con, home, affected, days):
+        return plan
+    raise TidegateError(
+        "There is no plan of what the project has now, for these partitions. Nothing was changed. Make one, look at "
+        "what it would do, and apply it then: tidegate plan"
+    )
+
+
+def partitions_of(plan: Plan, affected: Affected) -> Partitions:
+    """What the plan is to build: what was affected when it was made, and what is now. Of the former, production may
+    have built some with the new logic since, a Monday perhaps of days of the old."""
+    both = {cadence: {*plan.days.get(cadence, ()), *affected.partitions.get(cadence, ())} for cadence in Cadence}
+    return {cadence: sorted(days) for cadence, days in both.items() if days}
+
+
+def _open_plan(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan | None:
+    logic, asked = home.dbt.logic(), (days.start, days.last) if days else (None, None)
+    return next(
+        (
+            plan
+            for plan in open_plans(con)
+            if plan.has_logic_of(logic)
+            and affected.models <= plan.models
+            and (plan.partition_from, plan.partition_to) == asked
+        ),
+        None,
+    )
+
+
+def _plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan:
+    """The plan that is open for just this, or a new one."""
+    if plan := _open_plan(con, home, affected, days):
+        return plan
+    logic, plan_id = home.dbt.logic(), secrets.token_hex(8)
+    new = Plan(
+        plan_id=plan_id,
+        made_by=person(),
+        made_at=utc_now(),
+        logic=json.dumps({name: logic[name] for name in sorted(affected.models)}),
+        nodes=_nodes(home.graph, affected.models),
+        schema_prefix=f"{PREFIX}{plan_id}_",
+        partitions=json.dumps({cadence: list(map(str, days)) for cadence, days in affected.partitions.items()}),
+        partition_from=days.start if days else None,
+        partition_to=days.last if days else None,
+    )
+    enter_plan(con, new)
+    return new
+
+
+def drop_tables(lake: Lake, plan: Plan) -> None:
+    """Drop what the plan built: the schemas that begin with its own prefix."""
+    rows = lake.con.execute(
+        f"select schema_name from duckdb_schemas() where database_name = {literal(CATALOG)} "
+        f"and starts_with(schema_name, {literal(plan.schema_prefix)}) order by all"
+    ).fetchall()
+    lake.unit_of_work(lambda con: [con.execute(f"drop schema {quoted(name)} cascade") for (name,) in rows])
+
+
+def _nodes(graph: Graph, models: frozenset[str]) -> tuple[str, ...]:
+    """The models, and what they and their tests read that has no day and would be made again with them."""
+    own = {unique_id for unique_id, model in graph.models.items() if model.name in models}
+    tests = [test.unique_id for test in graph.tests.values() if not own.isdisjoint(test.parents)]
+    return tuple(sorted(own | {undated.unique_id for undated in graph.undated_behind([*own, *tests])}))
+
+
+def failures_of(con: DuckDBPyConnection, beside: Beside, graph: Graph) -> dict[str, list[dt.date]]:
+    """Which models and blocking tests failed, in sentences, each with its partitions."""
+    found: dict[str, list[dt.date]] = {}
+    for each in planned_partitions(con, beside.plan.plan_id):
+        sentences = [f"{model} failed: {said}" for model, said in each.why_failed.items()]
+        sentences += [
+            f"{graph.tests[test].asset}: the check {graph.tests[test].name} failed: {said}"
+            for test, said in each.tests_failed.items()
+            if graph.tests[test].blocking
+        ]
+        for sentence in sentences:
+            found.setdefault(sentence, []).append(each.partition_day)
+    return found

@@ -1,0 +1,252 @@
+"""Changes of logic, planned, applied and taken back: what is published is then as if the project had always been so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.runs.changing import (
+    DAILY_VISITS,
+    DAILY_YAML,
+    DAYS,
+    MONDAY,
+    STG_VISITS,
+    WEEKLY_VISITS,
+    Files,
+    deliver,
+    fill,
+    like,
+    new_crowd,
+    with_project,
+)
+from tests.support.runs.home import Contents, TemporaryHome
+
+from tidegate.changes.apply import apply_plan
+from tidegate.changes.plan import Planned, make_plan
+from tidegate.changes.switching import Decision
+from tidegate.changes.take_back import take_back
+from tidegate.errors import TidegateError
+from tidegate.ledger.changes import changes_made
+from tidegate.window import ONE_DAY, Cadence, Window
+
+DECISION = Decision("tester", "because")
+
+RENAMED_CTE = {"daily_visits.sql": DAILY_VISITS.replace("counted", "figures")}
+DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
+    home = fill(new_crowd(tmp_path_factory.mktemp("old")))
+    yield home
+    home.close()
+
+
+@pytest.fixture
+def crowd(old: TemporaryHome, tmp_path: Path) -> Iterator[TemporaryHome]:
+    home = like(old, tmp_path / "crowd")
+    yield home
+    home.close()
+
+
+def plan(home: TemporaryHome, days: Window | None = None) -> Planned:
+    planned = make_plan(home.home, days)
+    assert planned is not None
+    return planned
+
+
+def served(home: TemporaryHome) -> Contents:
+    return home.contents("serving")
+
+
+def shadows(home: TemporaryHome) -> list[tuple[object, ...]]:
+    return home.query("select schema_name from duckdb_schemas() where starts_with(schema_name, 'plan_')")
+
+
+def test_other_layout_is_no_change(crowd: TemporaryHome) -> None:
+    before = served(crowd)
+    laid_out = "-- A comment.\n" + DAILY_VISITS.replace("    ", "\t").replace("select", "SELECT")
+    home = with_project(crowd, {"daily_visits.sql": laid_out})
+    assert make_plan(home.home) is None
+    with pytest.raises(TidegateError, match="has the logic that the project has now"):
+        apply_plan(home.home, DECISION)
+    assert served(home) == before and not shadows(home)
+    home.close()
+
+
+def test_what_is_written_otherwise_and_gives_the_same_is_seen_to_change_nothing(crowd: TemporaryHome) -> None:
+    home = with_project(crowd, RENAMED_CTE)
+    planned = plan(home)
+    assert planned.plan.models == {"daily_visits", "weekly_visits"}
+    assert {(mart.mart, mart.partitions, mart.identical) for mart in planned.marts} == {
+        ("daily_visits", 5, 5),
+        ("weekly_visits", 1, 1),
+    }
+    assert planned.changes_nothing
+    before = served(home)
+    apply_plan(home.home, DECISION)
+    assert served(home) == before
+    assert make_plan(home.home) is None
+    home.close()
+
+
+def test_a_changed_formula_is_shown_applied_everywhere_at_once_and_taken_back(
+    crowd: TemporaryHome, tmp_path: Path
+) -> None:
+    before, home = served(crowd), with_project(crowd, DOUBLED)
+    planned = plan(home)
+    assert served(home) == before, "a plan changes nothing"
+    daily, weekly = planned.marts
+    assert (daily.mart, daily.days, daily.identical) == ("daily_visits", list(DAYS.days), 0)
+    assert daily.rows is not None
+    assert (daily.rows.added, daily.rows.removed, daily.rows.changed) == (0, 0, 5)
+    # Of 11 to 15 visitors.
+    assert [(each.name, each.rows, each.change) for each in daily.rows.columns] == [("visitors", 5, 65)]
+    assert daily.rows.samples[0] == (str(DAYS.start), "visitors", 11, 22)
+    assert (weekly.mart, weekly.days) == ("weekly_visits", [MONDAY])
+
+    change = apply_plan(home.home, DECISION).change
+    always = fill(new_crowd(tmp_path / "always", DOUBLED))
+    assert home.contents() == always.contents()
+    assert not shadows(home) and make_plan(home.home) is None
+    # What is made of the days was applied with them, so nothing follows.
+    assert list(home.runner.restate()) == []
+
+    taken = take_back(home.home, change.change_id[:8], Decision("tester", "too many"))
+    assert served(home) == before
+    with home.home.lake() as lake:
+        assert [(each.change_id, each.restores) for each in changes_made(lake.con)] == [
+            (change.change_id, None),
+            (taken.change_id, change.change_id),
+        ]
+    with pytest.raises(TidegateError, match="was taken back already"):
+        take_back(home.home, change.change_id, DECISION)
+    # It stands until the data changes.
+    home.run(DAYS.start)
+    assert served(home) == before
+    deliver(home, DAYS.start, 100)
+    home.run(DAYS.start)
+    assert home.query(f"select visitors from serving.daily_visits where visit_date = '{DAYS.start}'") == [(202,)]
+    always.close()
+    home.close()
+
+
+NO_PLACES: Files = {
+    "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors from"),
+    "daily_visits.yml": DAILY_YAML.replace("      - {name: places, data_type: bigint}\n", ""),
+}
+RENAMED: Files = {
+    "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors, places as spots from"),
+    "daily_visits.yml": DAILY_YAML.replace("name: places", "name: spots"),
+}
+RETYPED: Files = {
+    "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors, places::varchar as places from"),
+    "daily_visits.yml": DAILY_YAML.replace("places, data_type: bigint", "places, data_type: varchar"),
+}
+NARROWED: Files = {
+    "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors, places::smallint as places from"),
+    "daily_visits.yml": DAILY_YAML.replace("places, data_type: bigint", "places, data_type: smallint"),
+}
+ADDED: Files = {
+    "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors, places, visitors > 12 as busy from"),
+    "daily_visits.yml": DAILY_YAML.replace(
+        "data_type: bigint}\n    data", "data_type: bigint}\n      - {name: busy, data_type: boolean}\n    data"
+    ),
+}
+NEW_MART: Files = {
+    "daily_crowds.sql": DAILY_VISITS,
+    "daily_crowds.yml": DAILY_YAML.replace("daily_visits", "daily_crowds"),
+}
+STAGING: Files = {"stg_visits.sql": STG_VISITS.replace("place, visitors", "upper(place) as place, visitors")}
+WEEKLY: Files = {"weekly_visits.sql": WEEKLY_VISITS.replace("coalesce(sum", "coalesce(max")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(NO_PLACES, id="column dropped"),
+        pytest.param(RENAMED, id="column renamed"),
+        pytest.param(RETYPED, id="column of another type"),
+        pytest.param(NARROWED, id="column narrower"),
+        pytest.param(ADDED, id="column added"),
+        pytest.param(NEW_MART, id="mart added"),
+        pytest.param(STAGING, id="staging"),
+        pytest.param(WEEKLY, id="of Mondays"),
+    ],
+)
+def test_any_change_ends_as_if_it_had_always_been_so_and_can_be_taken_back(
+    crowd: TemporaryHome, tmp_path: Path, changed: Files
+) -> None:
+    before, home = served(crowd), with_project(crowd, changed)
+    plan(home)
+    assert {key: content for key, content in home.contents("serving").items() if key in before} == before
+    change = apply_plan(home.home, DECISION).change
+    always = fill(new_crowd(tmp_path / "always", changed))
+    assert home.contents() == always.contents()
+    assert list(home.runner.restate()) == []
+    columns = "select * from serving.daily_visits order by all"
+    assert home.query(columns) == always.query(columns)
+
+    take_back(home.home, change.change_id, DECISION)
+    back = with_project(home)
+    assert served(back) == before
+    always.close()
+    back.close()
+
+
+def test_a_plan_whose_test_fails_is_not_applied_and_goes_on_once_the_model_is_fixed(crowd: TemporaryHome) -> None:
+    before = served(crowd)
+    home = with_project(crowd, {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 * sum(visitors)")})
+    (sentence,) = plan(home).failed
+    assert sentence == "marts/daily_visits: the check daily_visits_are_plausible failed: 1 failing row"
+    with pytest.raises(
+        TidegateError, match=r"The plan does not hold what it must\..*are_plausible.*2024-03-01\.\.2024-03-05"
+    ):
+        apply_plan(home.home, DECISION)
+    assert served(home) == before
+    home = with_project(home, DOUBLED)
+    with pytest.raises(TidegateError, match="There is no plan of what the project has now"):
+        apply_plan(home.home, DECISION)
+    plan(home)
+    apply_plan(home.home, DECISION)
+    assert served(home) != before
+    home.close()
+
+
+def test_what_changes_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_path: Path) -> None:
+    home = with_project(crowd, DOUBLED)
+    plan(home)
+    # A day is delivered again: production builds and publishes it with the new logic.
+    second = DAYS.start + ONE_DAY
+    deliver(home, second, 50)
+    home.run(second)
+    built: list[Window] = []
+    apply_plan(home.home, DECISION, on_chunk=built.append)
+    assert Window.of_day(MONDAY, Cadence.weekly) in built
+    always = new_crowd(tmp_path / "always", DOUBLED)
+    fill(always)
+    deliver(always, second, 50)
+    always.run(second)
+    assert home.contents("serving", "marts") == always.contents("serving", "marts")
+    always.close()
+    home.close()
+
+
+def test_a_published_day_that_may_not_be_published_now_keeps_the_rest_from_being_applied_unless_it_is_left(
+    crowd: TemporaryHome,
+) -> None:
+    (Path(crowd.settings.landing) / "visits" / str(DAYS.start) / "visits.csv").write_text("place,visitors\nBergen,x\n")
+    assert crowd.run(DAYS.start)[0].held
+    home = with_project(crowd, DOUBLED)
+    before = home.query("select * from serving.daily_visits order by all")
+    plan(home)
+    with pytest.raises(TidegateError, match=r"would stay as they are among changed ones.*2024-03-01.*--leave-held"):
+        apply_plan(home.home, DECISION)
+    assert home.query("select * from serving.daily_visits order by all") == before
+    applied = apply_plan(home.home, DECISION, leave_held=True)
+    assert list(applied.left) == [("crowds", DAYS.start)]
+    after = home.query("select * from serving.daily_visits order by all")
+    assert after[0] == before[0] and all(one != other for one, other in zip(before[1:], after[1:], strict=True))
+    home.close()

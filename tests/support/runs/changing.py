@@ -1,0 +1,200 @@
+"""A small project whose logic changes: staging, two marts of days and one of Mondays, as files that a test edits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.lake.copied import put_lake
+from tests.support.python_models import PROJECTS
+from tests.support.runs.home import TemporaryHome, settings_of
+
+from tidegate.lake.config import LakeConfig
+from tidegate.ledger.upkeep.opening import make_lake
+from tidegate.orchestration.names import BUILD_JOBS
+from tidegate.settings import CHECKOUT
+from tidegate.window import Cadence, Window
+
+# A Friday to the Tuesday after it.
+DAYS = Window(dt.date(2024, 3, 1), dt.date(2024, 3, 6))
+MONDAY = dt.date(2024, 3, 4)
+
+SOURCES = """
+sources:
+  - name: raw
+    tables:
+      - name: visits
+        columns:
+          - {name: place, data_type: varchar}
+          - {name: visitors, data_type: integer}
+          - {name: _region, data_type: varchar}
+          - {name: _delivered_on, data_type: date}
+          - {name: _file, data_type: varchar}
+          - {name: _fingerprint, data_type: varchar}
+"""
+STG_VISITS = """
+select _delivered_on as visit_date, place, visitors
+from {{ source("raw", "visits") }}
+where {{ in_window("_delivered_on") }}
+"""
+STG_YAML = """
+models:
+  - name: stg_visits
+    config: {schema: staging, meta: {tidegate: {day: visit_date}}}
+    columns:
+      - {name: visit_date, data_type: date}
+      - {name: place, data_type: varchar}
+      - {name: visitors, data_type: integer}
+"""
+DAILY_VISITS = """
+with counted as (
+    select visit_date, cast(sum(visitors) as bigint) as visitors, cast(count(*) as bigint) as places
+    from {{ ref("stg_visits") }}
+    where {{ in_window("visit_date") }}
+    group by visit_date
+)
+select visit_date, visitors, places from counted
+"""
+DAILY_YAML = """
+models:
+  - name: daily_visits
+    config: {group: crowds, meta: {tidegate: {day: visit_date}}}
+    columns:
+      - {name: visit_date, data_type: date}
+      - {name: visitors, data_type: bigint}
+      - {name: places, data_type: bigint}
+    data_tests:
+      - expression_is_true:
+          name: daily_visits_are_plausible
+          arguments: {expression: visitors < 1000}
+          config: {severity: error}
+"""
+DAILY_PLACES = """
+select visit_date, place, cast(sum(visitors) as bigint) as visitors
+from {{ ref("stg_visits") }}
+where {{ in_window("visit_date") }}
+group by visit_date, place
+"""
+PLACES_YAML = """
+models:
+  - name: daily_places
+    config: {group: crowds, meta: {tidegate: {day: visit_date}}}
+    columns:
+      - {name: visit_date, data_type: date}
+      - {name: place, data_type: varchar}
+      - {name: visitors, data_type: bigint}
+    data_tests:
+      - unique:
+          name: daily_places_are_unique
+          arguments: {columns: [visit_date, place]}
+          config: {severity: error}
+"""
+WEEKLY_VISITS = """
+select mondays.as_of_date, cast(coalesce(sum(visits.visitors), 0) as bigint) as visitors
+from {{ mondays_of_window() }} as mondays
+left join {{ published("daily_visits") }} as visits
+    on visits.visit_date >= mondays.as_of_date - 7 and visits.visit_date < mondays.as_of_date
+group by mondays.as_of_date
+"""
+WEEKLY_YAML = """
+models:
+  - name: weekly_visits
+    config: {group: weeks, meta: {tidegate: {day: as_of_date, cadence: weekly, reaches_back_days: 7}}}
+    columns:
+      - {name: as_of_date, data_type: date}
+      - {name: visitors, data_type: bigint}
+"""
+GROUPS = """
+groups:
+  - name: crowds
+    owner: {name: Town hall, email: visits@example.com}
+  - name: weeks
+    owner: {name: Planners, email: weeks@example.com}
+"""
+
+# What a model's text is, by the name of its file.
+Files = Mapping[str, str | None]
+
+PROJECT: Files = {
+    "sources.yml": SOURCES,
+    "groups.yml": GROUPS,
+    "stg_visits.sql": STG_VISITS,
+    "stg_visits.yml": STG_YAML,
+    "daily_visits.sql": DAILY_VISITS,
+    "daily_visits.yml": DAILY_YAML,
+    "daily_places.sql": DAILY_PLACES,
+    "daily_places.yml": PLACES_YAML,
+    "weekly_visits.sql": WEEKLY_VISITS,
+    "weekly_visits.yml": WEEKLY_YAML,
+}
+
+
+def write_project(folder: Path, changed: Files | None = None) -> Path:
+    """The project, with some of its files changed, or without those that are None."""
+    if not folder.exists():
+        shutil.copytree(PROJECTS / "minimal", folder, ignore=shutil.ignore_patterns("models"))
+        shutil.copytree(
+            CHECKOUT / "dbt_project" / "macros", folder / "macros", ignore=shutil.ignore_patterns("reconciliation.sql")
+        )
+        shutil.copy(CHECKOUT / "dbt_project" / "profiles.yml", folder)
+        (folder / "models").mkdir()
+    for name, text in {**PROJECT, **(changed or {})}.items():
+        file = folder / "models" / name
+        if text is None:
+            file.unlink(missing_ok=True)
+        else:
+            file.write_text(text)
+    return folder
+
+
+def new_crowd(folder: Path, changed: Files | None = None) -> TemporaryHome:
+    """A home of the project, with nothing in it."""
+    settings = settings_of(
+        folder / "home",
+        contracts=PROJECTS / "contracts",
+        dbt_project=write_project(folder / "project", changed),
+        start_date=DAYS.start,
+    )
+    settings.scratch.mkdir(parents=True)
+    make_lake(LakeConfig.of(settings)).close()
+    return TemporaryHome(settings)
+
+
+def like(home: TemporaryHome, folder: Path) -> TemporaryHome:
+    """Another home with what this one holds."""
+    copy = settings_of(
+        folder / "home",
+        contracts=home.settings.contracts,
+        dbt_project=write_project(folder / "project"),
+        start_date=home.settings.start_date,
+    )
+    copy.scratch.mkdir(parents=True)
+    put_lake(LakeConfig.of(copy), LakeConfig.of(home.settings))
+    for name in ("landing", "archive"):
+        shutil.copytree(getattr(home.settings, name), getattr(copy, name))
+    return TemporaryHome(copy)
+
+
+def with_project(home: TemporaryHome, changed: Files | None = None) -> TemporaryHome:
+    """The same home once its project is another."""
+    home.close()
+    write_project(home.settings.dbt_project, changed)
+    return TemporaryHome(home.settings)
+
+
+def deliver(home: TemporaryHome, day: dt.date, visitors: int) -> None:
+    folder = Path(home.settings.landing) / "visits" / str(day)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "visits.csv").write_text(f"place,visitors\nBergen,{visitors}\nLund,1\n")
+    (folder / "_SUCCESS").touch()
+
+
+def fill(home: TemporaryHome) -> TemporaryHome:
+    """All days, and the Monday, delivered and published."""
+    for number, day in enumerate(DAYS.days):
+        deliver(home, day, 10 + number)
+    assert all(outcome.succeeded for outcome in home.backfill(DAYS))
+    home.runner.run(Window.of_day(MONDAY, Cadence.weekly), job=BUILD_JOBS[Cadence.weekly])
+    return home
