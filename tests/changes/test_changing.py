@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.runs.changing import (
+    DAILY_PLACES,
     DAILY_VISITS,
     DAILY_YAML,
     DAYS,
     MONDAY,
+    PLACES_YAML,
     STG_VISITS,
     WEEKLY_VISITS,
     Files,
@@ -28,6 +31,7 @@ from tidegate.changes.switching import Decision
 from tidegate.changes.take_back import take_back
 from tidegate.errors import TidegateError
 from tidegate.ledger.changes import changes_made
+from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.window import ONE_DAY, Cadence, Window
 
 DECISION = Decision("tester", "because")
@@ -160,6 +164,53 @@ NEW_MART: Files = {
 }
 STAGING: Files = {"stg_visits.sql": STG_VISITS.replace("place, visitors", "upper(place) as place, visitors")}
 WEEKLY: Files = {"weekly_visits.sql": WEEKLY_VISITS.replace("coalesce(sum", "coalesce(max")}
+
+
+RENAMED_MART: Files = {
+    "daily_places.sql": None,
+    "daily_places.yml": None,
+    "places_by_day.sql": DAILY_PLACES,
+    "places_by_day.yml": PLACES_YAML.replace("daily_places", "places_by_day"),
+}
+
+
+def test_a_mart_that_is_renamed_leaves_serving_and_comes_under_its_new_name_in_one_moment(
+    crowd: TemporaryHome, tmp_path: Path
+) -> None:
+    before = crowd.query("select * from serving.daily_places order by all")
+    home = with_project(crowd, RENAMED_MART)
+    deliver(home, DAYS.start, 10)
+    home.run(DAYS.start)
+    assert home.query("select * from serving.daily_places order by all") == before, "never by accident"
+    planned = plan(home)
+    assert [(mart.name, list(mart.days)) for mart in planned.unmade] == [("daily_places", list(DAYS.days))]
+    (new,) = planned.marts
+    # The day that was run is published under the new name already.
+    assert (new.mart, new.partitions, new.new, new.identical) == ("places_by_day", 4, 4, 0)
+    apply_plan(home.home, DECISION)
+    assert home.query("select * from serving.places_by_day order by all") == before
+    assert home.query("select table_name from duckdb_tables() where schema_name = 'serving' order by all") == [
+        ("daily_visits",),
+        ("places_by_day",),
+        ("weekly_visits",),
+    ]
+    assert make_plan(home.home) is None
+    home.close()
+
+
+def test_a_plan_that_nobody_applies_is_dropped_by_maintenance(crowd: TemporaryHome) -> None:
+    home = with_project(crowd, RENAMED_CTE)
+    planned = plan(home)
+    now = dt.datetime.now(dt.UTC)
+    with home.home.lake() as lake:
+        maintain_until(lake, now - ONE_DAY, now - ONE_DAY)
+        assert shadows(home), "it was made just now"
+        maintain_until(lake, now + ONE_DAY, now - ONE_DAY)
+    assert not shadows(home)
+    with pytest.raises(TidegateError, match="There is no plan"):
+        apply_plan(home.home, DECISION)
+    assert plan(home).plan.plan_id != planned.plan.plan_id
+    home.close()
 
 
 @pytest.mark.slow

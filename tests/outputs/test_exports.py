@@ -28,7 +28,6 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.content import content_of
 from tidegate.lake.sql import literal
 from tidegate.ledger import outputs as ledger_outputs
-from tidegate.ledger.entries import utc_now
 from tidegate.ledger.outputs import outputs_made_by
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.expiry import expire_exports
@@ -484,7 +483,8 @@ def test_no_pointer_leads_to_a_mart_that_was_retired(shop: Shop, store: FolderSt
     exports = store.root / "exports"
     foreign = exports / "daily_sales" / str(NEXT) / "latest.json"
     foreign.write_text('{"publication_id": "of another lake", "version": "theirs"}')
-    retire_marts(shop.lake, [("daily_sales_by_region", Cadence.daily)], utc_now(), "run-2")
+    kept = [("daily_sales_by_region", Cadence.daily)]
+    shop.lake.unit_of_work(lambda con: retire_marts(con, kept, "0123456789abcdef"))
 
     assert withdraw_exports(shop.lake, store, "run-3") == 2
     assert (seen(store), foreign.exists()) == (None, True)

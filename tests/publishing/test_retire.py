@@ -6,12 +6,10 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
-import pytest
+from duckdb import DuckDBPyConnection
 from tests.support.lake.shop import MARTS
 
-from tidegate.lake.lease import lease
-from tidegate.ledger.entries import utc_now
-from tidegate.ledger.publications import newest_publications
+from tidegate.ledger.publications import name_commit, newest_publications
 from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.retire import marts_without_model, retire_marts, retired_marts
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
 DAY = dt.date(2024, 6, 1)
 BOTH = Window(DAY, DAY + 2 * ONE_DAY)
+SWITCH = "0123456789abcdef"
 
 
 def daily(*names: str) -> list[tuple[str, Cadence]]:
@@ -29,7 +28,18 @@ def daily(*names: str) -> list[tuple[str, Cadence]]:
 
 
 def retire(shop: Shop, *kept: str) -> list[str]:
-    return retire_marts(shop.lake, daily(*kept), utc_now(), "run-2")
+    return leave(shop, daily(*kept))
+
+
+def leave(shop: Shop, kept: list[tuple[str, Cadence]]) -> list[str]:
+    """As a change is applied."""
+
+    def work(con: DuckDBPyConnection) -> list[str]:
+        names = retire_marts(con, kept, SWITCH)
+        name_commit(con, "a change", SWITCH)
+        return names
+
+    return shop.lake.unit_of_work(work)
 
 
 def without_regions(shop: Shop) -> GateRequirements:
@@ -84,22 +94,7 @@ def test_what_the_ledger_never_published_is_left_alone(shop: Shop) -> None:
     assert tables_of_serving(shop) == ["daily_sales", "of_somebody_else"]
 
 
-def test_a_home_with_an_older_project_leaves_alone_what_a_newer_one_published(shop: Shop) -> None:
-    since = utc_now()
-    shop.publish(BOTH)
-    assert retire_marts(shop.lake, daily("daily_sales"), since, "run-2") == []
-    assert tables_of_serving(shop) == sorted(MARTS)
-
-
 def test_a_mart_of_another_cadence_begins_with_a_table_of_its_own(shop: Shop) -> None:
     shop.publish(BOTH)
     marts = [*daily("daily_sales"), ("daily_sales_by_region", Cadence.weekly)]
-    assert retire_marts(shop.lake, marts, utc_now(), "run-2") == ["daily_sales_by_region"]
-
-
-def test_it_waits_for_who_publishes_its_days(shop: Shop) -> None:
-    shop.publish(BOTH)
-    impatient = shop.home.open(patience=0.2)
-    with lease(shop.home.config, "serving", [DAY], "run-9"), pytest.raises(Exception, match="run run-9"):
-        retire_marts(impatient, daily("daily_sales"), utc_now(), "run-2")
-    assert tables_of_serving(shop) == sorted(MARTS)
+    assert leave(shop, marts) == ["daily_sales_by_region"]

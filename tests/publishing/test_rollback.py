@@ -29,6 +29,7 @@ from tidegate.publishing.due.outputs import due_outputs
 from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
+from tidegate.publishing.retire import retire_marts
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Cadence, Window
 
@@ -277,13 +278,16 @@ def test_a_day_can_go_back_to_before_a_mart_was_added_and_shows_nothing_of_it(tw
     assert (factor_of(shop), shop.served("marketing")) == (2, [(DAY, 7)])
 
 
-def test_a_rollback_whose_marts_are_all_gone_ends_and_cannot_be_chosen_again(twice: Twice) -> None:
+def test_a_rollback_whose_marts_are_all_gone_stands_until_they_leave_and_cannot_be_chosen_again(twice: Twice) -> None:
     shop, first = twice.shop, twice.first
     back(shop, first)
     with_marketing(shop)
     renamed = dataclasses.replace(shop.requirements, marts=(Mart("marketing", "order_date"),))
     assert promote(shop.lake, ONE, renamed, "run-2").rolled_back == {}
-    assert {each.restores for each in publications.rollbacks_ended_by(shop.lake.con, "run-2", ONE)} == {first}
+    # What no model makes stays as it is until that change is applied.
+    assert {each.restores for each in publications.standing_rollbacks(shop.lake.con, ONE)} == {first}
+    shop.lake.unit_of_work(lambda con: retire_marts(con, [("marketing", Cadence.daily)], "0123456789abcdef"))
+    assert publications.standing_rollbacks(shop.lake.con, ONE) == []
     with pytest.raises(TidegateError, match="has none of these marts any more"):
         roll_back(shop.lake, lambda cadence: [renamed], Decision(DAY, first, "kim", None))
 

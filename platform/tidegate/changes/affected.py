@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.home import Home
 from tidegate.lake.sql import in_window, literal, rows_relation, sql_file
+from tidegate.publishing.retire import PublishedMart, marts_without_model
 from tidegate.window import Cadence, Window
 
 PROJECT = {"product": "varchar", "cadence": "varchar", "model": "varchar", "is_mart": "boolean", "logic": "varchar"}
@@ -17,14 +18,15 @@ PROJECT = {"product": "varchar", "cadence": "varchar", "model": "varchar", "is_m
 
 @dataclass(frozen=True)
 class Affected:
-    """Models, by name, whose logic differs from what some published partition was built with, and these partitions."""
+    """Models, by name, whose logic differs from what some published partition was built with, and these partitions;
+    and the published marts that no model makes any more."""
 
     models: frozenset[str]
     partitions: Mapping[Cadence, Sequence[dt.date]]
+    unmade: Sequence[PublishedMart]
 
-    @property
-    def count(self) -> int:
-        return sum(map(len, self.partitions.values()))
+    def __bool__(self) -> bool:
+        return bool(self.partitions or self.unmade)
 
 
 def find_affected(
@@ -54,4 +56,6 @@ def find_affected(
     for cadence, day, model in con.execute(query).fetchall():
         partitions.setdefault(Cadence(cadence), {})[day] = None
         models.add(model)
-    return Affected(frozenset(models), {cadence: list(days) for cadence, days in partitions.items()})
+    # Where only some days are asked for, a mart is not taken from the others.
+    unmade = [] if days else marts_without_model(con, home.published_marts)
+    return Affected(frozenset(models), {cadence: list(of) for cadence, of in partitions.items()}, unmade)

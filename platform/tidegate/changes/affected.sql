@@ -11,14 +11,14 @@ published as (
 
     select distinct p.cadence, p.partition_day, m.product
     from ops.publications as p
-    join project as m on m.is_mart and m.model = p.mart and m.cadence = p.cadence
+    join project as m on p.mart = m.model and p.cadence = m.cadence and m.is_mart
     where p.superseded_by is null and {{ within }}
 
 ),
 
 entries as (
 
-    select cadence, partition_day, rowid as entry, logic::json::map(varchar, varchar) as hashes, unnest(models) as model
+    select cadence, partition_day, rowid as entry, cast(logic as json) as logics, unnest(models) as model
     from ops.builds
     where status = 'built'
 
@@ -27,7 +27,7 @@ entries as (
 built as (
 
     -- Empty where it was not recorded: such a build is not said to differ.
-    select cadence, partition_day, model, max_by(coalesce(hashes[model], ''), entry) as logic
+    select cadence, partition_day, model, max_by(coalesce(logics ->> model, ''), entry) as logic
     from entries
     group by cadence, partition_day, model
 

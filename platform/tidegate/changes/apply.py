@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.changes.affected import find_affected
 from tidegate.changes.beside import Beside, Partitions, copy_days
-from tidegate.changes.plan import drop_tables, failures_of, held, open_plan_of, partitions_of
+from tidegate.changes.plan import failures_of, held, open_plan_of, partitions_of
 from tidegate.changes.switching import Decision, enter_snapshot_of, leases_of
 from tidegate.errors import ColumnTypeError, LakeBusyError, TidegateError
 from tidegate.home import Home
@@ -27,10 +27,12 @@ from tidegate.ledger.changes import AppliedChange, enter_change
 from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.plans import end_plans, planned_partitions
+from tidegate.ledger.upkeep.plans import drop_tables
 from tidegate.machine.commits import commit_of
 from tidegate.publishing.due.partitions import due_partitions
 from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.promote import promote_open
+from tidegate.publishing.retire import PublishedMart, retire_marts
 from tidegate.publishing.switch import Switch
 from tidegate.transform.parsed.graph import SERVING, Model
 from tidegate.window import Cadence, Window, windows_of
@@ -76,7 +78,9 @@ def apply_plan(
         plan = open_plan_of(lake.con, home, affected, days)
         with held(lake, plan):
             beside = Beside(home, lake, plan)
-            applying = _Applying(home, lake, beside, partitions_of(plan, affected), decision, leave_held)
+            applying = _Applying(
+                home, lake, beside, partitions_of(plan, affected), affected.unmade, decision, leave_held
+            )
             applied = applying.patiently(on_chunk)
             drop_tables(lake, plan)
         return applied
@@ -90,6 +94,7 @@ class _Applying:
     lake: Lake
     beside: Beside
     partitions: Partitions
+    leaving: Sequence[PublishedMart]
     decision: Decision
     leave_held: bool
 
@@ -114,10 +119,19 @@ class _Applying:
         models = [model for cadence in self.partitions for model in self.beside.models(cadence)]
         tables = [(model.schema, model.name) for model in models] + [(SERVING, m.name) for m in models if m.is_mart]
         code = commit_of(self.home.settings.dbt_project)
-        with leases_of(self.lake, self.partitions, change_id):
+        with leases_of(self.lake, self.partitions, change_id, self.leaving):
             if not self.beside.is_up_to_date(self.partitions):
                 raise _ChangedMeanwhileError
-            change = _Change(self.home, self.beside, self.partitions, self.decision, self.leave_held, change_id, code)
+            change = _Change(
+                self.home,
+                self.beside,
+                self.partitions,
+                self.decision,
+                self.leave_held,
+                bool(self.leaving),
+                change_id,
+                code,
+            )
             applied = self.lake.unit_of_work(change.make, tables)
             enter_snapshot_of(self.lake, self.partitions, change_id)
         return applied
@@ -160,6 +174,7 @@ class _Change:
     partitions: Partitions
     decision: Decision
     leave_held: bool
+    retires: bool
     change_id: str
     code: str | None
 
@@ -186,6 +201,8 @@ class _Change:
                 count += published
                 marts |= product.names & self.beside.plan.models
         self._refuse_what_is_left(left)
+        if self.retires:
+            marts |= set(retire_marts(con, self.home.published_marts, f"0-{self.change_id}"))
         change = self._entry(sorted(marts), count)
         enter_change(con, change)
         end_plans(con, [self.beside.plan.plan_id], "applied")

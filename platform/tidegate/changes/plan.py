@@ -18,11 +18,10 @@ from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
-from tidegate.lake.sql import CATALOG, literal, quoted
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.plans import Plan, enter_plan, open_plans, planned_partitions
+from tidegate.ledger.plans import Plan, enter_plan, lease_of, open_plans, planned_partitions
 from tidegate.machine.processes import person
-from tidegate.publishing.retire import PublishedMart, marts_without_model
+from tidegate.publishing.retire import PublishedMart
 from tidegate.transform.parsed.graph import Graph
 from tidegate.window import Cadence, Window
 
@@ -68,7 +67,7 @@ def make_plan(
     """
     with home.lake() as lake:
         affected = find_affected(lake.con, home, days, everything=everything)
-        if not affected.count:
+        if not affected:
             return None
         plan = lake.unit_of_work(lambda con: _plan_of(con, home, affected, days))
         with held(lake, plan):
@@ -76,17 +75,19 @@ def make_plan(
             for window in beside.bring_up_to_date(wanted):
                 on_chunk(window)
             with lake.one_moment() as con:
-                return _look_at(con, home, beside, wanted)
+                return _look_at(con, home, beside, wanted, affected)
 
 
 @contextmanager
 def held(lake: Lake, plan: Plan) -> Iterator[None]:
     """Be the only one who builds or applies the plan."""
-    with lease(lake.config, f"plan {plan.plan_id}", [EVERY_DAY], plan.plan_id):
+    with lease(lake.config, lease_of(plan), [EVERY_DAY], plan.plan_id):
         yield
 
 
-def _look_at(con: DuckDBPyConnection, home: Home, beside: Beside, partitions: Partitions) -> Planned:
+def _look_at(
+    con: DuckDBPyConnection, home: Home, beside: Beside, partitions: Partitions, affected: Affected
+) -> Planned:
     """What the plan, all of it built, would do."""
     marts = [
         compare_mart(con, mart, beside.table(mart), home.graph.key_of(mart.unique_id), partitions[cadence])
@@ -94,13 +95,12 @@ def _look_at(con: DuckDBPyConnection, home: Home, beside: Beside, partitions: Pa
         for mart in beside.models(cadence)
         if mart.is_mart
     ]
-    unmade = marts_without_model(con, home.published_marts)
-    return Planned(beside.plan, partitions, marts, failures_of(con, beside, home.graph), unmade)
+    return Planned(beside.plan, partitions, marts, failures_of(con, beside, home.graph), affected.unmade)
 
 
 def open_plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan:
     """The plan that was made of just this. Raises TidegateError where there is none."""
-    if not affected.count:
+    if not affected:
         raise TidegateError("All that is published has the logic that the project has now. Nothing was changed.")
     if plan := _open_plan(con, home, affected, days):
         return plan
@@ -149,15 +149,6 @@ def _plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Wind
     )
     enter_plan(con, new)
     return new
-
-
-def drop_tables(lake: Lake, plan: Plan) -> None:
-    """Drop what the plan built: the schemas that begin with its own prefix."""
-    rows = lake.con.execute(
-        f"select schema_name from duckdb_schemas() where database_name = {literal(CATALOG)} "
-        f"and starts_with(schema_name, {literal(plan.schema_prefix)}) order by all"
-    ).fetchall()
-    lake.unit_of_work(lambda con: [con.execute(f"drop schema {quoted(name)} cascade") for (name,) in rows])
 
 
 def _nodes(graph: Graph, models: frozenset[str]) -> tuple[str, ...]:

@@ -162,7 +162,7 @@ class _TakingBack:
                 for mart in self.product.marts
             ]
         publications.record_rollbacks(con, rollbacks)
-        self.switch.enter(con, published, "take back a change", self.product.beside)
+        self.switch.enter(con, published, "take back a change")
 
     def _shown(self, mart: Mart, day: dt.date) -> Content:
         """What the partition showed before the change."""

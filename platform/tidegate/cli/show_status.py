@@ -108,14 +108,14 @@ def _print_older_logic(status: Status) -> None:
     for each in status.older_logic:
         since = f" (changed {each.changed_at:%Y-%m-%d})" if each.changed_at else ""
         stand = f"{each.cadence.counted(each.partitions)} of {each.mart} stand{'s' if each.partitions == 1 else ''}"
-        say(f"{stand} on older logic{since}. To build them again: tidegate backfill")
+        say(f"{stand} on older logic{since}. What the newer would change: tidegate plan")
 
 
 def _print_marts_without_model(status: Status) -> None:
     for mart in status.unmade_marts:
         say(
-            f"No model makes {mart.name} any more; it was published until {mart.days[-1]}. It leaves serving with the "
-            "next publication. To keep it, put its model back."
+            f"No model makes {mart.name} any more; it was published until {mart.days[-1]} and stays as it is. To have "
+            "it leave serving: tidegate plan, then tidegate apply. To keep it, put its model back."
         )
     for retired in status.retired_marts:
         say(

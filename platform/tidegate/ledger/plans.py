@@ -81,8 +81,21 @@ def open_plans(con: DuckDBPyConnection) -> list[Plan]:
     return sorted(read_entries(con, Plan, "plans", "ended_as is null"), key=lambda plan: (plan.made_at, plan.plan_id))
 
 
-def plan_named(con: DuckDBPyConnection, plan_id: str) -> Plan | None:
-    return next(iter(read_entries(con, Plan, "plans", f"plan_id = {literal(plan_id)}")), None)
+def plans_with(con: DuckDBPyConnection, schemas: Collection[str]) -> list[Plan]:
+    """The plans, over or not, that one of these schemas belongs to."""
+    plans = read_entries(con, Plan, "plans", "true")
+    return [plan for plan in plans if any(schema.startswith(plan.schema_prefix) for schema in schemas)]
+
+
+def worked_on(con: DuckDBPyConnection, plan: Plan) -> dt.datetime:
+    """When something was built of it last, or it was made."""
+    built = [each.built_at for each in planned_partitions(con, plan.plan_id)]
+    return max([plan.made_at, *built])
+
+
+def lease_of(plan: Plan) -> str:
+    """What is leased by whoever builds, applies or drops a plan."""
+    return f"plan {plan.plan_id}"
 
 
 def enter_plan(con: DuckDBPyConnection, plan: Plan) -> None:

@@ -143,15 +143,14 @@ def _reported(row: Publication) -> Content:
 
 
 def supersede_publications(
-    con: DuckDBPyConnection, days: Collection[dt.date], cadence: str, promote_id: str, beside: Collection[str] = ()
+    con: DuckDBPyConnection, days: Collection[dt.date], cadence: str, promote_id: str, marts: Collection[str]
 ) -> None:
-    """Enter that what was published for `days` has given way to the promote's publications, but for the marts `beside`,
-    which are other products'."""
+    """Enter that what was published of these marts for `days` has given way to the promote's publications."""
     con.execute(
         f"update ops.publications "
         f"set superseded_by = strftime(partition_day, '%Y%m%d-') || {literal(promote_id)} "
         f"where superseded_by is null and cadence = {literal(cadence)} and {on_days('partition_day', days)} "
-        f"and {none_of(beside)}"
+        f"and mart in (select unnest({literal(sorted(marts))}::varchar[]))"
     )
 
 

@@ -89,7 +89,7 @@ def promote_open(
             published[day].append(switch.publication(day, mart.name, build_id, content, rollback_id))
     thing = product_thing(requirements.product, requirements.cadence)
     keep_made_of(con, thing, requirements.reads, requirements.models)
-    switch.enter(con, published, f"promote {window}", requirements.beside)
+    switch.enter(con, published, f"promote {window}")
     rolled_back = {day: next(iter(kept[day].values())) for day in days if day in kept}
     return Promotion(published, gates.closed, rolled_back)
 

@@ -119,7 +119,7 @@ def _roll_back(
         ]
     }
     publications.record_rollbacks(con, rollbacks)
-    switch.enter(con, published, f"roll back {window} to {decision.to}", requirements.beside)
+    switch.enter(con, published, f"roll back {window} to {decision.to}")
     return Promotion(published, {}, {day: rollbacks[0]})
 
 

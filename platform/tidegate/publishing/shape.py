@@ -137,7 +137,7 @@ def _days_of_table_besides(
 def _refuse_a_part(what: str, others: list[dt.date], why: str) -> None:
     if others:
         raise TidegateError(
-            f"{what}: {', '.join(map(str, windows_of(others)))}. {why}; consumers keep the last good version. Put the "
-            "column back as it was, or give the model a new name, or run all of its days at once: "
-            "TIDEGATE_CHUNK_DAYS=10000 tidegate backfill --from FIRST --to LAST."
+            f"{what}: {', '.join(map(str, windows_of(others)))}. {why}; consumers keep the last good version. "
+            "See what the change does to all days, then have it done to all of them in one moment: tidegate plan, then "
+            "tidegate apply. Or put the column back as it was."
         )

@@ -74,10 +74,10 @@ class Switch:
             rollback_id=rollback_id,
         )
 
-    def enter(self, con: DuckDBPyConnection, published: Published, message: str, beside: Collection[str]) -> None:
-        """Enter the publications in place of what stood, but for the marts `beside`, and name this switch in the
-        commit."""
-        publications.supersede_publications(con, published.keys(), self.cadence, self.switch_id, beside)
+    def enter(self, con: DuckDBPyConnection, published: Published, message: str) -> None:
+        """Enter the publications in place of what stood of their marts, and name this switch in the commit."""
+        marts = {row.mart for rows in published.values() for row in rows}
+        publications.supersede_publications(con, published.keys(), self.cadence, self.switch_id, marts)
         publications.record_publications(con, [row for rows in published.values() for row in rows])
         publications.name_commit(con, message, self.switch_id)
 

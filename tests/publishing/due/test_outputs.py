@@ -63,7 +63,7 @@ def publish_week(shop: Shop, monday: dt.date, content: str = "1") -> None:
     )
 
     def work(con: DuckDBPyConnection) -> None:
-        publications.supersede_publications(con, [monday], "weekly", promote)
+        publications.supersede_publications(con, [monday], "weekly", promote, ["rfm"])
         publications.record_publications(con, [row])
 
     shop.lake.unit_of_work(work)

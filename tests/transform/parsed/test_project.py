@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -152,27 +151,6 @@ def test_processes_that_parse_at_once_share_one_result(tmp_path: Path) -> None:
 
 def _target_of(settings: Settings) -> Path:
     return DbtProject(settings).target
-
-
-def test_a_changed_project_is_parsed_again_and_a_broken_one_named(tmp_path: Path, parsed: Path) -> None:
-    folder = tmp_path / "dbt_project"
-    shutil.copytree(CHECKOUT / "dbt_project", folder)
-    settings = load_settings(home=tmp_path, dbt_project=folder)
-    model = folder / "models" / "marts" / "daily_sales.sql"
-
-    before = DbtProject(settings)._fingerprint()
-    model.write_text(model.read_text() + "\n-- changed\n")
-    assert DbtProject(settings)._fingerprint() != before
-
-    since = DbtProject(settings).take_up()
-    written = model.read_text()
-    model.write_text("select {{ ")
-    with pytest.raises(TidegateError, match=r"daily_sales[\s\S]*Fix the file"):
-        DbtProject(settings).prepare()
-
-    # Nothing was published with any other state meanwhile.
-    model.write_text(written)
-    assert DbtProject(settings).take_up() == since
 
 
 def test_whatever_dbt_reads_is_noticed_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,12 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.upkeep import maintenance
 from tidegate.lake.upkeep.maintenance import LONGEST_TRANSACTION, TO_THE_DAY, Upkeep
 from tidegate.ledger.publications import enter_missing_snapshots
+from tidegate.ledger.upkeep.plans import drop_what_is_over
 
 
 def maintain(lake: Lake, snapshot_days: int, *, delete_leftovers: bool = False) -> Upkeep:
-    """Merge small files, expire snapshots older than `snapshot_days`, or 2, and delete what nobody needs.
+    """Merge small files, expire snapshots older than `snapshot_days`, or 2, and delete what nobody needs: plans among
+    it that nobody worked on for as long.
 
     Raises TidegateError, with nothing deleted, where the catalog is damaged, and unless `delete_leftovers` where more
     files than killed writers leave are named nowhere.
@@ -28,4 +30,5 @@ def maintain_until(
     """`maintain` for given moments."""
     # With the snapshots go the commit messages that say which publication each was.
     lake.unit_of_work(enter_missing_snapshots)
+    drop_what_is_over(lake, snapshots_before)
     return maintenance.maintain_until(lake, snapshots_before, files_before, delete_leftovers=delete_leftovers)

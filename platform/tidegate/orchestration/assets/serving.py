@@ -27,7 +27,6 @@ from tidegate.orchestration.names import COLUMN_SCHEMA, LAKE_POOL, ROW_COUNT, TA
 from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
-from tidegate.publishing.retire import retire_marts
 from tidegate.window import Cadence, Window
 
 # The check that tells a held partition from a published one.
@@ -62,8 +61,6 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
             product for product in home.products_of(cadence) if not selected.isdisjoint(map(serving_key, product.names))
         ]
         with as_dagster_failure(context), home.lake() as lake:
-            for name in retire_marts(lake, home.published_marts, home.dbt.take_up(), context.run.run_id):
-                context.log.info(f"{name} left serving: no model makes it any more.")
             promotions = [(product, promote(lake, window, product, context.run.run_id)) for product in products]
             figures = {
                 mart: by_day

@@ -6,7 +6,6 @@ not on the days to build: dbt renders variables when it compiles. Running dbt be
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import pickle
@@ -57,7 +56,6 @@ class DbtProject:
         self._contracts = settings.contracts
         self._of_shadow = {"shadow": shadow.variable} if shadow else {}
         self._parsed = settings.scratch / "dbt"
-        self._current = settings.scratch / "current_dbt_project"
 
     @cached_property
     def allowed_lateness(self) -> Mapping[str, int | None]:
@@ -86,13 +84,6 @@ class DbtProject:
         if not (target / PICKLED).exists():
             self._parse_into(target)
         return target
-
-    def take_up(self) -> dt.datetime:
-        """Keep in mind that this home publishes with this state of the project, and since when (UTC, naive): for the
-        first time, or again after another one."""
-        if not self._current.is_file() or self._current.read_text() != self.target.name:
-            self._current.write_text(self.target.name)
-        return dt.datetime.fromtimestamp(self._current.stat().st_mtime, dt.UTC).replace(tzinfo=None)
 
     def prepare(self) -> None:
         """Parse now what would be parsed on first use."""
