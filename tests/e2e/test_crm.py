@@ -18,7 +18,7 @@ from tidegate.demo.crm_faults import Fault
 from tidegate.demo.shop import write_shop
 from tidegate.demo.trade import Shop
 from tidegate.ledger.deliveries import StandingIn
-from tidegate.orchestration.names import raw_key
+from tidegate.orchestration.asset_keys import raw_key
 from tidegate.orchestration.runs import RunOutcome
 from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY

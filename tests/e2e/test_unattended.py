@@ -26,7 +26,7 @@ from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.database import fill_database
 from tidegate.demo.shop import write_shop
 from tidegate.demo.trade import Shop
-from tidegate.orchestration.names import raw_key
+from tidegate.orchestration.asset_keys import raw_key
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.settings import CHECKOUT
 

@@ -156,9 +156,9 @@ def test_strings_of_dagster_are_what_dagster_calls_them() -> None:
 
 
 def test_a_run_has_ended_or_not_as_dagster_sees_it() -> None:
-    assert set(names.FINISHED) == set(dagster_run.FINISHED_STATUSES)
-    assert set(names.UNFINISHED) == set(dagster_run.NOT_FINISHED_STATUSES)
+    assert set(names.FINISHED) == {status.value for status in dagster_run.FINISHED_STATUSES}
+    assert set(names.UNFINISHED) == {status.value for status in dagster_run.NOT_FINISHED_STATUSES}
 
 
 def test_the_scheduler_is_where_dagster_yaml_says() -> None:
-    assert "DagsterDaemonScheduler" in vars(import_module(private.SCHEDULER))
+    assert "DagsterDaemonScheduler" in vars(import_module(names.SCHEDULER))

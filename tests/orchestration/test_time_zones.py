@@ -11,7 +11,8 @@ from tests.support.runs.home import CONTRACTS, NewHome, settings_of
 
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import TidegateError
-from tidegate.orchestration.partitions import accepted_window, ended_days, partitions_of
+from tidegate.orchestration.partition_definitions import partitions_of
+from tidegate.orchestration.partitions import accepted_window, ended_days
 from tidegate.orchestration.schedules import build_schedules
 from tidegate.orchestration.sensors.arrivals import deadline_of
 from tidegate.settings import Settings

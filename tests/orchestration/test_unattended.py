@@ -20,9 +20,9 @@ from tests.support.runs.today import ZONE, at, days_ago
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault
 from tidegate.demo.trade import Shop
+from tidegate.orchestration.asset_keys import raw_key
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import health_of
-from tidegate.orchestration.names import raw_key
 
 pytestmark = pytest.mark.slow
 

@@ -241,15 +241,15 @@ def status() -> None:
     from tidegate.cli.read_status import read_status
     from tidegate.home import Home
     from tidegate.orchestration.history.breaker import Pace
-    from tidegate.orchestration.history.contacts import troubled_sources
-    from tidegate.orchestration.history.run_ledger import finished_runs
-    from tidegate.orchestration.instance.dagster_home import open_instance
+    from tidegate.orchestration.history.health import troubled_sources
+    from tidegate.orchestration.history.opening import dagster_record
 
     home = Home(load_settings(), read_only=True)
-    with home.lake() as lake, open_instance(home.settings) as instance:
-        not_entered = finished_runs(instance, lake.con)
-        breakers = troubled_sources(instance, list(home.contracts), Pace.of(home.settings))
-    print_status(read_status(home, not_entered))
+    # First, as it refuses where there is no lake.
+    with home.lake(), dagster_record(home.settings) as record:
+        found = read_status(home, record)
+        breakers = troubled_sources(record, list(home.contracts), Pace.of(home.settings))
+    print_status(found)
     print_breakers(breakers)
 
 

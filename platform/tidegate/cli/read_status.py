@@ -24,8 +24,10 @@ from tidegate.ledger.in_memory import ledger_in_memory
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.outputs import standing_outputs
-from tidegate.ledger.runs import PipelineRun, newest_runs
+from tidegate.ledger.runs import newest_runs
 from tidegate.ledger.waivers import standing_waivers
+from tidegate.orchestration.history.record import DagsterRecord
+from tidegate.orchestration.history.run_ledger import finished_runs
 from tidegate.outputs.pages.files import FILES, INDEX
 from tidegate.publishing.due.outputs import due_outputs
 from tidegate.publishing.due.partitions import due_again
@@ -107,9 +109,9 @@ class Status:
     older_logic: Sequence[OlderLogic]
 
 
-def read_status(home: Home, not_entered: Sequence[PipelineRun] = (), now: dt.datetime | None = None) -> Status:
-    """One look at the home's ledger, and at finished runs that are not in it yet. What is overdue is judged by the
-    clock, or at another moment `now`, which has an offset."""
+def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetime | None = None) -> Status:
+    """One look at the home's ledger, and at finished runs that only Dagster's record has yet. What is overdue is
+    judged by the clock, or at another moment `now`, which has an offset."""
     with home.lake() as lake, ledger_in_memory(lake) as con:
         stale = _stale_days(con, home)
         return Status(
@@ -128,7 +130,7 @@ def read_status(home: Home, not_entered: Sequence[PipelineRun] = (), now: dt.dat
             retired_marts=retired_marts(con),
             outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),
             index=home.outputs.address(INDEX) if standing_outputs(con, FILES) else None,
-            recent_runs=_recent_runs(con, not_entered),
+            recent_runs=_recent_runs(con, record),
             awaiting=awaiting_rows(con, home.contracts),
             first_day=home.settings.start_date,
             lacking=days_without_rejected(con),
@@ -185,7 +187,8 @@ def _quarantined(con: DuckDBPyConnection) -> list[tuple[str, str, int]]:
     return [(source, reason, total) for (source, reason), total in sorted(rows.items())]
 
 
-def _recent_runs(con: DuckDBPyConnection, not_entered: Sequence[PipelineRun]) -> list[tuple[Any, ...]]:
+def _recent_runs(con: DuckDBPyConnection, record: DagsterRecord | None) -> list[tuple[Any, ...]]:
+    not_entered = finished_runs(record, con) if record else []
     runs = {run.run_id: run for run in (*newest_runs(con, RECENT_RUNS), *not_entered)}
     newest = sorted(runs.values(), key=lambda run: run.started_at, reverse=True)[:RECENT_RUNS]
     return [

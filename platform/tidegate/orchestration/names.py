@@ -1,11 +1,11 @@
-"""The names by which Tidegate and Dagster know the same thing: jobs, assets of sources, and tags of runs."""
+"""The names by which Tidegate and Dagster know the same thing: jobs, assets of sources, and tags of runs.
+
+Plain strings, so that what only reads need not import Dagster, which takes a second; tests compare them with
+Dagster's.
+"""
 
 from __future__ import annotations
 
-import dagster as dg
-from dagster import DagsterRunStatus
-
-from tidegate.ledger.names import raw_asset
 from tidegate.window import Cadence
 
 # What Dagster loads, as workspace.yaml names it.
@@ -34,18 +34,16 @@ ROW_COUNT = "dagster/partition_row_count"
 COLUMN_SCHEMA = "dagster/column_schema"
 TABLE_NAME = "dagster/table_name"
 
+# The scheduler in dagster.yaml, to set its one option: Dagster documents the class, but no public module has it.
+SCHEDULER = "dagster._core.scheduler.scheduler"
+
 # The metadata by which dagster-dbt keeps the node of dbt that an asset or check is.
 DBT_NODE = "dagster_dbt/unique_id"
 
-FINISHED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
-UNFINISHED = (
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.SUSPENDED,
-    DagsterRunStatus.CANCELING,
-)
+# The statuses of a run that ended, and of one that did not yet.
+FAILURE = "FAILURE"
+FINISHED = ("SUCCESS", FAILURE, "CANCELED")
+UNFINISHED = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "SUSPENDED", "CANCELING")
 
 # Why a run runs, which deliveries it answers to, and the request of which it is an attempt.
 REASON_TAG = "tidegate/reason"
@@ -87,10 +85,6 @@ def load_job(source: str) -> str:
     return f"load_{source}"
 
 
-def source_key(source: str) -> dg.AssetKey:
-    """The source itself, outside of Tidegate: what is known of its health hangs on this asset."""
-    return dg.AssetKey(["sources", source])
-
-
-def raw_key(source: str, region: str) -> dg.AssetKey:
-    return dg.AssetKey.from_user_string(raw_asset(source, region))
+def source_path(source: str) -> list[str]:
+    """The path of the asset that is the source itself."""
+    return ["sources", source]

@@ -1,14 +1,12 @@
 """Which days a run is for, in Dagster's terms: partitions, ranges and tags, to and from windows.
 
-Reading or writing data does not belong here.
+Reading or writing data does not belong here, nor what imports Dagster: that is in `partition_definitions`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-
-import dagster as dg
 
 from tidegate.errors import TidegateError
 from tidegate.orchestration.names import FIRST_PARTITION_TAG, LAST_PARTITION_TAG, PARTITION_TAG
@@ -17,19 +15,6 @@ from tidegate.window import Cadence, Window, windows_of
 from tidegate.zones import Zone
 
 NO_DAYS = Window(dt.date.min, dt.date.min)
-
-
-def partitions_of(settings: Settings, cadence: Cadence) -> dg.TimeWindowPartitionsDefinition:
-    """Every partition of a cadence that is about a day from the configured start, once all its days have ended. Days
-    are of the platform's time zone."""
-    return dg.TimeWindowPartitionsDefinition(
-        start=first_partition(settings, cadence).isoformat(),
-        fmt="%Y-%m-%d",
-        cron_schedule=cadence.cron(0),
-        timezone=settings.timezone,
-        # To Dagster a partition is there when it has ended, whatever days it is about.
-        end_offset=-cadence.offsets(0)[1],
-    )
 
 
 def first_partition(settings: Settings, cadence: Cadence) -> dt.date:
@@ -43,31 +28,9 @@ def partitions_at(settings: Settings, cadence: Cadence, now: dt.datetime) -> Win
     return Window(first, max(first, cadence.about(settings.zone.day_of(now))), cadence)
 
 
-def days_behind(cadence: Cadence, reach: int) -> dg.TimeWindowPartitionMapping:
-    """Which days a partition of the cadence is made of, for Dagster's lineage: it counts whole partitions, so some
-    days too many. What exactly one needs is for the ledger to tell."""
-    first, last = cadence.offsets(reach)
-    return dg.TimeWindowPartitionMapping(
-        start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
-    )
-
-
 def ended_days(settings: Settings, now: dt.datetime) -> Window:
     """The days of the partitions that there are at `now`, which has an offset."""
     return partitions_at(settings, Cadence.daily, now)
-
-
-def chunked_backfills(settings: Settings) -> dg.BackfillPolicy:
-    """A backfill is cut into runs of this many partitions, each retried on its own."""
-    return dg.BackfillPolicy.multi_run(max_partitions_per_run=settings.chunk_days)
-
-
-def window_of(context: dg.AssetExecutionContext, settings: Settings, cadence: Cadence = Cadence.daily) -> Window:
-    """The partitions this step is for, one or many. Fails for a run of anything else, whoever launched it."""
-    try:
-        return accepted_window(settings, _keys_of(context.run.tags), cadence)
-    except TidegateError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
 
 
 def accepted_window(settings: Settings, keys: tuple[str, str] | None, cadence: Cadence) -> Window:
@@ -119,11 +82,11 @@ def window_of_tags(tags: Mapping[str, str], cadence: Cadence = Cadence.daily) ->
 
     Anybody may have launched it, with any tags: what names no partition is for none.
     """
-    keys = _keys_of(tags)
+    keys = keys_of_tags(tags)
     return (_window_between(*keys, cadence) if keys else None) or NO_DAYS
 
 
-def _keys_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
+def keys_of_tags(tags: Mapping[str, str]) -> tuple[str, str] | None:
     """The first and last partition key of a run with these tags, as its steps have them from Dagster."""
     if single := tags.get(PARTITION_TAG):
         return single, single

@@ -37,9 +37,6 @@ from dagster._core.events import JobFailureData, RunFailureReason
 # To execute a run in a process of ours as Dagster's servers do in theirs: the first signal is not lost while it starts.
 from dagster._utils.interrupts import capture_interrupts
 
-# The scheduler in dagster.yaml, to set its one option: Dagster documents the class, but no public module has it.
-SCHEDULER = "dagster._core.scheduler.scheduler"
-
 # What a run imports at the moment when it needs it, for `warm_parent`: a second of it, mostly dbt.
 NEEDED_BY_RUNS = (
     "dagster._cli.api",
@@ -55,7 +52,6 @@ NEEDED_BY_RUNS = (
 
 __all__ = [
     "NEEDED_BY_RUNS",
-    "SCHEDULER",
     "AssetCheckEvaluationTargetMaterializationData",
     "AssetMaterializationPlannedData",
     "DagsterEventBatchMetadata",

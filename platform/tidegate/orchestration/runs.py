@@ -27,6 +27,8 @@ from tidegate.machine.disk import is_disk_trouble
 from tidegate.machine.stopping import ended_with
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.failures import STOPPED
+from tidegate.orchestration.history.instance_record import InstanceRecord
+from tidegate.orchestration.history.recent_runs import statuses_of
 from tidegate.orchestration.history.run_ledger import enter_finished_runs
 from tidegate.orchestration.instance.dagster_home import open_instance
 from tidegate.orchestration.instance.run_locks import run_lock
@@ -165,7 +167,7 @@ class Runner:
             for window in windows_over(due, cadence, self.home.settings.chunk_days):
                 result = self._execute(window, {ONLY_DUE_TAG: "true"}, OUTPUT_JOBS[cadence])
                 with self.home.lake() as lake:
-                    enter_finished_runs(self.instance, lake)
+                    enter_finished_runs(InstanceRecord(self.instance), lake)
                     made = outputs_made_by(lake.con, result.run_id)
                 explained, crashes = _failures(result)
                 yield OutputsOutcome(result.run_id, window, made, (*explained, *crashes))
@@ -181,7 +183,7 @@ class Runner:
 
     def _cancel(self, lock: Mapping[str, str]) -> None:
         """End the run that holds the lock, since its process ends now."""
-        unfinished = RunsFilter(tags=lock, statuses=list(UNFINISHED))
+        unfinished = RunsFilter(tags=lock, statuses=statuses_of(UNFINISHED))
         # The run goes on meanwhile on its own thread, and what it reports may set its status back. Should it do so last
         # of all, the lock is free, and whoever looks next ends it.
         while runs := self.instance.get_runs(unfinished):
@@ -262,7 +264,7 @@ class Runner:
 
     def _outcome(self, window: Window, result: ExecuteInProcessResult) -> RunOutcome:
         with self.home.lake() as lake:
-            enter_finished_runs(self.instance, lake)
+            enter_finished_runs(InstanceRecord(self.instance), lake)
             with lake.one_moment() as con:
                 published = self._published_by(con, [result.run_id], window)
                 rollbacks = sentences_of_rollbacks(con, window)

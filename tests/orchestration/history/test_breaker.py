@@ -21,8 +21,9 @@ from tidegate.orchestration.history.contacts import (
     close_breaker,
     contact,
     health_of,
-    troubled_sources,
 )
+from tidegate.orchestration.history.health import troubled_sources
+from tidegate.orchestration.history.instance_record import InstanceRecord
 from tidegate.orchestration.instance.dagster_home import instance_config
 from tidegate.orchestration.names import load_job
 from tidegate.settings import load_settings
@@ -129,7 +130,7 @@ def test_its_state_outlives_the_process_that_saw_it(kept: Path) -> None:
         assert (breaker.failures, breaker.error) == (3, "no route to host")
         assert breaker.open_until is not None
         assert health_of(second, "customers", PACE).breaker == Breaker()
-        assert list(troubled_sources(second, ["orders", "customers"], PACE)) == ["orders"]
+        assert list(troubled_sources(InstanceRecord(second), ["orders", "customers"], PACE)) == ["orders"]
 
 
 def test_a_person_closes_it_from_the_command_line(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

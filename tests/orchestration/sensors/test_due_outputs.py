@@ -17,7 +17,8 @@ from tests.support.runs.watched import DAY, NEXT, NOW, THIRD, Watched, delivery,
 
 from tidegate.lake.sql import literal
 from tidegate.orchestration.names import BUILD_JOBS, ONLY_DUE_TAG, OUTPUT_JOBS
-from tidegate.orchestration.partitions import partition_tags, partitions_of, window_of_tags
+from tidegate.orchestration.partition_definitions import partitions_of
+from tidegate.orchestration.partitions import partition_tags, window_of_tags
 from tidegate.orchestration.runs import QUIET
 from tidegate.orchestration.sensors.due_outputs import look_for_due_outputs, windows_over
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window

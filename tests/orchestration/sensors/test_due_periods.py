@@ -12,7 +12,8 @@ from tests.support.runs.today import TODAY, ZONE, at
 from tests.support.runs.watched import NOW, Watched, delivery, requests_of, said
 
 from tidegate.orchestration.names import BUILD_JOBS, CAUSE_TAG, REASON_TAG
-from tidegate.orchestration.partitions import first_partition, partitions_of, window_of_tags
+from tidegate.orchestration.partition_definitions import partitions_of
+from tidegate.orchestration.partitions import first_partition, window_of_tags
 from tidegate.orchestration.schedules import runs_of_periods
 from tidegate.orchestration.sensors.due_partitions import look_for_due_partitions
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window

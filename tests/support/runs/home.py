@@ -26,7 +26,7 @@ from tidegate.lake.tables import table_columns
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.serving import GATE, serving_key
 from tidegate.orchestration.instance.dagster_home import make_instance
-from tidegate.orchestration.partitions import partitions_of
+from tidegate.orchestration.partition_definitions import partitions_of
 from tidegate.orchestration.runs import Runner, RunOutcome
 from tidegate.settings import Settings, load_settings
 from tidegate.transform.parsed.graph import DELIVERY_DAY

@@ -27,7 +27,8 @@ from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import raw_asset
-from tidegate.orchestration.names import load_job, raw_key
+from tidegate.orchestration.asset_keys import raw_key
+from tidegate.orchestration.names import load_job
 from tidegate.orchestration.partitions import partition_tags, window_of_tags
 from tidegate.orchestration.sensors.arrivals import look_for_arrivals
 from tidegate.publishing.promote import promote

@@ -14,7 +14,7 @@ from tidegate.orchestration.assets.day_events import report_again, report_materi
 from tidegate.orchestration.assets.serving import serving_key
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUTS_POOL, ROW_COUNT
-from tidegate.orchestration.partitions import chunked_backfills, days_behind, partitions_of, window_of
+from tidegate.orchestration.partition_definitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.outputs.making import AGAIN, Made, Making, make_outputs
 from tidegate.outputs.pages.files import BRIEFS, REPORTS
 from tidegate.outputs.removed_exports import withdraw_exports

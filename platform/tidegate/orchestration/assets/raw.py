@@ -16,6 +16,7 @@ from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake
 from tidegate.lake.tables import table_columns
+from tidegate.orchestration.asset_keys import raw_key, source_key
 from tidegate.orchestration.assets.day_events import (
     DayCheck,
     add_day_metadata,
@@ -30,16 +31,8 @@ from tidegate.orchestration.assets.serving import report_gates
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.history.recent_runs import BUILT_LAYERS
-from tidegate.orchestration.names import (
-    COLUMN_SCHEMA,
-    FROM_LANDING_TAG,
-    LAKE_POOL,
-    ROW_COUNT,
-    TABLE_NAME,
-    raw_key,
-    source_key,
-)
-from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
+from tidegate.orchestration.names import COLUMN_SCHEMA, FROM_LANDING_TAG, LAKE_POOL, ROW_COUNT, TABLE_NAME
+from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.private import selected_in_run
 from tidegate.publishing.gate import GateRequirements
 from tidegate.window import Cadence

@@ -24,7 +24,7 @@ from tidegate.orchestration.assets.owners import owners_of_product
 from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import COLUMN_SCHEMA, LAKE_POOL, ROW_COUNT, TABLE_NAME, group_of
-from tidegate.orchestration.partitions import chunked_backfills, partitions_of, window_of
+from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
 from tidegate.window import Cadence, Window

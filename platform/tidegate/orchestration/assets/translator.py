@@ -11,9 +11,10 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from tidegate.home import Home
+from tidegate.orchestration.asset_keys import raw_key
 from tidegate.orchestration.assets.serving import serving_key
-from tidegate.orchestration.names import group_of, raw_key
-from tidegate.orchestration.partitions import days_behind, partitions_of
+from tidegate.orchestration.names import group_of
+from tidegate.orchestration.partition_definitions import days_behind, partitions_of
 from tidegate.transform.parsed.nodes import MARTS
 from tidegate.window import Cadence
 

@@ -13,6 +13,7 @@ from typing import Generic, Self, TypeVar
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
+from tidegate.orchestration.asset_keys import raw_key
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.names import (
     BUILD_JOBS,
@@ -24,7 +25,6 @@ from tidegate.orchestration.names import (
     UNFINISHED,
     cadence_of,
     load_job,
-    raw_key,
 )
 from tidegate.orchestration.partitions import window_of_tags
 from tidegate.window import Cadence, Window
@@ -99,7 +99,7 @@ class RunOfDays:
 
 def runs_under_way(instance: DagsterInstance) -> list[RunOfDays]:
     """Every run that is queued or running."""
-    return [RunOfDays.of(run) for run in instance.get_runs(RunsFilter(statuses=list(UNFINISHED)))]
+    return [RunOfDays.of(run) for run in instance.get_runs(RunsFilter(statuses=statuses_of(UNFINISHED)))]
 
 
 class Attempts:
@@ -150,7 +150,7 @@ class Attempts:
     def _pages(self, tags: Mapping[str, str | list[str]], since: dt.datetime | None) -> Iterator[RunRecord]:
         wanted = RunsFilter(
             job_name=self._job,
-            statuses=list(FINISHED),
+            statuses=statuses_of(FINISHED),
             tags=tags,
             updated_after=since.replace(tzinfo=dt.UTC) if since else None,
         )
@@ -181,6 +181,10 @@ class _Remembered(Generic[T]):
         for each in self.unread:
             self.read.append(each)
             yield each
+
+
+def statuses_of(names: Iterable[str]) -> list[DagsterRunStatus]:
+    return [DagsterRunStatus(name) for name in names]
 
 
 def end_of(record: RunRecord) -> dt.datetime:

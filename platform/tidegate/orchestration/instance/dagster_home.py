@@ -1,4 +1,7 @@
-"""The Dagster instance of a Tidegate home: its folder, its dagster.yaml, and opening it."""
+"""The Dagster instance of a Tidegate home: its folder, its dagster.yaml, and opening it.
+
+Dagster is imported to open it, and not before: who only reads what was recorded (`history.opening`) opens none.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from dagster import DagsterInstance
 
 from tidegate.errors import TidegateError
 from tidegate.machine.disk import write_whole
 from tidegate.machine.locks import HeldElsewhereError, file_lock
-from tidegate.orchestration.private import SCHEDULER
+from tidegate.orchestration.names import SCHEDULER
 from tidegate.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 # Events of one batch are written together; a run of 365 days times 60 checks stays in a handful of batches.
 EVENT_BATCH_SIZE = "5000"
@@ -100,11 +106,8 @@ def batch_events() -> None:
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH_SIZE)
 
 
-def open_instance(settings: Settings) -> DagsterInstance:
-    """The home's instance, which this process is pointed at.
-
-    Raises TidegateError when there is none, an older version made it, or another process is making it for too long.
-    """
+def refuse_unusable(settings: Settings) -> None:
+    """Raise TidegateError where the home has no instance, or one that an older version made."""
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists():
         raise TidegateError(
@@ -116,6 +119,16 @@ def open_instance(settings: Settings) -> DagsterInstance:
             f"{config} was written by an older version: it names a module that has moved to {EVENT_LOG_MODULE}. "
             "Nothing was run or changed. Set the new name, and nothing else, with: tidegate init"
         )
+
+
+def open_instance(settings: Settings) -> DagsterInstance:
+    """The home's instance, which this process is pointed at.
+
+    Raises TidegateError when there is none, an older version made it, or another process is making it for too long.
+    """
+    from dagster import DagsterInstance
+
+    refuse_unusable(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     batch_events()
     settings.scratch.mkdir(parents=True, exist_ok=True)

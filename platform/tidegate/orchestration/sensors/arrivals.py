@@ -21,10 +21,12 @@ from tidegate.intake.not_loaded_yet import Waiting, Watch
 from tidegate.ledger.known import days_lacking, known_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import DaysOfPlaces, Place, settled_days
+from tidegate.orchestration.asset_keys import raw_key
 from tidegate.orchestration.history.breaker import Pace
-from tidegate.orchestration.history.contacts import Health, breaker_observation, contact, health_of
+from tidegate.orchestration.history.contacts import breaker_observation, contact, health_of
+from tidegate.orchestration.history.health import Health
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
-from tidegate.orchestration.names import REQUEST_TAG, load_job, raw_key
+from tidegate.orchestration.names import REQUEST_TAG, load_job
 from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
 from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, sensor_status, within
 from tidegate.window import ONE_DAY, Window, windows_of

@@ -15,6 +15,8 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunSta
 from tidegate.errors import LakeBusyError
 from tidegate.home import Home
 from tidegate.machine.processes import is_alive, started_at
+from tidegate.orchestration.history.instance_record import InstanceRecord
+from tidegate.orchestration.history.recent_runs import statuses_of
 from tidegate.orchestration.history.run_ledger import enter_finished_runs
 from tidegate.orchestration.instance.run_locks import lock_of_the_dead
 from tidegate.orchestration.names import FINISHED, LAUNCHED_BY_TAG, LOCK_TAG, UNFINISHED
@@ -41,14 +43,14 @@ def build_run_keeper(home: Home) -> dg.SensorDefinition:
 def keep_runs(home: Home, instance: DagsterInstance, cursor: str | None) -> dg.SensorResult:
     """One tick. The cursor is when the newest finished run that is in the ledger changed last."""
     end_lost_runs(home, instance)
-    finished = RunsFilter(statuses=list(FINISHED))
+    finished = RunsFilter(statuses=statuses_of(FINISHED))
     newest = instance.get_run_records(finished, limit=1, order_by="update_timestamp")
     state = newest[0].update_timestamp.isoformat() if newest else ""
     if state == (cursor or ""):
         return dg.SensorResult(skip_reason="No run finished since the last look.", cursor=state)
     try:
         with hurried_lake(home) as lake:
-            enter_finished_runs(instance, lake)
+            enter_finished_runs(InstanceRecord(instance), lake)
     except LakeBusyError:
         return dg.SensorResult(
             skip_reason="The lake is busy; finished runs are entered at the next tick.", cursor=cursor
@@ -61,7 +63,7 @@ def end_lost_runs(home: Home, instance: DagsterInstance) -> None:
 
     What cannot be seen from here, a run of another machine, ends by the limits of the instance's run monitoring.
     """
-    for run in instance.get_runs(RunsFilter(statuses=list(UNFINISHED))):
+    for run in instance.get_runs(RunsFilter(statuses=statuses_of(UNFINISHED))):
         if LOCK_TAG in run.tags:
             with lock_of_the_dead(home.settings.scratch, run.tags) as is_lost:
                 if is_lost:

@@ -1,0 +1,53 @@
+"""Commands that read start at once: none waits for an import that it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from tests.support.runs.home import NewHome, TemporaryHome
+
+COMMAND = """
+import sys
+from tidegate.cli import main
+try:
+    main()
+finally:
+    heavy = {"dagster", "dbt", "pandas", "numpy", "sqlalchemy", "boto3", "matplotlib", "httpx"}
+    print("imported:", sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def home(new_module_home: NewHome) -> TemporaryHome:
+    """A home with contracts that were read and a project that was parsed."""
+    home = new_module_home()
+    assert home.home.cadences
+    home.home.dbt.logic()
+    return home
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["quarantine", "--help"],
+        ["query", "from ops.deliveries"],
+        ["status"],
+        ["publications", "--partition", "2024-03-01"],
+        ["quarantine", "list"],
+        ["quarantine", "show", "--source", "orders", "--partition", "2024-03-01"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_reads_imports_neither_dagster_nor_dbt_nor_pandas(home: TemporaryHome, words: list[str]) -> None:
+    # A project that reads it is parsed once for a process that has it, and once for this one, which does not.
+    environment = {name: value for name, value in home.environment.items() if name != "TIDEGATE_TIMEZONE"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *words], env=environment, capture_output=True, text=True, check=False
+    )
+    *_, imported = done.stderr.splitlines()
+    assert imported == "imported: []"
+    assert done.returncode == (1 if words[0] == "publications" else 0), done.stderr
