@@ -96,6 +96,11 @@ class LakeConfig:
         return Path(self.catalog.removeprefix("sqlite:")) if self.catalog.startswith("sqlite:") else None
 
     @property
+    def checked_extensions(self) -> Path:
+        """What says which files of extensions were checked, in the home's scratch folder."""
+        return self.spill.with_name("checked-extensions.json")
+
+    @property
     def lease_folder(self) -> Path:
         """Where the file locks of a SQLite catalog are."""
         if self.catalog_file is None:

@@ -25,7 +25,7 @@ from tidegate.lake.config import (
     session_statements,
 )
 from tidegate.lake.durable import sync_new_files
-from tidegate.lake.extensions import connect_with
+from tidegate.lake.extensions import connect_with, keep_checked, take_checked
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.spill import remove_orphans
@@ -98,6 +98,7 @@ class Lake:
         if not read_only:
             self.config.spill.mkdir(parents=True, exist_ok=True)
             remove_orphans(self.config.spill)
+            keep_checked(self.con, self.config.extensions, self.config.checked_extensions)
         for statement in session_statements(self.config):
             self.con.execute(statement)
 
@@ -242,6 +243,7 @@ def no_lake(config: LakeConfig) -> LakeMissingError:
 @contextmanager
 def _connected(config: LakeConfig) -> Iterator[DuckDBPyConnection]:
     """A connection with the lake's extensions, which stays open when the work on it succeeds."""
+    take_checked(config.checked_extensions)
     con = connect_with(config.extensions, WHILE_ATTACHING)
     try:
         yield con

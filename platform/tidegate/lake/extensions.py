@@ -2,24 +2,86 @@
 
 DuckDB checks a signature by hashing the whole file, 0.13 s of CPU each: most of what opening the lake takes, and
 sensors open it often. A process keeps the library that it loaded first, whatever becomes of the file. So it is checked
-then, and not again.
+then, and not again. Between processes, a record in the home says which files were checked and how they were then; one
+that was touched since in any way is checked again. Only who may write the lake keeps the record.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 
 import duckdb
 from duckdb import DuckDBPyConnection
-from duckdb_extensions import import_extension
+
+from tidegate.machine.disk import write_whole
 
 ConnectionConfig = dict[str, str | bool | int | float | list[str]]
 
 # Nothing is fetched from a network: extensions come from the installed wheels or not at all.
 NO_DOWNLOADS: ConnectionConfig = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 
-_checked: set[str] = set()
+# What was checked, by name, and how it is loaded: by that name, or by the path of the file that the record names.
+_checked: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """An extension's file as it was when it was checked. Nobody but root can change a file and set its `changed_ns`
+    back."""
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def now(cls, path: str) -> Self:
+        found = os.stat(path)  # noqa: PTH116 - a Path would only be made for it
+        return cls(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+    def is_unchanged(self) -> bool:
+        try:
+            return CheckedFile.now(self.path) == self
+        except OSError:
+            return False
+
+
+def take_checked(record: Path) -> None:
+    """Take as checked, in this process, what the record names and nobody touched since."""
+    for name, file in _recorded(record).items():
+        if name not in _checked and file.is_unchanged():
+            _checked[name] = file.path
+
+
+def keep_checked(con: DuckDBPyConnection, extensions: Iterable[str], record: Path) -> None:
+    """Have the record name these, which `con` has loaded. Where it does not yet, they are checked again: what was
+    loaded may have been another file."""
+    wanted, recorded = set(extensions), _recorded(record)
+    if wanted <= {name for name, file in recorded.items() if file.is_unchanged()}:
+        return
+    installed = con.execute("select extension_name, install_path from duckdb_extensions() where installed").fetchall()
+    files = {name: CheckedFile.now(path) for name, path in installed if name in wanted}
+    with duckdb.connect(config=NO_DOWNLOADS) as checking:
+        for file in files.values():
+            checking.load_extension(file.path)
+    checked = {name: astuple(file) for name, file in {**recorded, **files}.items() if file.is_unchanged()}
+    write_whole(record, json.dumps(checked))
+
+
+def _recorded(record: Path) -> dict[str, CheckedFile]:
+    try:
+        return {name: CheckedFile(*file) for name, file in json.loads(record.read_bytes()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        # None yet, or one that is damaged: all is checked.
+        return {}
 
 
 def connect_with(
@@ -37,14 +99,17 @@ def connect_with(
 
 def config_for(extensions: Iterable[str]) -> ConnectionConfig:
     """What a connection must be made with that `load_extensions` will load these into."""
-    return NO_DOWNLOADS | {"allow_unsigned_extensions": _checked.issuperset(extensions)}
+    return NO_DOWNLOADS | {"allow_unsigned_extensions": _checked.keys() >= set(extensions)}
 
 
 def load_extensions(con: DuckDBPyConnection, extensions: Iterable[str]) -> None:
     """Load them, installed first where this version of DuckDB lacks them. After this none can be loaded unsigned."""
     for name in extensions:
-        _load(con, name)
-        _checked.add(name)
+        if name in _checked:
+            con.load_extension(_checked[name])
+        else:
+            _load(con, name)
+            _checked[name] = name
     # DuckDB refuses to set it back while the connection lives.
     con.execute("set global allow_unsigned_extensions = false")
 
@@ -53,5 +118,7 @@ def _load(con: DuckDBPyConnection, name: str) -> None:
     try:
         con.load_extension(name)
     except duckdb.IOException:
+        from duckdb_extensions import import_extension
+
         import_extension(name, con=con)
         con.load_extension(name)
