@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tidegate.demo.crm_faults import Fault
 from tidegate.window import Cadence, Window, windows_of
 
 if TYPE_CHECKING:
@@ -61,6 +59,8 @@ def warn(text: str) -> None:
 
 def show_progress(outcomes: Iterable[RunOutcome], window: Window) -> list[RunOutcome]:
     """Run through `outcomes` under a progress bar that counts days; restatements count beside it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -119,6 +119,8 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
 
 def show_outputs_progress(outcomes: Iterable[OutputsOutcome]) -> list[OutputsOutcome]:
     """Go through `outcomes` with a count of what was made."""
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
     done: list[OutputsOutcome] = []
     with Progress(TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True) as progress:
         task = progress.add_task("outputs", total=None)
@@ -257,6 +259,8 @@ def print_slices(report: SliceReport, landing: str) -> None:
 
 
 def print_crm(crm: Crm) -> None:
+    from tidegate.demo.crm_faults import Fault
+
     first_day = crm.snapshots.shop.first_day
     say(f"The demo shop's CRM answers at {crm.url}/customers?as_of={first_day}. Ctrl-C ends it.")
     say(f"Load from it with: export CRM_URL={crm.url} TIDEGATE_CONTRACTS=examples/unattended/contracts")

@@ -13,7 +13,6 @@ import typer
 from tidegate.cli import console
 from tidegate.cli.words import day_of, ends_when_asked, with_plain_errors
 from tidegate.demo.crm_faults import Fault
-from tidegate.demo.deliveries import demo_landing
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings
 
@@ -129,4 +128,6 @@ def _landing_folder(settings: Settings) -> Path:
         raise TidegateError(
             f"The demo writes into folders only, and TIDEGATE_LANDING is {settings.landing}. Set it to a folder."
         )
+    from tidegate.demo.deliveries import demo_landing
+
     return demo_landing(Path(settings.landing))
