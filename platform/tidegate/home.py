@@ -59,7 +59,7 @@ class Home:
 
     @cached_property
     def dbt(self) -> DbtProject:
-        project = DbtProject(self.settings)
+        project = DbtProject(self.settings, contracts=lambda: self.contracts)
         project.prepare()
         return project
 

@@ -43,8 +43,8 @@ def list_quarantine(
     con: DuckDBPyConnection, source: str | None = None, region: str | None = None, window: Window | None = None
 ) -> list[QuarantineCount]:
     """The quarantined rows by delivery and reason, of one source or of all."""
-    sources = quarantined_sources(con) if source is None else [source]
-    return [count for name in sources for count in _counts(con, name, _condition(region, window, None))]
+    wanted = [name for name in quarantined_sources(con) if source in (None, name)]
+    return [count for name in wanted for count in _counts(con, name, _condition(region, window, None))]
 
 
 def show(
@@ -67,8 +67,6 @@ def show(
 
 
 def _counts(con: DuckDBPyConnection, source: str, condition: str) -> list[QuarantineCount]:
-    if source not in quarantined_sources(con):
-        return []
     rows = con.execute(
         "select _region, _delivered_on, reason, count(*) "
         f"from (select *, unnest(reasons) as reason from ({_of_newest_deliveries(con, source)}) where {condition}) "

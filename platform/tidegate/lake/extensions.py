@@ -32,20 +32,16 @@ _checked: dict[str, str] = {}
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """An extension's file as it was when it was checked. Nobody but root can change a file and set its `changed_ns`
-    back."""
+    """An extension's file as it was when it was checked: device, inode, size, and when it was written and changed last.
+    Nobody but root can change a file and set the last of these back."""
 
     path: str
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
+    state: tuple[int, ...]
 
     @classmethod
     def now(cls, path: str) -> Self:
         found = os.stat(path)  # noqa: PTH116 - a Path would only be made for it
-        return cls(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return cls(path, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
 
     def is_unchanged(self) -> bool:
         try:
@@ -78,7 +74,9 @@ def keep_checked(con: DuckDBPyConnection, extensions: Iterable[str], record: Pat
 
 def _recorded(record: Path) -> dict[str, CheckedFile]:
     try:
-        return {name: CheckedFile(*file) for name, file in json.loads(record.read_bytes()).items()}
+        return {
+            name: CheckedFile(path, tuple(state)) for name, (path, state) in json.loads(record.read_bytes()).items()
+        }
     except (OSError, ValueError, TypeError, AttributeError):
         # None yet, or one that is damaged: all is checked.
         return {}

@@ -12,13 +12,14 @@ import pickle
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.machine.disk import disk_trouble, write_whole
@@ -49,11 +50,17 @@ class Shadow:
 class DbtProject:
     """The dbt project of these settings, parsed once per state of its files by whichever process is first."""
 
-    def __init__(self, settings: Settings, shadow: Shadow | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        shadow: Shadow | None = None,
+        contracts: Callable[[], Mapping[str, Contract]] | None = None,
+    ) -> None:
+        """`contracts` gives those of the settings where the caller has read them already, which takes 0.1 s."""
         self.folder = settings.dbt_project
         self.first_day = settings.start_date
         self.zone = settings.zone
-        self._contracts = settings.contracts
+        self._contracts = contracts or (lambda: load_contracts(settings.contracts))
         self._of_shadow = {"shadow": shadow.variable} if shadow else {}
         self._parsed = settings.scratch / "dbt"
 
@@ -61,7 +68,7 @@ class DbtProject:
     def allowed_lateness(self) -> Mapping[str, int | None]:
         """By source, how many days late its contract lets a row come: what judges deliveries also says what staging
         reads. None: any."""
-        return {name: contract.allowed_lateness_days for name, contract in load_contracts(self._contracts).items()}
+        return {name: contract.allowed_lateness_days for name, contract in self._contracts().items()}
 
     @property
     def variables(self) -> Mapping[str, Any]:
