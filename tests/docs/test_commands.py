@@ -44,6 +44,11 @@ RUN_ELSEWHERE = {
         "tests/e2e/test_rollback.py",
         '"rollback", "--partition"',
     ),
+    # It needs the id of a change.
+    'tidegate rollback --change CHANGE --reason "The finance team was wrong"': (
+        "tests/changes/test_commands.py",
+        '"rollback", "--change"',
+    ),
     # Minutes to an hour each; the one for `big` is run here, with fewer lines.
     "make benchmark": ("Makefile", "python -m benchmarks"),
     ".venv/bin/python -m benchmarks --case day --runs 5": ("benchmarks/__main__.py", "--case day"),
