@@ -64,6 +64,12 @@ class Settings(BaseSettings):
         120.0, gt=0, description="Seconds to wait for another writer of the same partition before giving up."
     )
     snapshot_days: int = Field(30, ge=0, description="Days of lake snapshots that maintenance keeps.")
+    run_days: int = Field(
+        90,
+        ge=1,
+        description="Days that Dagster's record of a finished run is kept by maintenance; how each partition stands is "
+        "kept for ever. See [what grows](operating.md#what-grows).",
+    )
     export_days: int = Field(
         7,
         ge=1,

@@ -104,6 +104,11 @@ CALLED: list[tuple[Callable[..., object], tuple[str, ...]]] = [
     (storage.SqliteEventLogStorage.store_asset_check_event, ("event", "event_id")),
     (storage.SqliteEventLogStorage.conn_string_for_shard, ("shard_name",)),
     (storage.SqliteEventLogStorage.has_table, ("table_name",)),
+    (storage.SqliteEventLogStorage.path_for_shard, ("run_id",)),
+    (storage.SqliteEventLogStorage.run_connection, ("run_id",)),
+    (storage.SqliteEventLogStorage.index_connection, ()),
+    (storage.SqlRunStorage.connect, ()),
+    (storage.SqlRunStorage.delete_run, ("run_id",)),
     (storage.SqliteEventLogStorage._connect, ("shard",)),
     (storage.SqliteEventLogStorage._initdb, ("engine",)),
     (storage.SqliteEventLogStorage._event_to_row, ("event",)),
@@ -141,10 +146,15 @@ def test_the_event_log_has_the_columns_that_are_written() -> None:
         *("evaluation_event_timestamp", "evaluation_event_storage_id", "materialization_event_storage_id"),
     }
     assert of_check <= set(storage.AssetCheckExecutionsTable.c.keys())
-    assert {"id", "run_id", "event"} <= set(storage.SqlEventLogStorageTable.c.keys())
+    of_event = {"id", "run_id", "event", "dagster_event_type", "timestamp", "asset_key", "partition"}
+    assert of_event <= set(storage.SqlEventLogStorageTable.c.keys())
+    assert {"event_id"} <= set(storage.AssetEventTagsTable.c.keys())
+    assert {"last_run_id"} <= set(storage.AssetKeyTable.c.keys())
+    assert {"run_id"} <= set(storage.RunTagsTable.c.keys())
 
 
 def test_strings_of_dagster_are_what_dagster_calls_them() -> None:
+    assert names.BACKFILL_OF_UI_TAG == tags.BACKFILL_ID_TAG
     assert names.PARTITION_TAG == tags.PARTITION_NAME_TAG
     assert names.FIRST_PARTITION_TAG == tags.ASSET_PARTITION_RANGE_START_TAG
     assert names.LAST_PARTITION_TAG == tags.ASSET_PARTITION_RANGE_END_TAG

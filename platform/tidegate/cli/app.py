@@ -299,19 +299,26 @@ def maintain(
         bool, typer.Option("--delete-leftovers", help="Delete files that no catalog entry names, however many.")
     ] = False,
 ) -> None:
-    """Merge the lake's small files, drop old snapshots (TIDEGATE_SNAPSHOT_DAYS) and exports (TIDEGATE_EXPORT_DAYS)."""
+    """Merge the lake's small files, drop old snapshots (TIDEGATE_SNAPSHOT_DAYS), exports (TIDEGATE_EXPORT_DAYS) and
+    records of runs (TIDEGATE_RUN_DAYS)."""
     from tidegate.home import Home
     from tidegate.ledger.upkeep.maintenance import maintain as maintain_lake
+    from tidegate.orchestration.instance.dagster_home import open_instance
+    from tidegate.orchestration.instance.retention import forget_old_runs
     from tidegate.outputs.expiry import expire_exports
 
     home = Home(load_settings())
     with home.lake() as lake:
         upkeep = maintain_lake(lake, home.settings.snapshot_days, delete_leftovers=delete_leftovers)
         end_if_asked(
-            lambda: f"Stopped. Lake maintained: {upkeep}. Exports were left alone; go on with: tidegate maintain"
+            lambda: (
+                f"Stopped. Lake maintained: {upkeep}. Exports and runs were left alone; go on with: tidegate maintain"
+            )
         )
         expired = expire_exports(lake, home.outputs, home.settings.export_days, dt.datetime.now(dt.UTC))
-    console.print_upkeep(upkeep, expired)
+    with open_instance(home.settings) as instance:
+        forgotten = forget_old_runs(home, instance)
+    console.print_upkeep(upkeep, expired, forgotten)
 
 
 @breaker_app.command("close")

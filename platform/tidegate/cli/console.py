@@ -285,9 +285,10 @@ def print_quarantined_rows(rows: Sequence[QuarantinedRow]) -> None:
         say("No such rows are in quarantine.")
 
 
-def print_upkeep(upkeep: Upkeep, expired_exports: int) -> None:
+def print_upkeep(upkeep: Upkeep, expired_exports: int, forgotten_runs: int) -> None:
     say(f"Lake maintained: {upkeep}.")
     say(f"Old versions of exports deleted: {expired_exports}.")
+    say(f"Old runs forgotten: {forgotten_runs}.")
 
 
 def print_next_steps() -> None:

@@ -95,13 +95,17 @@ def _all_of(*definitions: dg.AssetsDefinition) -> dg.AssetSelection:
 def _maintenance(home: Home, tags: dict[str, str]) -> dg.JobDefinition:
     @dg.op(
         pool=LAKE_POOL,
-        description="Merges small files and drops snapshots and old versions of exports that nobody needs any more.",
+        description="Merges small files and drops old snapshots, old versions of exports and records of old runs.",
     )
     def maintain_lake(context: dg.OpExecutionContext) -> None:
+        # It loads SQLAlchemy, which no other step needs.
+        from tidegate.orchestration.instance.retention import forget_old_runs
+
         with as_dagster_failure(context), home.lake() as lake:
             context.log.info(f"Lake maintained: {maintain(lake, home.settings.snapshot_days)}.")
             expired = expire_exports(lake, home.outputs, home.settings.export_days, dt.datetime.now(dt.UTC))
             context.log.info(f"{expired} old versions of exports deleted.")
+            context.log.info(f"{forget_old_runs(home, context.instance)} old runs forgotten.")
 
     @dg.job(name=MAINTENANCE_JOB, description="The lake's weekly upkeep; content stays as it is.", tags=tags)
     def maintenance() -> None:

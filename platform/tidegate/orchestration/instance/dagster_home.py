@@ -77,8 +77,11 @@ def instance_config(settings: Settings) -> dict[str, object]:
         },
         # A source that hangs must not keep the other sensors from looking.
         "sensors": {"use_threads": True, "num_workers": 4},
-        # A sensor skips two thousand times a day.
-        "retention": {"sensor": {"purge_after_days": {"skipped": 2, "failure": 30, "success": 90}}},
+        "retention": {
+            # A sensor skips two thousand times a day.
+            "sensor": {"purge_after_days": {"skipped": 2, "failure": 30, "success": 90}},
+            "schedule": {"purge_after_days": {"skipped": 30, "failure": 90, "success": 90}},
+        },
     }
 
 

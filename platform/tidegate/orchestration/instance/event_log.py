@@ -120,8 +120,9 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
         listen(engine, "connect", _sync_at_checkpoints)
-        if shard not in self._initialized_dbs:
-            if not self._made_of_blank(Path(self.path_for_shard(shard))):
+        file = Path(self.path_for_shard(shard))
+        if shard not in self._initialized_dbs or not file.exists():
+            if not self._made_of_blank(file):
                 self._initdb(engine)
             self._initialized_dbs.add(shard)
         return engine
@@ -147,6 +148,16 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
             engine = create_engine(f"sqlite:///{draft}")
             self._initdb(engine)
             engine.dispose()
+
+    def delete_events_of_run(self, run_id: str) -> None:
+        """Delete the file of a run that ended. The index keeps its copies."""
+        file = Path(self.path_for_shard(run_id))
+        with self._db_lock:
+            if engine := self._engines.pop(run_id, None):
+                engine.dispose()
+            # The log first: without its database it would be read into the next one of this name.
+            for each in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), file):
+                each.unlink(missing_ok=True)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store `events` whole or not at all in each database file; Dagster stores them singly if this raises.

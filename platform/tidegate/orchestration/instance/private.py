@@ -1,5 +1,5 @@
 """Names of Dagster that it does not promise, for what dagster.yaml names: the event log that writes in batches
-(`event_log`), and what a launcher of runs is given (`run_launcher`).
+(`event_log`), what a launcher of runs is given (`run_launcher`), and the tables that `retention` deletes from.
 
 Dagster offers the hooks, but no storage and none of these types is public. They stand apart from the other private
 names (`orchestration.private`), because they load SQLAlchemy and Alembic: a quarter of a second of CPU, which only an
@@ -9,23 +9,36 @@ open instance needs.
 from __future__ import annotations
 
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    AssetEventTagsTable,
+    AssetKeyTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.runs.schema import RunTagsTable
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
 __all__ = [
     "ASSET_CHECK_EVENTS",
     "ASSET_EVENTS",
+    "BULK_ACTION_TERMINAL_STATUSES",
     "EVENT_TYPE_TO_PIPELINE_RUN_STATUS",
     "INDEX_SHARD_NAME",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "AssetCheckExecutionRecordStatus",
     "AssetCheckExecutionsTable",
+    "AssetEventTagsTable",
+    "AssetKeyTable",
     "ConfigurableClassData",
     "LaunchRunContext",
+    "RunTagsTable",
     "SqlEventLogStorageTable",
+    "SqlRunStorage",
     "SqliteEventLogStorage",
 ]
