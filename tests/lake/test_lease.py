@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import LakeBusyError
-from tidegate.lake.lease import lease
+from tidegate.lake.lease import forget_unused, lease
 
 if TYPE_CHECKING:
     from tests.support.lake.shop import Home
@@ -75,6 +75,58 @@ def test_threads_of_one_process_exclude_each_other(home: Home) -> None:
     for thread in threads:
         thread.join()
     assert most == [1, 1, 1, 1]
+
+
+def lock_files(home: Home) -> list[str]:
+    return sorted(path.name for path in home.config.lease_folder.glob("*/*"))
+
+
+def test_lock_files_that_nobody_used_for_long_go_and_others_stay(home: Home) -> None:
+    holder = home.start("hold_lease", "raw/orders", DAY)
+    holder.wait_for("held")
+    with lease(home.config, "raw/orders", [NEXT]):
+        pass
+    mine = home.config.lease_folder / "mine" / "2024.lock"
+    mine.parent.mkdir()
+    mine.touch()
+    now = dt.datetime.now(dt.UTC)
+
+    forget_unused(home.config, now - dt.timedelta(hours=1))
+    assert len(lock_files(home)) == 5
+    forget_unused(home.config, now + dt.timedelta(hours=1))
+    assert lock_files(home) == ["2024-06-01.holder", "2024-06-01.lock", "2024.lock"]
+
+    patient(home, 0.1)
+    with pytest.raises(LakeBusyError, match="run-7"), lease(home.config, "raw/orders", [DAY]):
+        pass
+
+
+def test_a_lease_is_one_holders_while_lock_files_are_deleted(home: Home) -> None:
+    patient(home, 30)
+    inside: list[int] = []
+    most: list[int] = []
+    left = threading.Event()
+
+    def work() -> None:
+        for _ in range(50):
+            with lease(home.config, "raw/orders", [DAY]):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    def forget() -> None:
+        while not left.is_set():
+            forget_unused(home.config, dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    forgetting = threading.Thread(target=forget)
+    for thread in (forgetting, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    left.set()
+    forgetting.join()
+    assert most == [1] * 150
 
 
 def test_an_exception_lets_go(home: Home) -> None:

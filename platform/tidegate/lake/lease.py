@@ -18,7 +18,7 @@ import re
 import resource as process_limits
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -27,7 +27,7 @@ from tidegate.errors import LakeBusyError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
-from tidegate.machine.locks import HeldElsewhereError, file_lock, holder_text
+from tidegate.machine.locks import HeldElsewhereError, file_lock, holder_text, note_of
 from tidegate.window import Cadence
 
 # Short enough to go unnoticed in a run, long enough that a waiter costs no CPU worth naming.
@@ -35,6 +35,8 @@ POLL_SECONDS = 0.05
 
 # Leased in place of days by work that may not overlap whatever its days are.
 EVERY_DAY = dt.date.min
+
+LOCK_OF_A_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.lock")
 
 
 def candidates(cadence: Cadence) -> str:
@@ -78,6 +80,32 @@ def _file_leases(folder: Path, resource: str, days: list[dt.date], patience: flo
             except HeldElsewhereError as error:
                 raise _busy(resource, day, patience, error.holder) from error
         yield
+
+
+def forget_unused(config: LakeConfig, before: dt.datetime) -> None:
+    """Delete the lock files of days that nobody holds, nor held since a moment: there is one for each day and resource.
+
+    Each is held while it goes. Who opened it before finds, once it has the lock, that the file is gone, and opens
+    another one.
+    """
+    # On Postgres a lease is no file.
+    for path in config.lease_folder.glob("*/*.lock") if config.catalog_file else ():
+        # Another maintenance may be at it, too.
+        with suppress(HeldElsewhereError, FileNotFoundError):
+            if LOCK_OF_A_DAY.fullmatch(path.name) and _used_at(path) < before.timestamp():
+                _delete_lock_file(path)
+
+
+def _used_at(lock: Path) -> float:
+    """A holder writes its note when it begins to hold."""
+    note = note_of(lock)
+    return (note if note.exists() else lock).stat().st_mtime
+
+
+def _delete_lock_file(lock: Path) -> None:
+    with file_lock(lock, time.monotonic(), POLL_SECONDS):
+        note_of(lock).unlink(missing_ok=True)
+        lock.unlink(missing_ok=True)
 
 
 def _folder_name(resource: str) -> str:

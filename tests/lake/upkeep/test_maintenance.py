@@ -11,10 +11,13 @@ from tests.support.lake.queries import stale_days
 
 from tidegate.errors import TidegateError
 from tidegate.lake.content import Content, content_of
+from tidegate.lake.identity import METADATA
 from tidegate.lake.sql import qualified
+from tidegate.lake.upkeep import small_partitions
 from tidegate.lake.upkeep.catalog_copies import COPIES_KEPT, keep_copy
 from tidegate.lake.upkeep.leftovers import FEW_LEFTOVERS
 from tidegate.lake.upkeep.maintenance import LONGEST_TRANSACTION, TO_THE_DAY
+from tidegate.lake.upkeep.small_partitions import FILES_WORTH_MERGING
 from tidegate.ledger import publications
 from tidegate.ledger.deliveries import newest_deliveries
 from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
@@ -232,3 +235,83 @@ def test_hostile_table_names_are_names(shop: Shop) -> None:
         lake.con.execute(f"insert into {qualified('raw', name)} from range(50)")
     assert maintain(lake, 30).files_merged == 4
     assert lake.con.execute(f"select count(*) from {qualified('raw', name)}").fetchone() == (200,)
+
+
+def catalog_rows(lake: Lake, table: str) -> int:
+    row = lake.con.execute(f"select count(*) from {METADATA}.{table}").fetchone()
+    assert row
+    return int(row[0])
+
+
+def rows_of_many(lake: Lake) -> list[tuple[object, ...]]:
+    return lake.con.execute("select rowid, day, n from raw.many order by all").fetchall()
+
+
+def test_small_partitions_become_one_file_and_stay_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = shop.lake
+    write_files(lake, FILES_WORTH_MERGING + 1)
+    then = lake.con.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
+    lake.con.execute("delete from raw.many where day = 3 and n > 200")
+    rows, made = rows_of_many(lake), files(lake)
+    assert made > FILES_WORTH_MERGING
+
+    with monkeypatch.context() as patch:
+        # Between the two transactions that it takes.
+        patch.setattr(small_partitions, "_forget_partitions", killed)
+        with pytest.raises(KeyboardInterrupt):
+            maintain(lake, 0)
+    maintain(lake, 0)
+
+    assert rows_of_many(lake) == rows
+    assert then
+    before = lake.con.execute(f"select count(*) from raw.many at (version => {then[0]})").fetchone()
+    assert before == (12 * (FILES_WORTH_MERGING + 1),)
+    for day in range(100, 103):
+        lake.con.execute(f"insert into raw.many select {day}, i from range(12) as r(i)")
+    lake.con.execute("delete from raw.many where day = 5")
+    rows = rows_of_many(lake)
+    upkeep_now(lake)
+    upkeep_now(lake)
+    assert rows_of_many(lake) == rows
+    # The old rows, which of them are deleted, and the new ones.
+    assert len(list(Path(lake.config.data, "raw", "many").rglob("*.parquet"))) <= 3
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_large_partitions_keep_a_file_each(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_partitions, "SMALL_FILE_BYTES", 1)
+    write_files(shop.lake, FILES_WORTH_MERGING + 1)
+    upkeep_now(shop.lake)
+    assert len(list(Path(shop.lake.config.data, "raw", "many").rglob("*.parquet"))) == FILES_WORTH_MERGING + 1
+
+
+def test_rows_in_the_catalog_that_no_snapshot_shows_are_deleted(shop: Shop) -> None:
+    lake = shop.lake
+    lake.con.execute("create table raw.few (n integer)")
+    for n in range(5):
+        lake.con.execute(f"insert into raw.few values ({n})")
+    lake.con.execute("delete from raw.few where n < 2")
+    then = lake.con.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
+    assert then
+    lake.con.execute("delete from raw.few where n = 2")
+    (table,) = (name for name in inlined_tables(lake) if catalog_rows(lake, name) == 5)
+
+    maintain(lake, 0)
+    assert catalog_rows(lake, table) == 5
+    assert lake.con.execute(f"select n from raw.few at (version => {then[0]}) order by n").fetchall() == [
+        (2,),
+        (3,),
+        (4,),
+    ]
+
+    upkeep_now(lake)
+    assert catalog_rows(lake, table) == 2
+    assert lake.con.execute("select n from raw.few order by n").fetchall() == [(3,), (4,)]
+
+
+def inlined_tables(lake: Lake) -> list[str]:
+    rows = lake.con.execute(f"select table_name from {METADATA}.ducklake_inlined_data_tables").fetchall()
+    return [name for (name,) in rows]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from duckdb import DuckDBPyConnection
@@ -21,9 +22,12 @@ from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake
 from tidegate.lake.data_files import delete, path_of
 from tidegate.lake.identity import named_files
+from tidegate.lake.lease import forget_unused
 from tidegate.lake.sql import CATALOG, literal
 from tidegate.lake.upkeep.catalog_copies import keep_copy
+from tidegate.lake.upkeep.dead_rows import delete_dead_rows
 from tidegate.lake.upkeep.leftovers import leftovers, refuse_out_of_proportion
+from tidegate.lake.upkeep.small_partitions import unpartition_small_days
 
 # A query may still read a file that is needed no more, and a writer still be about to commit one that is not
 # known yet or on a snapshot that others have built on: DuckLake asks to keep all these longer than any query
@@ -33,6 +37,10 @@ LONGEST_TRANSACTION = dt.timedelta(days=2)
 # DuckLake 1.0 compares the moments of a SQLite catalog as text, so that a file that went out of use later on the same
 # day counts as older.
 TO_THE_DAY = dt.timedelta(days=1)
+
+# Files between two of these sizes are merged with each other, so that small ones, which come every week, do not have a
+# large one written again with them.
+SIZES = (0, 2**20, 2**24, 2**28)
 
 # Files that one unit of work merges into: on a SQLite catalog, other writers wait for it.
 FILES_PER_UNIT = 32
@@ -67,9 +75,12 @@ def maintain_until(
         with lake.turn():
             keep_copy(config.catalog_file, dt.datetime.now(dt.UTC))
     expired = _expire_snapshots(lake, snapshots_before)
+    delete_dead_rows(lake)
+    unpartition_small_days(lake)
     files_merged = sum(_merge_table(lake, schema, table) for schema, table in _tables(lake.con))
     unused = _delete_unused(lake, files_before)
     delete(config.data, left)
+    forget_unused(config, files_before)
     return Upkeep(files_merged, expired, unused + len(left))
 
 
@@ -104,7 +115,16 @@ def _merge_table(lake: Lake, schema: str, table: str) -> int:
     arguments = f"{of_table}, delete_threshold => {REWRITE_THRESHOLD}"
     rewritten = _call(lake, "ducklake_rewrite_data_files", arguments, [(schema, table)])
     batch = f"{of_table}, max_compacted_files => {FILES_PER_UNIT}"
-    merged = _until_nothing(lake, "ducklake_merge_adjacent_files", batch, [(schema, table)])
+    merged = [
+        row
+        for smallest, largest in pairwise(SIZES)
+        for row in _until_nothing(
+            lake,
+            "ducklake_merge_adjacent_files",
+            f"{batch}, min_file_size => {smallest}, max_file_size => {largest}",
+            [(schema, table)],
+        )
+    ]
     return sum(files for _, _, files, _ in [*rewritten, *merged])
 
 
