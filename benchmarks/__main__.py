@@ -1,6 +1,7 @@
 """Runs the contenders over the same landing files, compares what they published, and prints what they took.
 
-python -m benchmarks [--case day|year|big|all] [--days N] [--lines N] [--runs N] [--contenders NAME ...] [--data FOLDER]
+python -m benchmarks [--case day|year|big|growth|all] [--days N] [--lines N] [--ages DAYS ...] [--runs N]
+    [--contenders NAME ...] [--data FOLDER]
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from pathlib import Path
 
 from benchmarks.cases import SET_UP_DAY, Case, cases, landing_of, lines_of
 from benchmarks.contenders import CONTENDERS, Contender, Site
+from benchmarks.growth import growth_report
 from benchmarks.processes import FailedError, Measured, in_child, run
 from benchmarks.published import Published, refuse_other_content
 from tidegate.window import Window
 
 GIB = 2**30
+
+GROWTH = "growth"
+AGES = (30, 365)
 
 Results = Mapping[str, Sequence[Measured]]
 
@@ -29,10 +34,13 @@ Results = Mapping[str, Sequence[Measured]]
 def main() -> None:
     given = _arguments()
     given.data.mkdir(parents=True, exist_ok=True)
-    chosen = cases(given.days, given.lines)
     try:
-        for case in chosen.values() if given.case == "all" else [chosen[given.case]]:
-            print(_report(case, given), flush=True)
+        for name, case in cases(given.days, given.lines).items():
+            if given.case in (name, "all"):
+                print(_report(case, given), flush=True)
+        if given.case in (GROWTH, "all"):
+            for line in growth_report(given.data.absolute(), given.ages):
+                print(line, flush=True)
     except FailedError as error:
         raise SystemExit(str(error)) from error
 
@@ -41,9 +49,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.partition("\n")[0] if __doc__ else None
     )
-    parser.add_argument("--case", choices=["day", "year", "big", "all"], default="all")
+    parser.add_argument("--case", choices=["day", "year", "big", GROWTH, "all"], default="all")
     parser.add_argument("--days", type=int, default=365, help="days of the case `year` (365)")
     parser.add_argument("--lines", type=int, default=5_000_000, help="lines of the case `big` (5,000,000)")
+    parser.add_argument(
+        "--ages", type=int, nargs="+", default=AGES, help="ages in days of the homes of `growth` (30 365)"
+    )
     parser.add_argument("--runs", type=int, default=3, help="runs of each contender; the median is printed (3)")
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
     parser.add_argument(

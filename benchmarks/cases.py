@@ -87,7 +87,7 @@ def _write(case: Case, landing: Path) -> None:
         _write_days(landing, SET_UP_DAY, 1, 1_000)
         _write_days(landing, case.window.start, case.days, orders)
         for snapshot in landing.glob("customers/*/customers.csv"):
-            _cut(snapshot, case.customers)
+            cut(snapshot, case.customers)
     days = [SET_UP_DAY, *case.window.days]
     (landing / "lines.json").write_text(json.dumps({str(day): _count_lines(landing, day) for day in days}))
 
@@ -96,7 +96,7 @@ def _write_days(landing: Path, first: dt.date, days: int, orders: int) -> None:
     write_shop(landing, first_day=first, days=days, orders_per_day=orders, seed=SEED, dirt=False, payments=False)
 
 
-def _cut(file: Path, rows: int) -> None:
+def cut(file: Path, rows: int) -> None:
     with file.open() as stream:
         kept = list(itertools.islice(stream, 1 + rows))
     file.write_text("".join(kept))
