@@ -14,7 +14,9 @@ from dagster._core.test_utils import create_run_for_test
 from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
 
 from tidegate.orchestration.history.breaker import Pace
-from tidegate.orchestration.history.contacts import CONTACTS_LOOKED_AT, contact, health_of
+from tidegate.orchestration.history.contacts import contact, health_of
+from tidegate.orchestration.history.health import CONTACTS_LOOKED_AT
+from tidegate.orchestration.history.recent_runs import statuses_of
 from tidegate.orchestration.instance import retention
 from tidegate.orchestration.instance.dagster_home import make_instance, open_instance
 from tidegate.orchestration.instance.retention import forget_old_runs, forget_runs
@@ -125,6 +127,19 @@ def test_an_old_day_is_run_again_like_any_other(home: TemporaryHome) -> None:
     assert home.partitions_in_serving()["daily_sales"] == (frozenset(DAYS.days), frozenset())
 
 
+def test_the_files_of_finished_runs_are_small(home: TemporaryHome) -> None:
+    home.run(FIRST_DAY)
+    instance = home.runner.instance
+    before = {run.run_id: instance.all_logs(run.run_id) for run in instance.get_runs()}
+    runs = home.settings.dagster_home / "history" / "runs"
+    assert list(runs.glob("*-*.db-wal"))
+
+    forget_runs(instance, dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+
+    assert not list(runs.glob("*-*.db-wal"))
+    assert {run.run_id: instance.all_logs(run.run_id) for run in instance.get_runs()} == before
+
+
 def test_what_is_under_way_or_young_stays(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path)
     make_instance(settings)
@@ -133,7 +148,7 @@ def test_what_is_under_way_or_young_stays(tmp_path: Path) -> None:
     for backfill in backfills.values():
         instance.add_backfill(backfill)
     # A queued one needs a server that launches it.
-    statuses = [status for status in UNFINISHED if status is not DagsterRunStatus.QUEUED]
+    statuses = [status for status in statuses_of(UNFINISHED) if status is not DagsterRunStatus.QUEUED]
     under_way = [create_run_for_test(instance, job_name=DAILY_JOB, status=status) for status in statuses]
     counted, uncounted = (
         create_run_for_test(

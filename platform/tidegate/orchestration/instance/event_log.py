@@ -152,12 +152,28 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
     def delete_events_of_run(self, run_id: str) -> None:
         """Delete the file of a run that ended. The index keeps its copies."""
         file = Path(self.path_for_shard(run_id))
+        self._close(run_id)
+        # The log first: without its database it would be read into the next one of this name.
+        for each in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), file):
+            each.unlink(missing_ok=True)
+
+    def runs_with_a_log(self) -> list[str]:
+        """The runs whose file has a write-ahead log beside it: the process of a run ends without folding it in."""
+        ours = Path(self.path_for_shard(INDEX_SHARD_NAME))
+        logs = (path.name.removesuffix(".db-wal") for path in ours.parent.glob("*.db-wal"))
+        return sorted(run_id for run_id in logs if run_id not in ("", INDEX_SHARD_NAME))
+
+    def fold_log_of_run(self, run_id: str) -> None:
+        """Have SQLite fold the log of a run that ended into its file, which it does when the last one closes it."""
+        with self.run_connection(run_id) as connection:
+            # A database is not opened before something is read.
+            connection.execute(select(func.count()).select_from(SqlEventLogStorageTable))
+        self._close(run_id)
+
+    def _close(self, shard: str) -> None:
         with self._db_lock:
-            if engine := self._engines.pop(run_id, None):
+            if engine := self._engines.pop(shard, None):
                 engine.dispose()
-            # The log first: without its database it would be read into the next one of this name.
-            for each in (file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm"), file):
-                each.unlink(missing_ok=True)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store `events` whole or not at all in each database file; Dagster stores them singly if this raises.

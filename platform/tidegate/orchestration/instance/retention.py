@@ -19,7 +19,9 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.engine import Connection
 
 from tidegate.home import Home
-from tidegate.orchestration.history.contacts import CONTACTS_LOOKED_AT
+from tidegate.orchestration.history.health import CONTACTS_LOOKED_AT
+from tidegate.orchestration.history.instance_record import InstanceRecord
+from tidegate.orchestration.history.recent_runs import statuses_of
 from tidegate.orchestration.history.run_ledger import enter_finished_runs
 from tidegate.orchestration.instance.event_log import BatchingSqliteEventLogStorage
 from tidegate.orchestration.instance.private import (
@@ -57,7 +59,7 @@ def forget_old_runs(home: Home, instance: DagsterInstance) -> int:
     """Delete what Dagster recorded of the runs that ended more than `run_days` ago. Returns of how many runs."""
     with home.lake() as lake:
         # The ledger's copy of a run is what is left of it.
-        enter_finished_runs(instance, lake)
+        enter_finished_runs(InstanceRecord(instance), lake)
     return forget_runs(instance, dt.datetime.now(dt.UTC) - dt.timedelta(days=home.settings.run_days))
 
 
@@ -83,6 +85,7 @@ def forget_runs(instance: DagsterInstance, before: dt.datetime) -> int:
         _delete_runs(runs, gone)
         forgotten += len(gone)
     _forget_events_of_no_run(storage, before)
+    _fold_logs(instance, storage)
     return forgotten
 
 
@@ -93,7 +96,7 @@ def _ended_before(instance: DagsterInstance, before: dt.datetime) -> list[str]:
         for backfill in instance.get_backfills()
         if backfill.status not in BULK_ACTION_TERMINAL_STATUSES
     }
-    ended: Sequence[DagsterRun] = instance.get_runs(RunsFilter(statuses=list(FINISHED), updated_before=before))
+    ended: Sequence[DagsterRun] = instance.get_runs(RunsFilter(statuses=statuses_of(FINISHED), updated_before=before))
     return [run.run_id for run in reversed(ended) if run.tags.get(BACKFILL_OF_UI_TAG) not in counted]
 
 
@@ -177,6 +180,13 @@ def _forget_events_of_no_run(storage: BatchingSqliteEventLogStorage, before: dt.
     if Path(storage.path_for_shard(NO_RUN)).exists():
         with storage.run_connection(NO_RUN) as of_no_run:
             of_no_run.execute(EVENTS.delete().where(EVENTS.c.timestamp < before.replace(tzinfo=None)))
+
+
+def _fold_logs(instance: DagsterInstance, storage: BatchingSqliteEventLogStorage) -> None:
+    """Have the files of finished runs without a write-ahead log: with it, a day's run is 3.5 MB, and 0.6 MB without."""
+    for run_ids in _batched(storage.runs_with_a_log(), VALUES_AT_ONCE):
+        for run in instance.get_runs(RunsFilter(run_ids=run_ids, statuses=statuses_of(FINISHED))):
+            storage.fold_log_of_run(run.run_id)
 
 
 def _delete_runs(runs: SqlRunStorage, run_ids: Collection[str]) -> None:
