@@ -13,7 +13,7 @@ from tidegate.errors import TidegateError
 from tidegate.lake.content import Content, content_of
 from tidegate.lake.identity import METADATA
 from tidegate.lake.sql import qualified
-from tidegate.lake.upkeep import small_partitions
+from tidegate.lake.upkeep import catalog_rows, small_partitions
 from tidegate.lake.upkeep.catalog_copies import COPIES_KEPT, keep_copy
 from tidegate.lake.upkeep.leftovers import FEW_LEFTOVERS
 from tidegate.lake.upkeep.maintenance import LONGEST_TRANSACTION, TO_THE_DAY
@@ -208,7 +208,8 @@ def test_a_damaged_catalog_is_not_maintained(home: Home) -> None:
     assert list((catalog.parent / "copies").iterdir()) == []
 
 
-def test_readers_and_a_writer_go_on_beside_it(shop: Shop) -> None:
+def test_readers_and_a_writer_go_on_beside_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_rows, "ROWS_WORTH_A_FILE", 1)
     busy_days(shop)
     shop.build(DAYS, factor=4, rows=10)
     shop.promote(DAYS)
@@ -237,7 +238,7 @@ def test_hostile_table_names_are_names(shop: Shop) -> None:
     assert lake.con.execute(f"select count(*) from {qualified('raw', name)}").fetchone() == (200,)
 
 
-def catalog_rows(lake: Lake, table: str) -> int:
+def count_of(lake: Lake, table: str) -> int:
     row = lake.con.execute(f"select count(*) from {METADATA}.{table}").fetchone()
     assert row
     return int(row[0])
@@ -297,10 +298,10 @@ def test_rows_in_the_catalog_that_no_snapshot_shows_are_deleted(shop: Shop) -> N
     then = lake.con.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
     assert then
     lake.con.execute("delete from raw.few where n = 2")
-    (table,) = (name for name in inlined_tables(lake) if catalog_rows(lake, name) == 5)
+    (table,) = (name for name in inlined_tables(lake) if count_of(lake, name) == 5)
 
     maintain(lake, 0)
-    assert catalog_rows(lake, table) == 5
+    assert count_of(lake, table) == 5
     assert lake.con.execute(f"select n from raw.few at (version => {then[0]}) order by n").fetchall() == [
         (2,),
         (3,),
@@ -308,8 +309,39 @@ def test_rows_in_the_catalog_that_no_snapshot_shows_are_deleted(shop: Shop) -> N
     ]
 
     upkeep_now(lake)
-    assert catalog_rows(lake, table) == 2
+    assert count_of(lake, table) == 2
     assert lake.con.execute("select n from raw.few order by n").fetchall() == [(3,), (4,)]
+
+
+def test_many_rows_in_the_catalog_go_into_a_file_and_keep_their_ids(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_rows, "ROWS_WORTH_A_FILE", 30)
+    lake = shop.lake
+    lake.con.execute("create table raw.few (n integer, words varchar[])")
+    for n in range(12):
+        lake.con.execute(f"insert into raw.few select {n}, ['it''s', null] from range(3)")
+    lake.con.execute("alter table raw.few add column later varchar")
+    lake.con.execute("insert into raw.few values (100, [], 'now'), (101, null, null)")
+    lake.con.execute("delete from raw.few where n = 5")
+    lake.con.execute("update raw.few set n = 7 where n = 6")
+    then = lake.con.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
+    assert then
+    rows = "select rowid, n, words, later from raw.few"
+    before = lake.con.execute(f"{rows} order by rowid").fetchall()
+
+    maintain(lake, 0)
+
+    assert list(Path(lake.config.data, "raw", "few").rglob("*.parquet"))
+    assert lake.con.execute(f"{rows} order by rowid").fetchall() == before
+    assert lake.con.execute(f"{rows} at (version => {then[0]}) order by rowid").fetchall() == before
+    for n in range(12):
+        lake.con.execute(f"insert into raw.few (n) select {n} from range(3)")
+    before = lake.con.execute(f"{rows} order by rowid").fetchall()
+    upkeep_now(lake)
+    upkeep_now(lake)
+    assert lake.con.execute(f"{rows} order by rowid").fetchall() == before
+    assert len(list(Path(lake.config.data, "raw", "few").rglob("*.parquet"))) == 1
 
 
 def inlined_tables(lake: Lake) -> list[str]:

@@ -2,10 +2,6 @@
 
 It changes how content is stored and never the content. When to run it is the caller's; it may run beside
 readers and writers, a step at a time.
-
-Rows that DuckLake keeps in the catalog, of inserts of up to ten rows, stay there: in DuckLake 1.0 a reader beside
-`ducklake_flush_inlined_data` sees rows of two versions at once or none (24 of 264 reads on a SQLite catalog), and
-flushing after rewriting spoils older snapshots (duckdb/ducklake issues 650, 1406 and 1413).
 """
 
 from __future__ import annotations
@@ -25,7 +21,7 @@ from tidegate.lake.identity import named_files
 from tidegate.lake.lease import forget_unused
 from tidegate.lake.sql import CATALOG, literal
 from tidegate.lake.upkeep.catalog_copies import keep_copy
-from tidegate.lake.upkeep.dead_rows import delete_dead_rows
+from tidegate.lake.upkeep.catalog_rows import delete_dead_rows, move_rows_to_files
 from tidegate.lake.upkeep.leftovers import leftovers, refuse_out_of_proportion
 from tidegate.lake.upkeep.small_partitions import unpartition_small_days
 
@@ -76,6 +72,7 @@ def maintain_until(
             keep_copy(config.catalog_file, dt.datetime.now(dt.UTC))
     expired = _expire_snapshots(lake, snapshots_before)
     delete_dead_rows(lake)
+    move_rows_to_files(lake)
     unpartition_small_days(lake)
     files_merged = sum(_merge_table(lake, schema, table) for schema, table in _tables(lake.con))
     unused = _delete_unused(lake, files_before)
