@@ -64,7 +64,9 @@ def keep_checked(con: DuckDBPyConnection, extensions: Iterable[str], record: Pat
     if wanted <= {name for name, file in recorded.items() if file.is_unchanged()}:
         return
     installed = con.execute("select extension_name, install_path from duckdb_extensions() where installed").fetchall()
-    files = {name: CheckedFile.now(path) for name, path in installed if name in wanted}
+    # Beside them lie the unfinished ones of processes that install them just now.
+    whole = {name: path for name, path in installed if Path(path).name == f"{name}.duckdb_extension"}
+    files = {name: CheckedFile.now(path) for name, path in whole.items() if name in wanted}
     with duckdb.connect(config=NO_DOWNLOADS) as checking:
         for file in files.values():
             checking.load_extension(file.path)
