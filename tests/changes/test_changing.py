@@ -198,6 +198,25 @@ def test_a_mart_that_is_renamed_leaves_serving_and_comes_under_its_new_name_in_o
     home.close()
 
 
+def test_a_mart_that_is_removed_leaves_serving_by_apply_and_comes_back_with_its_model(crowd: TemporaryHome) -> None:
+    before = crowd.query("select * from serving.daily_places order by all")
+    home = with_project(crowd, {"daily_places.sql": None, "daily_places.yml": None})
+    planned = plan(home)
+    assert ([mart.name for mart in planned.unmade], planned.marts) == (["daily_places"], [])
+    change = apply_plan(home.home, DECISION).change
+    left = "select 1 from duckdb_tables() where schema_name = 'serving' and table_name = 'daily_places'"
+    assert (home.query(left), change.marts) == ([], ("daily_places",))
+    with pytest.raises(
+        TidegateError, match=r"published nothing: it took daily_places out of serving\..*tidegate restate"
+    ):
+        take_back(home.home, change.change_id, DECISION)
+    # Its rows are candidates still, of the logic that it has.
+    back = with_project(home)
+    assert all(outcome.succeeded for outcome in back.runner.restate())
+    assert back.query("select * from serving.daily_places order by all") == before
+    back.close()
+
+
 def test_a_plan_that_nobody_applies_is_dropped_by_maintenance(crowd: TemporaryHome) -> None:
     home = with_project(crowd, RENAMED_CTE)
     planned = plan(home)

@@ -16,11 +16,11 @@ from tidegate.changes.affected import find_affected
 from tidegate.changes.beside import Beside, Partitions, copy_days
 from tidegate.changes.plan import failures_of, held, open_plan_of, partitions_of
 from tidegate.changes.switching import Decision, enter_snapshot_of, leases_of
-from tidegate.errors import ColumnTypeError, LakeBusyError, TidegateError
+from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import qualified, quoted
-from tidegate.lake.tables import change_type, ensure_table, table_columns
+from tidegate.lake.tables import reshape_table, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.changes import AppliedChange, enter_change
@@ -285,8 +285,4 @@ def fit_table(con: DuckDBPyConnection, own: tuple[str, str], planned: tuple[str,
     for column in tables.get(own, {}):
         if column not in tables[planned]:
             con.execute(f"alter table {qualified(*own)} drop column {quoted(column)}")
-    try:
-        ensure_table(con, *own, tables[planned], model.partitioned_by)
-    except ColumnTypeError as error:
-        for column, sql_type in error.columns.items():
-            change_type(con, own, column, sql_type)
+    reshape_table(con, own, tables[planned], model.partitioned_by)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from duckdb import DuckDBPyConnection
 
@@ -82,9 +82,10 @@ class Beside:
         tells each before it is built. Raises LakeBusyError when another build has one of the days for too long."""
         for cadence in Cadence:
             missing = self._missing(cadence, wanted.get(cadence, ()))
-            for window in chunks_of(missing, cadence, self._home.settings.chunk_days):
-                yield window
-                self._build(window, wanted)
+            for window in windows_of(missing, cadence):
+                for chunk in window.chunks(self._home.settings.chunk_days):
+                    yield chunk
+                    self._build(chunk, wanted)
 
     def is_up_to_date(self, wanted: Partitions) -> bool:
         return not any(self._missing(cadence, wanted.get(cadence, ())) for cadence in Cadence)
@@ -154,11 +155,11 @@ class Beside:
         for model in self.models(Cadence.daily):
             days = [day for day in self._days_read(window, model) if day not in planned]
             if days:
-                schema = model.schema if window.cadence is Cadence.daily else SERVING
-                self._lake.unit_of_work(
-                    lambda con, model=model, schema=schema, days=days: self._copy(con, model, schema, days),  # type: ignore[misc]
-                    [self.table(model)],
+                source = (model.schema if window.cadence is Cadence.daily else SERVING, model.name)
+                copy = partial(
+                    copy_days, source=source, target=self.table(model), day_column=model.day_column, days=days
                 )
+                self._lake.unit_of_work(copy, [self.table(model)])
 
     def _days_read(self, window: Window, model: Model) -> list[dt.date]:
         """The days of one of its own models that the window's partitions read, beside those that they are."""
@@ -171,9 +172,6 @@ class Beside:
         reach = max((each.reach for each in behind), default=0)
         about = [window.cadence.days_about(partition, reach) for partition in window.days] if behind else []
         return sorted({day for days in about for day in days.days})
-
-    def _copy(self, con: DuckDBPyConnection, model: Model, schema: str, days: Sequence[dt.date]) -> None:
-        copy_days(con, (schema, model.name), self.table(model), model.day_column, days)
 
     def _enter(self, con: DuckDBPyConnection, window: Window, seen: Mapping[dt.date, int], result: BuildResult) -> None:
         failed_models = {
@@ -204,14 +202,6 @@ def copy_days(
     inside = on_days(day_column, days)
     con.execute(f"delete from {qualified(*target)} where {inside}")
     con.execute(f"insert into {qualified(*target)} ({both}) select {both} from {qualified(*source)} where {inside}")
-
-
-def chunks_of(days: Sequence[dt.date], cadence: Cadence, most: int) -> Iterator[Window]:
-    """The partitions as windows of at most so many."""
-    for window in windows_of(days, cadence):
-        for number in range(0, len(window.days), most):
-            (chunk,) = windows_of(window.days[number : number + most], cadence)
-            yield chunk
 
 
 def _first_error(result: BuildResult) -> str:

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.content import NOTHING, content_by_day, content_by_day_select
 from tidegate.lake.sql import on_days, qualified, quoted
 from tidegate.lake.tables import table_columns
-from tidegate.ledger.publications import newest_publications
+from tidegate.ledger.publications import shown_builds
 from tidegate.transform.parsed.graph import SERVING, Model
 from tidegate.window import Cadence, Window
 
@@ -78,7 +78,7 @@ def compare_mart(
     tables = table_columns(con, [served, planned])
     before, after = tables.get(served, {}), tables[planned]
     window = Window(partitions[0], mart.cadence.after(partitions[-1], 1), mart.cadence)
-    shown = {each.partition_day for each in newest_publications(con, window) if each.mart == mart.name}
+    shown = {day for day, name, _ in shown_builds(con, window) if name == mart.name}
     days = [day for day in _differing(con, mart, {served: before, planned: after}, window) if day in partitions]
     known = [day for day in days if day in shown]
     return MartDifference(

@@ -119,16 +119,15 @@ def partitions_of(plan: Plan, affected: Affected) -> Partitions:
 
 def _open_plan(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan | None:
     logic, asked = home.dbt.logic(), (days.start, days.last) if days else (None, None)
-    return next(
-        (
-            plan
-            for plan in open_plans(con)
-            if plan.has_logic_of(logic)
-            and affected.models <= plan.models
-            and (plan.partition_from, plan.partition_to) == asked
-        ),
-        None,
-    )
+    found = [
+        plan
+        for plan in open_plans(con)
+        if plan.has_logic_of(logic)
+        and affected.models <= plan.models
+        and (plan.partition_from, plan.partition_to) == asked
+    ]
+    # One of everything that is published is of this too.
+    return min(found, key=lambda plan: len(plan.models), default=None)
 
 
 def _plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.changes.switching import Decision, enter_snapshot_of, leases_of
-from tidegate.errors import ColumnTypeError, TidegateError
+from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.content import NOTHING, Content, content_by_day, content_by_day_select
 from tidegate.lake.sql import on_days, qualified
-from tidegate.lake.tables import change_type, ensure_table, table_columns
+from tidegate.lake.tables import reshape_table, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.changes import AppliedChange, change_named, changes_made, enter_change
 from tidegate.ledger.entries import utc_now
@@ -67,6 +67,11 @@ def _refuse_unknown(con: DuckDBPyConnection, change_id: str) -> AppliedChange:
 
 def _snapshot_before(con: DuckDBPyConnection, change: AppliedChange, rows: Sequence[Publication]) -> int:
     """The lake's snapshot that a change came after."""
+    if not rows:
+        raise TidegateError(
+            f"Change {change.change_id[:8]} published nothing: it took {', '.join(change.marts)} out of serving. "
+            "Nothing was changed. Put the model back; sensors publish its rows again, or: tidegate restate"
+        )
     snapshot = next((row.lake_snapshot for row in rows if row.lake_snapshot is not None), None)
     if snapshot is None or snapshot - 1 not in publications.kept_snapshots(con):
         raise TidegateError(
@@ -179,7 +184,9 @@ class _TakingBack:
             then = f"{qualified(SERVING, mart.name)} at (version => {self.snapshot})"
             inside = on_days(mart.day_column, days) if days else "false"
             con.execute(f"create temporary table {THEN} as select * from {then} where {inside}")
-            _have_columns_of(con, mart, THEN)
+            described = con.execute(f"describe {THEN}").fetchall()
+            columns = {str(name): str(sql_type) for name, sql_type, *_ in described}
+            reshape_table(con, (SERVING, mart.name), columns, partitioned_by=None)
             delete_days(con, mart, days)
             insert_days(con, mart, days, THEN)
             con.execute(f"drop table {THEN}")
@@ -222,13 +229,3 @@ class _TakingBack:
             for mart in self.product.marts
             if (mart.name, day) in self.before
         ]
-
-
-def _have_columns_of(con: DuckDBPyConnection, mart: Mart, then: str) -> None:
-    """Give the table in `serving` the columns and types of then."""
-    columns = {str(name): str(sql_type) for name, sql_type, *_ in con.execute(f"describe from {then}").fetchall()}
-    try:
-        ensure_table(con, SERVING, mart.name, columns, partitioned_by=None)
-    except ColumnTypeError as error:
-        for column, sql_type in error.columns.items():
-            change_type(con, (SERVING, mart.name), column, sql_type)

@@ -132,6 +132,22 @@ def change_type(con: DuckDBPyConnection, table: tuple[str, str], column: str, sq
     con.execute(f"alter table {name} drop column {before}")
 
 
+def change_types(con: DuckDBPyConnection, table: tuple[str, str], columns: Mapping[str, str]) -> None:
+    """`change_type` of several columns."""
+    for column, sql_type in columns.items():
+        change_type(con, table, column, sql_type)
+
+
+def reshape_table(
+    con: DuckDBPyConnection, table: tuple[str, str], columns: Mapping[str, str], partitioned_by: str | None
+) -> None:
+    """`ensure_table` for rows that are about to be replaced: a column takes its new type whatever that loses."""
+    try:
+        ensure_table(con, *table, columns, partitioned_by)
+    except ColumnTypeError as error:
+        change_types(con, table, error.columns)
+
+
 def table_columns(con: DuckDBPyConnection, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
     """Column names and types, in order, of those (schema, table) that exist."""
     listed = ", ".join(f"({literal(schema)}, {literal(table)})" for schema, table in tables)

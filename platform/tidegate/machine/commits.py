@@ -22,7 +22,11 @@ def commit_of(folder: Path) -> str | None:
 
 
 def _said(git: str, folder: Path, *words: str) -> str | None:
-    done = subprocess.run(  # noqa: S603 - no shell, and nothing from outside
-        [git, "-C", str(folder), *words], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    # Without its optional locks, git does not write into the repository to answer sooner the next time.
+    command = [git, "--no-optional-locks", "-C", str(folder), *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        # A repository on a slow disk. The change is entered without its commit.
+        return None
     return done.stdout.strip() if done.returncode == 0 else None

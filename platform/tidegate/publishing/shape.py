@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import ColumnTypeError, TidegateError
 from tidegate.lake.sql import in_window, literal, qualified, quoted
-from tidegate.lake.tables import change_type, ensure_table, table_columns
+from tidegate.lake.tables import change_types, ensure_table, table_columns
 from tidegate.publishing.gate import Mart
 from tidegate.window import Cadence, Window, windows_of
 
@@ -46,7 +46,7 @@ def fit_model_table(
             # DuckLake cannot, and breaks down over attempts.
             raise
         # All days are about to be built; those that fail keep their rows.
-        _change_types(con, table, error.columns)
+        change_types(con, table, error.columns)
 
 
 def fit_published_tables(
@@ -100,12 +100,7 @@ def _fit_types(
             HALF_PUBLISHED,
         )
         # A day that was rolled back goes on to show what it did, as far as that fits the new type.
-        _change_types(con, serving, error.columns)
-
-
-def _change_types(con: DuckDBPyConnection, table: tuple[str, str], columns: Columns) -> None:
-    for column, sql_type in columns.items():
-        change_type(con, table, column, sql_type)
+        change_types(con, serving, error.columns)
 
 
 def _changes(table: tuple[str, str], columns: Columns) -> str:
