@@ -42,6 +42,7 @@ LONGEST_FIRST = (
     "orchestration/test_unattended.py",
     "e2e/test_any_order.py",
     "docs/test_commands.py",
+    "changes/test_changing.py",
     "e2e/test_any_change.py",
     "e2e/test_unattended.py",
     "e2e/test_two_writers.py",

@@ -79,6 +79,7 @@ def test_other_layout_is_no_change(crowd: TemporaryHome) -> None:
     home.close()
 
 
+@pytest.mark.slow
 def test_what_is_written_otherwise_and_gives_the_same_is_seen_to_change_nothing(crowd: TemporaryHome) -> None:
     home = with_project(crowd, RENAMED_CTE)
     planned = plan(home)
@@ -174,6 +175,7 @@ RENAMED_MART: Files = {
 }
 
 
+@pytest.mark.slow
 def test_a_mart_that_is_renamed_leaves_serving_and_comes_under_its_new_name_in_one_moment(
     crowd: TemporaryHome, tmp_path: Path
 ) -> None:
@@ -217,6 +219,7 @@ def test_a_mart_that_is_removed_leaves_serving_by_apply_and_comes_back_with_its_
     back.close()
 
 
+@pytest.mark.slow
 def test_a_plan_that_nobody_applies_is_dropped_by_maintenance(crowd: TemporaryHome) -> None:
     home = with_project(crowd, RENAMED_CTE)
     planned = plan(home)
@@ -266,6 +269,7 @@ def test_any_change_ends_as_if_it_had_always_been_so_and_can_be_taken_back(
     back.close()
 
 
+@pytest.mark.slow
 def test_a_plan_whose_test_fails_is_not_applied_and_goes_on_once_the_model_is_fixed(crowd: TemporaryHome) -> None:
     before = served(crowd)
     home = with_project(crowd, {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 * sum(visitors)")})
@@ -285,6 +289,7 @@ def test_a_plan_whose_test_fails_is_not_applied_and_goes_on_once_the_model_is_fi
     home.close()
 
 
+@pytest.mark.slow
 def test_what_changes_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_path: Path) -> None:
     home = with_project(crowd, DOUBLED)
     plan(home)
@@ -304,6 +309,7 @@ def test_what_changes_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_
     home.close()
 
 
+@pytest.mark.slow
 def test_a_published_day_that_may_not_be_published_now_keeps_the_rest_from_being_applied_unless_it_is_left(
     crowd: TemporaryHome,
 ) -> None:

@@ -95,7 +95,7 @@ def _print_outcomes_of(cadence: Cadence, outcomes: Sequence[RunOutcome]) -> None
     held = sum(len(outcome.held) for outcome in first)
     restated = [day for outcome in outcomes if outcome.restates for day in outcome.published]
     done = [f"{cadence.counted(published)} published, {held} held"] if first or not outcomes else []
-    done += [f"{cadence.counted(len(restated))} restated by {cause} ({_named(restated, cadence)})"] if restated else []
+    done += [f"{cadence.counted(len(restated))} restated by {cause} ({named(restated, cadence)})"] if restated else []
     if done:
         say(", ".join(done) + ".")
     newest = {day: outcome for outcome in outcomes for day in outcome.window.days}
@@ -158,10 +158,11 @@ def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], lis
 DAYS_NAMED = 3
 
 
-def _named(partitions: Iterable[date], cadence: Cadence) -> str:
+def named(partitions: Iterable[date], cadence: Cadence, most: int = DAYS_NAMED) -> str:
+    """The partitions as windows, so many of them, and how many more there are."""
     windows = windows_of(partitions, cadence)
-    more = [f"{len(windows) - DAYS_NAMED} more"] if len(windows) > DAYS_NAMED else []
-    return ", ".join([*map(str, windows[:DAYS_NAMED]), *more])
+    more = [f"{len(windows) - most} more"] if len(windows) > most else []
+    return ", ".join([*map(str, windows[:most]), *more])
 
 
 def run_command(cadence: Cadence, partition: date) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tidegate.cli.console import err, heading, out, say, table
-from tidegate.window import Window, windows_of
+from tidegate.cli.console import err, heading, named, out, say, table
+from tidegate.window import Cadence
 
 if TYPE_CHECKING:
     from tidegate.changes.apply import Applied
@@ -133,7 +133,7 @@ def _sentences(mart: MartDifference) -> Iterator[str]:
         f"{f', {mart.new:,} new' if mart.new else ''}."
     )
     if mart.days:
-        yield f"They differ on: {_named(windows_of(mart.days, mart.cadence))}."
+        yield f"They differ on: {named(mart.days, mart.cadence, NAMED)}."
     for what, columns in (("added", mart.columns_added), ("removed", mart.columns_removed)):
         if columns:
             yield f"Columns {what}: {', '.join(f'{name} ({sql_type})' for name, sql_type in columns.items())}."
@@ -153,12 +153,7 @@ def _samples(rows: RowDifferences) -> list[tuple[str, ...]]:
 
 def _failures(planned: Planned) -> Iterator[str]:
     for sentence, days in planned.failed.items():
-        yield f"{sentence} ({_named(windows_of(days))})."
-
-
-def _named(windows: Sequence[Window]) -> str:
-    more = [f"{len(windows) - NAMED} more"] if len(windows) > NAMED else []
-    return ", ".join([*map(str, windows[:NAMED]), *more])
+        yield f"{sentence} ({named(days, Cadence.daily, NAMED)})."
 
 
 def _next(planned: Planned) -> str:
