@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.window import ONE_WEEK, Cadence, Window, windows_of, windows_over
 
 DAY = dt.date(2024, 2, 28)
 days = st.dates(dt.date(2020, 1, 1), dt.date(2030, 1, 1))
@@ -89,3 +89,30 @@ def test_a_window_of_months_holds_their_first_days() -> None:
     assert [len(chunk.days) for chunk in year.chunks(5)] == [5, 5, 2]
     with pytest.raises(ValueError, match="a window of months"):
         Window(dt.date(2024, 1, 2), dt.date(2024, 2, 1), Cadence.monthly)
+
+
+@pytest.mark.parametrize(
+    ("days", "windows"),
+    [
+        ([], []),
+        ([5], ["5"]),
+        ([1, 2, 3], ["1..3"]),
+        ([1, 9, 10], ["1..10"]),
+        ([1, 11], ["11", "1"]),
+        ([1, 5, 12, 15, 30], ["30", "12..15", "1..5"]),
+    ],
+)
+def test_days_are_asked_for_in_few_windows_the_newest_first(days: list[int], windows: list[str]) -> None:
+    """Of ten days at most."""
+    found = windows_over((dt.date(2024, 1, day) for day in days), Cadence.daily, 10)
+    assert [str(window).replace("2024-01-", "").replace("0", "", 0) for window in found] == [
+        "..".join(f"{int(day):02}" for day in window.split("..")) for window in windows
+    ]
+
+
+def test_mondays_are_asked_for_by_the_week() -> None:
+    mondays = [dt.date(2024, 1, 1) + number * ONE_WEEK for number in (0, 1, 5)]
+    found = list(windows_over(mondays, Cadence.weekly, 3))
+    assert found == [
+        Window.of_day(mondays[2], Cadence.weekly), Window(mondays[0], mondays[1] + ONE_WEEK, Cadence.weekly)
+    ]  # fmt: skip

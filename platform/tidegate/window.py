@@ -225,3 +225,13 @@ def windows_of(days: Iterable[dt.date], cadence: Cadence = Cadence.daily) -> lis
         else:
             windows.append(Window.of_day(day, cadence))
     return windows
+
+
+def windows_over(days: Iterable[dt.date], cadence: Cadence, size: int) -> Iterator[Window]:
+    """Few windows that hold all `days`, the newest first, of at most `size` partitions each, others among them."""
+    left = sorted(set(days), reverse=True)
+    while left:
+        last = left[0]
+        inside = [day for day in left if day > cadence.after(last, -size)]
+        yield Window(inside[-1], cadence.after(last, 1), cadence)
+        left = left[len(inside) :]

@@ -68,6 +68,9 @@ class Watch:
         """
         found: dict[dt.date, list[Waiting]] = {}
         for waiting in self._waiting(sorted(set(asked_days))):
+            if len(found) == limit and waiting.day > max(found):
+                # However many wait, what came of earlier loads is looked up only for those that could be among them.
+                continue
             if wanted(waiting) and self._all_regions_are_there(waiting):
                 found.setdefault(waiting.day, []).append(waiting)
                 if len(found) > limit:

@@ -46,13 +46,13 @@ from tidegate.orchestration.names import (
 )
 from tidegate.orchestration.partitions import partition_tags, partitions_at
 from tidegate.orchestration.sensors.build_requests import cause_of
-from tidegate.orchestration.sensors.due_outputs import due_outputs_of, windows_over
+from tidegate.orchestration.sensors.due_outputs import due_outputs_of
 from tidegate.orchestration.sensors.run_keeper import end_lost_runs
 from tidegate.outputs.removed_exports import withdraw_exports
 from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import closed_for_any
 from tidegate.publishing.periods import periods_to_begin
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.window import Cadence, Window, windows_of, windows_over
 
 BACKFILL_TAG = "tidegate/backfill"
 BACKFILL_DAYS_TAG = "tidegate/backfill_days"

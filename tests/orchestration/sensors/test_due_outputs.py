@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +21,7 @@ from tidegate.orchestration.names import BUILD_JOBS, ONLY_DUE_TAG, OUTPUT_JOBS
 from tidegate.orchestration.partition_definitions import partitions_of
 from tidegate.orchestration.partitions import partition_tags, window_of_tags
 from tidegate.orchestration.runs import QUIET
-from tidegate.orchestration.sensors.due_outputs import look_for_due_outputs, windows_over
+from tidegate.orchestration.sensors.due_outputs import look_for_due_outputs
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 DAYS = Window(DAY, THIRD + ONE_DAY)
@@ -248,31 +249,24 @@ def test_mondays_have_outputs_of_their_own(watched: Watched) -> None:
     assert requests_of(look(watched, cadence=Cadence.weekly)) == []
 
 
-@pytest.mark.parametrize(
-    ("days", "windows"),
-    [
-        ([], []),
-        ([5], ["5"]),
-        ([1, 2, 3], ["1..3"]),
-        ([1, 9, 10], ["1..10"]),
-        ([1, 11], ["11", "1"]),
-        ([1, 5, 12, 15, 30], ["30", "12..15", "1..5"]),
-    ],
-)
-def test_days_are_asked_for_in_few_windows_the_newest_first(days: list[int], windows: list[str]) -> None:
-    """Of ten days at most."""
-    found = windows_over((dt.date(2024, 1, day) for day in days), Cadence.daily, 10)
-    assert [str(window).replace("2024-01-", "").replace("0", "", 0) for window in found] == [
-        "..".join(f"{int(day):02}" for day in window.split("..")) for window in windows
-    ]
+def test_dagster_is_asked_as_often_for_many_due_days_as_for_one(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_of_dagster: list[dg.RunsFilter] = []
+    get_run_records = watched.instance.get_run_records
 
+    def counted(filters: dg.RunsFilter) -> Sequence[dg.RunRecord]:
+        asked_of_dagster.append(filters)
+        return get_run_records(filters)
 
-def test_mondays_are_asked_for_by_the_week() -> None:
-    mondays = [dt.date(2024, 1, 1) + number * ONE_WEEK for number in (0, 1, 5)]
-    found = list(windows_over(mondays, Cadence.weekly, 3))
-    assert found == [
-        Window.of_day(mondays[2], Cadence.weekly), Window(mondays[0], mondays[1] + ONE_WEEK, Cadence.weekly)
-    ]  # fmt: skip
+    monkeypatch.setattr(watched.instance, "get_run_records", counted)
+    counts = []
+    for window in (Window.of_day(DAY), Window(DAY, DAY + 100 * ONE_DAY)):
+        publish(watched, window)
+        assert requests_of(look(watched))
+        counts.append(len(asked_of_dagster))
+        asked_of_dagster.clear()
+    assert counts == [counts[0]] * 2
 
 
 def test_the_jobs_of_days_make_no_outputs(module_home: TemporaryHome) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
-from typing import Generic, Self, TypeVar
+from typing import Self
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
@@ -27,18 +27,16 @@ from tidegate.orchestration.names import (
     load_job,
 )
 from tidegate.orchestration.partitions import window_of_tags
-from tidegate.window import Cadence, Window
-
-T = TypeVar("T")
+from tidegate.window import Cadence, Window, windows_over
 
 # Attempts beyond these would only lengthen a pause that is long already.
 ATTEMPTS_COUNTED = 60
 
-# Mostly the newest attempts are enough.
-RUNS_PER_PAGE = 60
-
 # Partitions of a run at most, for finding the runs that hold a day by where they start. A chunk has 31.
 LONGEST_RANGE = 400
+
+# With those before them that a run may start at, fewer than the thousand values that an old SQLite takes in a query.
+PARTITIONS_AT_ONCE = 500
 
 BUILT_LAYERS = ("staging", "intermediate", "marts", "serving")
 
@@ -113,7 +111,16 @@ class Attempts:
         self._instance = instance
         self._job = job
         self._pace = pace
-        self._found: dict[tuple[dt.date, dt.datetime | None], _Remembered[RunOfDays]] = {}
+        self._found: dict[dt.date, list[RunOfDays]] = {}
+
+    def look_up(self, days: Iterable[dt.date]) -> None:
+        """Find the runs of all these partitions at once: one by one, thousands of them take minutes."""
+        unknown = set(days) - self._found.keys()
+        self._found |= {day: [] for day in unknown}
+        for window in windows_over(unknown, cadence_of(self._job), PARTITIONS_AT_ONCE):
+            for run in self._newest_first(window):
+                for day in unknown.intersection(run.days.days):
+                    self._found[day].append(run)
 
     def failed_attempts(
         self, day: dt.date, concerns: Callable[[RunOfDays], bool], since: dt.datetime | None, but: str = ""
@@ -122,7 +129,7 @@ class Attempts:
         run `but`."""
         wanted = (
             run
-            for run in self._finished(day, since)
+            for run in self._finished(day)
             if concerns(run) and run.run_id != but and (since is None or _naive(run.ended_at) > since)
         )
         return list(islice(wanted, ATTEMPTS_COUNTED))
@@ -132,32 +139,22 @@ class Attempts:
 
         What is asked for again has another one, so a run key that names it was never answered to.
         """
-        return next((run.run_id for run in self._finished(day, None) if concerns(run)), "")
+        return next((run.run_id for run in self._finished(day) if concerns(run)), "")
 
-    def _finished(self, day: dt.date, since: dt.datetime | None) -> Iterable[RunOfDays]:
-        if (day, since) not in self._found:
-            self._found[day, since] = _Remembered(self._newest_first(day, since))
-        return self._found[day, since]
+    def _finished(self, day: dt.date) -> list[RunOfDays]:
+        self.look_up([day])
+        return self._found[day]
 
-    def _newest_first(self, day: dt.date, since: dt.datetime | None) -> Iterator[RunOfDays]:
-        starts = [str(cadence_of(self._job).after(day, -back)) for back in range(LONGEST_RANGE)]
-        pages = [self._pages(tags, since) for tags in ({PARTITION_TAG: str(day)}, {FIRST_PARTITION_TAG: starts})]
-        for record in merge(*pages, key=lambda record: record.storage_id, reverse=True):
-            run = RunOfDays.of(record.dagster_run, end_of(record))
-            if day in run.days:
-                yield run
+    def _newest_first(self, window: Window) -> Iterator[RunOfDays]:
+        """The runs that may hold a partition of the window."""
+        starts = Window(window.cadence.after(window.start, 1 - LONGEST_RANGE), window.end, window.cadence)
+        found = [self._records(PARTITION_TAG, window), self._records(FIRST_PARTITION_TAG, starts)]
+        for record in merge(*found, key=lambda record: record.storage_id, reverse=True):
+            yield RunOfDays.of(record.dagster_run, end_of(record))
 
-    def _pages(self, tags: Mapping[str, str | list[str]], since: dt.datetime | None) -> Iterator[RunRecord]:
-        wanted = RunsFilter(
-            job_name=self._job,
-            statuses=statuses_of(FINISHED),
-            tags=tags,
-            updated_after=since.replace(tzinfo=dt.UTC) if since else None,
-        )
-        cursor = None
-        while records := self._instance.get_run_records(wanted, limit=RUNS_PER_PAGE, cursor=cursor):
-            yield from records
-            cursor = records[-1].dagster_run.run_id
+    def _records(self, tag: str, partitions: Window) -> Sequence[RunRecord]:
+        tags = {tag: [str(day) for day in partitions.days]}
+        return self._instance.get_run_records(RunsFilter(job_name=self._job, statuses=statuses_of(FINISHED), tags=tags))
 
     def may_go(self, attempts: Sequence[RunOfDays], now: dt.datetime) -> bool:
         """Whether it is time for another attempt. One that a person canceled is left alone for the longest pause."""
@@ -167,20 +164,6 @@ class Attempts:
         if attempts[0].canceled:
             pause = self._pace.longest_pause
         return not pause or now >= attempts[0].ended_at + pause
-
-
-@dataclass
-class _Remembered(Generic[T]):
-    """What an iterator gives, to be gone through more than once, and read no further than anybody went."""
-
-    unread: Iterator[T]
-    read: list[T] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[T]:
-        yield from self.read
-        for each in self.unread:
-            self.read.append(each)
-            yield each
 
 
 def statuses_of(names: Iterable[str]) -> list[DagsterRunStatus]:

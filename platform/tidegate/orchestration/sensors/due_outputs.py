@@ -7,8 +7,9 @@ few runs, with days between them that need nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import dagster as dg
 from dagster import DagsterInstance
@@ -20,7 +21,7 @@ from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUT_JOBS, REQUEST_TAG
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.sensors.ticks import sensor_of_what_is_due
 from tidegate.publishing.due.outputs import Output, due_outputs
-from tidegate.window import Cadence, Window
+from tidegate.window import Cadence, Window, windows_over
 
 SENSORS = {cadence: cadence.prefixed("outputs_due") for cadence in Cadence}
 
@@ -40,14 +41,17 @@ def look_for_due_outputs(home: Home, instance: DagsterInstance, cadence: Cadence
     due = due_outputs_of(home, cadence)
     if not due:
         return dg.SensorResult(skip_reason="No output is due.")
-    look = _Look(runs_under_way(instance), Attempts(instance, OUTPUT_JOBS[cadence], Pace.of(home.settings)), now)
+    attempts = Attempts(instance, OUTPUT_JOBS[cadence], Pace.of(home.settings))
+    attempts.look_up(output.day for output in due)
+    look = _Look(runs_under_way(instance), attempts, now)
     ready = [output for output in due if look.may_be_made(output, cadence)]
     if not ready:
         waiting = f"{len(due)} due outputs wait for runs under way or for their next attempt."
         return dg.SensorResult(skip_reason=waiting)
-    windows = windows_over((output.day for output in ready), cadence, home.settings.chunk_days)
+    chunk = home.settings.chunk_days
+    windows = islice(windows_over((output.day for output in ready), cadence, chunk), chunk)
     requests = [look.request(window, [output for output in ready if output.day in window]) for window in windows]
-    return dg.SensorResult(run_requests=requests[: home.settings.chunk_days])
+    return dg.SensorResult(run_requests=requests)
 
 
 def due_outputs_of(home: Home, cadence: Cadence) -> list[Output]:
@@ -55,16 +59,6 @@ def due_outputs_of(home: Home, cadence: Cadence) -> list[Output]:
     kinds = [maker.kind for maker in home.makers_of(cadence)]
     with home.lake() as lake:
         return due_outputs(lake.con, kinds, home.outputs.place)
-
-
-def windows_over(days: Iterable[dt.date], cadence: Cadence, size: int) -> Iterator[Window]:
-    """Few windows that hold all `days`, the newest first, of at most `size` partitions each, others among them."""
-    left = sorted(set(days), reverse=True)
-    while left:
-        last = left[0]
-        inside = [day for day in left if day > cadence.after(last, -size)]
-        yield Window(inside[-1], cadence.after(last, 1), cadence)
-        left = left[len(inside) :]
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,9 @@ class _Look:
 
     def ready(self, due: Sequence[Due]) -> list[Due]:
         """Those whose turn it is."""
-        ready = [each for each in due if self._is_settled(each) and self.builds.may_go(each, self.now)]
+        settled = [each for each in due if self._is_settled(each)]
+        self.builds.attempts.look_up(each.day for each in settled)
+        ready = [each for each in settled if self.builds.may_go(each, self.now)]
         return self._after_days_behind(ready) if self.cadence is Cadence.daily else ready
 
     def _is_settled(self, due: Due) -> bool:

@@ -4,7 +4,8 @@ contract's deadline the waivers are entered by which a day may be published with
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from dagster import DagsterInstance
 
@@ -56,10 +57,12 @@ def waive_late_regions(home: Home, instance: DagsterInstance, under_way: Sequenc
                 lake.con, product.deliveries, product.delivery_days, product.beside
             ).items()
         ]
+    # What answers is asked of Dagster once, however many days lack it.
+    answers = cache(lambda source: not health_of(instance, source, Pace.of(home.settings)).breaker.failures)
     waived = {
         (source, region, day)
         for day, missing in lacking
-        if day in ended and all(_may_be_waived(home, instance, *place, day, under_way, now) for place in missing)
+        if day in ended and all(_may_be_waived(home, answers, *place, day, under_way, now) for place in missing)
         for source, region in missing
     }
     waivers = [Waiver(*delivery, WHY_WAIVED, utc_now()) for delivery in sorted(waived)]
@@ -76,7 +79,7 @@ def waive_late_regions(home: Home, instance: DagsterInstance, under_way: Sequenc
 
 def _may_be_waived(
     home: Home,
-    instance: DagsterInstance,
+    answers: Callable[[str], bool],
     source: str,
     region: str,
     day: dt.date,
@@ -89,16 +92,16 @@ def _may_be_waived(
         return False
     if any(run.loads(source, region, day) for run in under_way):
         return False
-    return not _will_come_soon(home, instance, contract, region, day)
+    return not _will_come_soon(home, answers, contract, region, day)
 
 
-def _will_come_soon(home: Home, instance: DagsterInstance, contract: Contract, region: str, day: dt.date) -> bool:
+def _will_come_soon(home: Home, answers: Callable[[str], bool], contract: Contract, region: str, day: dt.date) -> bool:
     """Whether the delivery stands at its source, or can be had from one that answers."""
     watch = Watch(home.lake, contract, home.outside, Window.of_day(day))
     try:
         if watch.can_look_at(region):
             return within(LOOK_SECONDS, contract.source, lambda: watch.is_there(region, day))
-        return not health_of(instance, contract.source, Pace.of(home.settings)).breaker.failures
+        return answers(contract.source)
     except TidegateError:
         # Out of reach is as good as not there: it will restate the day when it comes.
         return False
