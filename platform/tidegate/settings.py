@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         "", description="Folder, or `s3://`, `gs://` or `az://` URL, of the archive. Default: in the home."
     )
     outputs: str = Field("", description="Folder or `s3://` URL that exports and pages go to. Default: in the home.")
+    backups: str = Field(
+        "",
+        description="Folder, or `s3://`, `gs://` or `az://` URL, that backups go to. Default: in the home; a place on "
+        "another disk is safer. See [backups](backups.md).",
+    )
     contracts: Path = Field(CHECKOUT / "contracts", description="Folder of the sources' ODCS contracts.")
     dbt_project: Path = Field(CHECKOUT / "dbt_project", description="Folder of the dbt project.")
     start_date: dt.date = Field(dt.date(2024, 1, 1), description="First daily partition.")
@@ -122,7 +127,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, name: str) -> str:
         return Zone(name).name
 
-    @field_validator("landing", "archive", "outputs", "lake_data")
+    @field_validator("landing", "archive", "outputs", "backups", "lake_data")
     @classmethod
     def _without_secret(cls, place: str) -> str:
         if "://" in place and holds_secret(place):
@@ -135,6 +140,7 @@ class Settings(BaseSettings):
             "landing": str(self.home / "landing"),
             "archive": str(self.home / "archive"),
             "outputs": str(self.home / "outputs"),
+            "backups": str(self.home / "backups"),
             "lake_catalog": f"sqlite:{self.home / 'lake' / 'catalog.sqlite'}",
             "lake_data": str(self.home / "lake" / "data"),
         }
@@ -146,7 +152,7 @@ class Settings(BaseSettings):
         return self
 
     def _refuse_overlaps(self) -> None:
-        names = ("landing", "archive", "outputs", "lake_data")
+        names = ("landing", "archive", "outputs", "backups", "lake_data")
         written = {f"TIDEGATE_{name.upper()}": getattr(self, name) for name in names}
         kind, _, file = self.lake_catalog.partition(":")
         read = {"TIDEGATE_CONTRACTS": str(self.contracts), "TIDEGATE_DBT_PROJECT": str(self.dbt_project)}

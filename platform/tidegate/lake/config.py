@@ -145,6 +145,7 @@ def attach_statement(
     read_only: bool = False,
     snapshot: int | None = None,
     create: bool = False,
+    migrate: bool = False,
     name: str = CATALOG,
 ) -> str:
     options = [f"data_path {literal(config.data)}", f"create_if_not_exists {literal(create)}"]
@@ -152,6 +153,8 @@ def attach_statement(
         options.append(f"meta_busy_timeout {BUSY_MILLISECONDS}")
         # The file remembers it, and a reader may not be allowed to set it.
         options += [] if read_only else ["meta_journal_mode 'WAL'"]
+    if migrate:
+        options.append("automatic_migration true")
     if read_only:
         options.append("read_only")
     if snapshot is not None:

@@ -38,6 +38,9 @@ T = TypeVar("T")
 # What DuckLake says of a catalog that holds no lake, when it is not to make one.
 NO_LAKE = "creating a new DuckLake is explicitly disabled"
 
+# What it says of one that another version of it made, which is brought up to date by `tidegate upgrade` only.
+OTHER_VERSION = "DuckLake catalog version mismatch"
+
 # What attaching reads are the catalog's small tables: 45 ms of CPU on one thread, 75 on two. The session sets its own.
 WHILE_ATTACHING = {"threads": 1}
 
@@ -115,6 +118,8 @@ class Lake:
                 raise
             if NO_LAKE in str(error):
                 raise no_lake(self.config) from error
+            if OTHER_VERSION in str(error):
+                raise _of_another_version(self.config, error) from error
             raise trouble(error, self.config.catalog) or _cannot_attach(self.config, error) from error
 
     @contextmanager
@@ -141,6 +146,11 @@ class Lake:
                 yield
             finally:
                 self._has_turn = False
+
+    def newest_snapshot(self) -> int:
+        """The number of the newest state of the lake, or of the one that it was opened at."""
+        row = self.con.execute(f"select id from {quoted(CATALOG)}.current_snapshot()").fetchone()
+        return int(row[0]) if row else 0
 
     def size_for(self, rows: int) -> None:
         """Use as many of the configured threads as work on so many rows is worth, until told otherwise."""
@@ -224,6 +234,15 @@ def _cannot_attach(config: LakeConfig, error: duckdb.Error) -> TidegateError:
     return TidegateError(
         f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {why}. Nothing was changed. "
         "Check TIDEGATE_LAKE_CATALOG and TIDEGATE_LAKE_DATA, and that the database or bucket they name can be reached."
+    )
+
+
+def _of_another_version(config: LakeConfig, error: duckdb.Error) -> TidegateError:
+    which = str(error).partition(OTHER_VERSION)[2].partition(" To automatically")[0].strip(": .\n")
+    return TidegateError(
+        f"The lake at {config.catalog} is of another version of DuckLake: {which}. Nothing was changed. Where the "
+        "catalog is the older one, bring it up to date, with a backup before: tidegate upgrade. Otherwise install the "
+        "Tidegate that wrote to it last."
     )
 
 

@@ -40,7 +40,7 @@ def refuse_data_of_another(con: DuckDBPyConnection, data: str, catalog: str, rea
     A folder without a mark, of a new lake or from before there were marks, gets one once its files prove whose it is.
     Who only reads marks nothing, and in S3 may not have the right to see the mark.
     """
-    lake = _id_of(con)
+    lake = id_of(con)
     marked = (read(con, data, MARKER) or "").strip()
     if marked == lake:
         return
@@ -68,7 +68,8 @@ def named_files(con: DuckDBPyConnection, limit: int | None = None) -> list[str]:
     ]
 
 
-def _id_of(con: DuckDBPyConnection) -> str:
+def id_of(con: DuckDBPyConnection) -> str:
+    """The id of the attached lake."""
     row = con.execute(f"select schema_uuid from {METADATA}.ducklake_schema where schema_id = 0").fetchone()
     if row is None:
         raise TidegateError("The lake's catalog lacks the schema `main`, so DuckLake did not make it.")

@@ -28,6 +28,17 @@ def tables_in(con: DuckDBPyConnection, schema: str) -> list[str]:
     return [name for (name,) in rows]
 
 
+def rows_by_table(con: DuckDBPyConnection) -> dict[str, int]:
+    """How many rows each table of the lake has, by schema and name."""
+    tables = con.execute(
+        f"select schema_name, table_name from duckdb_tables() where database_name = {literal(CATALOG)} order by all"
+    ).fetchall()
+    counts = " union all ".join(
+        f"select {literal('.'.join(table))}, count(*) from {qualified(CATALOG, *table)}" for table in tables
+    )
+    return dict(con.execute(counts).fetchall()) if tables else {}
+
+
 def ensure_table(
     con: DuckDBPyConnection,
     schema: str,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
+from tests.support.lake.backups import back_up
 from tests.support.lake.queries import overwrite_window
 
 from tidegate.lake.config import LakeConfig
@@ -21,6 +23,7 @@ from tidegate.lake.tables import ensure_table
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
 from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import promote
+from tidegate.storage.folder import FolderStorage
 from tidegate.window import Window
 
 ROWS = 200
@@ -162,11 +165,42 @@ def commit_often(config: LakeConfig, times: str) -> None:
         say("done")
 
 
+def commit_pairs(config: LakeConfig) -> None:
+    """Enter a row into each of two tables, in one commit, again and again."""
+    with open_lake(config) as lake:
+        for name in ("a", "b"):
+            lake.con.execute(f"create table raw.{name} (n bigint)")
+        say("ready")
+        told()
+        number = 0
+        while True:
+            inserts = f"insert into raw.a values ({number}); insert into raw.b values ({number})"
+            lake.unit_of_work(lambda con, inserts=inserts: con.execute(inserts))  # type: ignore[misc]
+            number += 1
+            if number == 1:
+                say("began")
+
+
+def back_up_step_by_step(config: LakeConfig, place: str) -> None:
+    """Make a backup, and wait to be told before each file that is put into its place."""
+    storage = StepByStep(Path(place))
+    back_up(config, storage)
+    say("done")
+
+
+class StepByStep(FolderStorage):
+    def put(self, drafts: Mapping[str, Path], settled: bool = True) -> None:
+        # After it is written, and before it has its name.
+        say("put")
+        told()
+        super().put(drafts, settled)
+
+
 COMMANDS = {
     command.__name__: command
     for command in (
         make_at_once, overwrite_at_once, stop_before_commit, hold_lease, hold_turn, hold_many_leases,
-        poll_serving, promote_when_told, commit_often,
+        poll_serving, promote_when_told, commit_often, commit_pairs, back_up_step_by_step,
     )
 }  # fmt: skip
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from tidegate.errors import TidegateError
-from tidegate.machine.disk import disk_trouble
+from tidegate.machine.sqlite_copy import copy_sqlite
 
 # One a week; each is a few MB.
 COPIES_KEPT = 4
@@ -26,31 +24,15 @@ def keep_copy(catalog: Path, now: dt.datetime) -> Path:
     folder.mkdir(exist_ok=True)
     copy = folder / f"{catalog.name}.{now:%Y%m%dT%H%M%SZ}"
     draft = folder / f"{catalog.name}.draft"
-    draft.unlink(missing_ok=True)
-    _copy(catalog, draft)
+    if faults := copy_sqlite(catalog, draft):
+        raise TidegateError(
+            f"The lake's catalog {catalog} is damaged: {'; '.join(faults)}. Nothing was deleted. "
+            f"Put back the newest copy of it from {folder}; docs/operating.md says how."
+        )
     draft.replace(copy)
     for old in _copies(catalog)[:-COPIES_KEPT]:
         old.unlink(missing_ok=True)
     return copy
-
-
-def _copy(catalog: Path, draft: Path) -> None:
-    try:
-        with closing(sqlite3.connect(catalog)) as source, closing(sqlite3.connect(draft)) as target:
-            source.backup(target)
-            target.execute("pragma journal_mode = delete")
-            faults = [fault for (fault,) in target.execute("pragma quick_check(3)") if fault != "ok"]
-    except sqlite3.DatabaseError as error:
-        if full := disk_trouble(error, str(draft)):
-            draft.unlink(missing_ok=True)
-            raise full from error
-        faults = [str(error)]
-    if faults:
-        draft.unlink(missing_ok=True)
-        raise TidegateError(
-            f"The lake's catalog {catalog} is damaged: {'; '.join(faults)}. Nothing was deleted. "
-            f"Put back the newest copy of it from {catalog.parent / FOLDER}; docs/operating.md says how."
-        )
 
 
 def _copies(catalog: Path) -> list[Path]:
