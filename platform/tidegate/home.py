@@ -27,6 +27,7 @@ from tidegate.outputs.pages.files import briefs, reports
 from tidegate.outputs.place import outputs_at
 from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.gate import GateRequirements, together
+from tidegate.publishing.older_logic import OlderModel, older_models
 from tidegate.settings import Settings
 from tidegate.sources.origin import Outside
 from tidegate.storage.files import Storage
@@ -35,9 +36,11 @@ from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.products import Product, products_of
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.parsed.published import refuse_candidates
-from tidegate.window import Cadence
+from tidegate.window import Cadence, Window
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
     from tidegate.storage.s3 import S3Client
 
 
@@ -88,13 +91,15 @@ class Home:
     def makers(self) -> tuple[Maker, ...]:
         """What makes each kind of output. Pages are made of Tidegate's own marts, where a project has them."""
         exports = [
-            Exports(mart, cadence, self.settings.csv_defuse_formulas)
-            for cadence in Cadence
-            for product in self.products_of(cadence)
+            Exports(mart, product.cadence, self.settings.csv_defuse_formulas)
+            for product in self.products
             for mart in product.marts
         ]
         marts = {maker.mart.name for maker in exports}
-        return (*exports, *(pages for pages in (briefs(), reports()) if pages.kind.marts <= marts))
+        return (*exports, *(pages for pages in (briefs(self._older_logic), reports()) if pages.kind.marts <= marts))
+
+    def _older_logic(self, con: DuckDBPyConnection, window: Window) -> list[OlderModel]:
+        return older_models(con, self.products_of(window.cadence), self.dbt.logic(), window)
 
     def makers_of(self, cadence: Cadence) -> list[Maker]:
         return [maker for maker in self.makers if maker.kind.cadence == cadence]
@@ -148,6 +153,11 @@ class Home:
         """What each product needs before its marts of a partition are published."""
         return self._products[cadence]
 
+    @property
+    def products(self) -> tuple[GateRequirements, ...]:
+        """Those of all cadences, days first."""
+        return tuple(product for cadence in Cadence for product in self.products_of(cadence))
+
     @cached_property
     def _products(self) -> dict[Cadence, tuple[GateRequirements, ...]]:
         return {
@@ -173,12 +183,7 @@ class Home:
     @cached_property
     def published_marts(self) -> frozenset[tuple[str, Cadence]]:
         """The marts, by name and cadence, that the project publishes."""
-        return frozenset(
-            (mart.name, cadence)
-            for cadence in Cadence
-            for product in self.products_of(cadence)
-            for mart in product.marts
-        )
+        return frozenset((mart.name, product.cadence) for product in self.products for mart in product.marts)
 
     def _requirements(self, product: Product, cadence: Cadence) -> GateRequirements:
         """What must hold before a partition of the product is published: every source behind it delivered, every model

@@ -235,3 +235,14 @@ def windows_over(days: Iterable[dt.date], cadence: Cadence, size: int) -> Iterat
         inside = [day for day in left if day > cadence.after(last, -size)]
         yield Window(inside[-1], cadence.after(last, 1), cadence)
         left = left[len(inside) :]
+
+
+# After so many it is plain which they are.
+WINDOWS_NAMED = 3
+
+
+def named(partitions: Iterable[dt.date], cadence: Cadence, most: int = WINDOWS_NAMED) -> str:
+    """The partitions as windows, so many of them, and how many more there are."""
+    windows = windows_of(partitions, cadence)
+    more = [f"{len(windows) - most} more"] if len(windows) > most else []
+    return ", ".join([*map(str, windows[:most]), *more])

@@ -29,6 +29,7 @@ from tidegate.changes.apply import apply_plan
 from tidegate.changes.plan import Planned, make_plan
 from tidegate.changes.switching import Decision
 from tidegate.changes.take_back import take_back
+from tidegate.cli.read_status import read_status
 from tidegate.errors import TidegateError
 from tidegate.ledger.changes import changes_made
 from tidegate.ledger.upkeep.maintenance import maintain_until
@@ -267,6 +268,23 @@ def test_any_change_ends_as_if_it_had_always_been_so_and_can_be_taken_back(
     assert served(back) == before
     always.close()
     back.close()
+
+
+@pytest.mark.slow
+def test_a_day_that_was_built_and_is_held_for_its_shape_is_in_the_plan(crowd: TemporaryHome, tmp_path: Path) -> None:
+    before, home = served(crowd), with_project(crowd, NO_PLACES)
+    ((change, products),) = read_status(home.home).shapes
+    assert (change.removed, products) == (["places"], ["crowds"]), "before anything is run"
+    assert "no longer has places" in str(home.run(DAYS.start)[0].held)
+    assert served(home) == before
+    planned = plan(home)
+    assert [(mart.mart, mart.partitions) for mart in planned.marts] == [("daily_visits", 5), ("weekly_visits", 1)]
+    apply_plan(home.home, DECISION)
+    always = fill(new_crowd(tmp_path / "always", NO_PLACES))
+    assert home.contents() == always.contents()
+    assert make_plan(home.home) is None
+    always.close()
+    home.close()
 
 
 @pytest.mark.slow

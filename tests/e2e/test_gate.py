@@ -17,8 +17,7 @@ from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
 from tests.support.runs.landing import REGIONS, Landing, Line, sound_lines
 
 from tidegate.lake.reading.query import run_query
-from tidegate.orchestration.asset_keys import raw_key
-from tidegate.orchestration.assets.serving import serving_key
+from tidegate.orchestration.asset_keys import raw_key, serving_key
 from tidegate.orchestration.runs import RunOutcome
 from tidegate.window import ONE_DAY, Cadence, Window
 

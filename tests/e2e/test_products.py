@@ -20,7 +20,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.ledger.publications import versions_of
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
-from tidegate.orchestration.assets.serving import serving_key
+from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.orchestration.rollbacks import roll_back_and_report
 from tidegate.publishing.rollback import Decision

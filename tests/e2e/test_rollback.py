@@ -14,7 +14,7 @@ from tests.support.runs.landing import REGIONS, Line, sound_lines
 
 from tidegate.lake.content import Content
 from tidegate.ledger.publications import Publication, newest_publications, publication_history
-from tidegate.orchestration.assets.serving import serving_key
+from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.publishing.gate import Mart
 from tidegate.window import ONE_DAY, Cadence, Window

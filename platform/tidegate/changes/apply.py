@@ -29,7 +29,7 @@ from tidegate.ledger.entries import utc_now
 from tidegate.ledger.plans import end_plans, planned_partitions
 from tidegate.ledger.upkeep.plans import drop_tables
 from tidegate.machine.commits import commit_of
-from tidegate.publishing.due.partitions import due_partitions
+from tidegate.publishing.due.partitions import partitions_to_build
 from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.promote import promote_open
 from tidegate.publishing.retire import PublishedMart, retire_marts
@@ -143,7 +143,7 @@ def _what_waits(con: DuckDBPyConnection, beside: Beside, partitions: Partitions)
             str(each.day)
             for cadence in partitions
             for product in beside.products(cadence)
-            for each in due_partitions(con, product)
+            for each in partitions_to_build(con, product)
             if each.day in partitions[cadence]
         }
     )

@@ -22,7 +22,7 @@ from tidegate.lake.tables import table_columns
 from tidegate.ledger.contents import newest_content
 from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.plans import Plan, enter_planned, forget_longer, planned_partitions
-from tidegate.publishing.due.partitions import due_partitions
+from tidegate.publishing.due.partitions import partitions_to_build
 from tidegate.publishing.gate import GateRequirements
 from tidegate.transform.build import Build, BuildResult
 from tidegate.transform.parsed.graph import SERVING, Graph, Model, Test, Undated
@@ -132,7 +132,7 @@ class Beside:
         """The newest content that each partition is made of. Of one that production has yet to build from its newest
         inputs it is none, so that it is built again once that is done."""
         con = self._lake.con
-        behind = {due.day for product in self.products(window.cadence) for due in due_partitions(con, product)}
+        behind = {due.day for product in self.products(window.cadence) for due in partitions_to_build(con, product)}
         newest = newest_content(con)
         return {day: NOTHING_SEEN if day in behind else newest for day in window.days}
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.window import Cadence, Window, named, windows_of
 
 if TYPE_CHECKING:
     from tidegate.demo.crm import Crm
@@ -154,15 +154,8 @@ def _alike(reasons: Mapping[date, tuple[str, ...]]) -> dict[tuple[str, ...], lis
     return alike
 
 
-# After so many it is plain how the next is run, and which they are about.
+# After so many it is plain how the next is run.
 DAYS_NAMED = 3
-
-
-def named(partitions: Iterable[date], cadence: Cadence, most: int = DAYS_NAMED) -> str:
-    """The partitions as windows, so many of them, and how many more there are."""
-    windows = windows_of(partitions, cadence)
-    more = [f"{len(windows) - most} more"] if len(windows) > most else []
-    return ", ".join([*map(str, windows[:most]), *more])
 
 
 def run_command(cadence: Cadence, partition: date) -> str:

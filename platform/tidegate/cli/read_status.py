@@ -36,6 +36,8 @@ from tidegate.publishing.older_logic import OlderLogic, on_older_logic
 from tidegate.publishing.periods import periods_left_out
 from tidegate.publishing.promises import Overdue, Promise, overdue_partition
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
+from tidegate.publishing.shape import ChangeOfShape, changes_of_shape
+from tidegate.transform.parsed.graph import SERVING, Model
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 from tidegate.zones import Zone
 
@@ -107,6 +109,8 @@ class Status:
     # Published days, and the rejected deliveries of other days that hold rows of them.
     lacking: Sequence[tuple[dt.date, str]]
     older_logic: Sequence[OlderLogic]
+    # What the project would change of a table's columns, and the products that it holds.
+    shapes: Sequence[tuple[ChangeOfShape, Sequence[str]]]
 
 
 def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetime | None = None) -> Status:
@@ -134,7 +138,8 @@ def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetim
             awaiting=awaiting_rows(con, home.contracts),
             first_day=home.settings.start_date,
             lacking=days_without_rejected(con),
-            older_logic=on_older_logic(con, home.dbt.logic()),
+            older_logic=on_older_logic(con, home.products, home.dbt.logic()),
+            shapes=_shapes(con, home),
             leaving=[
                 (name, left) for name, contract in home.contracts.items() for left in regions_that_left(con, contract)
             ],
@@ -145,13 +150,25 @@ def _products(con: DuckDBPyConnection, home: Home, now: dt.datetime) -> list[Pro
     """The products by name, each with all cadences that it has marts of."""
     zone = home.settings.zone
     found: dict[str, ProductStatus] = {}
-    for product in (product for cadence in Cadence for product in home.products_of(cadence)):
+    for product in home.products:
         days = publications.published_days(con, cadence=product.cadence, beside=product.beside)
         overdue = overdue_partition(con, product, zone, now)
         published = PublishedPartitions(product.cadence, len(days), days[-1] if days else None, overdue)
         others = found[product.product].published if product.product in found else ()
         found[product.product] = ProductStatus(product.product, product.promise, (*others, published))
     return [found[name] for name in sorted(found)]
+
+
+def _shapes(con: DuckDBPyConnection, home: Home) -> list[tuple[ChangeOfShape, list[str]]]:
+    """The marts as they are shown, and the models behind them as they are built."""
+    models = {(SERVING if model.is_mart else model.schema, model.name): model for model in home.graph.models.values()}
+    changes = changes_of_shape(con, {table: model.columns for table, model in models.items()})
+    return [(change, _made_by(home, models[table])) for table, change in sorted(changes.items())]
+
+
+def _made_by(home: Home, model: Model) -> list[str]:
+    """The products that a model makes."""
+    return [each.product for each in home.products_of(model.cadence) if model.name in each.models]
 
 
 def _stale_days(con: DuckDBPyConnection, home: Home) -> list[dt.date]:

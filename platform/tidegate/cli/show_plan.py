@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tidegate.cli.console import err, heading, named, out, say, table
-from tidegate.window import Cadence
+from tidegate.cli.console import err, heading, out, say, table
+from tidegate.window import Cadence, named
 
 if TYPE_CHECKING:
     from tidegate.changes.apply import Applied

@@ -43,7 +43,7 @@ def print_status(status: Status) -> None:
     if status.rolled_back:
         back = [(day, cadence, sentence) for (day, cadence), sentence in sorted(status.rolled_back.items())]
         out.print(table(("partition", "cadence", "until its data changes"), back, "Rolled back"))
-    _print_older_logic(status)
+    _print_changed_logic(status)
     _print_marts_without_model(status)
     _print_outputs_of(status)
     if status.recent_runs:
@@ -104,11 +104,12 @@ def _print_awaiting(status: Status) -> None:
                 say(f"{count} are of {days}, before the first day ({status.first_day}); no mart shows them.")
 
 
-def _print_older_logic(status: Status) -> None:
+def _print_changed_logic(status: Status) -> None:
+    """What the project's edits did, and will do, without a plan."""
+    for change, products in status.shapes:
+        err.print(escape(change.sentence(products)), style="yellow")
     for each in status.older_logic:
-        since = f" (changed {each.changed_at:%Y-%m-%d})" if each.changed_at else ""
-        stand = f"{each.cadence.counted(each.partitions)} of {each.mart} stand{'s' if each.partitions == 1 else ''}"
-        say(f"{stand} on older logic{since}. What the newer would change: tidegate plan")
+        say(f"{each.sentence} What the newer would change: tidegate plan")
 
 
 def _print_marts_without_model(status: Status) -> None:

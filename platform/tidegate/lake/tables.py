@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -134,6 +134,28 @@ def columns_that_lose(
     return [name for name, is_lost in zip(types, row, strict=True) if is_lost]
 
 
+def types_not_wider(
+    con: DuckDBPyConnection, before: Mapping[str, str], after: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """The columns of both whose type after is another one and not wider, with both types."""
+    names = [name for name in after if name in before]
+    old, new = (_normalized(con, [each[name] for name in names]) for each in (before, after))
+    return {
+        name: (one, other)
+        for name, one, other in zip(names, old, new, strict=True)
+        if one != other and not _is_wider(con, one, other)
+    }
+
+
+def _is_wider(con: DuckDBPyConnection, before: str, after: str) -> bool:
+    """To DuckLake a type is wider when values of both together are of it."""
+    try:
+        together = _types_of(con, [f"coalesce(null::{before}, null::{after})"])
+    except duckdb.BinderException:
+        return False
+    return together == [after]
+
+
 def change_type(con: DuckDBPyConnection, table: tuple[str, str], column: str, sql_type: str) -> None:
     """Give a column a type that its values may not fit; those that do not are null then."""
     name, before, new = qualified(*table), quoted(f"{column} before"), quoted(column)
@@ -177,5 +199,11 @@ def table_columns(con: DuckDBPyConnection, tables: Iterable[tuple[str, str]]) ->
 
 def _normalized(con: DuckDBPyConnection, sql_types: Iterable[str]) -> list[str]:
     """The types as DuckDB spells them: `text` is VARCHAR."""
-    listed = ", ".join(f"null::{sql_type} as c{i}" for i, sql_type in enumerate(sql_types))
+    return _types_of(con, [f"null::{sql_type}" for sql_type in sql_types])
+
+
+def _types_of(con: DuckDBPyConnection, expressions: Sequence[str]) -> list[str]:
+    if not expressions:
+        return []
+    listed = ", ".join(f"{expression} as c{i}" for i, expression in enumerate(expressions))
     return [str(sql_type) for _, sql_type, *_ in con.execute(f"describe select {listed}").fetchall()]

@@ -34,6 +34,8 @@ class OutputRecord:
     contents_seen: int | None = None
     # Of its kind when it was made; None in an older entry.
     revision: int | None = None
+    # Whether it says something of the publication of its partition that the next one may make untrue.
+    tells_of_publication: bool | None = None
 
     @property
     def is_withdrawn(self) -> bool:

@@ -139,6 +139,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "made_at": "timestamp",
         # What lists of outputs show of it, as JSON.
         "summary": "varchar",
+        # It says something of the publication of its partition that the next one may make untrue.
+        "tells_of_publication": "boolean",
     },
     "pipeline_runs": {
         "run_id": "varchar",

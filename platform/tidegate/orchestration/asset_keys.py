@@ -1,4 +1,5 @@
-"""Dagster's keys of the assets of sources. Their names as plain strings stand in `names` and `ledger.names`."""
+"""Dagster's keys of the assets of sources and of published marts. Sources' names as plain strings stand in `names` and
+`ledger.names`."""
 
 from __future__ import annotations
 
@@ -15,3 +16,7 @@ def source_key(source: str) -> dg.AssetKey:
 
 def raw_key(source: str, region: str) -> dg.AssetKey:
     return dg.AssetKey.from_user_string(raw_asset(source, region))
+
+
+def serving_key(mart: str) -> dg.AssetKey:
+    return dg.AssetKey(["serving", mart])

@@ -15,7 +15,9 @@ from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.ledger.changes import AppliedChange
 from tidegate.ledger.publications import Publication, publications_before_change, publications_of_change
-from tidegate.orchestration.assets.serving import figures_by_mart, serving_key
+from tidegate.orchestration.asset_keys import serving_key
+from tidegate.orchestration.assets.current_logic import evaluate_logic
+from tidegate.orchestration.assets.serving import figures_by_mart
 from tidegate.publishing.promote import Promotion
 from tidegate.window import Cadence, Window
 
@@ -46,11 +48,13 @@ def take_back_and_report(home: Home, instance: DagsterInstance, change_id: str, 
 
 def _report(home: Home, instance: DagsterInstance, change: AppliedChange) -> None:
     with home.lake() as lake:
-        for event in _events(home, lake, change):
-            instance.report_runless_asset_event(event)
+        for shown in _materializations(home, lake, change):
+            instance.report_runless_asset_event(shown)
+        for evaluation in evaluate_logic(lake, home, home.products):
+            instance.report_runless_asset_event(evaluation)
 
 
-def _events(home: Home, lake: Lake, change: AppliedChange) -> Iterator[dg.AssetMaterialization]:
+def _materializations(home: Home, lake: Lake, change: AppliedChange) -> Iterator[dg.AssetMaterialization]:
     changed = _changed(lake.con, change)
     for cadence in Cadence:
         for mart in home.requirements_of(cadence).marts:

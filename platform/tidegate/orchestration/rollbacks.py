@@ -6,7 +6,8 @@ import dagster as dg
 from dagster import DagsterInstance
 
 from tidegate.home import Home
-from tidegate.orchestration.assets.serving import figures_by_mart, serving_key
+from tidegate.orchestration.asset_keys import serving_key
+from tidegate.orchestration.assets.serving import figures_by_mart
 from tidegate.publishing.promote import Promotion
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import Cadence

@@ -36,7 +36,8 @@ AGAIN = (
 class Made:
     """An output in its place: where, and what is worth knowing of it.
 
-    `markdown` shows it to people, `summary` is what lists of outputs show of it, as JSON.
+    `markdown` shows it to people, `summary` is what lists of outputs show of it, as JSON. `tells_of_publication`: it
+    says something of the publication of its partition, so that the next one makes it due whatever that shows.
     """
 
     day: dt.date
@@ -44,6 +45,7 @@ class Made:
     facts: Mapping[str, str | int | None] = field(default_factory=dict)
     markdown: str = ""
     summary: str = "{}"
+    tells_of_publication: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ def _enter(lake: Lake, kind: OutputKind, results: _Results, run_id: str) -> None
             summary=made.summary,
             contents_seen=output.contents_seen,
             revision=output.revision,
+            tells_of_publication=made.tells_of_publication,
         )
         for output, made in results.made
     ]

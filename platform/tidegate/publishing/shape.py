@@ -7,19 +7,73 @@ have old values on some days and new ones, or none, on others, so it changes for
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import ColumnTypeError, TidegateError
 from tidegate.lake.sql import in_window, literal, qualified, quoted
-from tidegate.lake.tables import change_types, ensure_table, table_columns
+from tidegate.lake.tables import change_types, ensure_table, table_columns, types_not_wider
 from tidegate.publishing.gate import Mart
 from tidegate.window import Cadence, Window, windows_of
 
 Columns = Mapping[str, str]
 
+# What to do about it.
+APPLY = (
+    "See what the change does to all days, then have it done to all of them in one moment: tidegate plan, then "
+    "tidegate apply. Or put the column back as it was."
+)
 HALF_PUBLISHED = "Published now, the table would be half of each shape. Nothing was published"
+
+
+@dataclass(frozen=True)
+class ChangeOfShape:
+    """How the columns of a table with days differ from those that the project has, so that runs over a part of its days
+    are held. `retyped`: the type there and the project's."""
+
+    table: tuple[str, str]
+    removed: Sequence[str]
+    added: Sequence[str]
+    retyped: Mapping[str, tuple[str, str]]
+
+    def sentence(self, products: Iterable[str]) -> str:
+        """Which columns, what it does to these products, and what to do about it."""
+        name = ".".join(self.table)
+        new = f" (new: {', '.join(self.added)})" if self.added else ""
+        said = [f"{name} has {', '.join(self.removed)}, which the project no longer has{new}."] if self.removed else []
+        said += [
+            f"The column {column} of {name} holds {before} and should become {after}, which is not a wider type."
+            for column, (before, after) in self.retyped.items()
+        ]
+        held = f"Partitions of {', '.join(products)} that are run are held; consumers keep the last good version."
+        return " ".join([*said, held, APPLY])
+
+
+def changes_of_shape(
+    con: DuckDBPyConnection, project: Mapping[tuple[str, str], Columns]
+) -> dict[tuple[str, str], ChangeOfShape]:
+    """What would change for all days at once, of these tables as the project has them; read only.
+
+    A column that the project no longer has matters where it is shown; the other layers keep it.
+    """
+    found = {}
+    for table, columns in table_columns(con, project).items():
+        wanted = project[table]
+        known = {name.lower() for name in wanted}
+        removed = [name for name in columns if name.lower() not in known] if table[0] == "serving" else []
+        retyped = types_not_wider(con, columns, wanted) if spelled(wanted) != columns else {}
+        if removed or retyped:
+            there = {name.lower() for name in columns}
+            added = [name for name in wanted if name.lower() not in there]
+            found[table] = ChangeOfShape(table, removed, added, retyped)
+    return found
+
+
+def spelled(columns: Columns) -> dict[str, str]:
+    """The columns with their types as DuckDB spells them; one spelled otherwise only costs a second look."""
+    return {name: sql_type.upper().replace(", ", ",") for name, sql_type in columns.items()}
 
 
 def fit_model_table(
@@ -132,7 +186,5 @@ def _days_of_table_besides(
 def _refuse_a_part(what: str, others: list[dt.date], why: str) -> None:
     if others:
         raise TidegateError(
-            f"{what}: {', '.join(map(str, windows_of(others)))}. {why}; consumers keep the last good version. "
-            "See what the change does to all days, then have it done to all of them in one moment: tidegate plan, then "
-            "tidegate apply. Or put the column back as it was."
+            f"{what}: {', '.join(map(str, windows_of(others)))}. {why}; consumers keep the last good version. {APPLY}"
         )

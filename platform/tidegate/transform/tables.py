@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import in_window, literal, qualified, quoted
 from tidegate.lake.tables import table_columns
-from tidegate.publishing.shape import fit_model_table
+from tidegate.publishing.shape import fit_model_table, spelled
 from tidegate.transform.parsed.graph import Graph, Model
 from tidegate.window import Window
 
@@ -26,7 +26,7 @@ def create_missing_tables(lake: Lake, graph: Graph, models: Collection[Model], w
         return
     read = graph.read_by(models)
     there = table_columns(lake.con, [(table.schema, table.name) for table in (*models, *read)])
-    lacking = [table for table in models if _spelled(table) != there.get((table.schema, table.name))]
+    lacking = [table for table in models if spelled(table.columns) != there.get((table.schema, table.name))]
     lacking += [table for table in read if table.columns and (table.schema, table.name) not in there]
     if lacking:
         lake.unit_of_work(lambda con: _fit(con, lacking, window))
@@ -36,11 +36,6 @@ def _fit(con: DuckDBPyConnection, tables: Collection[Model], window: Window | No
     for table in tables:
         name = (table.schema, table.name)
         fit_model_table(con, name, table.columns, table.partitioned_by, table.day_column, window)
-
-
-def _spelled(table: Model) -> dict[str, str]:
-    """The columns with their types as DuckDB spells them; one spelled otherwise only costs a second look."""
-    return {name: sql_type.upper().replace(", ", ",") for name, sql_type in table.columns.items()}
 
 
 def rows_by_day(con: DuckDBPyConnection, models: Collection[Model], window: Window) -> dict[str, dict[dt.date, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from tests.support.outputs.shop import MONDAY, SPARSE_MONDAY, Shop
+from tests.support.outputs.shop import MONDAY, SPARSE_MONDAY, Shop, all_current
 from tests.support.ui.pages import chromium
 
 from tidegate.outputs.pages.brief import make_briefs
@@ -46,8 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, full_shop: Shop) -> Path:
     where = tmp_path_factory.mktemp("pages")
     first_day = min(row["order_date"] for row in full_shop.rows["daily_sales"])
     days = Window(MONDAY - 40 * ONE_DAY, MONDAY).days
-    *_, brief = briefs = list(make_briefs(full_shop.con, days))
-    (first,) = make_briefs(full_shop.con, [first_day])
+    *_, brief = briefs = list(make_briefs(full_shop.con, days, all_current))
+    (first,) = make_briefs(full_shop.con, [first_day], all_current)
     reports = {"report": make_report(full_shop.con, MONDAY), "sparse-report": make_report(full_shop.con, SPARSE_MONDAY)}
     weeks = [
         WeekEntry.of(report.json, {"Report": f"{name}.html", "JSON": f"{name}.json"})

@@ -7,7 +7,7 @@ from decimal import Decimal
 from statistics import median
 
 import pytest
-from tests.support.outputs.shop import MARTS, MONDAY, Row, Shop, amount, day_row, random_days
+from tests.support.outputs.shop import MARTS, MONDAY, Row, Shop, all_current, amount, day_row, random_days
 
 from tidegate.errors import TidegateError
 from tidegate.outputs.pages.brief import make_briefs
@@ -19,7 +19,7 @@ WEEK = 7 * ONE_DAY
 
 
 def read_day(shop: Shop, day: dt.date = DAY) -> DailyFacts:
-    (facts,) = read_days(shop.con, [day])
+    (facts,) = read_days(shop.con, [day], all_current)
     return facts
 
 
@@ -104,17 +104,17 @@ def test_the_largest_regions_and_categories_of_the_day_come_first(shop: Shop) ->
 def test_many_days_read_at_once_are_the_same_as_one_by_one(full_shop: Shop) -> None:
     days = [MONDAY - ago * ONE_DAY for ago in (1, 300, 36, 0, 15)]
 
-    assert read_days(full_shop.con, days) == [read_day(full_shop, day) for day in days]
-    assert read_days(full_shop.con, []) == []
+    assert read_days(full_shop.con, days, all_current) == [read_day(full_shop, day) for day in days]
+    assert read_days(full_shop.con, [], all_current) == []
 
 
 def test_a_day_that_is_not_published_has_no_brief(shop: Shop) -> None:
     with pytest.raises(TidegateError, match="2024-05-15 is not published"):
-        read_days(shop.con, [DAY])
+        read_days(shop.con, [DAY], all_current)
 
     shop.serve_days([day_row(DAY)])
     with pytest.raises(TidegateError, match="tidegate run --partition 2024-05-16"):
-        read_days(shop.con, [DAY, DAY + ONE_DAY])
+        read_days(shop.con, [DAY, DAY + ONE_DAY], all_current)
 
 
 def test_what_was_expected_stands_beside_what_was_sold(shop: Shop) -> None:
@@ -142,5 +142,5 @@ def test_what_was_expected_stands_beside_what_was_sold(shop: Shop) -> None:
         Forecast("books", 10, Decimal("8.50"), Decimal("4.00"), Decimal("9.00")),
     ]
     assert [forecast.is_within for forecast in read_day(shop).forecasts] == [None, False]
-    (brief,) = make_briefs(shop.con, [DAY])
+    (brief,) = make_briefs(shop.con, [DAY], all_current)
     assert ">8.5<" in brief.html and '"expected": "8.50"' in brief.json

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.outputs.breaking_store import AWAY, FULL, BreakingStore
-from tests.support.outputs.shop import MONDAY, Shop, amount, brief_of, day_row, lake_in, random_customers
+from tests.support.outputs.shop import MONDAY, Shop, all_current, amount, brief_of, day_row, lake_in, random_customers
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
@@ -19,9 +19,10 @@ from tidegate.outputs.pages import daily, weekly
 from tidegate.outputs.pages.files import BRIEFS, REPORTS, briefs, reports
 from tidegate.outputs.pages.segmentation import make_report
 from tidegate.publishing.due.outputs import due_outputs
+from tidegate.publishing.older_logic import OlderModel
 from tidegate.storage.files import Storage
 from tidegate.storage.folder import FolderStorage
-from tidegate.window import ONE_DAY, ONE_WEEK, Window
+from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 # The last day, the same weekday of the week before, and one more.
 LAST = MONDAY - ONE_DAY
@@ -68,7 +69,7 @@ def made(module_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> tuple[F
 
 def make(lake: Lake, store: Storage, run_id: str = "run-1") -> Making:
     days = [*DAYS.days, MONDAY]
-    return make_outputs(lake, store, [briefs(), reports()], days, run_id)
+    return make_outputs(lake, store, [briefs(all_current), reports()], days, run_id)
 
 
 def restate(lake: Lake, day: dt.date, revenue: str) -> None:
@@ -79,8 +80,32 @@ def restate(lake: Lake, day: dt.date, revenue: str) -> None:
 
 
 def due(lake: Lake, store: Storage) -> list[tuple[str, dt.date]]:
-    kinds = [briefs().kind, reports().kind]
+    kinds = [briefs(all_current).kind, reports().kind]
     return [(output.kind, output.day) for output in due_outputs(lake.con, kinds, store.place)]
+
+
+OLDER = "daily_sales of this day was built with older logic (abc123) than the project had when the page was made."
+
+
+def test_a_brief_says_that_its_day_stands_on_older_logic_until_that_is_published_again(
+    lake: Lake, store: FolderStorage
+) -> None:
+    """Its figures may stay as they are; and an edit alone makes no brief due."""
+    older = [OlderModel(Cadence.daily, LAST, mart, True, "abc123", None) for mart in ("daily_sales", "other_mart")]
+    making = make_outputs(lake, store, [briefs(lambda _con, _window: older)], DAYS.days, "run-1")
+    assert f"<p>{OLDER}</p>" in text(store, f"daily/{LAST}/brief.html")
+    assert "other_mart" not in text(store, f"daily/{LAST}/brief.html")
+    assert "abc123" in making.made[BRIEFS, LAST].markdown
+    assert "older logic" not in text(store, f"daily/{DAYS.start}/brief.html")
+    make(lake, store)
+    assert due(lake, store) == []
+
+    Shop(lake.con).publish(LAST, "daily", daily.MARTS, by="newer")
+    assert due(lake, store) == [(BRIEFS, LAST)]
+    make(lake, store, "run-2")
+    assert "older logic" not in text(store, f"daily/{LAST}/brief.html")
+    Shop(lake.con).publish(LAST, "daily", daily.MARTS, by="newest")
+    assert due(lake, store) == []
 
 
 def text(store: FolderStorage, name: str) -> str:
@@ -147,5 +172,5 @@ def test_the_ledger_has_what_the_index_shows(module_lake: Lake) -> None:
 
 
 def test_a_home_is_asked_for_pages_only_of_marts_that_it_has() -> None:
-    assert briefs().kind.marts == set(daily.MARTS)
+    assert briefs(all_current).kind.marts == set(daily.MARTS)
     assert reports().kind.marts == set(weekly.MARTS)

@@ -18,6 +18,7 @@ from tests.support.outputs.shop import (
     MARTS,
     MONDAY,
     Shop,
+    all_current,
     brief_of,
     customer_row,
     day_row,
@@ -361,7 +362,7 @@ def test_markdown_has_the_figures_and_one_small_picture(full_shop: Shop, brief: 
 def test_many_briefs_are_those_of_single_days(full_shop: Shop) -> None:
     days = [SUNDAY, BEFORE, SUNDAY - 30 * ONE_DAY]
 
-    assert list(make_briefs(full_shop.con, days)) == [brief_of(full_shop.con, day) for day in days]
+    assert list(make_briefs(full_shop.con, days, all_current)) == [brief_of(full_shop.con, day) for day in days]
 
 
 def entries(days: list[dt.date]) -> list[DayEntry]:

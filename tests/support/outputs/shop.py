@@ -20,6 +20,7 @@ from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.publications import Publication, record_publications
 from tidegate.outputs.pages.brief import Brief, make_briefs
 from tidegate.outputs.pages.weekly import SEGMENTS
+from tidegate.publishing.older_logic import OlderModel
 from tidegate.window import ONE_DAY, Window
 
 Row = dict[str, Any]
@@ -141,10 +142,16 @@ class Shop:
         self.publish(monday, "weekly", WEEKLY)
 
     def publish(
-        self, day: dt.date, cadence: str, marts: Iterable[str], content: str = "content", at: dt.datetime = EARLY
+        self,
+        day: dt.date,
+        cadence: str,
+        marts: Iterable[str],
+        content: str = "content",
+        at: dt.datetime = EARLY,
+        by: str | None = None,
     ) -> None:
         """Enter publications of marts in the ledger; those that stood before are superseded."""
-        name = f"{day:%Y%m%d}-{content}"
+        name = f"{day:%Y%m%d}-{by or content}"
         rows = [Publication(name, day, cadence, mart, "run", "build", 1, 1, content, at, None) for mart in marts]
 
         self.con.execute(
@@ -247,7 +254,12 @@ def lake_in(folder: Path, like: LakeConfig | None = None) -> Lake:
     return new_lake(config, like)
 
 
+def all_current(_con: DuckDBPyConnection, _window: Window) -> list[OlderModel]:
+    """That nothing stands on older logic."""
+    return []
+
+
 def brief_of(con: DuckDBPyConnection, day: dt.date) -> Brief:
     """The brief of one day."""
-    (brief,) = make_briefs(con, [day])
+    (brief,) = make_briefs(con, [day], all_current)
     return brief

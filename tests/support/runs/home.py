@@ -24,7 +24,8 @@ from tidegate.home import Home
 from tidegate.lake.content import Content, content_by_day, content_by_day_select
 from tidegate.lake.tables import table_columns
 from tidegate.orchestration.assembly import build_definitions
-from tidegate.orchestration.assets.serving import GATE, serving_key
+from tidegate.orchestration.asset_keys import serving_key
+from tidegate.orchestration.assets.serving import GATE
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.orchestration.partition_definitions import partitions_of
 from tidegate.orchestration.runs import Runner, RunOutcome

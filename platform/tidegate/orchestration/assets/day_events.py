@@ -75,6 +75,11 @@ def report_checks(context: dg.AssetExecutionContext, results: Sequence[DayCheck]
     )
 
 
+def report_evaluations(context: dg.AssetExecutionContext, evaluations: Sequence[dg.AssetCheckEvaluation]) -> None:
+    """Record results that are of their assets as a whole."""
+    _report(context, [(DagsterEventType.ASSET_CHECK_EVALUATION, evaluation) for evaluation in evaluations])
+
+
 def _newest_materializations(
     context: dg.AssetExecutionContext, results: Sequence[DayCheck]
 ) -> dict[tuple[dg.AssetKey, str], AssetCheckEvaluationTargetMaterializationData]:
@@ -137,7 +142,8 @@ def _report(context: dg.AssetExecutionContext, events: Sequence[tuple[DagsterEve
 def _message(data: EventSpecificData) -> str:
     if isinstance(data, dg.AssetCheckEvaluation):
         verdict = "passed" if data.passed else "did not pass"
-        return f"{data.asset_key.to_user_string()} {data.partition}: {data.check_name} {verdict}."
+        checked = f"{data.asset_key.to_user_string()} {data.partition or ''}".rstrip()
+        return f"{checked}: {data.check_name} {verdict}."
     if isinstance(data, AssetMaterializationPlannedData):
         return f"{data.asset_key.to_user_string()} {data.partition} failed."
     assert isinstance(data, StepMaterializationData)  # noqa: S101 - the three kinds that _report is given

@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 
 from tidegate.home import Home
+from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.assets.day_events import report_again, report_materializations
-from tidegate.orchestration.assets.serving import serving_key
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUTS_POOL, ROW_COUNT
 from tidegate.orchestration.partition_definitions import chunked_backfills, days_behind, partitions_of, window_of

@@ -13,11 +13,14 @@ import dagster as dg
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.ledger.publications import Publication, Rollback
+from tidegate.orchestration.asset_keys import serving_key
+from tidegate.orchestration.assets.current_logic import evaluate_logic, logic_spec
 from tidegate.orchestration.assets.day_events import (
     DayCheck,
     add_day_metadata,
     checks_done,
     report_checks,
+    report_evaluations,
     report_materializations,
 )
 from tidegate.orchestration.assets.owners import owners_of_product
@@ -33,10 +36,6 @@ from tidegate.window import Cadence, Window
 GATE = "may_be_published"
 
 
-def serving_key(mart: str) -> dg.AssetKey:
-    return dg.AssetKey(["serving", mart])
-
-
 def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:
     """One asset per mart of a cadence. Those of a product are moved together: a reader sees all of its marts of a
     partition before or after, never between; and what holds one product holds no other."""
@@ -48,40 +47,66 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
         specs=[
             _asset_spec(home, mart, product, owners) for product in home.products_of(cadence) for mart in product.marts
         ],
-        check_specs=[_gate_spec(home, mart, cadence) for mart in home.requirements_of(cadence).marts],
+        check_specs=[
+            spec
+            for mart in home.requirements_of(cadence).marts
+            for spec in (_gate_spec(home, mart, cadence), logic_spec(mart))
+        ],
         # Whichever mart of a product is selected, all of its marts are published.
         can_subset=True,
         backfill_policy=chunked_backfills(home.settings),
         pool=LAKE_POOL,
     )
     def promote_days(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context, home.settings, cadence)
-        selected = context.selected_asset_keys | {check.asset_key for check in context.selected_asset_check_keys}
+        selected = context.selected_asset_keys | {
+            check.asset_key for check in context.selected_asset_check_keys if check.name == GATE
+        }
         products = [
             product for product in home.products_of(cadence) if not selected.isdisjoint(map(serving_key, product.names))
         ]
-        with as_dagster_failure(context), home.lake() as lake:
-            promotions = [(product, promote(lake, window, product, context.run.run_id)) for product in products]
-            figures = {
-                mart: by_day
-                for product, promotion in promotions
-                for mart, by_day in figures_by_mart(lake, product.marts, promotion).items()
-                if serving_key(mart) in selected
-            }
-            if any(promotion.held for _, promotion in promotions):
-                _materialize_good_days(context, figures)
-                for product, promotion in promotions:
-                    report_gates(context, product, promotion.held, promotion.published)
-                raise dg.Failure(_why_held(window, promotions), allow_retries=False)
-            for mart in figures:
-                add_day_metadata(context, serving_key(mart), figures[mart])
-        for mart in figures:
-            yield dg.MaterializeResult(asset_key=serving_key(mart))
-        for product, promotion in promotions:
-            report_gates(context, product, {}, promotion.published)
+        if products:
+            yield from _publish(context, home, window_of(context, home.settings, cadence), products)
+        else:
+            # Only whether the logic is current is asked, which is no matter of partitions.
+            with as_dagster_failure(context), home.lake() as lake:
+                _report_logic(context, home, lake, cadence)
         yield from checks_done(context)
 
     return promote_days
+
+
+def _publish(
+    context: dg.AssetExecutionContext, home: Home, window: Window, products: Sequence[GateRequirements]
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Publish what may be published of the window and report it; fails where a partition is held."""
+    with as_dagster_failure(context), home.lake() as lake:
+        promotions = [(product, promote(lake, window, product, context.run.run_id)) for product in products]
+        figures = {
+            mart: by_day
+            for product, promotion in promotions
+            for mart, by_day in figures_by_mart(lake, product.marts, promotion).items()
+            if serving_key(mart) in context.selected_asset_keys
+        }
+        _report_logic(context, home, lake, window.cadence)
+        if any(promotion.held for _, promotion in promotions):
+            _materialize_good_days(context, figures)
+            for product, promotion in promotions:
+                report_gates(context, product, promotion.held, promotion.published)
+            raise dg.Failure(_why_held(window, promotions), allow_retries=False)
+        for mart in figures:
+            add_day_metadata(context, serving_key(mart), figures[mart])
+    for mart in figures:
+        yield dg.MaterializeResult(asset_key=serving_key(mart))
+    for product, promotion in promotions:
+        report_gates(context, product, {}, promotion.published)
+
+
+def _report_logic(context: dg.AssetExecutionContext, home: Home, lake: Lake, cadence: Cadence) -> None:
+    """Record, for the marts of which that is selected, whether what is published stands on the logic of now."""
+    evaluations = evaluate_logic(lake, home, home.products_of(cadence))
+    report_evaluations(
+        context, [each for each in evaluations if each.asset_check_key in context.selected_asset_check_keys]
+    )
 
 
 def report_gates(

@@ -11,8 +11,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from tidegate.home import Home
-from tidegate.orchestration.asset_keys import raw_key
-from tidegate.orchestration.assets.serving import serving_key
+from tidegate.orchestration.asset_keys import raw_key, serving_key
 from tidegate.orchestration.names import group_of
 from tidegate.orchestration.partition_definitions import days_behind, partitions_of
 from tidegate.transform.parsed.nodes import MARTS

@@ -13,7 +13,15 @@ from decimal import Decimal
 from duckdb import DuckDBPyConnection
 
 from tidegate.outputs.pages.anomalies import LIMITS, MIN_COMPARABLE_DAYS
-from tidegate.outputs.pages.daily import WEEKS_COMPARED, ComparedFigure, DailyFacts, Forecast, Part, read_days
+from tidegate.outputs.pages.daily import (
+    WEEKS_COMPARED,
+    ComparedFigure,
+    DailyFacts,
+    Forecast,
+    Part,
+    ReadOlderLogic,
+    read_days,
+)
 from tidegate.outputs.pages.quality_words import QualitySection, quality_of_day
 from tidegate.outputs.rendering.charts import Column, Series, draw_columns
 from tidegate.outputs.rendering.drawing import to_data_uri
@@ -68,23 +76,27 @@ RULE = (
 class Brief:
     """The brief of a day.
 
-    `flagged` names the unusual figures; `markdown` has an inline picture; `json` has all figures, decimals as strings.
+    `flagged` names the unusual figures, `says_older_logic` that the day was built with other logic than the project
+    has; `markdown` has an inline picture; `json` has all figures, decimals as strings.
     """
 
     day: dt.date
     flagged: tuple[str, ...]
+    says_older_logic: bool
     html: str
     markdown: str
     json: str
 
 
-def make_briefs(con: DuckDBPyConnection, days: Sequence[dt.date], timezone: str = UTC.name) -> Iterator[Brief]:
+def make_briefs(
+    con: DuckDBPyConnection, days: Sequence[dt.date], read_older_logic: ReadOlderLogic, timezone: str = UTC.name
+) -> Iterator[Brief]:
     """The briefs of `days`, in their order. `serving` is asked once for all, at once; pages are made one by one. They
     say that their days are of `timezone`.
 
     Raises TidegateError when one of the days is not published.
     """
-    return (_brief(facts, timezone) for facts in read_days(con, days))
+    return (_brief(facts, timezone) for facts in read_days(con, days, read_older_logic))
 
 
 def _brief(facts: DailyFacts, timezone: str) -> Brief:
@@ -93,6 +105,7 @@ def _brief(facts: DailyFacts, timezone: str) -> Brief:
     return Brief(
         day=facts.day,
         flagged=tuple(figure.measure for figure in facts.flagged),
+        says_older_logic=bool(facts.older_logic),
         html=_page(facts, picture, quality, timezone),
         markdown=_markdown(facts, picture, quality),
         json=to_json("brief", facts),
@@ -114,6 +127,7 @@ def _page(facts: DailyFacts, picture: Picture, quality: QualitySection, timezone
         quality=quality,
         rule=RULE,
         timezone=timezone,
+        older_logic=_older_logic(facts),
     )
 
 
@@ -125,7 +139,17 @@ def _markdown(facts: DailyFacts, picture: Picture, quality: QualitySection) -> s
         blocks.append(image(_picture_label(facts), to_data_uri(picture.svg)))
     blocks += [markdown_table(_figures_table(facts)), paragraph(RULE), heading(quality.title)]
     blocks += [*map(paragraph, quality.sentences), *(markdown_table(one) for one in quality.tables if one.rows)]
+    blocks += [paragraph(sentence) for sentence in _older_logic(facts)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _older_logic(facts: DailyFacts) -> list[str]:
+    """Which logic the day stands on, where the project had another one by the time of the page."""
+    return [
+        f"{each.mart} of this day was built with older logic ({each.logic}) than the project had when the page was "
+        "made."
+        for each in facts.older_logic
+    ]
 
 
 def _lead(facts: DailyFacts) -> str:

@@ -7,7 +7,7 @@ shown belongs to `brief`, and what counts as unusual to `anomalies`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from tidegate.outputs.pages.anomalies import Verdict, compare, judge
 from tidegate.outputs.pages.quality import Quality, QualityRecords, read_quality
 from tidegate.outputs.pages.served import are_served
 from tidegate.outputs.rendering.numbers import change
+from tidegate.publishing.older_logic import OlderModel
 from tidegate.window import ONE_DAY, ONE_WEEK, Window
 
 FORECAST = "daily_demand_forecast"
@@ -102,9 +103,21 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class MartLogic:
+    """A mart of which the day was built with older logic than the project had when the brief was made."""
+
+    mart: str
+    logic: str
+
+
+# Which of the published partitions of these days stand on older logic.
+ReadOlderLogic = Callable[[DuckDBPyConnection, Window], Sequence[OlderModel]]
+
+
+@dataclass(frozen=True)
 class DailyFacts:
     """Everything that the brief of a day shows. `comparable_days` are eight, the oldest first; `forecasts` are empty
-    where none was published."""
+    where none was published, and so is `older_logic` where the day stands on the logic of now."""
 
     day: dt.date
     net_revenue: Decimal
@@ -117,13 +130,14 @@ class DailyFacts:
     categories_in_all: int
     forecasts: Sequence[Forecast]
     quality: Quality
+    older_logic: Sequence[MartLogic]
 
     @property
     def flagged(self) -> list[ComparedFigure]:
         return [figure for figure in self.figures if figure.verdict.is_flagged]
 
 
-def read_days(con: DuckDBPyConnection, days: Sequence[dt.date]) -> list[DailyFacts]:
+def read_days(con: DuckDBPyConnection, days: Sequence[dt.date], read_older_logic: ReadOlderLogic) -> list[DailyFacts]:
     """The figures of `days`, in their order. Raises TidegateError for a day that is not published."""
     if not days:
         return []
@@ -140,7 +154,8 @@ def read_days(con: DuckDBPyConnection, days: Sequence[dt.date]) -> list[DailyFac
     categories = _parts(con, "daily_sales_by_category", "product_category", window)
     parts = {day: (regions.get(day, []), categories.get(day, [])) for day in days}
     forecasts, quality = _forecasts(con, window), read_quality(con, window)
-    return [_facts(day, published, parts[day], forecasts.get(day, []), quality) for day in days]
+    older = [each for each in read_older_logic(con, window) if each.model in MARTS]
+    return [_facts(day, published, parts[day], forecasts.get(day, []), quality, older) for day in days]
 
 
 def _facts(
@@ -149,6 +164,7 @@ def _facts(
     parts: tuple[Sequence[Part], Sequence[Part]],
     forecasts: Sequence[Forecast],
     quality: QualityRecords,
+    older: Sequence[OlderModel],
 ) -> DailyFacts:
     own, (regions, categories) = published[day], parts
     earlier = [day - ago * ONE_WEEK for ago in range(WEEKS_COMPARED, 0, -1)]
@@ -165,6 +181,7 @@ def _facts(
         categories_in_all=len(categories),
         forecasts=forecasts,
         quality=quality.of(Window.of_day(day)),
+        older_logic=[MartLogic(each.model, each.logic) for each in older if each.day == day and each.logic],
     )
 
 

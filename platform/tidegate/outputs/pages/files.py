@@ -14,6 +14,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from duckdb import DuckDBPyConnection
 
@@ -60,6 +61,7 @@ class Page:
     texts: Mapping[str, str]
     summary: str
     markdown: str = ""
+    tells_of_publication: bool = False
 
 
 Draw = Callable[[DuckDBPyConnection, Sequence[dt.date]], Iterator[Page]]
@@ -87,11 +89,14 @@ class Pages:
         # The page itself last: who finds it new finds the rest new too.
         write(store, {f"{FOLDER}/{files[name]}": page.texts[name].encode() for name in reversed(files)})
         location = store.address(f"{FOLDER}/{next(iter(files.values()))}")
-        return Made(page.day, location, {"page": location}, page.markdown, page.summary)
+        return Made(page.day, location, {"page": location}, page.markdown, page.summary, page.tells_of_publication)
 
 
-def briefs() -> Pages:
-    """The briefs of days: each of a day, of what was expected of it, and of the same weekday of the weeks before."""
+def briefs(older_logic: daily.ReadOlderLogic) -> Pages:
+    """The briefs of days: each of a day, of what was expected of it, and of the same weekday of the weeks before.
+
+    Which logic the day stands on is said and makes no brief due: an edit of the project is no news of any day.
+    """
     sales, *parts = daily.MARTS
     compared = tuple(ago * ONE_WEEK.days for ago in range(daily.WEEKS_COMPARED + 1))
     ingredients = (
@@ -99,7 +104,7 @@ def briefs() -> Pages:
         Ingredient(tuple(parts), Cadence.daily),
         Ingredient((daily.FORECAST,), Cadence.morning, needed=False),
     )
-    return Pages(OutputKind(BRIEFS, Cadence.daily, ingredients, (0,), REVISION), _draw_briefs)
+    return Pages(OutputKind(BRIEFS, Cadence.daily, ingredients, (0,), REVISION), partial(_draw_briefs, older_logic))
 
 
 def reports() -> Pages:
@@ -116,13 +121,14 @@ def reports() -> Pages:
     return Pages(OutputKind(REPORTS, Cadence.weekly, ingredients, week, REVISION), _draw_reports)
 
 
-def _draw_briefs(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Page]:
+def _draw_briefs(older_logic: daily.ReadOlderLogic, con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Page]:
     from tidegate.outputs.pages.brief import make_briefs
     from tidegate.outputs.pages.index import DayEntry
 
-    for brief in make_briefs(con, days, timezone_of(con)):
+    for brief in make_briefs(con, days, older_logic, timezone_of(con)):
         texts = {"Brief": brief.html, "JSON": brief.json}
-        yield Page(brief.day, texts, DayEntry.of(brief.json, {}).summary(), brief.markdown)
+        summary = DayEntry.of(brief.json, {}).summary()
+        yield Page(brief.day, texts, summary, brief.markdown, tells_of_publication=brief.says_older_logic)
 
 
 def _draw_reports(con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Page]:

@@ -1,8 +1,9 @@
 """Which outputs there can be of what is published, and which of them are due. Making them is `outputs.making`.
 
 An output is due while what is published, or what the ledger reports of the days that it tells of, differs from what it
-was made of. So publishing the same content again makes nothing due, a restatement or a rollback exactly what it must,
-and what a killed run left undone stays due.
+was made of, and once what it says of its partition's publication may be so no more. So publishing the same content
+again makes nothing else due, a restatement or a rollback exactly what it must, and what a killed run left undone stays
+due.
 """
 
 from __future__ import annotations
@@ -87,11 +88,13 @@ def _ingredients(kinds: Sequence[OutputKind]) -> str:
 def _made(place: str) -> str:
     """The newest output of each kind and day, where it was not withdrawn and lies at `place`."""
     return f"""
-        select kind, day, entry, if(is_there, contents_seen, null) as contents_seen, revision
+        select kind, day, entry, if(is_there, contents_seen, null) as contents_seen, revision,
+            nullif(told_of, '') as told_of
         from (
             select kind, partition_day as day, max(rowid) as entry,
                 max_by(inputs_hash <> '' and {lies_in(place, "o")}, rowid) as is_there,
                 max_by(coalesce(contents_seen, -1), rowid) as contents_seen,
-                max_by(coalesce(revision, 1), rowid) as revision
+                max_by(coalesce(revision, 1), rowid) as revision,
+                max_by(if(tells_of_publication, publication_id, ''), rowid) as told_of
             from ops.outputs as o group by all
         )"""

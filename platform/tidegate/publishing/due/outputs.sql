@@ -3,7 +3,8 @@
 -- kinds         (kind, revision)
 -- ingredients   (kind, mart, cadence, is_own): the marts of each kind; its own are those of the same partition
 -- publications  (mart, cadence, partition_day, publication_id)
--- made          (kind, day, entry, contents_seen, revision): the newest of each
+-- made          (kind, day, entry, contents_seen, revision, told_of): the newest of each, and the publication that it
+--               says something of
 with
 
 kinds as ({{ kinds }}),
@@ -62,7 +63,8 @@ select
     md5(concat_ws(':', k.revision, i.inputs)) as inputs_hash,
     o.publication_id, i.since,
     coalesce(m.entry, -1) as entry,
-    m.contents_seen is null or i.differs or m.revision <> k.revision as is_due,
+    m.contents_seen is null or i.differs or m.revision <> k.revision
+    or coalesce(m.told_of <> o.publication_id, false) as is_due,
     k.revision,
     coalesce((select max(rowid) from ops.contents), -1) as contents_seen
 from own as o

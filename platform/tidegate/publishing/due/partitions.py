@@ -44,7 +44,16 @@ class Due:
 def due_partitions(con: DuckDBPyConnection, product: GateRequirements) -> list[Due]:
     """Every due partition of a product, oldest first. One that is being built is among them: only its run tells
     whether it still is. One that is not made of deliveries is due from when it was first built."""
-    rows = con.execute(_partitions(product, open_partitions_left_unpublished(con, product))).fetchall()
+    return _due(con, product, open_partitions_left_unpublished(con, product))
+
+
+def partitions_to_build(con: DuckDBPyConnection, product: GateRequirements) -> list[Due]:
+    """Those of them whose inputs differ, and not those that were built of these and only not published."""
+    return _due(con, product, [])
+
+
+def _due(con: DuckDBPyConnection, product: GateRequirements, unpublished: Collection[dt.date]) -> list[Due]:
+    rows = con.execute(_partitions(product, unpublished)).fetchall()
     return [
         Due(partition, restates, tuple(causes or ()), entry, caused_at, build)
         for partition, restates, causes, entry, caused_at, build in rows
