@@ -19,6 +19,7 @@ from tidegate.cli import console
 from tidegate.cli.changing import apply, changes, plan, take_back
 from tidegate.cli.demo import demo_app
 from tidegate.cli.keeping import backup, backups, restore
+from tidegate.cli.proposing import ci
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
 from tidegate.cli.show_status import print_breakers, print_status
@@ -48,7 +49,7 @@ breaker_app = typer.Typer(help="The circuit breakers of the sources.", no_args_i
 app.add_typer(demo_app, name="demo")
 app.add_typer(breaker_app, name="breaker")
 app.add_typer(quarantine_app, name="quarantine")
-for command in (plan, apply, changes, backup, backups, restore):
+for command in (plan, apply, changes, ci, backup, backups, restore):
     app.command()(command)
 
 

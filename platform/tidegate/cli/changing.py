@@ -36,7 +36,8 @@ def plan(
 ) -> None:
     """Show what the project's changed logic would do to what is published: built beside it, tested and compared."""
     from tidegate.changes.plan import make_plan
-    from tidegate.cli.show_plan import as_json, as_markdown, print_plan
+    from tidegate.changes.showing.markdown import as_markdown
+    from tidegate.cli.show_plan import as_json, print_plan
     from tidegate.home import Home
 
     home = Home(load_settings())

@@ -181,15 +181,18 @@ def reshape_table(
         change_types(con, table, error.columns)
 
 
-def table_columns(con: DuckDBPyConnection, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
-    """Column names and types, in order, of those (schema, table) that exist."""
+def table_columns(
+    con: DuckDBPyConnection, tables: Iterable[tuple[str, str]], catalog: str = CATALOG
+) -> dict[tuple[str, str], dict[str, str]]:
+    """Column names and types, in order, of those (schema, table) that exist; of the lake, or of another one that is
+    attached as `catalog`."""
     listed = ", ".join(f"({literal(schema)}, {literal(table)})" for schema, table in tables)
     found: dict[tuple[str, str], dict[str, str]] = {}
     if not listed:
         return found
     rows = con.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns() "
-        f"where database_name = {literal(CATALOG)} and (schema_name, table_name) in ({listed}) "
+        f"where database_name = {literal(catalog)} and (schema_name, table_name) in ({listed}) "
         "order by column_index"
     ).fetchall()
     for schema, table, column, sql_type in rows:

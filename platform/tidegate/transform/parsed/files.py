@@ -52,9 +52,14 @@ def project_files(folder: Path) -> list[Path]:
             # What only dbt can render may be any folder.
             found.update(_files_below(folder / ("." if "{{" in name else name)))
     found.update(_files_below(folder / MODULES))
-    for package in _packages(folder / str(config.get(PACKAGES) or "dbt_packages")):
+    for package in _packages(packages_folder(folder)):
         found.update(project_files(package))
     return sorted(found)
+
+
+def packages_folder(folder: Path) -> Path:
+    """Where the packages of the project in `folder` are installed."""
+    return folder / str(_config(folder).get(PACKAGES) or "dbt_packages")
 
 
 def variables_read(files: list[bytes]) -> dict[str, str | None]:

@@ -1,0 +1,60 @@
+"""What a plan would do, as Markdown for a proposal's page. What comes from data or from an error is text there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from tidegate.changes.compare import MartDifference
+from tidegate.changes.plan import Planned
+from tidegate.changes.showing import sentences
+from tidegate.outputs.rendering.markdown import escaped
+
+# What means nothing to Markdown where it stands in a line, an address apart.
+_PLAIN = re.compile(r"(?!.*(://|www\.))[\w ,.+:/()'\"%=;-]*")
+
+
+def as_markdown(planned: Planned | None) -> str:
+    """The plan as a page of a proposal shows it."""
+    if planned is None:
+        return f"{sentences.NOTHING}\n"
+    lines = ["## What this change does to what is published", "", *summary(planned), ""]
+    return "\n".join([*lines, *details(planned), sentences.next_step(planned), ""])
+
+
+def summary(planned: Planned) -> list[str]:
+    return [text(sentence) for sentence in (sentences.models(planned), *sentences.leaving(planned))]
+
+
+def details(planned: Planned) -> Iterator[str]:
+    """The lines on each mart, and on what failed."""
+    for mart in planned.marts:
+        yield from [f"### {text(mart.mart)}", "", *bullets(sentences.of_mart(mart))]
+        yield from _tables(mart)
+    if failures := list(sentences.failures(planned)):
+        yield from ["### Failed", "", *bullets(failures)]
+
+
+def _tables(mart: MartDifference) -> Iterator[str]:
+    if mart.rows and mart.rows.columns:
+        yield from table(sentences.COLUMNS, sentences.columns(mart.rows))
+    if mart.rows and mart.rows.samples:
+        yield from table(sentences.samples_head(mart.rows), sentences.samples(mart.rows))
+
+
+def bullets(of: Iterable[str]) -> list[str]:
+    return [*(f"- {text(sentence)}" for sentence in of), ""]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [_row(head), _row(["---"] * len(head)), *map(_row, rows), ""]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(text, cells))} |"
+
+
+def text(value: str) -> str:
+    """The value on one line, as nothing but text."""
+    line = " ".join(value.split())
+    return line if _PLAIN.fullmatch(line) else escaped(line)

@@ -1,0 +1,73 @@
+"""What a plan would do, in sentences and in rows of tables, whatever they are shown as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidegate.changes.compare import MartDifference, RowDifferences
+from tidegate.changes.plan import Planned
+from tidegate.window import Cadence, named
+
+NOTHING = "All that is published has the logic that the project has now."
+
+APPLY = "tidegate apply --reason TEXT"
+
+COLUMNS = ("column", "rows", "change of its sum")
+
+# So many windows are named.
+NAMED = 5
+
+
+def models(planned: Planned) -> str:
+    counted = ", ".join(cadence.counted(len(days)) for cadence, days in planned.partitions.items())
+    return f"Changed since it was published: {', '.join(sorted(planned.plan.models))}. Affected: {counted}."
+
+
+def leaving(planned: Planned) -> Iterator[str]:
+    """The marts that no model makes any more."""
+    for mart in planned.unmade:
+        yield f"No model makes {mart.name} any more: its {mart.cadence.counted(len(mart.days))} leave serving."
+
+
+def of_mart(mart: MartDifference) -> Iterator[str]:
+    """What differs of a mart."""
+    yield (
+        f"{mart.cadence.counted(mart.partitions)}: {mart.identical:,} identical, {len(mart.days):,} differ"
+        f"{f', {mart.new:,} new' if mart.new else ''}."
+    )
+    if mart.days:
+        yield f"They differ on: {named(mart.days, mart.cadence, NAMED)}."
+    for what, columns in (("added", mart.columns_added), ("removed", mart.columns_removed)):
+        if columns:
+            yield f"Columns {what}: {', '.join(f'{name} ({sql_type})' for name, sql_type in columns.items())}."
+    for name, (before, after) in mart.columns_retyped.items():
+        yield f"Column {name} becomes {after}; it is {before}."
+    if mart.rows:
+        yield f"Rows: {mart.rows.added:,} added, {mart.rows.removed:,} removed, {mart.rows.changed:,} changed."
+
+
+def columns(rows: RowDifferences) -> list[tuple[str, ...]]:
+    """The columns whose values changed, as rows of `COLUMNS`."""
+    return [(each.name, f"{each.rows:,}", "" if each.change is None else f"{each.change:+,}") for each in rows.columns]
+
+
+def samples_head(rows: RowDifferences) -> tuple[str, ...]:
+    return (", ".join(rows.key), "column", "published", "planned")
+
+
+def samples(rows: RowDifferences) -> list[tuple[str, ...]]:
+    """The first changed values, as rows under `samples_head`."""
+    return [tuple(map(str, sample)) for sample in rows.samples]
+
+
+def failures(planned: Planned) -> Iterator[str]:
+    for sentence, days in planned.failed.items():
+        yield f"{sentence} ({named(days, Cadence.daily, NAMED)})."
+
+
+def next_step(planned: Planned) -> str:
+    if planned.failed:
+        return "It cannot be applied. Fix the model and make the plan again: tidegate plan"
+    if planned.changes_nothing:
+        return f"Nothing that is published would change. To have it stand on this logic: {APPLY}"
+    return f"To publish it, all in one moment: {APPLY}"
