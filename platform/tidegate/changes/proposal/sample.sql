@@ -19,7 +19,7 @@ delivered as (
 
 )
 
-select partition_day, coalesce(quarantined, 0), times
+select partition_day, coalesce(quarantined, 0) as quarantined, times
 from published
 left join delivered using (partition_day)
 order by partition_day

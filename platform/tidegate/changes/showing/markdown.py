@@ -10,8 +10,8 @@ from tidegate.changes.plan import Planned
 from tidegate.changes.showing import sentences
 from tidegate.outputs.rendering.markdown import escaped
 
-# What means nothing to Markdown where it stands in a line, an address apart.
-_PLAIN = re.compile(r"(?!.*(://|www\.))[\w ,.+:/()'\"%=;-]*")
+# A word that means nothing to Markdown where it stands in a line; an address would become a link.
+_PLAIN = re.compile(r"(?!.*(://|www\.))[\w,.+:/()'\"%=;-]*")
 
 
 def as_markdown(planned: Planned | None) -> str:
@@ -56,5 +56,4 @@ def _row(cells: Sequence[str]) -> str:
 
 def text(value: str) -> str:
     """The value on one line, as nothing but text."""
-    line = " ".join(value.split())
-    return line if _PLAIN.fullmatch(line) else escaped(line)
+    return " ".join(word if _PLAIN.fullmatch(word) else escaped(word) for word in value.split())
