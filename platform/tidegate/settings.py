@@ -136,15 +136,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fill_locations(self) -> Self:
-        defaults = {
-            "landing": str(self.home / "landing"),
-            "archive": str(self.home / "archive"),
-            "outputs": str(self.home / "outputs"),
-            "backups": str(self.home / "backups"),
-            "lake_catalog": f"sqlite:{self.home / 'lake' / 'catalog.sqlite'}",
-            "lake_data": str(self.home / "lake" / "data"),
-        }
-        for name, value in defaults.items():
+        for name, value in _places_in(self.home).items():
             if not getattr(self, name):
                 # The model is frozen for its users; this is still its construction.
                 object.__setattr__(self, name, value)
@@ -165,6 +157,10 @@ class Settings(BaseSettings):
             {**read, **({"TIDEGATE_LAKE_CATALOG": file} if kind == "sqlite" else {})},
         )
 
+    def at(self, home: Path, **overrides: object) -> Settings:
+        """These settings for another home, with all places in it that are not given."""
+        return load_settings(**{**self.model_dump(), **dict.fromkeys(_places_in(home), ""), "home": home, **overrides})
+
     @property
     def zone(self) -> Zone:
         return Zone(self.timezone)
@@ -177,6 +173,18 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """Where DuckDB spills and dbt keeps its target; safe to delete at any time nothing runs."""
         return self.home / "scratch"
+
+
+def _places_in(home: Path) -> dict[str, str]:
+    """Where what a home has lies, by the name of the setting, where that says nothing else."""
+    return {
+        "landing": str(home / "landing"),
+        "archive": str(home / "archive"),
+        "outputs": str(home / "outputs"),
+        "backups": str(home / "backups"),
+        "lake_catalog": f"sqlite:{home / 'lake' / 'catalog.sqlite'}",
+        "lake_data": str(home / "lake" / "data"),
+    }
 
 
 def load_settings(**overrides: object) -> Settings:

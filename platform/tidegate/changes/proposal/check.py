@@ -27,7 +27,7 @@ from tidegate.home import Home
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
 from tidegate.machine.stopping import ended_with
-from tidegate.settings import Settings, load_settings
+from tidegate.settings import Settings
 
 # Who applies the revision's own logic to the copy.
 CHECK = Decision("tidegate ci", None)
@@ -106,13 +106,9 @@ class _Check:
 
     def _settings(self, name: str, revision: Revision | None, lake: Path | None = None) -> Settings:
         """Settings of a home in the folder. Nothing is left to the environment that says where data is."""
-        places = dict.fromkeys(("landing", "archive", "outputs", "lake_catalog", "lake_data"), "")
-        if lake:
-            places |= {"lake_catalog": f"sqlite:{lake / 'catalog.sqlite'}", "lake_data": str(lake / "data")}
+        places = {"lake_catalog": f"sqlite:{lake / 'catalog.sqlite'}", "lake_data": str(lake / "data")} if lake else {}
         of_revision = {"dbt_project": revision.dbt_project, "contracts": revision.contracts} if revision else {}
-        return load_settings(
-            **{**self.settings.model_dump(), **places, **of_revision, "home": self.folder / name},
-        )
+        return self.settings.at(self.folder / name, **places, **of_revision)
 
     def _original(self, homes: list[Home], days: int, fill_demo: FillDemo) -> tuple[str | None, Original]:
         """Where the sample is from, and what it is."""
