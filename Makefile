@@ -82,7 +82,7 @@ types: setup ## Check the types.
 	$(BIN)/mypy
 
 lock: setup ## Resolve the dependencies again into requirements.lock.
-	$(BIN)/uv pip compile pyproject.toml --group dev --group docs --quiet --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group docs --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --upgrade --custom-compile-command "make lock" --output-file requirements.lock
 
 docs: setup ## Build the site of all documentation: build/site/index.html.

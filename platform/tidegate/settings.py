@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     )
     contracts: Path = Field(CHECKOUT / "contracts", description="Folder of the sources' ODCS contracts.")
     dbt_project: Path = Field(CHECKOUT / "dbt_project", description="Folder of the dbt project.")
+    alerting: Path = Field(
+        CHECKOUT / "alerting.yml",
+        description="File that says who is told when something is wrong; without it nobody is. See "
+        "[on call](on-call.md).",
+    )
     start_date: dt.date = Field(dt.date(2024, 1, 1), description="First daily partition.")
     timezone: str = Field(
         "UTC",
@@ -117,7 +122,7 @@ class Settings(BaseSettings):
         "`default`, as Dagster does.",
     )
 
-    @field_validator("home", "contracts", "dbt_project")
+    @field_validator("home", "contracts", "dbt_project", "alerting")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()

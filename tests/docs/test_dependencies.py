@@ -20,6 +20,7 @@ def required() -> dict[str, list[str]]:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
     return {
         "What runs": project["project"]["dependencies"],
+        "What can be added": [each for extra in project["project"]["optional-dependencies"].values() for each in extra],
         "What it is built and tested with": project["dependency-groups"]["dev"],
         "What the site is built with": project["dependency-groups"]["docs"],
     }

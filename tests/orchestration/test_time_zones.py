@@ -14,7 +14,6 @@ from tidegate.errors import TidegateError
 from tidegate.orchestration.partition_definitions import partitions_of
 from tidegate.orchestration.partitions import accepted_window, ended_days
 from tidegate.orchestration.schedules import build_schedules
-from tidegate.orchestration.sensors.arrivals import deadline_of
 from tidegate.settings import Settings
 from tidegate.window import ONE_DAY, Cadence
 from tidegate.zones import Zone
@@ -52,9 +51,9 @@ def test_a_day_has_a_partition_once_it_has_ended_there(
 @pytest.mark.parametrize(("zone", "day", "midnight", "hours"), MIDNIGHTS)
 def test_a_deadline_is_by_the_clock_there(zone: str, day: dt.date, midnight: dt.datetime, hours: int) -> None:
     contract = load_contract(CONTRACTS / "orders.odcs.yaml", Zone(zone))
-    assert deadline_of(contract, day) is None
+    assert contract.deadline(day) is None
 
-    deadline = deadline_of(replace(contract, published_by=dt.time(6)), day)
+    deadline = replace(contract, published_by=dt.time(6)).deadline(day)
     assert deadline == midnight + dt.timedelta(hours=6)
 
 

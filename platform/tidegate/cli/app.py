@@ -16,8 +16,10 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.alerts import alerts_app
 from tidegate.cli.changing import apply, changes, plan, take_back
 from tidegate.cli.demo import demo_app
+from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, restore
 from tidegate.cli.proposing import ci
 from tidegate.cli.quarantine import quarantine_app
@@ -49,6 +51,8 @@ breaker_app = typer.Typer(help="The circuit breakers of the sources.", no_args_i
 app.add_typer(demo_app, name="demo")
 app.add_typer(breaker_app, name="breaker")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(incidents_app, name="incidents")
+app.add_typer(alerts_app, name="alerts")
 for command in (plan, apply, changes, ci, backup, backups, restore):
     app.command()(command)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.alerting.watching import in_order
 from tidegate.home import Home
 from tidegate.intake.read_quarantine import list_quarantine
 from tidegate.intake.removed_regions import regions_that_left
@@ -21,6 +22,7 @@ from tidegate.ledger import publications
 from tidegate.ledger.builds import built_partitions
 from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stand_ins
 from tidegate.ledger.in_memory import ledger_in_memory
+from tidegate.ledger.incidents import IncidentRecord, newest_incidents
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.outputs import standing_outputs
@@ -111,6 +113,8 @@ class Status:
     older_logic: Sequence[OlderLogic]
     # What the project would change of a table's columns, and the products that it holds.
     shapes: Sequence[tuple[ChangeOfShape, Sequence[str]]]
+    # Those that are not over, as they were entered.
+    incidents: Sequence[IncidentRecord]
 
 
 def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetime | None = None) -> Status:
@@ -140,6 +144,7 @@ def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetim
             lacking=days_without_rejected(con),
             older_logic=on_older_logic(con, home.products, home.dbt.logic()),
             shapes=_shapes(con, home),
+            incidents=in_order(each for each in newest_incidents(con).values() if not each.is_over),
             leaving=[
                 (name, left) for name, contract in home.contracts.items() for left in regions_that_left(con, contract)
             ],

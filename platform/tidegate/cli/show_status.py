@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from tidegate.cli.console import err, out, run_command, say, table
+from tidegate.cli.show_incidents import print_open_incidents
 from tidegate.window import Cadence, windows_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 def print_status(status: Status) -> None:
     """Newest published day, verdicts, held days with reasons, days owed a restatement."""
     _print_products(status)
+    print_open_incidents(status.incidents)
     say("Deliveries: " + (", ".join(f"{n} {verdict}" for verdict, n in status.verdicts.items()) or "none yet") + ".")
     if status.quarantined:
         out.print(table(("source", "reason", "rows"), status.quarantined, "In quarantine"))

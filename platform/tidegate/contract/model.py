@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
+from tidegate.window import ONE_DAY
 from tidegate.zones import UTC, Zone
 
 Dimension = Literal["accuracy", "completeness", "consistency", "timeliness", "traceability", "uniqueness"]
@@ -269,6 +270,10 @@ class Contract:
     @property
     def required(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.required)
+
+    def deadline(self, day: dt.date) -> dt.datetime | None:
+        """When a delivery of the day must have come, in UTC; None where the contract does not say."""
+        return None if self.published_by is None else self.zone.at(day + ONE_DAY, self.published_by)
 
     def region(self, name: str) -> Region:
         return next(region for region in self.regions if region.name == name)

@@ -34,6 +34,7 @@ READING_ORDER = (
     "serving",
     "exports",
     "operating",
+    "on-call",
     "settings",
     "dependencies",
     "benchmarks",

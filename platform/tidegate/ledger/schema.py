@@ -203,6 +203,51 @@ LEDGER: dict[str, dict[str, str]] = {
         "made_at": "timestamp",
     },
     "waivers": WAIVERS,
+    # What was wrong: an entry for each change of an incident. See `incidents`.
+    "incidents": {
+        # What is wrong, and with what: the same trouble has the same key.
+        "key": "varchar",
+        "kind": "varchar",
+        "products": "varchar[]",
+        "source": "varchar",
+        "partitions": "date[]",
+        "severity": "varchar",
+        "sentence": "varchar",
+        "what_to_do": "varchar",
+        # open, acknowledged, silenced or resolved.
+        "state": "varchar",
+        "first_seen": "timestamp",
+        "last_seen": "timestamp",
+        # How often it was opened.
+        "occurrences": "integer",
+        # Who acknowledged or silenced it, why, and until when; null where nobody did.
+        "handled_by": "varchar",
+        "reason": "varchar",
+        "until": "timestamp",
+    },
+    # What people are told: an entry for each change of an alert. See `alerts`.
+    "alerts": {
+        "alert_id": "varchar",
+        # The name of a channel in alerting.yml, never its address.
+        "channel": "varchar",
+        # The key of the incident, or what the notice is about.
+        "subject": "varchar",
+        # trigger, update, repeat, escalate, acknowledge, resolve, ready, digest or more.
+        "event": "varchar",
+        # By which a receiver knows several messages for those of one matter.
+        "dedup_key": "varchar",
+        "severity": "varchar",
+        # What is said, as JSON.
+        "message": "varchar",
+        # waiting, sent or dropped.
+        "state": "varchar",
+        "attempts": "integer",
+        "error": "varchar",
+        "entered_at": "timestamp",
+        # Not sent before: a quiet hour, the next attempt, the time of the digest.
+        "not_before": "timestamp",
+        "done_at": "timestamp",
+    },
     # What a lake with data keeps of the settings that it was filled with.
     "kept_settings": {"name": "varchar", "value": "varchar", "set_at": "timestamp"},
     # Which steps of `migrations` the ledger has seen.

@@ -15,6 +15,7 @@ from tidegate.orchestration.assets.serving import build_serving_assets
 from tidegate.orchestration.instance.dagster_home import batch_events
 from tidegate.orchestration.jobs import Layers, build_jobs
 from tidegate.orchestration.schedules import build_schedules
+from tidegate.orchestration.sensors.alerting import build_alerting_sensor
 from tidegate.orchestration.sensors.arrivals import build_arrival_sensor
 from tidegate.orchestration.sensors.due_outputs import build_due_outputs_sensor
 from tidegate.orchestration.sensors.due_partitions import build_due_sensor
@@ -46,6 +47,7 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
             *(build_due_sensor(home, cadence) for cadence in home.cadences),
             *(build_due_outputs_sensor(home, cadence) for cadence in home.cadences),
             build_run_keeper(home),
+            build_alerting_sensor(home),
         ],
         schedules=build_schedules(home),
         # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.

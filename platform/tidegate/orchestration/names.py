@@ -18,6 +18,12 @@ MAINTENANCE_JOB = "maintenance"
 BUILD_JOBS = {cadence: "daily_build" if cadence is Cadence.daily else str(cadence) for cadence in Cadence}
 OUTPUT_JOBS = {cadence: f"{cadence}_outputs" for cadence in Cadence}
 
+# The sensors that have due partitions built and due outputs made, and that keep runs and tell of what is wrong.
+DUE_SENSORS = {cadence: "days_due" if cadence is Cadence.daily else f"{cadence}_due" for cadence in Cadence}
+OUTPUT_SENSORS = {cadence: cadence.prefixed("outputs_due") for cadence in Cadence}
+RUN_KEEPER = "run_keeper"
+ALERTING = "alerting"
+
 # The step that builds models; that of another cadence than days ends so.
 TRANSFORM = "transform"
 
@@ -84,6 +90,10 @@ def group_of(layer: str, cadence: Cadence) -> str:
 
 def load_job(source: str) -> str:
     return f"load_{source}"
+
+
+def arrivals_sensor(source: str) -> str:
+    return f"{source}_arrivals"
 
 
 def source_path(source: str) -> list[str]:

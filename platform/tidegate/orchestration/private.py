@@ -34,6 +34,11 @@ from dagster._core.events import (
 from dagster._core.events import JobFailureData, RunFailureReason
 
 # isort: split
+# How a sensor stands, and which kind of instigator it is: the instance's public methods take and give them.
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import InstigatorState
+
+# isort: split
 # To execute a run in a process of ours as Dagster's servers do in theirs: the first signal is not lost while it starts.
 from dagster._utils.interrupts import capture_interrupts
 
@@ -56,6 +61,8 @@ __all__ = [
     "AssetMaterializationPlannedData",
     "DagsterEventBatchMetadata",
     "EventSpecificData",
+    "InstigatorState",
+    "InstigatorType",
     "JobFailureData",
     "StepMaterializationData",
     "UnresolvedAssetJobDefinition",

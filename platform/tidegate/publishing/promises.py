@@ -63,6 +63,13 @@ def overdue_partition(
     return None
 
 
+def missed_or_near(
+    con: DuckDBPyConnection, product: GateRequirements, zone: Zone, now: dt.datetime, margin: dt.timedelta
+) -> bool:
+    """Whether the newest partition whose deadline has passed, or passes within `margin`, is not published."""
+    return overdue_partition(con, product, zone, now + margin) is not None
+
+
 def _deadlines(product: GateRequirements, zone: Zone, now: dt.datetime) -> Iterator[tuple[dt.date, dt.datetime]]:
     """The partitions that are waited for and the deadline of each, newest first."""
     time, cadence = product.promise.deadline, product.cadence

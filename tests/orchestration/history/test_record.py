@@ -100,6 +100,10 @@ def told(record: DagsterRecord) -> dict[str, object]:
         "newest": record.finished_runs(None, limit=2),
         "observations": {source: record.observations(source, 60) for source in SOURCES},
         "newest observations": {source: record.observations(source, 2) for source in SOURCES},
+        "unfinished": record.unfinished_runs(),
+        "lost": {run.run_id: record.why_lost(run.run_id) for run in everything},
+        "daemon": record.daemon_seen_at(),
+        "sensors": record.sensors(),
         "health": {source: health_in(record, source, PACE) for source in SOURCES},
     }
 
@@ -202,6 +206,8 @@ def test_tables_of_another_revision_are_read_by_dagster(copied: Settings) -> Non
     with closing(sqlite3.connect(copied.dagster_home / "history" / "runs.db")) as con, con:
         con.execute("update alembic_version set version_num = 'older'")
     record = SqliteRecord(
-        copied.dagster_home / "history" / "runs.db", copied.dagster_home / "history" / "runs" / "index.db"
+        copied.dagster_home / "history" / "runs.db",
+        copied.dagster_home / "history" / "runs" / "index.db",
+        copied.dagster_home / "schedules" / "schedules.db",
     )
     assert not record.is_known()

@@ -42,4 +42,5 @@ def _sqlite_record(settings: Settings) -> SqliteRecord | None:
     if config.get("event_log_storage") != ours:
         return None
     history = settings.dagster_home / "history"
-    return SqliteRecord(history / "runs.db", history / "runs" / "index.db")
+    ticks = settings.dagster_home / "schedules" / "schedules.db"
+    return SqliteRecord(history / "runs.db", history / "runs" / "index.db", ticks)

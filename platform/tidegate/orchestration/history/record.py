@@ -32,6 +32,16 @@ class FinishedRun:
 
 
 @dataclass(frozen=True)
+class UnfinishedRun:
+    """A run that is queued or running."""
+
+    run_id: str
+    job: str
+    status: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Observation:
     """What was observed on a source, and by which run; "" for none."""
 
@@ -40,8 +50,20 @@ class Observation:
     metadata: Mapping[str, object]
 
 
+@dataclass(frozen=True)
+class SensorState:
+    """A sensor that the daemon knows. `succeeded_at` is when a tick ended well last, `error` what the newest tick said
+    if it failed."""
+
+    name: str
+    is_on: bool
+    ticked_at: dt.datetime | None
+    succeeded_at: dt.datetime | None
+    error: str = ""
+
+
 class DagsterRecord(Protocol):
-    """Both lists begin with the newest entry."""
+    """Lists of runs and observations begin with the newest entry."""
 
     def finished_runs(
         self,
@@ -54,3 +76,18 @@ class DagsterRecord(Protocol):
         ...
 
     def observations(self, source: str, limit: int) -> Sequence[Observation]: ...
+
+    def unfinished_runs(self) -> Sequence[UnfinishedRun]: ...
+
+    def why_lost(self, run_id: str) -> str | None:
+        """What was recorded of a failed run that no step of its own failed: it was killed or took too long. None of
+        any other."""
+        ...
+
+    def daemon_seen_at(self) -> dt.datetime | None:
+        """The newest heartbeat of any of the daemon's threads."""
+        ...
+
+    def sensors(self) -> Sequence[SensorState]:
+        """By name."""
+        ...

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tidegate.orchestration.history.record import FinishedRun, Observation
-from tidegate.orchestration.names import FINISHED, source_path
+from tidegate.orchestration.history.record import FinishedRun, Observation, SensorState, UnfinishedRun
+from tidegate.orchestration.names import FINISHED, UNFINISHED, source_path
 
 # The newest revision of both databases that Dagster's migrations know; homes are made with it.
 REVISION = "29b539ebc72a"
 
 OBSERVATION = "ASSET_OBSERVATION"
+RUN_FAILURE = "PIPELINE_FAILURE"
 
 Rows = list[tuple[Any, ...]]
 
@@ -34,11 +35,12 @@ class SqliteRecord:
 
     runs: Path
     index: Path
+    ticks: Path
 
     def is_known(self) -> bool:
         """Whether the tables look as this module says."""
         select = "select version_num from alembic_version"
-        return all(_rows(file, select, ()) in ([], [(REVISION,)]) for file in (self.runs, self.index))
+        return all(_rows(file, select, ()) in ([], [(REVISION,)]) for file in (self.runs, self.index, self.ticks))
 
     def finished_runs(
         self,
@@ -66,6 +68,36 @@ class SqliteRecord:
         )
         return [_observed(json.loads(event)) for (event,) in found]
 
+    def unfinished_runs(self) -> list[UnfinishedRun]:
+        found = _rows(
+            self.runs,
+            f"select run_body, status from runs where status in ({', '.join('?' * len(UNFINISHED))}) order by id desc",
+            UNFINISHED,
+        )
+        return [_unfinished(*row) for row in found]
+
+    def why_lost(self, run_id: str) -> str | None:
+        select = "select event from event_logs where dagster_event_type = ?"
+        for (event,) in _rows(self.index.with_name(f"{run_id}.db"), select, (RUN_FAILURE,)):
+            failure = json.loads(event)["dagster_event"]
+            data = failure["event_specific_data"] or {}
+            if not data.get("error") and not data.get("first_step_failure_event"):
+                return failure["message"] or ""
+        return None
+
+    def daemon_seen_at(self) -> dt.datetime | None:
+        found = _rows(self.runs, "select max(timestamp) from daemon_heartbeats", ())
+        return _utc(found[0][0]) if found and found[0][0] else None
+
+    def sensors(self) -> list[SensorState]:
+        found = _rows(
+            self.ticks,
+            "select status, instigator_body, (select tick_body from job_ticks where selector_id = i.selector_id "
+            "order by timestamp desc limit 1) from instigators as i where instigator_type = 'SENSOR'",
+            (),
+        )
+        return sorted((_sensor(*row) for row in found), key=lambda sensor: sensor.name)
+
     def _wiped_at(self, asset: str) -> str:
         """Since when the asset's events count: a person may wipe them in the UI, and they stay in the table."""
         for (details,) in _rows(self.index, "select asset_details from asset_keys where asset_key = ?", (asset,)):
@@ -76,9 +108,25 @@ class SqliteRecord:
 
 def _finished(body: str, status: str, started: float | None, ended: float | None, updated: str) -> FinishedRun:
     run = json.loads(body)
-    updated_at = dt.datetime.fromisoformat(updated).replace(tzinfo=dt.UTC)
     return FinishedRun(
-        run["run_id"], run["pipeline_name"], status, run["tags"], _moment(started), _moment(ended), updated_at
+        run["run_id"], run["pipeline_name"], status, run["tags"], _moment(started), _moment(ended), _utc(updated)
+    )
+
+
+def _unfinished(body: str, status: str) -> UnfinishedRun:
+    run = json.loads(body)
+    return UnfinishedRun(run["run_id"], run["pipeline_name"], status, run["tags"])
+
+
+def _sensor(status: str, body: str, tick: str | None) -> SensorState:
+    state, error = json.loads(body), (json.loads(tick)["error"] if tick else None)
+    data = state["job_specific_data"] or {}
+    return SensorState(
+        state["origin"]["job_name"],
+        status != "STOPPED",
+        _moment(data.get("last_tick_timestamp")),
+        _moment(data.get("last_tick_success_timestamp")),
+        error["message"] if error else "",
     )
 
 
@@ -94,6 +142,10 @@ def _value(entry: Mapping[str, Any]) -> object:
 
 def _moment(timestamp: float | None) -> dt.datetime | None:
     return dt.datetime.fromtimestamp(timestamp, dt.UTC) if timestamp else None
+
+
+def _utc(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
 
 
 def _text(moment: dt.datetime | None) -> str:

@@ -26,7 +26,7 @@ from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import breaker_observation, contact, health_of
 from tidegate.orchestration.history.health import Health
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
-from tidegate.orchestration.names import REQUEST_TAG, load_job
+from tidegate.orchestration.names import REQUEST_TAG, arrivals_sensor, load_job
 from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
 from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, sensor_status, within
 from tidegate.window import ONE_DAY, Window, windows_of
@@ -47,7 +47,7 @@ def build_arrival_sensor(home: Home, contract: Contract) -> dg.SensorDefinition:
     """The sensor of one source."""
 
     @dg.sensor(
-        name=f"{contract.source}_arrivals",
+        name=arrivals_sensor(contract.source),
         job_name=load_job(contract.source),
         minimum_interval_seconds=home.settings.tick_seconds,
         default_status=sensor_status(home.settings),
@@ -163,7 +163,7 @@ class _Tick:
 
     def _missing(self, expected: Iterable[dt.date]) -> list[Overdue]:
         """What should have been loaded by now and never was."""
-        due = [day for day in expected if (deadline := deadline_of(self.contract, day)) and self.now >= deadline]
+        due = [day for day in expected if (deadline := self.contract.deadline(day)) and self.now >= deadline]
         regions = self.contract.regions
         wanted = [Partition(region.name, day) for day in due for region in regions if day in region.delivers_on]
         with self.home.lake() as lake:
@@ -239,13 +239,6 @@ def _fingerprint(source: str, found: Iterable[Waiting], attempts: Attempts) -> s
 
 def _newest_load(source: str, waiting: Waiting, attempts: Attempts) -> str:
     return attempts.newest(waiting.day, lambda run: run.loads(source, waiting.region, waiting.day))
-
-
-def deadline_of(contract: Contract, day: dt.date) -> dt.datetime | None:
-    """When the day must be published (UTC); None when the contract does not say."""
-    if contract.published_by is None:
-        return None
-    return contract.zone.at(day + ONE_DAY, contract.published_by)
 
 
 def _overdue_sentence(source: str, overdue: Sequence[Overdue]) -> str:

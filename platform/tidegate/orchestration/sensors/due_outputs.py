@@ -17,19 +17,17 @@ from dagster import DagsterInstance
 from tidegate.home import Home
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
-from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUT_JOBS, REQUEST_TAG
+from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUT_JOBS, OUTPUT_SENSORS, REQUEST_TAG
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.orchestration.sensors.ticks import sensor_of_what_is_due
 from tidegate.publishing.due.outputs import Output, due_outputs
 from tidegate.window import Cadence, Window, windows_over
 
-SENSORS = {cadence: cadence.prefixed("outputs_due") for cadence in Cadence}
-
 
 def build_due_outputs_sensor(home: Home, cadence: Cadence) -> dg.SensorDefinition:
     return sensor_of_what_is_due(
         home,
-        SENSORS[cadence],
+        OUTPUT_SENSORS[cadence],
         OUTPUT_JOBS[cadence],
         "Makes exports and pages again where what is published differs from what they were made of.",
         lambda instance, now: look_for_due_outputs(home, instance, cadence, now),

@@ -17,7 +17,7 @@ from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.orchestration.history.recent_runs import RunOfDays, runs_under_way
-from tidegate.orchestration.names import BUILD_JOBS
+from tidegate.orchestration.names import BUILD_JOBS, DUE_SENSORS
 from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.sensors.build_requests import Builds, waited_long_enough
 from tidegate.orchestration.sensors.late_regions import waive_late_regions, withdraw_regions
@@ -26,13 +26,11 @@ from tidegate.publishing.due.partitions import Due, due_for_any, without_days_be
 from tidegate.publishing.gate import held_days
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
-SENSORS = {cadence: "days_due" if cadence is Cadence.daily else f"{cadence}_due" for cadence in Cadence}
-
 
 def build_due_sensor(home: Home, cadence: Cadence) -> dg.SensorDefinition:
     return sensor_of_what_is_due(
         home,
-        SENSORS[cadence],
+        DUE_SENSORS[cadence],
         BUILD_JOBS[cadence],
         "Builds and publishes days whose deliveries are all in; restates those that later ones touched."
         if cadence is Cadence.daily

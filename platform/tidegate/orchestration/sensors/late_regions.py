@@ -21,7 +21,6 @@ from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import health_of
 from tidegate.orchestration.history.recent_runs import RunOfDays
 from tidegate.orchestration.partitions import ended_days
-from tidegate.orchestration.sensors.arrivals import deadline_of
 from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, hurried_lake, within
 from tidegate.window import Cadence, Window
 
@@ -87,7 +86,7 @@ def _may_be_waived(
     now: dt.datetime,
 ) -> bool:
     contract = home.contracts[source]
-    deadline = deadline_of(contract, day)
+    deadline = contract.deadline(day)
     if contract.on_missing != "publish_without" or deadline is None or now < deadline:
         return False
     if any(run.loads(source, region, day) for run in under_way):

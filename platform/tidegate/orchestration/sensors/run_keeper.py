@@ -19,7 +19,7 @@ from tidegate.orchestration.history.instance_record import InstanceRecord
 from tidegate.orchestration.history.recent_runs import statuses_of
 from tidegate.orchestration.history.run_ledger import enter_finished_runs
 from tidegate.orchestration.instance.run_locks import lock_of_the_dead
-from tidegate.orchestration.names import FINISHED, LAUNCHED_BY_TAG, LOCK_TAG, UNFINISHED
+from tidegate.orchestration.names import FINISHED, LAUNCHED_BY_TAG, LOCK_TAG, RUN_KEEPER, UNFINISHED
 from tidegate.orchestration.private import report_died
 from tidegate.orchestration.sensors.ticks import hurried_lake, sensor_status
 
@@ -29,7 +29,7 @@ CLOCK_TOLERANCE = dt.timedelta(minutes=1)
 
 def build_run_keeper(home: Home) -> dg.SensorDefinition:
     @dg.sensor(
-        name="run_keeper",
+        name=RUN_KEEPER,
         minimum_interval_seconds=home.settings.tick_seconds,
         default_status=sensor_status(home.settings),
         description="Enters finished runs in ops.pipeline_runs, and ends runs whose process died.",
