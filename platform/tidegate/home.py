@@ -16,7 +16,7 @@ from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
-from tidegate.intake.commit import RAW_EXTRAS
+from tidegate.intake.rows import RAW_EXTRAS
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.ledger.names import raw_asset

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.changes.affected import find_affected
+from tidegate.changes.affected import Affected, find_affected
 from tidegate.changes.beside import Beside, Partitions, copy_days
-from tidegate.changes.plan import failures_of, held, open_plan_of, partitions_of
+from tidegate.changes.plan import failures_of, held, open_plan_of
 from tidegate.changes.switching import Decision, enter_snapshot_of, leases_of
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
@@ -26,6 +26,7 @@ from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.changes import AppliedChange, enter_change
 from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.plan_deliveries import PlannedDelivery
 from tidegate.ledger.plans import end_plans, planned_partitions
 from tidegate.ledger.upkeep.plans import drop_tables
 from tidegate.machine.commits import commit_of
@@ -35,7 +36,7 @@ from tidegate.publishing.promote import promote_open
 from tidegate.publishing.retire import PublishedMart, retire_marts
 from tidegate.publishing.switch import Switch
 from tidegate.transform.parsed.graph import SERVING, Model
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 # So often what production changed meanwhile is built again before somebody has to look why it never ends.
 ATTEMPTS = 5
@@ -78,10 +79,7 @@ def apply_plan(
         plan = open_plan_of(lake.con, home, affected, days)
         with held(lake, plan):
             beside = Beside(home, lake, plan)
-            applying = _Applying(
-                home, lake, beside, partitions_of(plan, affected), affected.unmade, decision, leave_held
-            )
-            applied = applying.patiently(on_chunk)
+            applied = _Applying(home, lake, beside, affected, decision, leave_held).patiently(on_chunk)
             drop_tables(lake, plan)
         return applied
 
@@ -93,39 +91,46 @@ class _Applying:
     home: Home
     lake: Lake
     beside: Beside
-    partitions: Partitions
-    leaving: Sequence[PublishedMart]
+    affected: Affected
     decision: Decision
     leave_held: bool
 
+    @property
+    def leaving(self) -> Sequence[PublishedMart]:
+        return self.affected.unmade
+
     def patiently(self, on_chunk: Callable[[Window], object]) -> Applied:
         """Apply it, and what production changes meanwhile is built again."""
+        partitions: Partitions = {}
         for _ in range(ATTEMPTS):
-            for window in self.beside.bring_up_to_date(self.partitions):
+            partitions = self.beside.judge_again(self.affected)
+            for window in self.beside.bring_up_to_date(partitions):
                 on_chunk(window)
             _refuse_failures(self.lake.con, self.home, self.beside)
             try:
-                return self._once()
+                return self._once(partitions)
             except _ChangedMeanwhileError:
                 continue
         raise LakeBusyError(
             f"The plan was built again {ATTEMPTS} times, and each time something behind it changed before it could be "
-            f"applied{_what_waits(self.lake.con, self.beside, self.partitions)}. Nothing was changed. Apply it again "
+            f"applied{_what_waits(self.lake.con, self.beside, partitions)}. Nothing was changed. Apply it again "
             "after that."
         )
 
-    def _once(self) -> Applied:
+    def _once(self, partitions: Partitions) -> Applied:
         change_id = uuid.uuid4().hex
-        models = [model for cadence in self.partitions for model in self.beside.models(cadence)]
+        models = [model for cadence in partitions for model in self.beside.models(cadence)]
         tables = [(model.schema, model.name) for model in models] + [(SERVING, m.name) for m in models if m.is_mart]
+        sources = [each.contract.source for each in self.beside.judged]
+        tables += [(schema, source) for schema in ("raw", "quarantine") for source in sources]
         code = commit_of(self.home.settings.dbt_project)
-        with leases_of(self.lake, self.partitions, change_id, self.leaving):
-            if not self.beside.is_up_to_date(self.partitions):
+        with leases_of(self.lake, partitions, change_id, self.leaving, sources):
+            if not self.beside.is_up_to_date(partitions):
                 raise _ChangedMeanwhileError
             change = _Change(
                 self.home,
                 self.beside,
-                self.partitions,
+                partitions,
                 self.decision,
                 self.leave_held,
                 bool(self.leaving),
@@ -133,7 +138,7 @@ class _Applying:
                 code,
             )
             applied = self.lake.unit_of_work(change.make, tables)
-            enter_snapshot_of(self.lake, self.partitions, change_id)
+            enter_snapshot_of(self.lake, partitions, change_id)
         return applied
 
 
@@ -152,11 +157,13 @@ def _what_waits(con: DuckDBPyConnection, beside: Beside, partitions: Partitions)
 
 def _refuse_failures(con: DuckDBPyConnection, home: Home, beside: Beside) -> None:
     failed = failures_of(con, beside, home.graph)
-    sentences = [f"{said} ({', '.join(map(str, windows_of(days)))})." for said, days in failed.items()]
+    sentences = [
+        f"{said} ({', '.join(map(str, windows_of(days)))})." if days else f"{said}." for said, days in failed.items()
+    ]
     if sentences:
         raise TidegateError(
-            f"The plan does not hold what it must. {_first_of(sentences)} Nothing was changed. Fix the model and make "
-            "the plan again."
+            f"The plan does not hold what it must. {_first_of(sentences)} Nothing was changed. Fix it and make the "
+            "plan again."
         )
 
 
@@ -186,6 +193,8 @@ class _Change:
         left: dict[tuple[str, dt.date], Sequence[str]] = {}
         number = count = 0
         marts: set[str] = set()
+        for judged in self.beside.judged:
+            left |= self._held_by_it(con, judged.switch(con, self.run_id))
         # Days first: what is made of them is published after them, and is not due again.
         for cadence in Cadence:
             days = self.partitions.get(cadence, ())
@@ -208,6 +217,20 @@ class _Change:
         end_plans(con, [self.beside.plan.plan_id], "applied")
         publications.name_commit(con, f"apply plan {self.beside.plan.plan_id}", self.change_id)
         return Applied(change, left)
+
+    def _held_by_it(self, con: DuckDBPyConnection, judged: Sequence[PlannedDelivery]) -> Held:
+        """The published days whose own delivery was accepted before and is rejected now: they keep what they show."""
+        rejected = {each.partition_day: each for each in judged if each.verdict == "rejected" and each.was_accepted}
+        held: dict[tuple[str, dt.date], Sequence[str]] = {}
+        for product in self.home.products_of(Cadence.daily) if rejected else ():
+            of_product = {day: each for day, each in rejected.items() if product.are_made_of(each.source)}
+            if of_product:
+                window = Window(min(of_product), max(of_product) + ONE_DAY)
+                published = set(publications.published_days(con, window, beside=product.beside))
+                held |= {
+                    (product.product, day): [each.reason or ""] for day, each in of_product.items() if day in published
+                }
+        return held
 
     def _become_candidates(self, con: DuckDBPyConnection, cadence: Cadence, days: Sequence[dt.date]) -> None:
         models = self.beside.models(cadence)
@@ -276,6 +299,7 @@ class _Change:
             marts=tuple(marts),
             partitions=partitions,
             made_at=utc_now(),
+            contracts=tuple(each.contract.source for each in self.beside.judged),
         )
 
 

@@ -12,6 +12,9 @@ from functools import cached_property, partial
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.changes.affected import Affected
+from tidegate.changes.contracts import JudgedBeside
+from tidegate.changes.reading import partitions_made_of
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
@@ -60,6 +63,31 @@ class Beside:
             )
         return graph
 
+    @cached_property
+    def judged(self) -> list[JudgedBeside]:
+        """The sources whose deliveries the plan judges again."""
+        contracts = [self._home.contracts[source] for source in sorted(self.plan.logic_of_contracts)]
+        return [JudgedBeside(self._home, self._lake, self.plan, contract) for contract in contracts]
+
+    def judge_again(self, affected: Affected) -> Partitions:
+        """Judge the deliveries that are to be judged again, as far as that is not done; returns all that is to be
+        built: what was affected when the plan was made, what is now, and what is made of rows that are judged
+        otherwise. Of the first, production may have built some with the new logic since, a Monday perhaps of days of
+        the old."""
+        for each in self.judged:
+            each.bring_up_to_date()
+        con = self._lake.con
+        touched = {
+            each.contract.source: {day for delivery in each.deliveries(con) for day in delivery.touched}
+            for each in self.judged
+        }
+        behind = partitions_made_of(con, self._home, touched)
+        all_of_them = {
+            cadence: {*self.plan.days.get(cadence, ()), *affected.partitions.get(cadence, ()), *behind.get(cadence, ())}
+            for cadence in Cadence
+        }
+        return {cadence: sorted(days) for cadence, days in all_of_them.items() if days}
+
     def models(self, cadence: Cadence) -> list[Model]:
         """The plan's models of a cadence, as the lake has them."""
         return [model for model in self._home.graph.models_of(cadence) if model.unique_id in self.plan.nodes]
@@ -88,7 +116,9 @@ class Beside:
                     self._build(chunk, wanted)
 
     def is_up_to_date(self, wanted: Partitions) -> bool:
-        return not any(self._missing(cadence, wanted.get(cadence, ())) for cadence in Cadence)
+        return all(each.is_up_to_date() for each in self.judged) and not any(
+            self._missing(cadence, wanted.get(cadence, ())) for cadence in Cadence
+        )
 
     def _missing(self, cadence: Cadence, wanted: Sequence[dt.date]) -> list[dt.date]:
         con = self._lake.con

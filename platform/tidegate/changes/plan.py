@@ -14,6 +14,8 @@ from duckdb import DuckDBPyConnection
 from tidegate.changes.affected import Affected, find_affected
 from tidegate.changes.beside import Beside, Partitions
 from tidegate.changes.compare import MartDifference, compare_mart
+from tidegate.changes.compare_contracts import ContractDifference, compare_contract
+from tidegate.contract.judging.logic import logic_of
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
@@ -22,8 +24,8 @@ from tidegate.ledger.entries import utc_now
 from tidegate.ledger.plans import Plan, enter_plan, lease_of, open_plans, planned_partitions
 from tidegate.machine.processes import person
 from tidegate.publishing.retire import PublishedMart
-from tidegate.transform.parsed.graph import Graph
-from tidegate.window import Cadence, Window
+from tidegate.transform.parsed.graph import RAW, Graph
+from tidegate.window import Window
 
 # What a plan's schemas are called; the rest is its id.
 PREFIX = "plan_"
@@ -39,6 +41,7 @@ class Planned:
     marts: Sequence[MartDifference]
     failed: Mapping[str, Sequence[dt.date]]
     unmade: Sequence[PublishedMart]
+    contracts: Sequence[ContractDifference] = ()
 
     @property
     def changes_nothing(self) -> bool:
@@ -46,6 +49,7 @@ class Planned:
         return (
             not self.failed
             and not self.unmade
+            and not any(each.judges_otherwise for each in self.contracts)
             and all(
                 mart.keeps_its_shape and not mart.columns_added and not mart.days and not mart.new
                 for mart in self.marts
@@ -71,7 +75,8 @@ def make_plan(
             return None
         plan = lake.unit_of_work(lambda con: _plan_of(con, home, affected, days))
         with held(lake, plan):
-            beside, wanted = Beside(home, lake, plan), partitions_of(plan, affected)
+            beside = Beside(home, lake, plan)
+            wanted = beside.judge_again(affected)
             for window in beside.bring_up_to_date(wanted):
                 on_chunk(window)
             with lake.one_moment() as con:
@@ -95,13 +100,17 @@ def _look_at(
         for mart in beside.models(cadence)
         if mart.is_mart
     ]
-    return Planned(beside.plan, partitions, marts, failures_of(con, beside, home.graph), affected.unmade)
+    contracts = [compare_contract(con, each) for each in beside.judged]
+    return Planned(beside.plan, partitions, marts, failures_of(con, beside, home.graph), affected.unmade, contracts)
 
 
 def open_plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan:
     """The plan that was made of just this. Raises TidegateError where there is none."""
     if not affected:
-        raise TidegateError("All that is published has the logic that the project has now. Nothing was changed.")
+        raise TidegateError(
+            "All that is published has the logic that the project has now, and all deliveries were judged by the "
+            "contracts as they are. Nothing was changed."
+        )
     if plan := _open_plan(con, home, affected, days):
         return plan
     raise TidegateError(
@@ -110,21 +119,15 @@ def open_plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: 
     )
 
 
-def partitions_of(plan: Plan, affected: Affected) -> Partitions:
-    """What the plan is to build: what was affected when it was made, and what is now. Of the former, production may
-    have built some with the new logic since, a Monday perhaps of days of the old."""
-    both = {cadence: {*plan.days.get(cadence, ()), *affected.partitions.get(cadence, ())} for cadence in Cadence}
-    return {cadence: sorted(days) for cadence, days in both.items() if days}
-
-
 def _open_plan(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan | None:
-    logic, asked = home.dbt.logic(), (days.start, days.last) if days else (None, None)
+    logic, contracts = home.dbt.logic(), {source: logic_of(each) for source, each in home.contracts.items()}
     found = [
         plan
         for plan in open_plans(con)
-        if plan.has_logic_of(logic)
-        and affected.models <= plan.models
-        and (plan.partition_from, plan.partition_to) == asked
+        if plan.has_logic_of(logic, contracts)
+        and affected.built <= plan.models
+        and affected.contracts.keys() <= plan.logic_of_contracts.keys()
+        and plan.asked == days
     ]
     # One of everything that is published is of this too.
     return min(found, key=lambda plan: len(plan.models), default=None)
@@ -139,27 +142,34 @@ def _plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Wind
         plan_id=plan_id,
         made_by=person(),
         made_at=utc_now(),
-        logic=json.dumps({name: logic[name] for name in sorted(affected.models)}),
-        nodes=_nodes(home.graph, affected.models),
+        logic=json.dumps({name: logic[name] for name in sorted(affected.built)}),
+        nodes=_nodes(home.graph, affected),
         schema_prefix=f"{PREFIX}{plan_id}_",
         partitions=json.dumps({cadence: list(map(str, days)) for cadence, days in affected.partitions.items()}),
         partition_from=days.start if days else None,
         partition_to=days.last if days else None,
+        contracts=json.dumps(affected.contracts),
     )
     enter_plan(con, new)
     return new
 
 
-def _nodes(graph: Graph, models: frozenset[str]) -> tuple[str, ...]:
-    """The models, and what they and their tests read that has no day and would be made again with them."""
-    own = {unique_id for unique_id, model in graph.models.items() if model.name in models}
+def _nodes(graph: Graph, affected: Affected) -> tuple[str, ...]:
+    """The models, what they and their tests read that has no day and would be made again with them, and the sources
+    whose deliveries are judged again."""
+    own = {unique_id for unique_id, model in graph.models.items() if model.name in affected.built}
     tests = [test.unique_id for test in graph.tests.values() if not own.isdisjoint(test.parents)]
-    return tuple(sorted(own | {undated.unique_id for undated in graph.undated_behind([*own, *tests])}))
+    undated = {each.unique_id for each in graph.undated_behind([*own, *tests])}
+    judged = {id_ for id_, each in graph.sources.items() if each.schema == RAW and each.name in affected.contracts}
+    return tuple(sorted(own | undated | judged))
 
 
 def failures_of(con: DuckDBPyConnection, beside: Beside, graph: Graph) -> dict[str, list[dt.date]]:
     """Which models and blocking tests failed, in sentences, each with its partitions."""
     found: dict[str, list[dt.date]] = {}
+    for difference in (compare_contract(con, each) for each in beside.judged):
+        if difference.unsaid:
+            found[difference.unsaid] = []
     for each in planned_partitions(con, beside.plan.plan_id):
         sentences = [f"{model} failed: {said}" for model, said in each.why_failed.items()]
         sentences += [

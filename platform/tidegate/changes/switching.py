@@ -7,8 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tidegate.changes.beside import Partitions
+from tidegate.intake.commit import commit_lease
 from tidegate.lake.connect import Lake
-from tidegate.lake.lease import candidates, lease, serving
+from tidegate.lake.lease import EVERY_DAY, candidates, lease, serving
 from tidegate.ledger import publications
 from tidegate.publishing.retire import PublishedMart
 from tidegate.window import Cadence
@@ -23,9 +24,18 @@ class Decision:
 
 
 @contextmanager
-def leases_of(lake: Lake, partitions: Partitions, holder: str, leaving: Sequence[PublishedMart] = ()) -> Iterator[None]:
-    """Be the only one who builds or publishes any of the partitions, or publishes those of marts that leave."""
+def leases_of(
+    lake: Lake,
+    partitions: Partitions,
+    holder: str,
+    leaving: Sequence[PublishedMart] = (),
+    sources: Sequence[str] = (),
+) -> Iterator[None]:
+    """Be the only one who builds or publishes any of the partitions, publishes those of marts that leave, or loads any
+    of the sources."""
     with ExitStack() as stack:
+        for source in sources:
+            stack.enter_context(lease(lake.config, commit_lease(source), [EVERY_DAY], holder))
         for cadence in Cadence:
             days = set(partitions.get(cadence, ()))
             left = {day for mart in leaving if mart.cadence is cadence for day in mart.days}

@@ -68,6 +68,11 @@ def _refuse_unknown(con: DuckDBPyConnection, change_id: str) -> AppliedChange:
 def _snapshot_before(con: DuckDBPyConnection, change: AppliedChange, rows: Sequence[Publication]) -> int:
     """The lake's snapshot that a change came after."""
     if not rows:
+        if not change.marts:
+            raise TidegateError(
+                f"Change {change.change_id[:8]} changed nothing that is published. Nothing was changed. To judge "
+                "deliveries as before, put the contract back, and plan and apply that."
+            )
         raise TidegateError(
             f"Change {change.change_id[:8]} published nothing: it took {', '.join(change.marts)} out of serving. "
             "Nothing was changed. Put the model back; sensors publish its rows again, or: tidegate restate"
@@ -118,6 +123,7 @@ def _take_back(
         marts=tuple(sorted(marts)),
         partitions=len({(row.cadence, row.partition_day) for row in rows}),
         made_at=utc_now(),
+        contracts=change.contracts,
     )
     enter_change(con, taken)
     publications.name_commit(con, f"take back change {change.change_id[:8]}", new_id)

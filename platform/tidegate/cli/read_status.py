@@ -14,6 +14,7 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 
 from tidegate.alerting.watching import in_order
+from tidegate.contract.judging.logic import logic_of
 from tidegate.home import Home
 from tidegate.intake.read_quarantine import list_quarantine
 from tidegate.intake.removed_regions import regions_that_left
@@ -23,6 +24,7 @@ from tidegate.ledger.builds import built_partitions
 from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stand_ins
 from tidegate.ledger.in_memory import ledger_in_memory
 from tidegate.ledger.incidents import IncidentRecord, newest_incidents
+from tidegate.ledger.judged_by import judged_otherwise
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.outputs import standing_outputs
@@ -115,6 +117,8 @@ class Status:
     shapes: Sequence[tuple[ChangeOfShape, Sequence[str]]]
     # Those that are not over, as they were entered.
     incidents: Sequence[IncidentRecord]
+    # By source, how many deliveries an earlier state of its contract judged.
+    older_contracts: Mapping[str, int]
 
 
 def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetime | None = None) -> Status:
@@ -145,6 +149,7 @@ def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetim
             older_logic=on_older_logic(con, home.products, home.dbt.logic()),
             shapes=_shapes(con, home),
             incidents=in_order(each for each in newest_incidents(con).values() if not each.is_over),
+            older_contracts=_older_contracts(con, home),
             leaving=[
                 (name, left) for name, contract in home.contracts.items() for left in regions_that_left(con, contract)
             ],
@@ -174,6 +179,14 @@ def _shapes(con: DuckDBPyConnection, home: Home) -> list[tuple[ChangeOfShape, li
 def _made_by(home: Home, model: Model) -> list[str]:
     """The products that a model makes."""
     return [each.product for each in home.products_of(model.cadence) if model.name in each.models]
+
+
+def _older_contracts(con: DuckDBPyConnection, home: Home) -> dict[str, int]:
+    found = {
+        source: judged_otherwise(con, source, logic_of(contract), [region.name for region in contract.regions], None)
+        for source, contract in home.contracts.items()
+    }
+    return {source: len(deliveries) for source, deliveries in found.items() if deliveries}
 
 
 def _stale_days(con: DuckDBPyConnection, home: Home) -> list[dt.date]:

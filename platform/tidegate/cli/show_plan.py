@@ -11,6 +11,8 @@ from tidegate.cli.console import err, heading, out, say, table
 
 if TYPE_CHECKING:
     from tidegate.changes.apply import Applied
+    from tidegate.changes.compare import MartDifference
+    from tidegate.changes.compare_contracts import ContractDifference
     from tidegate.changes.plan import Planned
     from tidegate.ledger.changes import AppliedChange
 
@@ -24,14 +26,10 @@ def print_plan(planned: Planned | None) -> None:
     say(sentences.models(planned))
     for sentence in sentences.leaving(planned):
         say(sentence)
+    for contract in planned.contracts:
+        _print_contract(contract)
     for mart in planned.marts:
-        heading(mart.mart)
-        for sentence in sentences.of_mart(mart):
-            say(sentence)
-        if mart.rows and mart.rows.columns:
-            out.print(table(sentences.COLUMNS, sentences.columns(mart.rows)))
-        if mart.rows and mart.rows.samples:
-            out.print(table(sentences.samples_head(mart.rows), sentences.samples(mart.rows)))
+        _print_mart(mart)
     failures = list(sentences.failures(planned))
     if failures:
         heading("Failed")
@@ -39,6 +37,28 @@ def print_plan(planned: Planned | None) -> None:
             err.print(sentence, style="red", markup=False)
     say("")
     say(sentences.next_step(planned))
+
+
+def _print_contract(contract: ContractDifference) -> None:
+    from tidegate.changes.showing import contracts
+
+    heading(contracts.title(contract))
+    for sentence in contracts.sentences_of(contract):
+        say(sentence)
+    if contract.samples:
+        out.print(table(contracts.KEPT_OUT, contracts.rows_kept_out(contract)))
+
+
+def _print_mart(mart: MartDifference) -> None:
+    from tidegate.changes.showing import sentences
+
+    heading(mart.mart)
+    for sentence in sentences.of_mart(mart):
+        say(sentence)
+    if mart.rows and mart.rows.columns:
+        out.print(table(sentences.COLUMNS, sentences.columns(mart.rows)))
+    if mart.rows and mart.rows.samples:
+        out.print(table(sentences.samples_head(mart.rows), sentences.samples(mart.rows)))
 
 
 def as_json(planned: Planned | None) -> str:
@@ -50,6 +70,7 @@ def as_json(planned: Planned | None) -> str:
             "plan": planned.plan.plan_id,
             "changes_nothing": planned.changes_nothing,
             "models": sorted(planned.plan.models),
+            "contracts": [asdict(contract) for contract in planned.contracts],
             "marts": [{**asdict(mart), "identical": mart.identical} for mart in planned.marts],
             "failed": planned.failed,
             "leaves_serving": [mart.name for mart in planned.unmade],
@@ -64,6 +85,8 @@ def print_applied(applied: Applied) -> None:
     say(
         f"Applied as change {change.change_id[:8]}: {change.partitions:,} partitions of {', '.join(change.marts)} "
         "switched in one moment."
+        if change.partitions
+        else f"Applied as change {change.change_id[:8]}, of {change.subject}: nothing published differs."
     )
     for (product, day), why in applied.left.items():
         err.print(f"{product} {day} stays as it was: {' '.join(why)}", markup=False)
@@ -79,7 +102,7 @@ def print_changes(changes: Sequence[AppliedChange]) -> None:
             each.change_id[:8],
             f"{each.made_at:%Y-%m-%d %H:%M}",
             each.made_by,
-            f"takes back {each.restores[:8]}" if each.restores else ", ".join(each.models),
+            f"takes back {each.restores[:8]}" if each.restores else each.subject,
             f"{each.partitions:,}",
             each.code or "",
             each.reason or "",

@@ -112,6 +112,12 @@ def _print_changed_logic(status: Status) -> None:
         err.print(escape(change.sentence(products)), style="yellow")
     for each in status.older_logic:
         say(f"{each.sentence} What the newer would change: tidegate plan")
+    for source, count in status.older_contracts.items():
+        were = "delivery of {0} was" if count == 1 else "deliveries of {0} were"
+        say(
+            f"{count:,} {were.format(source)} judged by an earlier state of its contract. "
+            "What the newer would change: tidegate plan"
+        )
 
 
 def _print_marts_without_model(status: Status) -> None:

@@ -7,8 +7,9 @@ Until that commits, nothing has changed. The days that the rows are on become du
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,33 +19,23 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
-from tidegate.intake.commit import (
-    QUARANTINE,
-    Verdict,
-    check_records,
-    commit_lease,
-    ensure_raw,
-    event_date,
-    loaded_rows,
-    quarantined_rows,
-    raw_columns,
-    record_of,
-    refuse_miscounts,
-)
-from tidegate.intake.finding import Finding
-from tidegate.intake.load import BYTES_PER_ROW, judged_deliveries, scratch
+from tidegate.intake.commit import check_records, commit_lease, ensure_raw, record_of, refuse_miscounts, state_now
+from tidegate.intake.judging_again import in_batches, judged_again
+from tidegate.intake.load import BYTES_PER_ROW, scratch
 from tidegate.intake.removed_regions import withdraw_regions_that_left
+from tidegate.intake.rows import QUARANTINE, Verdict, loaded_rows, quarantined_rows, raw_columns
+from tidegate.intake.touched import event_date
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.sql import literal, qualified, quoted, rows_relation
 from tidegate.lake.tables import table_columns
 from tidegate.ledger.checks import record_checks
+from tidegate.ledger.contracts import enter_state
 from tidegate.ledger.deliveries import DeliveryRecord, newest_deliveries, record_deliveries, standing_deliveries
-from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import Partition
 from tidegate.machine.stopping import end_if_asked
 from tidegate.sources.origin import Outside
-from tidegate.window import ONE_DAY, Window, windows_of
+from tidegate.window import windows_of
 
 # The file beside the lake, and its tables: what is to be in raw and in quarantine.
 BESIDE = "rebuilt"
@@ -98,7 +89,7 @@ def rebuild_source(lake: Lake, contract: Contract, *, outside: Outside, run_id: 
         try:
             verdicts = [
                 verdict
-                for batch in _batches(standing, days_at_once)
+                for batch in in_batches(standing, days_at_once)
                 for verdict in _judge_again(lake, contract, outside, batch, beside)
             ]
             _refuse_rejected(contract, verdicts)
@@ -144,28 +135,16 @@ def _refuse_rows_of_no_delivery(
         )
 
 
-def _batches(standing: Sequence[DeliveryRecord], days_at_once: int) -> Iterator[list[DeliveryRecord]]:
-    days = sorted({delivery.partition_day for delivery in standing})
-    for first in range(0, len(days), days_at_once):
-        some = set(days[first : first + days_at_once])
-        yield [delivery for delivery in standing if delivery.partition_day in some]
-
-
 def _judge_again(
     lake: Lake, contract: Contract, outside: Outside, batch: Sequence[DeliveryRecord], beside: Path
 ) -> list[Verdict]:
     """Judge a batch, and put its rows into the file beside the lake."""
     end_if_asked(lambda: f"Stopped. Nothing was changed. Begin again with: tidegate rebuild {contract.source}")
-    days = [delivery.partition_day for delivery in batch]
-    window = Window(min(days), max(days) + ONE_DAY)
-    with scratch(lake) as folder:
-        finding = Finding(lake, contract, window, outside, folder, from_landing=False)
-        finding.recall(batch)
-        with judged_deliveries(lake, contract, finding, utc_now()) as (verdicts, _):
-            _attach(lake.con, contract, beside)
-            lake.con.execute(f"insert into {REBUILT_RAW} by name {loaded_rows(contract)}")
-            lake.con.execute(f"insert into {REBUILT_QUARANTINE} by name {quarantined_rows(contract, verdicts)}")
-            return verdicts
+    with judged_again(lake, contract, outside, batch) as verdicts:
+        _attach(lake.con, contract, beside)
+        lake.con.execute(f"insert into {REBUILT_RAW} by name {loaded_rows(contract)}")
+        lake.con.execute(f"insert into {REBUILT_QUARANTINE} by name {quarantined_rows(contract, verdicts)}")
+        return verdicts
 
 
 def _attach(con: DuckDBPyConnection, contract: Contract, beside: Path) -> None:
@@ -214,9 +193,12 @@ def _switch(
         f"(select (region, day, fingerprint) from ({_keys(verdicts)}))"
     )
     con.execute(f"insert into {quarantine} by name select * from {REBUILT_QUARANTINE} order by _delivered_on")
-    if verdicts:
-        refuse_miscounts(con, contract, verdicts)
-    records = [record_of(contract, verdict, touched.get(verdict.partition, ()), run_id) for verdict in verdicts]
+    records = [
+        dataclasses.replace(record_of(contract, verdict, run_id), touched=tuple(touched.get(verdict.partition, ())))
+        for verdict in verdicts
+    ]
+    if records:
+        refuse_miscounts(con, contract, records)
     _enter(con, contract, verdicts, records, run_id)
     return records
 
@@ -262,5 +244,6 @@ def _enter(
     behind = {entry.partition for entry in rejected}
     record_deliveries(con, records)
     record_deliveries(con, rejected)
+    enter_state(con, state_now(contract))
     checked = [verdict for verdict in verdicts if verdict.partition not in behind]
     record_checks(con, [check for verdict in checked for check in check_records(contract, verdict, run_id)])

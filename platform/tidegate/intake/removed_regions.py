@@ -14,7 +14,9 @@ from dataclasses import replace
 from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
-from tidegate.intake.commit import QUARANTINE, RAW_EXTRAS, as_json, commit_lease, event_date, key_hash, raw_columns
+from tidegate.intake.commit import commit_lease
+from tidegate.intake.rows import QUARANTINE, RAW_EXTRAS, as_json, raw_columns
+from tidegate.intake.touched import event_date, key_hash
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.lake.sql import literal, qualified

@@ -28,11 +28,20 @@ class AppliedChange:
     marts: tuple[str, ...]
     partitions: int
     made_at: dt.datetime
+    # The sources whose contracts judge otherwise with it; None in an older entry.
+    contracts: tuple[str, ...] | None = None
+
+    @property
+    def subject(self) -> str:
+        """What it changed: contracts, or the logic of models."""
+        if self.contracts:
+            return f"the contract of {', '.join(self.contracts)} and what is made of it"
+        return f"the logic of {', '.join(self.models)}"
 
     @property
     def sentence(self) -> str:
         """What happened, when, by whom and why."""
-        what = f"takes back {self.restores[:8]}" if self.restores else f"of the logic of {', '.join(self.models)}"
+        what = f"takes back {self.restores[:8]}" if self.restores else f"of {self.subject}"
         because = f": {self.reason.rstrip('.')}" if self.reason else ""
         return f"Change {self.change_id[:8]} {what}, by {self.made_by} at {self.made_at:%Y-%m-%d %H:%M} UTC{because}."
 

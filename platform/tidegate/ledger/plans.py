@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.addresses import without_secrets
 from tidegate.lake.sql import literal
 from tidegate.ledger.entries import insert_entries, read_entries, utc_now
-from tidegate.window import Cadence
+from tidegate.window import ONE_DAY, Cadence, Window
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Plan:
     partition_to: dt.date | None
     ended_as: str | None = None
     ended_at: dt.datetime | None = None
+    # From source to the hash of its contract's logic, as JSON; None in an older entry.
+    contracts: str | None = None
 
     @property
     def models(self) -> frozenset[str]:
@@ -46,10 +48,23 @@ class Plan:
         found: dict[str, list[str]] = json.loads(self.partitions)
         return {Cadence(cadence): [dt.date.fromisoformat(day) for day in days] for cadence, days in found.items()}
 
-    def has_logic_of(self, logic: Mapping[str, str]) -> bool:
-        """Whether it builds its models as they are by these hashes."""
+    @property
+    def logic_of_contracts(self) -> dict[str, str]:
+        """By source whose deliveries it judges again, the hash of the contract's logic."""
+        found: dict[str, str] = json.loads(self.contracts or "{}")
+        return found
+
+    @property
+    def asked(self) -> Window | None:
+        """The partitions that were asked for; None where all of them were."""
+        if self.partition_from is None or self.partition_to is None:
+            return None
+        return Window(self.partition_from, self.partition_to + ONE_DAY)
+
+    def has_logic_of(self, logic: Mapping[str, str], contracts: Mapping[str, str]) -> bool:
+        """Whether it builds its models, and judges deliveries, as it is done by these hashes."""
         of_plan: dict[str, str] = json.loads(self.logic)
-        return all(logic.get(model) == of_it for model, of_it in of_plan.items())
+        return of_plan.items() <= logic.items() and self.logic_of_contracts.items() <= contracts.items()
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,7 @@ def end_plans(con: DuckDBPyConnection, plan_ids: Collection[str], ended_as: Lite
     now = literal(utc_now())
     con.execute(f"update ops.plans set ended_as = {literal(ended_as)}, ended_at = {now} where {of_plans}")
     con.execute(f"delete from ops.plan_partitions where {of_plans}")
+    con.execute(f"delete from ops.plan_deliveries where {of_plans}")
 
 
 def planned_partitions(con: DuckDBPyConnection, plan_id: str) -> list[PlannedPartition]:
@@ -136,6 +152,11 @@ def enter_planned(
         for day, newest in seen.items()
     ]
     insert_entries(con, "plan_partitions", rows)
+
+
+def forget_built(con: DuckDBPyConnection, plan_id: str) -> None:
+    """Forget what the plan has built."""
+    con.execute(f"delete from ops.plan_partitions where plan_id = {literal(plan_id)}")
 
 
 def forget_longer(con: DuckDBPyConnection, plan_id: str) -> None:

@@ -11,34 +11,36 @@ from tidegate.lake.sql import CATALOG, SCHEMAS, literal, qualified, quoted
 from tidegate.lake.tables import row_in_and_out
 from tidegate.ledger.waivers import WAIVERS
 
+_DELIVERIES = {
+    "source": "varchar",
+    "region": "varchar",
+    "partition_day": "date",
+    "fingerprint": "varchar",
+    "verdict": "varchar",
+    "reason": "varchar",
+    "contract_version": "varchar",
+    "files": "integer",
+    "bytes": "bigint",
+    "archive": "varchar",
+    "rows_read": "bigint",
+    "rows_loaded": "bigint",
+    "rows_quarantined": "bigint",
+    "measures": "varchar",
+    "touched": "date[]",
+    "run_id": "varchar",
+    "started_at": "timestamp",
+    "finished_at": "timestamp",
+    "stands_in_for": "date",
+    # Of a rejected delivery: the days other than its own that it holds sound rows of.
+    "withheld": "date[]",
+    # What stood at the source when it was captured, told without opening it; null where that cannot be told.
+    "listing": "varchar",
+    # The hash of the contract's logic that judged it.
+    "logic": "varchar",
+}
+
 LEDGER: dict[str, dict[str, str]] = {
-    "deliveries": {
-        "source": "varchar",
-        "region": "varchar",
-        "partition_day": "date",
-        "fingerprint": "varchar",
-        "verdict": "varchar",
-        "reason": "varchar",
-        "contract_version": "varchar",
-        "files": "integer",
-        "bytes": "bigint",
-        "archive": "varchar",
-        "rows_read": "bigint",
-        "rows_loaded": "bigint",
-        "rows_quarantined": "bigint",
-        "measures": "varchar",
-        "touched": "date[]",
-        "run_id": "varchar",
-        "started_at": "timestamp",
-        "finished_at": "timestamp",
-        "stands_in_for": "date",
-        # Of a rejected delivery: the days other than its own that it holds sound rows of.
-        "withheld": "date[]",
-        # What stood at the source when it was captured, told without opening it; null where that cannot be told.
-        "listing": "varchar",
-        # The hash of the contract's logic that judged it.
-        "logic": "varchar",
-    },
+    "deliveries": _DELIVERIES,
     "contents": {
         "kind": "varchar",
         "subject": "varchar",
@@ -171,6 +173,8 @@ LEDGER: dict[str, dict[str, str]] = {
         # The partitions that were asked for; null where all of them were.
         "partition_from": "date",
         "partition_to": "date",
+        # By source whose contract judges otherwise than it did, the hash of its logic, as JSON.
+        "contracts": "varchar",
         # applied or abandoned; null until then.
         "ended_as": "varchar",
         "ended_at": "timestamp",
@@ -187,6 +191,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "failed_tests": "varchar",
         "built_at": "timestamp",
     },
+    # Deliveries that a plan has judged by another state of their contract, and what its checks found, as JSON.
+    "plan_deliveries": {"plan_id": "varchar", **_DELIVERIES, "checks": "varchar", "was_accepted": "boolean"},
     # Changes of logic that were applied to what is published, and taken back.
     "changes": {
         "change_id": "varchar",
@@ -201,6 +207,16 @@ LEDGER: dict[str, dict[str, str]] = {
         "marts": "varchar[]",
         "partitions": "bigint",
         "made_at": "timestamp",
+        # The sources whose contracts judge otherwise with it.
+        "contracts": "varchar[]",
+    },
+    # What the contract of a source said, by the hash of its logic.
+    "contracts": {
+        "source": "varchar",
+        "logic": "varchar",
+        "version": "varchar",
+        # By name, what it says to people and exactly, as JSON.
+        "terms": "varchar",
     },
     "waivers": WAIVERS,
     # What was wrong: an entry for each change of an incident. See `incidents`.

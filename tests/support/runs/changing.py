@@ -149,11 +149,11 @@ def write_project(folder: Path, changed: Files | None = None) -> Path:
     return folder
 
 
-def new_crowd(folder: Path, changed: Files | None = None) -> TemporaryHome:
+def new_crowd(folder: Path, changed: Files | None = None, contracts: Path = PROJECTS / "contracts") -> TemporaryHome:
     """A home of the project, with nothing in it."""
     settings = settings_of(
         folder / "home",
-        contracts=PROJECTS / "contracts",
+        contracts=contracts,
         dbt_project=write_project(folder / "project", changed),
         start_date=DAYS.start,
     )
@@ -163,10 +163,11 @@ def new_crowd(folder: Path, changed: Files | None = None) -> TemporaryHome:
 
 
 def like(home: TemporaryHome, folder: Path) -> TemporaryHome:
-    """Another home with what this one holds."""
+    """Another home with what this one holds, and contracts of its own."""
+    shutil.copytree(home.settings.contracts, folder / "contracts")
     copy = settings_of(
         folder / "home",
-        contracts=home.settings.contracts,
+        contracts=folder / "contracts",
         dbt_project=write_project(folder / "project"),
         start_date=home.settings.start_date,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tidegate.changes.compare import MartDifference
 from tidegate.changes.plan import Planned
-from tidegate.changes.showing import sentences
+from tidegate.changes.showing import contracts, sentences
 from tidegate.outputs.rendering.markdown import escaped
 
 # A word that means nothing to Markdown where it stands in a line; an address would become a link.
@@ -27,7 +27,11 @@ def summary(planned: Planned) -> list[str]:
 
 
 def details(planned: Planned) -> Iterator[str]:
-    """The lines on each mart, and on what failed."""
+    """The lines on each contract and mart, and on what failed."""
+    for contract in planned.contracts:
+        yield from [f"### {text(contracts.title(contract))}", "", *bullets(contracts.sentences_of(contract))]
+        if contract.samples:
+            yield from table(contracts.KEPT_OUT, contracts.rows_kept_out(contract))
     for mart in planned.marts:
         yield from [f"### {text(mart.mart)}", "", *bullets(sentences.of_mart(mart))]
         yield from _tables(mart)

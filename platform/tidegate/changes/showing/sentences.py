@@ -8,7 +8,10 @@ from tidegate.changes.compare import MartDifference, RowDifferences
 from tidegate.changes.plan import Planned
 from tidegate.window import Cadence, named
 
-NOTHING = "All that is published has the logic that the project has now."
+NOTHING = (
+    "All that is published has the logic that the project has now, and all deliveries were judged by the contracts as "
+    "they are."
+)
 
 APPLY = "tidegate apply --reason TEXT"
 
@@ -20,7 +23,11 @@ NAMED = 5
 
 def models(planned: Planned) -> str:
     counted = ", ".join(cadence.counted(len(days)) for cadence, days in planned.partitions.items())
-    return f"Changed since it was published: {', '.join(sorted(planned.plan.models))}. Affected: {counted}."
+    contracts = [f"the contract of {each.source}" for each in planned.contracts]
+    built = ", ".join(sorted(planned.plan.models))
+    if contracts:
+        return f"Changed: {', '.join(contracts)}. Built again: {built}. Affected: {counted or 'nothing published'}."
+    return f"Changed since it was published: {built}. Affected: {counted}."
 
 
 def leaving(planned: Planned) -> Iterator[str]:
@@ -62,12 +69,12 @@ def samples(rows: RowDifferences) -> list[tuple[str, ...]]:
 
 def failures(planned: Planned) -> Iterator[str]:
     for sentence, days in planned.failed.items():
-        yield f"{sentence} ({named(days, Cadence.daily, NAMED)})."
+        yield f"{sentence} ({named(days, Cadence.daily, NAMED)})." if days else f"{sentence}."
 
 
 def next_step(planned: Planned) -> str:
     if planned.failed:
-        return "It cannot be applied. Fix the model and make the plan again: tidegate plan"
+        return "It cannot be applied. Fix it and make the plan again: tidegate plan"
     if planned.changes_nothing:
         return f"Nothing that is published would change. To have it stand on this logic: {APPLY}"
     return f"To publish it, all in one moment: {APPLY}"

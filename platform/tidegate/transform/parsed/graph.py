@@ -289,6 +289,16 @@ class Graph:
                 waiting.extend(self.models[unique_id].parents)
         return frozenset(found)
 
+    def with_descendants(self, unique_ids: Iterable[str]) -> frozenset[str]:
+        """The models that read one of these, itself or through others, marts as published too."""
+        found = set(unique_ids)
+        while True:
+            read = found | {_as_published(each) for each in found}
+            more = {unique_id for unique_id, model in self.models.items() if not read.isdisjoint(model.parents)} - found
+            if not more:
+                return frozenset(found & self.models.keys())
+            found |= more
+
     def key_of(self, unique_id: str) -> tuple[str, ...]:
         """The columns that tell the rows of a model apart, as a test of it says; none where no test does."""
         keys = [

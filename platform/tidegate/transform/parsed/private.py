@@ -8,7 +8,7 @@ is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ else:
     # dbt's own types, for annotations only.
     Manifest = DbtEvent = Any
 
-__all__ = ["DbtEvent", "Manifest", "call_dbt", "is_of_dbt", "manifest_of"]
+__all__ = ["DbtEvent", "Manifest", "call_dbt", "is_of_dbt", "manifest_of", "move_sources"]
 
 
 def call_dbt(
@@ -40,6 +40,13 @@ def manifest_of(partial_parse: bytes) -> Manifest:
     # dbt does this after parsing; macros read it as `graph`.
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     return manifest
+
+
+def move_sources(manifest: Manifest, unique_ids: Collection[str], prefix: str) -> None:
+    """Have those of the sources among these in schemas whose names begin so: dbt has no macro that places sources."""
+    for unique_id, source in manifest.sources.items():
+        if unique_id in unique_ids:
+            source.schema = prefix + source.schema
 
 
 def is_of_dbt(error: BaseException) -> bool:

@@ -26,7 +26,7 @@ from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
 from tidegate.transform.parsed.files import modules_of, project_files, variables_of, variables_read
 from tidegate.transform.parsed.logic import BY_SOURCE, logic_of
-from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of
+from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of, move_sources
 
 PICKLED = "manifest.pickle"
 
@@ -36,8 +36,8 @@ PARSED_BY = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 
 @dataclass(frozen=True)
 class Shadow:
-    """Where a plan builds: these nodes, by dbt's unique id, in schemas whose names begin so. All else stays where it
-    is."""
+    """Where a plan has these nodes, by dbt's unique id: in schemas whose names begin so. Models it builds there, and
+    sources it reads there. All else stays where it is."""
 
     prefix: str
     nodes: frozenset[str]
@@ -61,6 +61,7 @@ class DbtProject:
         self.first_day = settings.start_date
         self.zone = settings.zone
         self._contracts = contracts or (lambda: load_contracts(settings.contracts))
+        self._shadow = shadow
         self._of_shadow = {"shadow": shadow.variable} if shadow else {}
         self._parsed = settings.scratch / "dbt"
 
@@ -140,7 +141,7 @@ class DbtProject:
         with tempfile.TemporaryDirectory(dir=self._parsed, prefix="parsing-") as beside:
             parsed = Path(beside) / "target"
             _parse(self.folder, parsed, self._of_shadow)
-            _pickle_manifest(parsed)
+            _pickle_manifest(parsed, self._shadow)
             try:
                 parsed.rename(target)
             except OSError:
@@ -185,9 +186,11 @@ def _read_manifest(path: Path) -> Mapping[str, Any]:
     return manifest
 
 
-def _pickle_manifest(target: Path) -> None:
+def _pickle_manifest(target: Path, shadow: Shadow | None) -> None:
     """Keep the manifest as dbt's runner takes it: loading that takes 5 ms, and dbt's own msgpack 140 ms."""
     manifest = manifest_of((target / "partial_parse.msgpack").read_bytes())
+    if shadow:
+        move_sources(manifest, shadow.nodes, shadow.prefix)
     (target / PICKLED).write_bytes(pickle.dumps(manifest, pickle.HIGHEST_PROTOCOL))
 
 

@@ -1,0 +1,134 @@
+"""Judged deliveries as SQL sees them: what was decided of each, and the rows that it has for raw and for quarantine.
+
+Writing them belongs to `commit`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.archive.manifest import Captured
+from tidegate.contract.judging.verdicts import json_of_text
+from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
+from tidegate.contract.model import CheckOutcome, Contract
+from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE
+from tidegate.lake.sql import literal, qualified, quoted, rows_relation
+from tidegate.ledger.names import Partition
+
+VERDICTS = qualified("temp", "main", "intake_verdicts")
+UNREADABLE_FILE = "unreadable_file"
+DELIVERY_REJECTED = "delivery_rejected"
+
+RAW_EXTRAS = {"_region": "varchar", "_delivered_on": "date", "_file": "varchar", "_fingerprint": "varchar"}
+QUARANTINE = {
+    "_region": "varchar",
+    "_delivered_on": "date",
+    "_file": "varchar",
+    "_line": "bigint",
+    "_fingerprint": "varchar",
+    "reasons": "varchar[]",
+    "raw": "varchar",
+    # On the delivery that the row is of. An accepted one's broken rows stay beside a later one that was rejected.
+    "_verdict": "varchar",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided of one delivery, and why. Its position in a batch is its `_delivery`."""
+
+    captured: Captured
+    rows_read: int
+    rows_loaded: int
+    unreadable: Mapping[str, str]
+    rejection: str | None
+    checks: tuple[CheckOutcome, ...]
+    measures: Mapping[str, object]
+    started_at: dt.datetime
+    # Of a delivery that stands in for the day's own: the day whose it is.
+    stands_in_for: dt.date | None = None
+    # Of a rejected delivery, the days other than its own that it holds sound rows of.
+    withheld: tuple[dt.date, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        return self.rejection is None
+
+    @property
+    def partition(self) -> Partition:
+        return Partition(self.captured.region, self.captured.day)
+
+
+def stage_verdicts(con: DuckDBPyConnection, verdicts: Sequence[Verdict]) -> None:
+    """Make the verdicts known to SQL. Before the transaction: a temporary table is not the lake's."""
+    columns = {
+        "_delivery": "integer",
+        "_region": "varchar",
+        "_delivered_on": "date",
+        "_fingerprint": "varchar",
+        "accepted": "boolean",
+    }
+    rows = [(i, v.captured.region, v.captured.day, v.captured.fingerprint, v.accepted) for i, v in enumerate(verdicts)]
+    con.execute(f"create or replace temp table {VERDICTS} as {rows_relation(columns, rows)}")
+
+
+def raw_columns(contract: Contract) -> dict[str, str]:
+    return {column.name: column.sql_type for column in contract.columns} | RAW_EXTRAS
+
+
+def loaded_rows(contract: Contract) -> str:
+    columns = ", ".join(f"j.{quoted(column.name)}" for column in contract.columns)
+    return f"""
+select {columns}, v._region, v._delivered_on, j._file, v._fingerprint
+from {JUDGED} as j join {VERDICTS} as v using (_delivery)
+where v.accepted and j._reasons is null"""
+
+
+def quarantined_rows(contract: Contract, verdicts: Sequence[Verdict]) -> str:
+    # Marking a duplicate moves its row, so its line is not known; nor are those of Parquet and fixed files.
+    return f"""
+with refused as (
+  select _delivery, j._file, j.rowid as _row,
+    coalesce(j._reasons, [{literal(DELIVERY_REJECTED)}]) as reasons, coalesce(j._raw, {as_json(contract)}) as raw
+  from {JUDGED} as j join {VERDICTS} as v using (_delivery)
+  where j._reasons is not null or not v.accepted
+),
+placed as (
+  select r.*, p.lines_before, r._row - p.first_row as nth
+  from refused as r left join {PLACES} as p
+    on p._delivery = r._delivery and p._file = r._file and r._row between p.first_row and p.last_row
+),
+unparsable as (
+  select *, row_number() over (partition by _delivery, _file order by _line) as nth from {UNPARSABLE}
+),
+-- After how many sound rows of its file an unparsable line stands, and how many such lines there are by then.
+skipped as (
+  select u._delivery, u._file, u._line - p.lines_before - u.nth as after_rows, max(u.nth) as lines
+  from unparsable as u join {PLACES} as p using (_delivery, _file) group by all
+),
+found as (
+  select p._delivery, p._file, p.lines_before + p.nth + coalesce(s.lines, 0) + 1 as _line, p.reasons, p.raw
+  from placed as p asof left join skipped as s
+    on s._delivery = p._delivery and s._file = p._file and p.nth >= s.after_rows
+  union all
+  select _delivery, _file, _line, [{literal(UNPARSABLE_LINE)}], _raw from {UNPARSABLE}
+  union all
+  select _delivery, _file, null, [{literal(UNREADABLE_FILE)}], raw from ({_unreadable_files(verdicts)})
+)
+select v._region, v._delivered_on, f._file, f._line, v._fingerprint, f.reasons, f.raw,
+  if(v.accepted, 'accepted', 'rejected') as _verdict
+from found as f join {VERDICTS} as v using (_delivery)"""
+
+
+def as_json(contract: Contract) -> str:
+    # A sound row of a rejected delivery: its values as text, as judging gives the broken ones'.
+    return json_of_text({column.name: f"j.{quoted(column.name)}" for column in contract.columns})
+
+
+def _unreadable_files(verdicts: Sequence[Verdict]) -> str:
+    rows = [(i, name, f"{name} {why}") for i, v in enumerate(verdicts) for name, why in v.unreadable.items()]
+    return rows_relation({"_delivery": "integer", "_file": "varchar", "raw": "varchar"}, rows)

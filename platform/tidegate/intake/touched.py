@@ -1,0 +1,112 @@
+"""Which event dates change when a delivery's rows take the place of those that raw holds of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.contract.judging.event_days import event_day
+from tidegate.contract.model import Contract
+from tidegate.lake.sql import day_in, literal, qualified, quoted
+from tidegate.ledger.contents import GONE
+from tidegate.ledger.names import Partition
+from tidegate.window import ONE_DAY
+
+
+@dataclass
+class Touched:
+    """What a commit changes, by partition: the event dates, and the hash over the rows of those that only rows of their
+    own changed."""
+
+    dates: dict[Partition, set[dt.date]] = field(default_factory=dict)
+    hashes: dict[Partition, dict[dt.date, str]] = field(default_factory=dict)
+
+    def of(self, partition: Partition) -> list[dt.date]:
+        return sorted(self.dates.get(partition, ()))
+
+
+def touched_dates(con: DuckDBPyConnection, contract: Contract, held: Sequence[Partition], new: str) -> Touched:
+    """The event dates of rows added, changed or removed, and of rows that these replace or give back, by partition,
+    once the rows of the query `new` stand in place of those that raw holds of the partitions `held`.
+
+    Dates are compared by number of rows and sum of row hashes: one pass over the old and one over the new
+    rows.
+    """
+    old = f"select * from {qualified('raw', contract.source)} where {in_partitions(held)}" if held else None
+    touched = Touched()
+    for region, day, date, content in con.execute(_changed_dates(contract, old, new)).fetchall():
+        touched.dates.setdefault(Partition(region, day), set()).add(date)
+        touched.hashes.setdefault(Partition(region, day), {})[date] = content
+    if touched.dates and contract.key and contract.event_time:
+        others = con.execute(_dates_of_other_versions(contract, sorted(touched.dates), old, new)).fetchall()
+        for region, day, date in others:
+            touched.dates[Partition(region, day)].add(date)
+            # What such a date shows depends on more than the rows that are on it.
+            touched.hashes[Partition(region, day)].pop(date, None)
+    return touched
+
+
+def _changed_dates(contract: Contract, old: str | None, new: str) -> str:
+    """A query for (region, delivered on, date, content), where the content is empty for a date without rows by now."""
+    dated = _dated(contract, new)
+    if old is None:
+        return f"select _region, _delivered_on, event_date, content::varchar from ({dated})"
+    return f"""
+select _region, _delivered_on, event_date, coalesce(new.content::varchar, {literal(GONE)})
+from ({dated}) as new
+full join ({_dated(contract, old)}) as old using (_region, _delivered_on, event_date)
+where new.content is distinct from old.content"""
+
+
+def _dated(contract: Contract, rows: str) -> str:
+    columns = ", ".join(quoted(column.name) for column in contract.columns)
+    return f"""
+select _region, _delivered_on, {event_date(contract)} as event_date,
+  (count(*), sum(hash({columns}))) as content
+from ({rows}) group by all"""
+
+
+def _dates_of_other_versions(contract: Contract, changed: Sequence[Partition], old: str | None, new: str) -> str:
+    """The event dates on which rows with a key that a changed delivery gained or lost were delivered before.
+
+    A line that moves to another day leaves its old one, which none of the new rows is on. Keys are compared by
+    hash: a collision touches a day in vain.
+    """
+    key = f"{key_hash(contract)} as key"
+    new_keys = f"select _region, _delivered_on, {key} from ({new}) where {in_partitions(changed)}"
+    old_keys = f"select _region, _delivered_on, {key} from ({old}) where {in_partitions(changed)}"
+    keys = f"({new_keys} except {old_keys}) union all ({old_keys} except {new_keys})" if old else new_keys
+    days = [partition.day for partition in changed]
+    in_reach = f"_delivered_on <= {literal(max(days))}"
+    if contract.allowed_lateness_days is not None:
+        in_reach += f" and _delivered_on >= {literal(min(days) - ONE_DAY * contract.allowed_lateness_days)}"
+    return f"""
+select distinct gained._region, gained._delivered_on, other.event_date
+from ({keys}) as gained
+join (
+  select _region, _delivered_on, {event_date(contract)} as event_date, {key}
+  from {qualified("raw", contract.source)} where {in_reach}
+) as other using (key)
+where other._delivered_on <= gained._delivered_on
+  and (other._region, other._delivered_on) <> (gained._region, gained._delivered_on)"""
+
+
+def event_date(contract: Contract) -> str:
+    day = event_day(contract)
+    return "_delivered_on" if day is None else f"coalesce({day}, _delivered_on)"
+
+
+def key_hash(contract: Contract) -> str:
+    """A hash over a row's key: comparing it with another's is cheaper than comparing the key."""
+    return f"hash({', '.join(quoted(name) for name in contract.key)})"
+
+
+def in_partitions(partitions: Sequence[Partition]) -> str:
+    """The condition that a row was delivered as one of these partitions, at least one."""
+    days = [partition.day for partition in partitions]
+    listed = ", ".join(f"({literal(each.region)}, {literal(each.day)})" for each in partitions)
+    inside = day_in("_delivered_on", min(days), max(days) + ONE_DAY)
+    return f"{inside} and (_region, _delivered_on) in ({listed})"
