@@ -19,8 +19,8 @@ def rows(con: DuckDBPyConnection, table: str) -> list[tuple[Any, ...]]:
     return con.execute(f"select rowid, {', '.join(LEDGER[table])} from ops.{table} order by rowid").fetchall()
 
 
-def test_what_ops_is_asked_for_comes_from_a_copy_that_is_equal(first_home: LakeConfig) -> None:
-    with open_lake(first_home) as lake:
+def test_what_ops_is_asked_for_comes_from_a_copy_that_is_equal(upgraded_home: LakeConfig) -> None:
+    with open_lake(upgraded_home) as lake:
         in_the_lake = {table: rows(lake.con, table) for table in LEDGER}
         with ledger_in_memory(lake) as con:
             assert {table: rows(con, table) for table in LEDGER} == in_the_lake
@@ -30,8 +30,8 @@ def test_what_ops_is_asked_for_comes_from_a_copy_that_is_equal(first_home: LakeC
         assert lake.con.execute(f"select * from duckdb_tables() where database_name = '{MEMORY}'").fetchall() == []
 
 
-def test_what_is_committed_meanwhile_is_seen_afterwards(first_home: LakeConfig) -> None:
-    with open_lake(first_home) as lake, open_lake(first_home) as writer:
+def test_what_is_committed_meanwhile_is_seen_afterwards(upgraded_home: LakeConfig) -> None:
+    with open_lake(upgraded_home) as lake, open_lake(upgraded_home) as writer:
         before = version_of(lake.con)
         with ledger_in_memory(lake) as con:
             writer.con.execute("insert into ops.migrations (version) values (0)")

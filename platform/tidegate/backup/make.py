@@ -6,9 +6,7 @@ catalog's copy names stays for days after it went out of use (`lake.upkeep.maint
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
@@ -24,7 +22,7 @@ from tidegate.backup.record import Record
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.lake.catalogs.copies import copy_catalog
 from tidegate.lake.catalogs.files import NeededFile, needed_files
-from tidegate.lake.catalogs.versions import bring_up_to_date, version_in, version_made_now
+from tidegate.lake.catalogs.versions import as_upgraded, version_in, version_made_now
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.identity import id_of
@@ -78,19 +76,12 @@ def make_backup(home: ToBackUp, place: Place, now: dt.datetime) -> Done:
 def _contents(home: ToBackUp, folder: Path, there: Mapping[str, StoredFile]) -> Contents:
     """Open the catalog's copy and count what it holds."""
     made_by = version_in(folder / CATALOG)
-    catalog = folder / CATALOG
-    is_of_now = made_by == version_made_now()
-    if not is_of_now:
-        # What an upgrade would make of it, which is tried so.
-        catalog = folder / "trial.sqlite"
-        shutil.copyfile(folder / CATALOG, catalog)
-        bring_up_to_date(dataclasses.replace(home.config, catalog=f"sqlite:{catalog}"))
-    with closing(Lake.open(dataclasses.replace(home.config, catalog=f"sqlite:{catalog}"), read_only=True)) as lake:
+    with closing(Lake.open(as_upgraded(folder / CATALOG, home.config), read_only=True)) as lake:
         needed, snapshot, lake_id = needed_files(lake.con), lake.newest_snapshot(), id_of(lake.con)
         lacking = _lacking(home, needed, there)
         rows = rows_by_table(lake.con)
     # A copy of a SQLite catalog is the database itself.
-    if is_of_now and home.config.catalog_file is None:
+    if made_by == version_made_now() and home.config.catalog_file is None:
         _refuse_other_rows(home.config, snapshot, rows)
     return Contents(
         tidegate=version("tidegate"),

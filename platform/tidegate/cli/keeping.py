@@ -1,4 +1,4 @@
-"""The commands that keep a home: `tidegate backup`, `backups` and `restore`."""
+"""The commands that keep a home: `tidegate backup`, `backups`, `restore` and `upgrade`."""
 
 from __future__ import annotations
 
@@ -93,6 +93,37 @@ def restore(
         keep_data,
     )
     _print_restored(restore_home(_place(place), home, name), settings)
+
+
+@with_plain_errors
+@ends_when_asked
+def upgrade(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    to: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Where the backup before it goes, instead of TIDEGATE_BACKUPS.")
+    ] = None,
+) -> None:
+    """Bring a home that an older version made up to this one, with a backup before. Stop all that writes first."""
+    from tidegate.orchestration.instance.upgrading import planned_upgrade
+    from tidegate.orchestration.instance.upgrading import upgrade as upgrade_home
+
+    settings = load_settings()
+    planned = planned_upgrade(settings)
+    if not planned:
+        console.say(f"{settings.home} is up to date. Nothing was changed.")
+        return
+    for sentence in planned:
+        console.say(sentence)
+    if dry_run:
+        return
+    place = to or settings.backups
+    made = make(settings, place, with_archive=False)
+    console.say(f"A backup was made before: {made.backup.name} in {place}.")
+    upgrade_home(settings)
+    console.say(
+        f"{settings.home} is up to date. To go back: install the Tidegate of before, set the catalog and "
+        f"{settings.home}/dagster aside, and run: tidegate restore {place} --backup {made.backup.name} --keep-data"
+    )
 
 
 def _print_restored(restored: Restored, settings: Settings) -> None:

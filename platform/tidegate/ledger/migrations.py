@@ -1,7 +1,10 @@
 """The ledger's version, and the ordered steps that bring an older one up to it.
 
 Tables and columns that are missing are always created first (`schema`). A step changes what the rows of older versions
-say. It runs in the transaction that enters it, so it runs once, and it may be repeated after another writer's commit.
+say, or only adds. It runs in the transaction that enters it, so it runs once, and it may be repeated after another
+writer's commit. What only adds is done whenever the lake is opened to be written, since nothing of before is other then
+and an older Tidegate is refused anyway. What changes rows is done when somebody asks for it (`tidegate upgrade`), with
+a backup before: only that leads back.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal, qualified, sql_file
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.made_of import make_view
-from tidegate.ledger.schema import create_tables, lacks_tables
+from tidegate.ledger.schema import create_tables, lacking
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Step:
 
     name: str
     run: Callable[[DuckDBPyConnection], object]
+    changes_rows: bool = True
 
 
 def _builds_have_a_cadence(con: DuckDBPyConnection) -> None:
@@ -56,13 +60,23 @@ def _count(con: DuckDBPyConnection, table: str) -> int:
 STEPS = (
     Step("builds from before there were weekly marts are daily", _builds_have_a_cadence),
     Step("what there is to be made of is entered whenever it changes", _contents_are_entered),
-    Step("the view ops.due says which inputs differ", make_view),
+    Step("the view ops.due says which inputs differ", make_view, changes_rows=False),
 )
 
 
 def is_behind(con: DuckDBPyConnection) -> bool:
     """Whether the ledger lacks a table, a column or a step."""
-    return lacks_tables(con) or version_of(con) < len(STEPS)
+    return bool(lacking(con)) or version_of(con) < len(STEPS)
+
+
+def pending_steps(con: DuckDBPyConnection) -> tuple[Step, ...]:
+    """The steps that the ledger, whatever it lacks, has not seen."""
+    return STEPS[0 if "migrations" in lacking(con).tables else version_of(con) :]
+
+
+def wants_an_upgrade(con: DuckDBPyConnection) -> bool:
+    """Whether rows would be changed by bringing the ledger up to this version. A new one has none."""
+    return not lacking(con).has_none and any(step.changes_rows for step in pending_steps(con))
 
 
 def migrate(con: DuckDBPyConnection) -> None:

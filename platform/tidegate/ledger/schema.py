@@ -5,6 +5,8 @@ Reading and writing a table belongs to its module, changing the rows of an older
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import CATALOG, SCHEMAS, literal, qualified, quoted
@@ -271,42 +273,50 @@ LEDGER: dict[str, dict[str, str]] = {
 }
 
 
-def lacks_tables(con: DuckDBPyConnection) -> bool:
-    """Whether any schema, ledger table or column of one is not there yet."""
-    return bool(_missing(con))
+@dataclass(frozen=True)
+class Lacking:
+    """What a lake has not of the ledger: schemas, tables, and columns by table. `has_none` of it where it is new."""
+
+    schemas: tuple[str, ...]
+    tables: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def has_none(self) -> bool:
+        return set(self.tables) == LEDGER.keys()
+
+    def __bool__(self) -> bool:
+        return bool(self.schemas or self.tables or self.columns)
 
 
-def create_tables(con: DuckDBPyConnection) -> None:
-    """Create the schemas, ledger tables and columns that are not there."""
-    for statement in _missing(con):
-        con.execute(statement)
-
-
-def _missing(con: DuckDBPyConnection) -> list[str]:
+def lacking(con: DuckDBPyConnection) -> Lacking:
+    """The schemas, ledger tables and columns of them that are not there yet."""
     of_the_lake = f"database_name = {literal(CATALOG)}"
     schemas = con.execute(f"select schema_name from duckdb_schemas() where {of_the_lake}").fetchall()
-    tables = dict(
+    there = dict(
         con.execute(
             f"select table_name, list(column_name) from duckdb_columns() "
             f"where {of_the_lake} and schema_name = 'ops' group by table_name"
         ).fetchall()
     )
-    return [
-        *(f"create schema {quoted(schema)}" for schema in SCHEMAS if (schema,) not in schemas),
-        *(
-            statement
-            for name, columns in LEDGER.items()
-            if name not in tables
-            for statement in (_create_table(name, columns), *row_in_and_out(("ops", name)))
-        ),
-        # A lake that was made before the ledger had the column.
-        *(
-            f"alter table {qualified('ops', name)} add column {quoted(column)} {sql_type}"
-            for name, columns in LEDGER.items()
-            for column, sql_type in columns.items()
-            if name in tables and column not in tables[name]
-        ),
-    ]
+    return Lacking(
+        tuple(schema for schema in SCHEMAS if (schema,) not in schemas),
+        tuple(name for name in LEDGER if name not in there),
+        # Of a lake that was made before the ledger had them.
+        tuple((name, column) for name in there.keys() & LEDGER for column in LEDGER[name] if column not in there[name]),
+    )
+
+
+def create_tables(con: DuckDBPyConnection) -> None:
+    """Create the schemas, ledger tables and columns that are not there."""
+    lacks = lacking(con)
+    for schema in lacks.schemas:
+        con.execute(f"create schema {quoted(schema)}")
+    for name in lacks.tables:
+        for statement in (_create_table(name, LEDGER[name]), *row_in_and_out(("ops", name))):
+            con.execute(statement)
+    for name, column in lacks.columns:
+        con.execute(f"alter table {qualified('ops', name)} add column {quoted(column)} {LEDGER[name][column]}")
 
 
 def _create_table(name: str, columns: dict[str, str]) -> str:

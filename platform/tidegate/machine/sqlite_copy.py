@@ -1,4 +1,8 @@
-"""Copying a SQLite database as it is at one moment, whoever writes it meanwhile."""
+"""Copying a SQLite database as it is at one moment, whoever writes it meanwhile.
+
+Other processes, that is. DuckDB has a SQLite of its own, and of two in one process neither sees the other's locks: it
+must not be in a transaction on the database meanwhile.
+"""
 
 from __future__ import annotations
 

@@ -9,15 +9,16 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.ledger.migrations import is_behind, migrate
+from tidegate.ledger.migrations import is_behind, migrate, wants_an_upgrade
 from tidegate.ledger.upkeep.days import keep_timezone, refuse_other_timezone, timezone_of
 
 
 def open_lake(config: LakeConfig, read_only: bool = False) -> Lake:
-    """Attach the lake that is there; the ledger of one that may be written is brought up to date.
+    """Attach the lake that is there; what the ledger of one that may be written only lacks is added.
 
     Raises TidegateError when there is none, when a newer Tidegate has written to it, when its days are of another time
-    zone, and when one that may only be read is behind. Then nothing is made or changed.
+    zone, when one that may only be read is behind, and when bringing it up to date would change rows. Then nothing is
+    made or changed.
     """
     return _with(_refuse_behind if read_only else _bring_up_to_date, Lake.open(config, read_only))
 
@@ -36,9 +37,17 @@ def _with(begin: Callable[[Lake], None], lake: Lake) -> Lake:
     return lake
 
 
+def upgrade_ledger(config: LakeConfig) -> None:
+    """Bring the ledger of the lake that is there up to this version, whatever that changes."""
+    with Lake.open(config) as lake:
+        lake.unit_of_work(lambda con: _make_ready(con, config))
+
+
 def _bring_up_to_date(lake: Lake) -> None:
     with lake.one_moment() as con:
         is_ready = not is_behind(con) and timezone_of(con) == lake.config.timezone
+        if not is_ready and wants_an_upgrade(con):
+            raise _behind(lake.config)
     if not is_ready:
         lake.unit_of_work(lambda con: _make_ready(con, lake.config))
 
@@ -51,8 +60,12 @@ def _make_ready(con: DuckDBPyConnection, config: LakeConfig) -> None:
 def _refuse_behind(lake: Lake) -> None:
     with lake.one_moment() as con:
         if is_behind(con):
-            raise TidegateError(
-                f"The ledger of the lake at {lake.config.catalog} was made by an older version and lacks what this one "
-                "reads. Nothing was changed. Bring it up to date with `tidegate init`, which keeps everything else."
-            )
+            raise _behind(lake.config)
         refuse_other_timezone(con, lake.config)
+
+
+def _behind(config: LakeConfig) -> TidegateError:
+    return TidegateError(
+        f"The ledger of the lake at {config.catalog} was made by an older version and lacks what this one reads. "
+        "Nothing was changed. Bring it up to date, with a backup before: tidegate upgrade"
+    )

@@ -95,12 +95,13 @@ def make_instance(settings: Settings) -> None:
     config.parent.mkdir(parents=True, exist_ok=True)
     if not config.exists():
         write_whole(config, yaml.safe_dump(instance_config(settings), sort_keys=False))
-    elif _names_a_moved_module(config):
+    elif names_a_moved_module(config):
         write_whole(config, FORMER_EVENT_LOG_MODULE.sub(EVENT_LOG_MODULE, config.read_text()))
     open_instance(settings).dispose()
 
 
-def _names_a_moved_module(config: Path) -> bool:
+def names_a_moved_module(config: Path) -> bool:
+    """Whether a dagster.yaml was written by an older version, and Dagster cannot open what it describes."""
     return FORMER_EVENT_LOG_MODULE.search(config.read_text()) is not None
 
 
@@ -117,7 +118,7 @@ def refuse_unusable(settings: Settings) -> None:
             f"There is no Dagster instance in {settings.dagster_home}. Nothing was made or changed. "
             "Set TIDEGATE_HOME to the home that you mean, or make what it lacks: tidegate init"
         )
-    if _names_a_moved_module(config):
+    if names_a_moved_module(config):
         raise TidegateError(
             f"{config} was written by an older version: it names a module that has moved to {EVENT_LOG_MODULE}. "
             "Nothing was run or changed. Set the new name, and nothing else, with: tidegate init"
