@@ -65,6 +65,11 @@ def served(home: TemporaryHome) -> Contents:
     return home.contents("serving")
 
 
+def changes_of(home: TemporaryHome) -> list[str]:
+    with home.home.lake() as lake:
+        return [each.change_id for each in changes_made(lake.con)]
+
+
 def shadows(home: TemporaryHome) -> list[tuple[object, ...]]:
     return home.query("select schema_name from duckdb_schemas() where starts_with(schema_name, 'plan_')")
 
@@ -168,6 +173,7 @@ STAGING: Files = {"stg_visits.sql": STG_VISITS.replace("place, visitors", "upper
 WEEKLY: Files = {"weekly_visits.sql": WEEKLY_VISITS.replace("coalesce(sum", "coalesce(max")}
 
 
+BACK: Files = {"places_by_day.sql": None, "places_by_day.yml": None}
 RENAMED_MART: Files = {
     "daily_places.sql": None,
     "daily_places.yml": None,
@@ -198,7 +204,16 @@ def test_a_mart_that_is_renamed_leaves_serving_and_comes_under_its_new_name_in_o
         ("weekly_visits",),
     ]
     assert make_plan(home.home) is None
-    home.close()
+
+    (change,) = changes_of(home)
+    old = with_project(home, BACK)
+    take_back(old.home, change, DECISION)
+    assert old.query("select * from serving.daily_places order by all") == before
+    tables = "select table_name from duckdb_tables() where schema_name = 'serving' order by all"
+    # A day of it was published before the change, so that the other name stays as it is too.
+    assert old.query(tables) == [("daily_places",), ("daily_visits",), ("places_by_day",), ("weekly_visits",)]
+    assert list(old.runner.restate()) == []
+    old.close()
 
 
 def test_a_mart_that_is_removed_leaves_serving_by_apply_and_comes_back_with_its_model(crowd: TemporaryHome) -> None:
@@ -209,14 +224,19 @@ def test_a_mart_that_is_removed_leaves_serving_by_apply_and_comes_back_with_its_
     change = apply_plan(home.home, DECISION).change
     left = "select 1 from duckdb_tables() where schema_name = 'serving' and table_name = 'daily_places'"
     assert (home.query(left), change.marts) == ([], ("daily_places",))
-    with pytest.raises(
-        TidegateError, match=r"published nothing: it took daily_places out of serving\..*tidegate restate"
-    ):
-        take_back(home.home, change.change_id, DECISION)
+    taken = take_back(home.home, change.change_id, DECISION)
+    assert (home.query("select * from serving.daily_places order by all"), taken.marts) == (before, ("daily_places",))
+    planned = plan(home)
+    assert [(mart.name, len(mart.days)) for mart in planned.unmade] == [("daily_places", 5)], "as before it was applied"
+    # And once more.
+    out = take_back(home.home, taken.change_id, DECISION)
+    assert home.query(left) == []
     # Its rows are candidates still, of the logic that it has.
     back = with_project(home)
     assert all(outcome.succeeded for outcome in back.runner.restate())
     assert back.query("select * from serving.daily_places order by all") == before
+    with pytest.raises(TidegateError, match="took daily_places out of serving, which is published again since"):
+        take_back(back.home, out.change_id, DECISION)
     back.close()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.changes.put_back import as_marts, put_marts_back, take_out_again, taken_out
 from tidegate.changes.switching import Decision, enter_snapshot_of, leases_of
 from tidegate.errors import TidegateError
 from tidegate.home import Home
@@ -37,14 +38,14 @@ def take_back(home: Home, change_id: str, decision: Decision) -> AppliedChange:
     with home.lake() as lake:
         with lake.one_moment() as con:
             change = _refuse_unknown(con, change_id)
-            rows = publications.publications_of_change(con, change.change_id)
-            snapshot = _snapshot_before(con, change, rows)
+            rows, gone = publications.publications_of_change(con, change.change_id), taken_out(con, change.change_id)
+            snapshot = _snapshot_before(con, change, [*rows, *gone])
         partitions = _partitions(rows)
-        tables = [(SERVING, mart) for mart in sorted({row.mart for row in rows})]
+        tables = [(SERVING, mart) for mart in sorted({row.mart for row in [*rows, *gone]})]
         new_id = uuid.uuid4().hex
-        with leases_of(lake, partitions, new_id):
+        with leases_of(lake, partitions, new_id, as_marts(gone)):
             taken = lake.unit_of_work(lambda con: _take_back(con, home, change, snapshot, new_id, decision), tables)
-            enter_snapshot_of(lake, partitions, new_id)
+            enter_snapshot_of(lake, _partitions([*rows, *gone]), new_id)
         return taken
 
 
@@ -66,7 +67,7 @@ def _refuse_unknown(con: DuckDBPyConnection, change_id: str) -> AppliedChange:
 
 
 def _snapshot_before(con: DuckDBPyConnection, change: AppliedChange, rows: Sequence[Publication]) -> int:
-    """The lake's snapshot that a change came after."""
+    """The lake's snapshot that a change came after; `rows` are what it concerns."""
     if not rows:
         if not change.marts:
             raise TidegateError(
@@ -74,10 +75,10 @@ def _snapshot_before(con: DuckDBPyConnection, change: AppliedChange, rows: Seque
                 "deliveries as before, put the contract back, and plan and apply that."
             )
         raise TidegateError(
-            f"Change {change.change_id[:8]} published nothing: it took {', '.join(change.marts)} out of serving. "
-            "Nothing was changed. Put the model back; sensors publish its rows again, or: tidegate restate"
+            f"Change {change.change_id[:8]} took {', '.join(change.marts)} out of serving, which is published again "
+            "since. Nothing was changed."
         )
-    snapshot = next((row.lake_snapshot for row in rows if row.lake_snapshot is not None), None)
+    snapshot = publications.snapshot_of(con, change.change_id)
     if snapshot is None or snapshot - 1 not in publications.kept_snapshots(con):
         raise TidegateError(
             f"Change {change.change_id[:8]} cannot be taken back: maintenance has dropped the lake's snapshot before "
@@ -97,20 +98,24 @@ def _partitions(rows: Sequence[Publication]) -> dict[Cadence, list[dt.date]]:
 def _take_back(
     con: DuckDBPyConnection, home: Home, change: AppliedChange, snapshot: int, new_id: str, decision: Decision
 ) -> AppliedChange:
+    run_id = f"change-{new_id[:8]}"
     rows = publications.publications_of_change(con, change.change_id)
     before = publications.publications_before_change(con, change.change_id)
+    gone = taken_out(con, change.change_id)
+    put_marts_back(con, gone, snapshot, new_id, run_id)
+    returned = frozenset(row.mart for row in gone)
     number = 0
-    marts: set[str] = set()
+    marts = {*returned, *take_out_again(con, change.change_id, home.published_marts, new_id)}
     for cadence, days in _partitions(rows).items():
         of_cadence = {row.mart for row in rows if row.cadence == cadence}
         for product in home.products_of(cadence):
             if product.names.isdisjoint(of_cadence):
                 continue
             number += 1
-            switch = Switch(f"{number}-{new_id}", f"change-{new_id[:8]}", cadence)
+            switch = Switch(f"{number}-{new_id}", run_id, cadence)
             own = {(row.mart, row.partition_day): row for row in before if row.mart in product.names}
             days_of_product = sorted({row.partition_day for row in rows if row.mart in product.names} & set(days))
-            _TakingBack(product, own, days_of_product, snapshot, switch, decision).make(con)
+            _TakingBack(product, own, days_of_product, snapshot, returned, switch, decision).make(con)
             marts |= product.names & of_cadence
     taken = AppliedChange(
         change_id=new_id,
@@ -121,7 +126,7 @@ def _take_back(
         code=None,
         models=change.models,
         marts=tuple(sorted(marts)),
-        partitions=len({(row.cadence, row.partition_day) for row in rows}),
+        partitions=len({(row.cadence, row.partition_day) for row in [*rows, *gone]}),
         made_at=utc_now(),
         contracts=change.contracts,
     )
@@ -139,6 +144,8 @@ class _TakingBack:
     before: Mapping[tuple[str, dt.date], Publication]
     days: Sequence[dt.date]
     snapshot: int
+    # The marts that are back as a whole.
+    returned: frozenset[str]
     switch: Switch
     decision: Decision
 
@@ -149,9 +156,9 @@ class _TakingBack:
     def make(self, con: DuckDBPyConnection) -> None:
         then = read_contents(con, self.window, self.product.marts)
         for mart in self.product.marts:
-            self._put_back(
-                con, mart, [day for day in self.days if then.served(mart.name, day) != self._shown(mart, day)]
-            )
+            if mart.name not in self.returned:
+                days = [day for day in self.days if then.served(mart.name, day) != self._shown(mart, day)]
+                self._put_back(con, mart, days)
         now = self._served(con)
         self._refuse_other_content(now)
         builds = read_gates(con, self.window, self.product).builds

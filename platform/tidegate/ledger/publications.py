@@ -52,6 +52,10 @@ class Publication:
     superseded_by: str | None
     rollback_id: str | None = None
 
+    def is_of_change(self, change_id: str) -> bool:
+        """Whether a change of logic published it."""
+        return promote_of(self.publication_id) == change_id
+
 
 @dataclass(frozen=True)
 class Rollback:
@@ -395,6 +399,14 @@ def with_snapshots(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list
         else row
         for row in rows
     ]
+
+
+def snapshot_of(con: DuckDBPyConnection, switch_id: str) -> int | None:
+    """The snapshot that the switch of this id committed; None where maintenance has dropped it."""
+    row = con.execute(
+        f"select snapshot_id from lake.snapshots() where commit_extra_info = {literal(switch_id)}"
+    ).fetchone()
+    return int(row[0]) if row else None
 
 
 def publication_id(day: dt.date, promote_id: str) -> str:

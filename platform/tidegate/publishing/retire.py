@@ -7,7 +7,7 @@ published again from there. Which marts the project has is for the callers to sa
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
@@ -54,12 +54,17 @@ def retire_marts(con: DuckDBPyConnection, marts: Marts, switch_id: str) -> list[
     """Take what stands in `serving` and is not among `marts` out of it; returns the names. Call it inside the
     transaction of the switch, and be the only one who publishes days of theirs."""
     names = sorted({mart.name for mart in marts_without_model(con, marts)})
+    retire(con, names, switch_id)
+    return names
+
+
+def retire(con: DuckDBPyConnection, names: Sequence[str], switch_id: str) -> None:
+    """`retire_marts` of these."""
     for name in names:
         con.execute(f"drop table if exists {qualified('serving', name)}")
     if names:
         publications.supersede_marts(con, names, switch_id)
         forget_made_by(con, names)
-    return names
 
 
 def retired_marts(con: DuckDBPyConnection) -> list[RetiredMart]:
