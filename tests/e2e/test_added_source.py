@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.lake.copied import put_lake
 from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.cli.read_status import read_status
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.publishing.due.partitions import due_for_any
 from tidegate.window import Cadence, Window
 
@@ -80,7 +80,7 @@ def home(tmp_path: Path) -> Iterator[TemporaryHome]:
     shutil.copy(OWN / "profiles.yml", folder)
     settings = settings_of(tmp_path / "home", contracts=folder / "contracts", dbt_project=folder)
     settings.scratch.mkdir(parents=True)
-    make_lake(LakeConfig.of(settings)).close()
+    put_lake(LakeConfig.of(settings))
     home = TemporaryHome(settings)
     for day in HISTORY.days:
         deliver(home, "visits", day, 10)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from tests.support.lake.copied import put_lake
 from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.cli.read_status import read_status
@@ -18,7 +19,6 @@ from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.publications import versions_of
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.names import BUILD_JOBS
@@ -47,7 +47,7 @@ def home(tmp_path: Path) -> Iterator[TemporaryHome]:
             tmp_path / "home", contracts=tmp_path / "project" / "contracts", dbt_project=tmp_path / "project"
         ).model_copy(update={"start_date": DAYS.start})
         settings.scratch.mkdir(parents=True)
-        make_lake(LakeConfig.of(settings)).close()
+        put_lake(LakeConfig.of(settings))
         home = TemporaryHome(settings)
         stack.callback(home.close)
         yield home

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.support.lake.copied import put_lake
 from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.cli.read_status import read_status
@@ -19,7 +20,6 @@ from tidegate.cli.running import run_period_and_leave
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.publications import versions_of
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.rollbacks import roll_back_and_report
 from tidegate.publishing.rollback import Decision
@@ -54,7 +54,7 @@ def new_home(tmp_path: Path) -> Iterator[TemporaryHome]:
     with ExitStack() as stack:
         settings = settings_of(tmp_path / "home", contracts=PROJECTS / "contracts", dbt_project=tmp_path / "project")
         settings.scratch.mkdir(parents=True)
-        make_lake(LakeConfig.of(settings)).close()
+        put_lake(LakeConfig.of(settings))
         home = TemporaryHome(settings)
         stack.callback(home.close)
         yield home

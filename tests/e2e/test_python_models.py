@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from tests.support.lake.copied import put_lake
 from tests.support.python_models import PROJECTS, project_with
 from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.window import ONE_DAY, Window
 
@@ -58,7 +58,7 @@ def new_home(tmp_path: Path) -> Iterator[Callable[[], TemporaryHome]]:
                 dbt_project=project,
             ).model_copy(update={"start_date": DAYS.start})
             settings.scratch.mkdir(parents=True)
-            make_lake(LakeConfig.of(settings)).close()
+            put_lake(LakeConfig.of(settings))
             home = TemporaryHome(settings)
             stack.callback(home.close)
             return home

@@ -446,7 +446,7 @@ def test_a_reader_never_sees_a_half(shop: Shop) -> None:
     versions = [publish(shop, factor, rows=20 if factor % 2 else 3) for factor in (1, 2, 3)]
     reader = shop.home.start("poll_serving", 1)
     reader.wait_for("reading")
-    for turn in range(6):
+    for turn in range(4):
         back(shop, versions[turn % 2])
     reader.tell("stop")
     assert reader.result().split(" ", 1)[1] == "[]"

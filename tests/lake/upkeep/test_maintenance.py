@@ -218,7 +218,7 @@ def test_readers_and_a_writer_go_on_beside_it(shop: Shop, monkeypatch: pytest.Mo
     writer = shop.home.start("overwrite_at_once", DAY, "a", 5)
     writer.wait_for("ready")
     writer.tell("go")
-    for factor in (5, 6, 7):
+    for factor in (5, 6):
         maintain(shop.lake, 30)
         shop.build(DAYS, factor=factor, rows=10)
         shop.promote(DAYS)

@@ -12,7 +12,6 @@ from tests.support.python_models import PROJECTS
 from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.settings import CHECKOUT
 from tidegate.window import Cadence, Window
@@ -158,7 +157,7 @@ def new_crowd(folder: Path, changed: Files | None = None, contracts: Path = PROJ
         start_date=DAYS.start,
     )
     settings.scratch.mkdir(parents=True)
-    make_lake(LakeConfig.of(settings)).close()
+    put_lake(LakeConfig.of(settings))
     return TemporaryHome(settings)
 
 

@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake.connect import Lake
 from tidegate.lake.data_files import delete, path_of
-from tidegate.lake.identity import named_files
+from tidegate.lake.identity import METADATA, named_files
 from tidegate.lake.lease import forget_unused
 from tidegate.lake.sql import CATALOG, literal
 from tidegate.lake.upkeep.catalog_copies import keep_copy
@@ -74,7 +74,7 @@ def maintain_until(
     delete_dead_rows(lake)
     move_rows_to_files(lake)
     unpartition_small_days(lake)
-    files_merged = sum(_merge_table(lake, schema, table) for schema, table in _tables(lake.con))
+    files_merged = sum(_merge_table(lake, schema, table, files) for schema, table, files in _tables(lake.con))
     unused = _delete_unused(lake, files_before)
     delete(config.data, left)
     forget_unused(config, files_before)
@@ -107,10 +107,12 @@ def _expire_snapshots(lake: Lake, before: dt.datetime) -> int:
     return len(_call(lake, "ducklake_expire_snapshots", f"versions => {literal(old)}")) if old else 0
 
 
-def _merge_table(lake: Lake, schema: str, table: str) -> int:
+def _merge_table(lake: Lake, schema: str, table: str, files: int) -> int:
     of_table = f"{literal(table)}, schema => {literal(schema)}"
     arguments = f"{of_table}, delete_threshold => {REWRITE_THRESHOLD}"
     rewritten = _call(lake, "ducklake_rewrite_data_files", arguments, [(schema, table)])
+    if files == 1:
+        return sum(written for _, _, written, _ in rewritten)
     batch = f"{of_table}, max_compacted_files => {FILES_PER_UNIT}"
     merged = [
         row
@@ -139,9 +141,16 @@ def _call(
     return lake.unit_of_work(lambda con: con.execute(f"call {function}({listed})").fetchall(), tables)
 
 
-def _tables(con: DuckDBPyConnection) -> list[tuple[str, str]]:
+def _tables(con: DuckDBPyConnection) -> list[tuple[str, str, int]]:
+    """The tables that have files, and how many. Most have none: their few rows are in the catalog."""
     return con.execute(
-        f"select schema_name, table_name from duckdb_tables() where database_name = {literal(CATALOG)} order by all"
+        f"""
+        select s.schema_name, t.table_name, count(*)
+        from {METADATA}.ducklake_data_file as f
+        join {METADATA}.ducklake_table as t on t.table_id = f.table_id and t.end_snapshot is null
+        join {METADATA}.ducklake_schema as s on s.schema_id = t.schema_id and s.end_snapshot is null
+        group by all order by all
+        """
     ).fetchall()
 
 
