@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from tidegate.window import ONE_DAY
 from tidegate.zones import UTC, Zone
 
 _EVENTS = {Change.opened: Event.trigger, Change.recurred: Event.trigger, Change.grown: Event.update}
+
+# Alerts of one moment are sent in the order in which they were made.
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ class Switchboard:
     ) -> AlertRecord:
         """An entry of the outbox."""
         return AlertRecord(
-            alert_id=f"{'digest-' if in_digest else ''}{uuid.uuid4().hex}",
+            alert_id=f"{'digest-' if in_digest else ''}{next(_NUMBERS):08d}-{uuid.uuid4().hex}",
             channel=channel,
             subject=subject,
             event=message.event,
