@@ -16,14 +16,18 @@ import datetime as dt
 import hashlib
 import re
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.archive.journal import Event, History, Stored
 from tidegate.archive.manifest import (
+    DELIVERIES,
     Captured,
     CapturedFile,
+    DeliveryDay,
+    delivery_day_of,
     delivery_folder,
     fingerprint_of,
     manifest_name,
@@ -99,6 +103,15 @@ class Archive:
             Stored(file.name.removeprefix(f"{folder}/"), file.written_at.timestamp())
             for file in self._storage.files(folder)
         )
+
+    def histories(self) -> dict[DeliveryDay, History]:
+        """`history` of every source, region and day that was ever delivered."""
+        stored: dict[DeliveryDay, list[Stored]] = defaultdict(list)
+        for file in self._storage.files(DELIVERIES):
+            if found := delivery_day_of(file.name):
+                key, rest = found
+                stored[key].append(Stored(rest, file.written_at.timestamp()))
+        return {key: History.of(files) for key, files in stored.items()}
 
     def recall(self, manifest: str) -> Captured:
         """The delivery of a manifest. Raises TidegateError when something of it is gone or damaged."""

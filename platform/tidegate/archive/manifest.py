@@ -13,7 +13,9 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+DELIVERIES = "deliveries"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -64,7 +66,26 @@ def fingerprint_of(files: Iterable[CapturedFile]) -> str:
 def delivery_folder(source: str, region: str, day: dt.date) -> str:
     """Where the manifests of a day's deliveries are, below the archive's root."""
     # The contract allows neither of the names to hold anything that means something in a path.
-    return f"deliveries/{source}/{region}/{day.isoformat()}"
+    return f"{DELIVERIES}/{source}/{region}/{day.isoformat()}"
+
+
+class DeliveryDay(NamedTuple):
+    """Whose deliveries a folder of the archive holds."""
+
+    source: str
+    region: str
+    day: dt.date
+
+
+def delivery_day_of(name: str) -> tuple[DeliveryDay, str] | None:
+    """Whose delivery a file belongs to, and the rest of its name; None for what no delivery was written as."""
+    parts = name.split("/", 4)
+    try:
+        folder, source, region, day, rest = parts
+        found = DeliveryDay(source, region, dt.date.fromisoformat(day))
+    except ValueError:
+        return None
+    return (found, rest) if folder == DELIVERIES and delivery_folder(*found) + f"/{rest}" == name else None
 
 
 def manifest_name(source: str, region: str, day: dt.date, fingerprint: str) -> str:

@@ -1,4 +1,4 @@
-"""The commands that keep a home: `tidegate backup`, `backups`, `restore` and `upgrade`."""
+"""The commands that keep a home: `tidegate backup`, `backups`, `restore`, `upgrade` and `repair`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.words import ends_when_asked, with_plain_errors
-from tidegate.errors import TidegateError
+from tidegate.errors import LakeMissingError, TidegateError
+from tidegate.machine.stopping import until_asked
 from tidegate.settings import Settings, load_settings
 from tidegate.storage.folder import DRAFTS
 
@@ -124,6 +125,50 @@ def upgrade(
         f"{settings.home} is up to date. To go back: install the Tidegate of before, set the catalog and "
         f"{settings.home}/dagster aside, and run: tidegate restore {place} --backup {made.backup.name} --keep-data"
     )
+
+
+@with_plain_errors
+@ends_when_asked
+def repair(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is lost.")] = False,
+    from_archive: Annotated[
+        bool,
+        typer.Option("--from-archive", help="There is no lake and no backup: make a new one from the archive alone."),
+    ] = False,
+) -> None:
+    """Find what the home has lost, and have it made again from the archive: deliveries, days, exports and pages."""
+    from tidegate.cli.running import leave_with
+    from tidegate.home import Home
+    from tidegate.orchestration.repairing import damage_of, make_again
+    from tidegate.orchestration.repairing import repair as repair_home
+
+    settings, now = load_settings(), dt.datetime.now(dt.UTC)
+    if from_archive and not dry_run:
+        aside = make_again(settings, now)
+        console.say(f"A new lake is made at {settings.lake_catalog}.")
+        if aside:
+            console.say(f"The data of the old one is in {aside}.")
+    home = Home(settings, read_only=dry_run)
+    try:
+        damage = damage_of(home, now)
+    except LakeMissingError as error:
+        raise TidegateError(
+            f"There is no lake at {settings.lake_catalog}. Nothing was made or changed. If it is lost, restore a "
+            f"backup: tidegate restore {settings.backups} --keep-data. Without one, make it again from the archive: "
+            "tidegate repair --from-archive"
+        ) from error
+    for sentence in damage.sentences or ["Nothing is lost."]:
+        console.say(sentence)
+    if damage.unnamed:
+        console.say(
+            f"Data files that the catalog does not name: {damage.unnamed}. Runs that were killed leave some; many mean "
+            "that the catalog is an older one. They do no harm; delete them with: tidegate maintain --delete-leftovers"
+        )
+    if damage and not dry_run:
+        outcomes = list(until_asked(repair_home(home, now)))
+        if damage.outputs or outcomes:
+            console.say("Sensors make exports and pages again, or run: tidegate outputs")
+        leave_with(outcomes, lambda: "What was not made is still due. Go on with: tidegate repair")
 
 
 def _print_restored(restored: Restored, settings: Settings) -> None:

@@ -67,7 +67,14 @@ class Finding:
     """The deliveries of a batch: `captured`, those of them that are a `stand_ins`, and those that are `missing`."""
 
     def __init__(
-        self, lake: Lake, contract: Contract, window: Window, outside: Outside, scratch: Path, from_landing: bool
+        self,
+        lake: Lake,
+        contract: Contract,
+        window: Window,
+        outside: Outside,
+        scratch: Path,
+        from_landing: bool,
+        archive_first: bool = False,
     ) -> None:
         self.contract = contract
         self.outside = outside
@@ -81,6 +88,7 @@ class Finding:
         self._lake = lake
         self._window = window
         self._from_landing = from_landing
+        self._archive_first = archive_first
         # One for all days: what it takes to ask a database is worth keeping.
         self._origins: dict[str, Origin] = {}
         self._one_asks = threading.Lock()
@@ -134,6 +142,8 @@ class Finding:
             return Missing(region.name, day, error)
 
     def _fetch(self, region: Region, day: dt.date) -> Captured:
+        if self._archive_first and (archived := self._archived(region, day)):
+            return self.archive.recall(archived)
         origin = self._origins[region.name]
         try:
             captured = self._capture(origin, region, day)

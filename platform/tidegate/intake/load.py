@@ -92,19 +92,21 @@ def load_deliveries(
     outside: Outside,
     run_id: str,
     from_landing: bool = False,
+    archive_first: bool = False,
     beside: Collection[str] = (),
 ) -> list[DeliveryReport]:
     """Load what was delivered for the window; one report per region and day, by day.
 
-    A delivery that landing no longer holds is loaded from the archive, unless `from_landing`. One that never came is
-    not expected on a day that was published without it; the marts `beside`, which are not made of it, do not count.
-    Running it again leaves the same rows. Raises LakeBusyError when another writer holds one of the days.
+    A delivery that landing no longer holds is loaded from the archive, unless `from_landing`; with `archive_first`,
+    one that the archive holds is not looked for at its source. One that never came is not expected on a day that was
+    published without it; the marts `beside`, which are not made of it, do not count. Running it again leaves the same
+    rows. Raises LakeBusyError when another writer holds one of the days.
     """
     wanted = _regions(contract, regions)
     withdraw_regions_that_left(lake, contract, run_id)
     with lease(lake.config, f"raw.{contract.source}", window.days, run_id), scratch(lake) as folder:
         started_at = utc_now()
-        finding = Finding(lake, contract, window, outside, folder, from_landing)
+        finding = Finding(lake, contract, window, outside, folder, from_landing, archive_first)
         finding.find(wanted, window.days)
         finding.archive.settle()
         reports = _report_missing(lake, contract, finding.missing, beside)

@@ -59,6 +59,8 @@ REQUEST_TAG = "tidegate/request"
 
 # "true": deliveries must still be in landing; the archive does not stand in for what was purged.
 FROM_LANDING_TAG = "tidegate/from_landing"
+# Of a run that loads again what was lost: deliveries come from the archive, and from their sources where it has none.
+ARCHIVE_FIRST_TAG = "tidegate/archive_first"
 
 # "true": of a run's outputs only those that are due are made. Without it a person asks for all of them, again.
 ONLY_DUE_TAG = "tidegate/only_due"

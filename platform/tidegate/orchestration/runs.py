@@ -20,6 +20,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.home import Home
 from tidegate.intake.removed_regions import withdraw_regions_that_left
+from tidegate.lake.data_files import is_remote
 from tidegate.ledger.outputs import OutputRecord, outputs_made_by
 from tidegate.ledger.publications import days_published_by, rollbacks_ended_by, sentences_of_rollbacks
 from tidegate.ledger.upkeep.after_lost_files import forget_lost_files
@@ -33,6 +34,7 @@ from tidegate.orchestration.history.run_ledger import enter_finished_runs
 from tidegate.orchestration.instance.dagster_home import open_instance
 from tidegate.orchestration.instance.run_locks import run_lock
 from tidegate.orchestration.names import (
+    ARCHIVE_FIRST_TAG,
     BUILD_JOBS,
     CAUSE_TAG,
     DAILY_JOB,
@@ -145,6 +147,15 @@ class Runner:
         done = self._published_in(newest, window) if newest else set()
         return [day for day in window.days if day not in done]
 
+    def load_again(self, days: Iterable[dt.date]) -> Iterator[RunOutcome]:
+        """Run the days that deliveries were lost of, from the archive where it has them; then restate what is due."""
+        tags = {ARCHIVE_FIRST_TAG: "true"}
+        for part in windows_of(days):
+            for chunk in part.chunks(self.home.settings.chunk_days):
+                yield self.run(chunk, tags)
+        yield from self._restate_days(tags)
+        yield from self._restate_periods(tags)
+
     def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
         """Rebuild and publish the days that deliveries of other days touched since they were built, and then the
         Mondays and months whose days are all published for the first time, or have other content since."""
@@ -153,9 +164,11 @@ class Runner:
         yield from self._restate_periods(tags)
 
     def _forget_lost_files(self) -> None:
-        """What was lost of the lake is owed again, so that the days of it can be run."""
+        """What was lost of the lake is owed again, so that the days of it can be run. In S3, where looking takes its
+        time and files do not get lost, it is looked for by `tidegate repair` only."""
         with self.home.lake() as lake:
-            forget_lost_files(lake, "lost files")
+            if not is_remote(lake.config.data):
+                forget_lost_files(lake, "lost files")
 
     def make_outputs(self, days: Collection[dt.date] | None = None) -> Iterator[OutputsOutcome]:
         """Make the outputs that are due, or of these partitions those that are, the newest first; withdraw those of

@@ -2,7 +2,7 @@
 
 DuckLake reads a file before it deletes its rows, so a day with a lost file could never be overwritten. A file is
 forgotten as DuckLake's specification deletes one: by ending it in the catalog. What the ledger must know of it first is
-the caller's. Only files in a folder are looked for.
+the caller's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
-from tidegate.lake.data_files import PATH_OF_FILE, is_remote
+from tidegate.lake.data_files import PATH_OF_FILE, is_remote, names_in
 from tidegate.lake.identity import METADATA
 from tidegate.lake.sql import literal
 
@@ -43,10 +43,9 @@ class LostFile:
 
 
 def lost_files(lake: Lake) -> list[LostFile]:
-    """The files of the newest state that are gone or not whole."""
+    """The files of the newest state that are gone or not whole. Of those in S3 only that they are gone is seen."""
     data = lake.config.data
-    if is_remote(data):
-        return []
+    there = set(names_in(lake.con, data)) if is_remote(data) else None
     named = lake.con.execute(
         f"""
         with files as (
@@ -66,7 +65,7 @@ def lost_files(lake: Lake) -> list[LostFile]:
     return [
         LostFile(file_id, table_id, schema, table, path, *_days_of(lake.con, file_id))
         for file_id, table_id, schema, table, path, size in named
-        if not _is_whole(Path(data, path), size)
+        if (path not in there if there is not None else not _is_whole(Path(data, path), size))
     ]
 
 

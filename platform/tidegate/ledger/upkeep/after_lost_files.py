@@ -28,7 +28,8 @@ def forget_lost_files(lake: Lake, run_id: str) -> list[LostFile]:
     if ledgers:
         raise TidegateError(
             f"The lake's ledger is damaged: {ledgers[0].sentence} is gone or not whole. Nothing was changed. Put the "
-            "file back, or rebuild the lake from the archive; docs/operating.md says how."
+            "file back, or restore a backup (tidegate restore). Without one, set the catalog aside and make the lake "
+            "again from the archive: tidegate repair --from-archive"
         )
     # The ledger first: interrupted in between, the next run finds the files lost again.
     lake.unit_of_work(lambda con: _owe(con, lost, run_id))

@@ -31,7 +31,14 @@ from tidegate.orchestration.assets.serving import report_gates
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.history.recent_runs import BUILT_LAYERS
-from tidegate.orchestration.names import COLUMN_SCHEMA, FROM_LANDING_TAG, LAKE_POOL, ROW_COUNT, TABLE_NAME
+from tidegate.orchestration.names import (
+    ARCHIVE_FIRST_TAG,
+    COLUMN_SCHEMA,
+    FROM_LANDING_TAG,
+    LAKE_POOL,
+    ROW_COUNT,
+    TABLE_NAME,
+)
 from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.private import selected_in_run
 from tidegate.publishing.gate import GateRequirements
@@ -79,6 +86,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
                 outside=home.outside,
                 run_id=context.run.run_id,
                 from_landing=_insists_on_landing(context),
+                archive_first=_is_tagged(context, ARCHIVE_FIRST_TAG),
                 beside=products.beside if (products := home.products_made_of(contract.source)) else (),
             )
             context.log_event(contact(contract.source, _trouble(contract, reports)))
@@ -267,7 +275,11 @@ def _of_the_sound(
 
 
 def _insists_on_landing(context: dg.AssetExecutionContext) -> bool:
-    return context.run.tags.get(FROM_LANDING_TAG, "").lower() == "true"
+    return _is_tagged(context, FROM_LANDING_TAG)
+
+
+def _is_tagged(context: dg.AssetExecutionContext, tag: str) -> bool:
+    return context.run.tags.get(tag, "").lower() == "true"
 
 
 def _misses_what_it_insists_on(context: dg.AssetExecutionContext, reports: Sequence[DeliveryReport]) -> bool:
