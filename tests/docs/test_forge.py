@@ -1,4 +1,5 @@
-"""The dependencies workflow proposes a changed lock. `make lint` checks the forge's files by their schemas."""
+"""The dependencies workflow proposes a changed lock, and the one of changes acts on what `tidegate ci` says.
+`make lint` checks the forge's files by their schemas."""
 
 from __future__ import annotations
 
@@ -87,6 +88,38 @@ def test_a_pull_request_that_is_open_gets_the_newest_versions(forge: Forge) -> N
     assert run(["git", "rev-list", "--count", f"main..{BRANCH}"], forge.repository) == "1\n"
     assert "pr edit update-dependencies" in forge.asked()
     assert "pr create" not in forge.asked()
+
+
+@pytest.mark.parametrize(
+    ("said", "fails", "shown"),
+    [
+        (0, False, "the report"),
+        (3, False, "the report"),
+        (4, True, "the report"),
+        (1, True, "could not be checked"),
+    ],
+)
+def test_a_change_passes_with_a_warning_where_content_differs_and_fails_where_it_would_be_refused(
+    tmp_path: Path, said: int, fails: bool, shown: str
+) -> None:
+    tidegate, summary = tmp_path / ".venv" / "bin" / "tidegate", tmp_path / "summary"
+    tidegate.parent.mkdir(parents=True)
+    # What it does is tested elsewhere; here is what follows from its exit code.
+    tidegate.write_text(f'#!/bin/sh\n[ "$2" = --base ] && echo "the report of $3" >"$5"\nexit {said}\n')
+    tidegate.chmod(0o755)
+
+    done = subprocess.run(
+        ["bash", str(CHECKOUT / ".github" / "check_change.sh"), "HEAD^1"],
+        cwd=tmp_path,
+        env={**os.environ, "GITHUB_STEP_SUMMARY": str(summary)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode != 0) is fails
+    assert shown in summary.read_text()
+    assert ("::warning" in done.stdout) is (said == 3)
 
 
 def change_lock(forge: Forge, version: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.errors import TidegateError
+from tidegate.machine.commits import ask_git
 from tidegate.settings import Settings
 from tidegate.transform.parsed.files import packages_folder
 
@@ -93,9 +94,7 @@ def _copy_packages(project: Path, into: Path) -> None:
 
 
 def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    git = shutil.which("git")
-    if git is None:
+    done = ask_git(folder, *words)
+    if done is None:
         raise TidegateError("git is not installed, so no revision can be read. Nothing was changed. Install git.")
-    # Without its optional locks, git does not write into the repository to answer sooner the next time.
-    command = [git, "--no-optional-locks", "-C", str(folder), *words]
-    return subprocess.run(command, capture_output=True, check=False)  # noqa: S603
+    return done
