@@ -12,6 +12,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.changes.figures import Figure, changed_figures, numbers_of
 from tidegate.lake.content import NOTHING, content_by_day, content_by_day_select
 from tidegate.lake.sql import on_days, qualified, quoted
 from tidegate.lake.tables import table_columns
@@ -49,7 +50,8 @@ class RowDifferences:
 
 @dataclass(frozen=True)
 class MartDifference:
-    """What a plan would do to a mart. `new` partitions show nothing of it yet, and `days` are those that differ."""
+    """What a plan would do to a mart. `new` partitions show nothing of it yet, and `days` are those that differ.
+    `figures` are the first columns of numbers whose sums changed on these days."""
 
     mart: str
     cadence: Cadence
@@ -60,6 +62,7 @@ class MartDifference:
     columns_removed: Mapping[str, str] = field(default_factory=dict)
     columns_retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     rows: RowDifferences | None = None
+    figures: Sequence[Figure] = ()
 
     @property
     def identical(self) -> int:
@@ -81,6 +84,7 @@ def compare_mart(
     shown = {day for day, name, _ in shown_builds(con, window) if name == mart.name}
     days = [day for day in _differing(con, mart, {served: before, planned: after}, window) if day in partitions]
     known = [day for day in days if day in shown]
+    numbers = [name for name in numbers_of(before, after) if name not in (*key, mart.day_column)]
     return MartDifference(
         mart=mart.name,
         cadence=mart.cadence,
@@ -93,6 +97,7 @@ def compare_mart(
             name: (before[name], sql_type) for name, sql_type in after.items() if before.get(name, sql_type) != sql_type
         },
         rows=_row_differences(con, mart, planned, tables, key, known) if known else None,
+        figures=changed_figures(con, (served, planned), mart.day_column, numbers, known) if known else (),
     )
 
 
@@ -124,7 +129,7 @@ def _row_differences(
         return _without_key(con, sides, both)
     values = [name for name in both if name not in keys]
     joined = _joined(sides, keys, values)
-    return _counted(con, joined, keys, values, tables[planned])
+    return _counted(con, joined, keys, values, numbers_of(tables[served], tables[planned]))
 
 
 def _one_row_a_day(con: DuckDBPyConnection, sides: Sequence[str], day_column: str) -> bool:
@@ -154,7 +159,7 @@ def _joined(sides: Sequence[str], keys: Sequence[str], values: Sequence[str]) ->
 
 
 def _counted(
-    con: DuckDBPyConnection, joined: str, keys: Sequence[str], values: Sequence[str], types: Mapping[str, str]
+    con: DuckDBPyConnection, joined: str, keys: Sequence[str], values: Sequence[str], numbers: Sequence[str]
 ) -> RowDifferences:
     changed = [f"b{n} is distinct from a{n}" for n in range(len(values))]
     any_changed = " or ".join(changed) or "false"
@@ -165,7 +170,7 @@ def _counted(
     ]
     for number, name in enumerate(values):
         counts.append(f"count(*) filter (where is_before and is_after and {changed[number]})")
-        change = f"coalesce(sum(a{number}), 0) - coalesce(sum(b{number}), 0)" if _is_number(types[name]) else "null"
+        change = f"coalesce(sum(a{number}), 0) - coalesce(sum(b{number}), 0)" if name in numbers else "null"
         counts.append(change)
     added, removed, rows, *of_columns = con.execute(f"select {', '.join(counts)} from ({joined})").fetchone() or ()
     columns = [
@@ -195,7 +200,3 @@ def _samples(
             if before != after:
                 found.append((of_key, name, before, after))
     return found
-
-
-def _is_number(sql_type: str) -> bool:
-    return sql_type.startswith(("DECIMAL", "BIGINT", "INTEGER", "DOUBLE", "HUGEINT", "SMALLINT", "UBIGINT", "FLOAT"))

@@ -15,6 +15,7 @@ from tidegate.changes.affected import Affected, find_affected
 from tidegate.changes.beside import Beside, Partitions
 from tidegate.changes.compare import MartDifference, compare_mart
 from tidegate.changes.compare_contracts import ContractDifference, compare_contract
+from tidegate.changes.cost import Cost, estimate_cost
 from tidegate.contract.judging.logic import logic_of
 from tidegate.errors import TidegateError
 from tidegate.home import Home
@@ -41,6 +42,7 @@ class Planned:
     marts: Sequence[MartDifference]
     failed: Mapping[str, Sequence[dt.date]]
     unmade: Sequence[PublishedMart]
+    cost: Cost
     contracts: Sequence[ContractDifference] = ()
 
     @property
@@ -62,10 +64,11 @@ def make_plan(
     days: Window | None = None,
     *,
     everything: bool = False,
+    on_cost: Callable[[Cost], object] = lambda _: None,
     on_chunk: Callable[[Window], object] = lambda _: None,
 ) -> Planned | None:
     """Build what differs from what is published, and compare; None where nothing does. What an earlier call has built
-    of the same plan is kept, as far as nothing changed behind it.
+    of the same plan is kept, as far as nothing changed behind it. `on_cost` is told what all of it costs, before.
 
     Raises LakeBusyError where another process makes the same plan, or builds its days for too long.
     """
@@ -77,10 +80,12 @@ def make_plan(
         with held(lake, plan):
             beside = Beside(home, lake, plan)
             wanted = beside.judge_again(affected)
+            cost = estimate_cost(lake.con, home, plan.models, wanted)
+            on_cost(cost)
             for window in beside.bring_up_to_date(wanted):
                 on_chunk(window)
             with lake.one_moment() as con:
-                return _look_at(con, home, beside, wanted, affected)
+                return _look_at(con, home, beside, wanted, affected, cost)
 
 
 @contextmanager
@@ -91,7 +96,7 @@ def held(lake: Lake, plan: Plan) -> Iterator[None]:
 
 
 def _look_at(
-    con: DuckDBPyConnection, home: Home, beside: Beside, partitions: Partitions, affected: Affected
+    con: DuckDBPyConnection, home: Home, beside: Beside, partitions: Partitions, affected: Affected, cost: Cost
 ) -> Planned:
     """What the plan, all of it built, would do."""
     marts = [
@@ -100,8 +105,8 @@ def _look_at(
         for mart in beside.models(cadence)
         if mart.is_mart
     ]
-    contracts = [compare_contract(con, each) for each in beside.judged]
-    return Planned(beside.plan, partitions, marts, failures_of(con, beside, home.graph), affected.unmade, contracts)
+    contracts, failed = [compare_contract(con, each) for each in beside.judged], failures_of(con, beside, home.graph)
+    return Planned(beside.plan, partitions, marts, failed, affected.unmade, cost, contracts)
 
 
 def open_plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Window | None) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from tidegate.cli.words import ends_when_asked, window_of, with_plain_errors
 from tidegate.machine.stopping import end_if_asked
 from tidegate.settings import load_settings
 from tidegate.window import Window
+
+if TYPE_CHECKING:
+    from tidegate.changes.cost import Cost
 
 From = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="Only partitions from this one on.")]
 To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Only partitions up to this one.")]
@@ -24,6 +27,7 @@ class PlanFormat(StrEnum):
     text = "text"
     markdown = "markdown"
     json = "json"
+    html = "html"
 
 
 @with_plain_errors
@@ -41,12 +45,17 @@ def plan(
     from tidegate.home import Home
 
     home = Home(load_settings())
-    planned = make_plan(home, window_of(from_, to), everything=everything, on_chunk=_tell)
+    planned = make_plan(home, window_of(from_, to), everything=everything, on_cost=_tell_cost, on_chunk=_tell)
     match format:
         case PlanFormat.json:
             typer.echo(as_json(planned))
         case PlanFormat.markdown:
             typer.echo(as_markdown(planned))
+        case PlanFormat.html:
+            # It imports what draws.
+            from tidegate.changes.showing.page import as_page
+
+            typer.echo(as_page(planned))
         case PlanFormat.text:
             print_plan(planned)
 
@@ -111,6 +120,12 @@ def take_back(change_id: str, reason: str | None) -> None:
         f"Change {taken.restores[:8] if taken.restores else ''} is taken back, by change {taken.change_id[:8]}: "
         f"{taken.partitions:,} partitions show what they showed before, until their data changes."
     )
+
+
+def _tell_cost(cost: Cost) -> None:
+    from tidegate.changes.showing.sentences import cost as in_words
+
+    console.note(in_words(cost))
 
 
 def _tell(window: Window) -> None:

@@ -57,6 +57,9 @@ def _print_mart(mart: MartDifference) -> None:
         say(sentence)
     if mart.rows and mart.rows.columns:
         out.print(table(sentences.COLUMNS, sentences.columns(mart.rows)))
+    for figure in mart.figures:
+        title, head = sentences.figures_title(mart, figure), (mart.cadence.singular, *sentences.FIGURES)
+        out.print(table(head, sentences.figures(figure), title))
     if mart.rows and mart.rows.samples:
         out.print(table(sentences.samples_head(mart.rows), sentences.samples(mart.rows)))
 
@@ -73,6 +76,7 @@ def as_json(planned: Planned | None) -> str:
             "contracts": [asdict(contract) for contract in planned.contracts],
             "marts": [{**asdict(mart), "identical": mart.identical} for mart in planned.marts],
             "failed": planned.failed,
+            "cost": asdict(planned.cost),
             "leaves_serving": [mart.name for mart in planned.unmade],
         },
         default=str,

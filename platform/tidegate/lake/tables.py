@@ -8,6 +8,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import ColumnTypeError, TidegateError
+from tidegate.lake.identity import METADATA
 from tidegate.lake.sql import CATALOG, literal, qualified, quoted
 
 # Parquet keeps a hugeint as a double. Of a struct's or map's texts, DuckLake 1.0 loses the single quotes when an
@@ -37,6 +38,16 @@ def rows_by_table(con: DuckDBPyConnection) -> dict[str, int]:
         f"select {literal('.'.join(table))}, count(*) from {qualified(CATALOG, *table)}" for table in tables
     )
     return dict(con.execute(counts).fetchall()) if tables else {}
+
+
+def bytes_by_table(con: DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """How large the files of each table are, as it is now, by schema and name."""
+    rows = con.execute(
+        f"select s.schema_name, t.table_name, sum(f.file_size_bytes)::bigint from {METADATA}.ducklake_data_file as f "
+        f"join {METADATA}.ducklake_table as t using (table_id) join {METADATA}.ducklake_schema as s using (schema_id) "
+        "where f.end_snapshot is null and t.end_snapshot is null and s.end_snapshot is null group by all"
+    ).fetchall()
+    return {(schema, table): size for schema, table, size in rows}
 
 
 def ensure_table(

@@ -126,7 +126,7 @@ class Build:
         """All of the window's cadence, or of that exactly the models and tests `nodes` by unique id."""
         models = tuple(m for m in graph.models_of(window.cadence) if nodes is None or m.unique_id in nodes)
         tests = tuple(t for t in graph.tests_of(window.cadence) if nodes is None or t.unique_id in nodes)
-        rows = _rows_to_read(lake.con, graph, models, window)
+        rows = rows_to_read(lake.con, graph, models, window)
         undated = tuple(graph.undated_behind([*(m.unique_id for m in models), *(t.unique_id for t in tests)]))
         return cls(project, graph, lake, window, rows, uuid.uuid4().hex, models, tests, undated)
 
@@ -200,7 +200,7 @@ def build_window(
     return result
 
 
-def _rows_to_read(con: DuckDBPyConnection, graph: Graph, models: Collection[Model], window: Window) -> int:
+def rows_to_read(con: DuckDBPyConnection, graph: Graph, models: Collection[Model], window: Window) -> int:
     """How much work a build is, as the ledger tells: rows delivered, or published on the days it reaches back to. Where
     only the newest day of a mart is read, that is little beside the others."""
     if window.cadence is Cadence.daily:

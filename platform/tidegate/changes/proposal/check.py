@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
+
+from tidegate.changes.affected import find_affected
 from tidegate.changes.apply import apply_plan
+from tidegate.changes.cost import Cost, estimate_cost
 from tidegate.changes.plan import Planned, make_plan
 from tidegate.changes.proposal.contract_files import ContractFiles, compare_contracts
 from tidegate.changes.proposal.copied_lake import Original, copy_sample
@@ -38,11 +42,12 @@ FillDemo = Callable[[Settings], object]
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found. `lake` is where the sample is from, None for the demo's; `base_failed` says why the revision's
-    own logic could not be built, so that the change is compared with what is published."""
+    """What was found. `whole` is what a plan of all of the lake would take, None where the sample is of the demo's;
+    `base_failed` says why the revision's own logic could not be built, so that the change is compared with what is
+    published."""
 
     base: Revision
-    lake: str | None
+    whole: Cost | None
     sample: Sample
     contracts: ContractFiles
     planned: Planned | None
@@ -85,7 +90,7 @@ class _Check:
             self.say("Reading both projects")
             # Before anything is copied: a project that cannot be read says so at once.
             _ = before.cadences, after.cadences
-            lake, original = self._original([before, after], days, fill_demo)
+            whole, original = self._original([before, after], days, fill_demo)
             sample = original.sample
             self.say(f"Copying what is read on {len(sample.reasons)} sample days")
             self._copy(original, [before, after])
@@ -93,7 +98,7 @@ class _Check:
             before.close()
             planned = make_plan(after, on_chunk=lambda window: self.say(f"Building the change on {window}"))
             contracts = compare_contracts(self.base.contracts, self.settings.contracts)
-        return Checked(self.base, lake, sample, contracts, planned, base_failed)
+        return Checked(self.base, whole, sample, contracts, planned, base_failed)
 
     @contextmanager
     def _home(self, name: str, revision: Revision | None = None) -> Iterator[Home]:
@@ -110,32 +115,22 @@ class _Check:
         of_revision = {"dbt_project": revision.dbt_project, "contracts": revision.contracts} if revision else {}
         return self.settings.at(self.folder / name, **places, **of_revision)
 
-    def _original(self, homes: list[Home], days: int, fill_demo: FillDemo) -> tuple[str | None, Original]:
-        """Where the sample is from, and what it is."""
+    def _original(self, homes: list[Home], days: int, fill_demo: FillDemo) -> tuple[Cost | None, Original]:
+        """What is to be copied, and what a plan would take where it is from."""
         config = LakeConfig.of(self.settings)
         try:
-            return config.catalog, self._sampled(self._reading(config), homes, days)
+            with open_lake(self._reading(config), read_only=True) as lake, lake.one_moment() as con:
+                return _cost_of_all(con, homes[-1]), _sampled(con, lake.config, homes, days)
         except LakeMissingError:
             self.say("There is no lake: making the demo's")
             demo = self._settings("demo", self.base)
             fill_demo(demo)
-            return None, self._sampled(LakeConfig.of(demo), homes, days)
+            with open_lake(LakeConfig.of(demo), read_only=True) as lake, lake.one_moment() as con:
+                return None, _sampled(con, lake.config, homes, days)
 
     def _reading(self, config: LakeConfig) -> LakeConfig:
         """The same lake for a reader that keeps what it spills to itself."""
         return dataclasses.replace(config, spill=self.folder / "spill")
-
-    def _sampled(self, config: LakeConfig, homes: list[Home], days: int) -> Original:
-        with open_lake(config, read_only=True) as lake, lake.one_moment() as con:
-            sample = choose_sample(con, homes[0], days)
-            if not sample.partitions:
-                raise TidegateError(
-                    f"The lake at {config.catalog} shows no day that a change could be tried on: none is published, or "
-                    "all are due or rolled back. Nothing was changed. Publish some (tidegate status), or set "
-                    "TIDEGATE_HOME to another lake, or to a folder without one for the demo's."
-                )
-            row = con.execute("select id from lake.current_snapshot()").fetchone()
-            return Original(config, int(row[0]) if row else 0, sample, days_read(con, homes, sample))
 
     def _copy(self, original: Original, homes: list[Home]) -> None:
         with make_lake(homes[0].lake_config) as lake:
@@ -150,3 +145,20 @@ class _Check:
         except TidegateError as error:
             return str(error)
         return None
+
+
+def _sampled(con: DuckDBPyConnection, config: LakeConfig, homes: list[Home], days: int) -> Original:
+    sample = choose_sample(con, homes[0], days)
+    if not sample.partitions:
+        raise TidegateError(
+            f"The lake at {config.catalog} shows no day that a change could be tried on: none is published, or "
+            "all are due or rolled back. Nothing was changed. Publish some (tidegate status), or set "
+            "TIDEGATE_HOME to another lake, or to a folder without one for the demo's."
+        )
+    row = con.execute("select id from lake.current_snapshot()").fetchone()
+    return Original(config, int(row[0]) if row else 0, sample, days_read(con, homes, sample))
+
+
+def _cost_of_all(con: DuckDBPyConnection, home: Home) -> Cost:
+    affected = find_affected(con, home)
+    return estimate_cost(con, home, affected.models, affected.partitions)

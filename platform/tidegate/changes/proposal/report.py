@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from tidegate.changes.proposal.check import Checked
 from tidegate.changes.proposal.contract_files import ContractFiles
 from tidegate.changes.proposal.verdict import Verdict
-from tidegate.changes.showing.markdown import bullets, details, summary, table
+from tidegate.changes.showing.markdown import bullets, details, summary, table, text
+from tidegate.changes.showing.sentences import cost
 from tidegate.window import Cadence
 
 NEXT = {
@@ -23,13 +24,13 @@ NEXT = {
 
 def report_on(checked: Checked) -> str:
     """The report as one Markdown text."""
-    return "\n".join(
-        [f"## {checked.verdict.value}", "", *_basis(checked), *_logic(checked), *_contracts(checked), _next(checked)]
-    )
+    sections = (_basis(checked), _logic(checked), _contracts(checked), _whole(checked))
+    lines = [line for section in sections for line in section]
+    return "\n".join([f"## {checked.verdict.value}", "", *lines, NEXT[checked.verdict], ""])
 
 
 def _basis(checked: Checked) -> Iterator[str]:
-    where = "the lake" if checked.lake else "the demo's lake, as there is no other"
+    where = "the lake" if checked.whole else "the demo's lake, as there is no other"
     yield f"Compared with `{checked.base}` on {_counted(checked)} of {where}:"
     yield ""
     yield from table(("day", "chosen as"), [(str(day), why) for day, why in checked.sample.reasons.items()])
@@ -67,6 +68,11 @@ def _contracts(checked: Checked) -> Iterator[str]:
     yield from ["What they would judge otherwise is not in this report: the sample is as it was judged before.", ""]
 
 
+def _whole(checked: Checked) -> Iterator[str]:
+    if checked.whole and checked.whole.partitions:
+        yield from ["### For all of the lake", "", text(cost(checked.whole)), ""]
+
+
 def _files(contracts: ContractFiles) -> Iterator[str]:
     for what, names in (
         ("Changed", contracts.changed),
@@ -75,7 +81,3 @@ def _files(contracts: ContractFiles) -> Iterator[str]:
     ):
         if names:
             yield f"{what}: {', '.join(names)}."
-
-
-def _next(checked: Checked) -> str:
-    return NEXT[checked.verdict] + "\n"

@@ -18,7 +18,7 @@ def as_markdown(planned: Planned | None) -> str:
     """The plan as a page of a proposal shows it."""
     if planned is None:
         return f"{sentences.NOTHING}\n"
-    lines = ["## What this change does to what is published", "", *summary(planned), ""]
+    lines = ["## What this change does to what is published", "", *summary(planned), sentences.cost(planned.cost), ""]
     return "\n".join([*lines, *details(planned), sentences.next_step(planned), ""])
 
 
@@ -42,6 +42,9 @@ def details(planned: Planned) -> Iterator[str]:
 def _tables(mart: MartDifference) -> Iterator[str]:
     if mart.rows and mart.rows.columns:
         yield from table(sentences.COLUMNS, sentences.columns(mart.rows))
+    for figure in mart.figures:
+        yield from [f"{text(sentences.figures_title(mart, figure))}:", ""]
+        yield from table((mart.cadence.singular, *sentences.FIGURES), sentences.figures(figure))
     if mart.rows and mart.rows.samples:
         yield from table(sentences.samples_head(mart.rows), sentences.samples(mart.rows))
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tidegate.changes.compare import MartDifference, RowDifferences
+from tidegate.changes.cost import Cost
+from tidegate.changes.figures import DayFigure, Figure
 from tidegate.changes.plan import Planned
 from tidegate.window import Cadence, named
 
@@ -17,8 +20,11 @@ APPLY = "tidegate apply --reason TEXT"
 
 COLUMNS = ("column", "rows", "change of its sum")
 
-# So many windows are named.
+FIGURES = ("published", "planned", "change")
+
+# So many windows are named, and figures shown of partitions.
 NAMED = 5
+DAYS_SHOWN = 14
 
 
 def models(planned: Planned) -> str:
@@ -65,6 +71,53 @@ def samples_head(rows: RowDifferences) -> tuple[str, ...]:
 def samples(rows: RowDifferences) -> list[tuple[str, ...]]:
     """The first changed values, as rows under `samples_head`."""
     return [tuple(map(str, sample)) for sample in rows.samples]
+
+
+def figures_title(mart: MartDifference, of: Figure) -> str:
+    last = of.days[-DAYS_SHOWN:]
+    whole = f"{of.name} by {mart.cadence.singular}"
+    return whole if len(last) == len(of.days) else f"{whole}, the last {len(last)} that differ"
+
+
+def figures(of: Figure) -> list[tuple[str, ...]]:
+    """The last partitions that differ, as rows under the partition and `FIGURES`."""
+    return [(str(day.day), figure(day.before), figure(day.after), _change(day)) for day in of.days[-DAYS_SHOWN:]]
+
+
+def _change(of_day: DayFigure) -> str:
+    share = f" ({float(of_day.change) / float(of_day.before):+.1%})" if of_day.before else ""
+    return figure(of_day.change, sign="+") + share
+
+
+def figure(value: Any, sign: str = "") -> str:
+    """A value of a column of numbers; floats as far as anybody reads them."""
+    if value is None:
+        return ""
+    return f"{value:{sign},.10g}" if isinstance(value, float) else f"{value:{sign},}"
+
+
+def cost(of: Cost) -> str:
+    """What building it takes, before it is built."""
+    counted = ", ".join(cadence.counted(partitions) for cadence, partitions in of.partitions.items())
+    time = (
+        f"about {_duration(of.seconds)}, after earlier builds"
+        if of.seconds is not None
+        else "no build to tell the time by"
+    )
+    return f"To build {counted}: {of.rows:,} rows to read, {time}, and {_size(of.bytes)} of disk."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _size(size: int) -> str:
+    for unit, of_unit in (("GB", 10**9), ("MB", 10**6)):
+        if size >= of_unit:
+            return f"{size / of_unit:.1f} {unit}"
+    return f"{max(1, round(size / 1000))} kB"
 
 
 def failures(planned: Planned) -> Iterator[str]:
