@@ -86,55 +86,59 @@ class _Check:
     say: Callable[[str], object]
 
     def run(self, days: int, fill_demo: FillDemo) -> Checked:
-        with self._home("base-home", self.base) as before, self._home("home") as after:
+        original = self._lake_to_read(fill_demo)
+        with self._home("base-home", original, of_base=True) as before, self._home("home", original) as after:
             self.say("Reading both projects")
-            # Before anything is copied: a project that cannot be read says so at once.
-            _ = before.cadences, after.cadences
-            whole, original = self._original([before, after], days, fill_demo)
-            sample = original.sample
+            homes = [before, after]
+            with open_lake(self._reading(original), read_only=True) as lake, lake.one_moment() as con:
+                whole = _cost_of_all(con, after) if original is self.settings else None
+                sampled = _sampled(con, lake.config, homes, days)
+            sample = sampled.sample
             self.say(f"Copying what is read on {len(sample.reasons)} sample days")
-            self._copy(original, [before, after])
+            with make_lake(after.lake_config) as lake:
+                copy_sample(lake, sampled, homes)
             base_failed = self._build_base(before)
             before.close()
             planned = make_plan(after, on_chunk=lambda window: self.say(f"Building the change on {window}"))
             contracts = compare_contracts(self.base.contracts, self.settings.contracts)
         return Checked(self.base, whole, sample, contracts, planned, base_failed)
 
+    def _lake_to_read(self, fill_demo: FillDemo) -> Settings:
+        """The settings of the lake that the sample is from."""
+        try:
+            open_lake(self._reading(self.settings), read_only=True).close()
+        except LakeMissingError:
+            self.say("There is no lake: making the demo's")
+            demo = self.settings.at(self.folder / "demo", **self._of_base)
+            fill_demo(demo)
+            return demo
+        return self.settings
+
+    def _reading(self, settings: Settings) -> LakeConfig:
+        """The lake of the settings for a reader that keeps what it spills to itself."""
+        return dataclasses.replace(LakeConfig.of(settings), spill=self.folder / "spill")
+
     @contextmanager
-    def _home(self, name: str, revision: Revision | None = None) -> Iterator[Home]:
-        """A home on the copy of the lake, with the project of a revision or of the work tree."""
-        home = Home(self._settings(name, revision, lake=self.folder / "lake"))
+    def _home(self, name: str, original: Settings, *, of_base: bool = False) -> Iterator[Home]:
+        """A home on the copy of the lake, with the project of a revision or of the work tree. Of the original's places
+        it has the archive, which planning only reads; no other that the environment may name."""
+        lake = self.folder / "lake"
+        settings = self.settings.at(
+            self.folder / name,
+            archive=original.archive,
+            lake_catalog=f"sqlite:{lake / 'catalog.sqlite'}",
+            lake_data=str(lake / "data"),
+            **(self._of_base if of_base else {}),
+        )
+        home = Home(settings)
         try:
             yield home
         finally:
             home.close()
 
-    def _settings(self, name: str, revision: Revision | None, lake: Path | None = None) -> Settings:
-        """Settings of a home in the folder. Nothing is left to the environment that says where data is."""
-        places = {"lake_catalog": f"sqlite:{lake / 'catalog.sqlite'}", "lake_data": str(lake / "data")} if lake else {}
-        of_revision = {"dbt_project": revision.dbt_project, "contracts": revision.contracts} if revision else {}
-        return self.settings.at(self.folder / name, **places, **of_revision)
-
-    def _original(self, homes: list[Home], days: int, fill_demo: FillDemo) -> tuple[Cost | None, Original]:
-        """What is to be copied, and what a plan would take where it is from."""
-        config = LakeConfig.of(self.settings)
-        try:
-            with open_lake(self._reading(config), read_only=True) as lake, lake.one_moment() as con:
-                return _cost_of_all(con, homes[-1]), _sampled(con, lake.config, homes, days)
-        except LakeMissingError:
-            self.say("There is no lake: making the demo's")
-            demo = self._settings("demo", self.base)
-            fill_demo(demo)
-            with open_lake(LakeConfig.of(demo), read_only=True) as lake, lake.one_moment() as con:
-                return None, _sampled(con, lake.config, homes, days)
-
-    def _reading(self, config: LakeConfig) -> LakeConfig:
-        """The same lake for a reader that keeps what it spills to itself."""
-        return dataclasses.replace(config, spill=self.folder / "spill")
-
-    def _copy(self, original: Original, homes: list[Home]) -> None:
-        with make_lake(homes[0].lake_config) as lake:
-            copy_sample(lake, original, homes)
+    @property
+    def _of_base(self) -> dict[str, object]:
+        return {"dbt_project": self.base.dbt_project, "contracts": self.base.contracts}
 
     def _build_base(self, home: Home) -> str | None:
         """Have the copy show what the revision's logic makes of the sample; returns why it cannot."""
@@ -161,4 +165,4 @@ def _sampled(con: DuckDBPyConnection, config: LakeConfig, homes: list[Home], day
 
 def _cost_of_all(con: DuckDBPyConnection, home: Home) -> Cost:
     affected = find_affected(con, home)
-    return estimate_cost(con, home, affected.models, affected.partitions)
+    return estimate_cost(con, home, affected.built, affected.partitions)

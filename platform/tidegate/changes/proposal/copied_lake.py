@@ -29,9 +29,9 @@ from tidegate.window import Cadence
 # What the lake that is read is attached as, beside the copy.
 ORIGINAL = "original"
 
-# The ledger's tables of which the copy has all, and those of which it has what is of its partitions.
-WHOLE = frozenset({"contents", "deliveries", "made_of", "made_by", "waivers"})
-OF_PARTITIONS = ("builds", "check_results", "publications")
+# The ledger's tables of which the copy has all, and those of which it has what belongs to the sample.
+WHOLE = frozenset({"contents", "contracts", "made_of", "made_by", "waivers"})
+OF_SAMPLE = ("builds", "check_results", "deliveries", "publications")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ def copy_sample(target: Lake, original: Original, homes: Sequence[Home]) -> None
             if rows := _wanted(models[table], original, homes):
                 _copy_table(target, models[table], columns, rows)
         read = {source.name for home in homes for source in home.graph.sources.values() if source.schema == OPS}
-        _copy_ledger(target, original.sample, WHOLE | (read & LEDGER.keys()).difference(OF_PARTITIONS))
+        sources = {name for home in homes for name in home.contracts}
+        deliveries = " or ".join(_delivery(source, original.sample, homes) for source in sorted(sources))
+        _copy_ledger(target, original.sample, WHOLE | (read & LEDGER.keys()).difference(OF_SAMPLE), deliveries)
 
 
 @contextmanager
@@ -75,13 +77,16 @@ def _models(homes: Sequence[Home]) -> dict[Table, Model]:
 def _wanted(model: Model, original: Original, homes: Sequence[Home]) -> str:
     """The condition on the rows of a table that are copied; nothing where none is."""
     if model.schema == RAW:
-        return _delivered(model.name, original.sample, homes)
+        return (
+            f"(_region, _delivered_on) in (select (region, partition_day) "
+            f"from {qualified(ORIGINAL, OPS, 'deliveries')} where {_delivery(model.name, original.sample, homes)})"
+        )
     days = original.days.get((model.schema, model.name))
     return on_days(model.day_column, days) if days else ""
 
 
-def _delivered(source: str, sample: Sample, homes: Sequence[Home]) -> str:
-    """That a row of raw is of a delivery of one of the days that the sample reads, or one that holds rows of it."""
+def _delivery(source: str, sample: Sample, homes: Sequence[Home]) -> str:
+    """The condition that a delivery is one of the source, of a day that the sample reads or with rows of one."""
     days = sorted(
         {
             day
@@ -93,8 +98,7 @@ def _delivered(source: str, sample: Sample, homes: Sequence[Home]) -> str:
     )
     wanted = f"{literal(days)}::date[]"
     return (
-        f"(_region, _delivered_on) in (select (region, partition_day) from {qualified(ORIGINAL, OPS, 'deliveries')} "
-        f"where source = {literal(source)} "
+        f"(source = {literal(source)} "
         f"and (list_contains({wanted}, partition_day) or list_has_any(coalesce(touched, []), {wanted})))"
     )
 
@@ -113,7 +117,7 @@ def _copy_table(target: Lake, model: Model, columns: Mapping[str, str], rows: st
     target.unit_of_work(copy, [table])
 
 
-def _copy_ledger(target: Lake, sample: Sample, whole: Collection[str]) -> None:
+def _copy_ledger(target: Lake, sample: Sample, whole: Collection[str], deliveries: str) -> None:
     # First and by themselves: only a commit gives rows their ids.
     for table in sorted(whole):
         target.unit_of_work(partial(_copy_entries, table=table, condition="true"))
@@ -121,6 +125,7 @@ def _copy_ledger(target: Lake, sample: Sample, whole: Collection[str]) -> None:
     of_sample = rows_relation({"cadence": "varchar", "partition_day": "date"}, partitions)
 
     def copy(con: DuckDBPyConnection) -> None:
+        _copy_entries(con, "deliveries", deliveries)
         _copy_entries(con, "builds", f"(cadence, partition_day) in ({_pairs(of_sample)})", _seen_in_the_copy(con))
         _copy_entries(con, "check_results", f"partition_day in (select partition_day from ({of_sample}))")
         # Its snapshots are not those of the copy.

@@ -48,7 +48,8 @@ def _logic(checked: Checked) -> Iterator[str]:
     planned = checked.planned
     if planned is None:
         yield from [
-            "No model differs in its logic: in its SQL but for comments and layout, macros, columns or settings.",
+            "No model differs in its logic (its SQL but for comments and layout, macros, columns, settings), and no "
+            "contract judges by another.",
             "",
         ]
         return
@@ -65,7 +66,7 @@ def _contracts(checked: Checked) -> Iterator[str]:
     if not checked.contracts:
         return
     yield from ["### Contracts", "", *bullets(_files(checked.contracts))]
-    yield from ["What they would judge otherwise is not in this report: the sample is as it was judged before.", ""]
+    yield from ["What they judge otherwise of the sample's deliveries is told above, where it is anything.", ""]
 
 
 def _whole(checked: Checked) -> Iterator[str]:

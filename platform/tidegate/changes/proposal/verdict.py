@@ -28,7 +28,8 @@ def verdict_on(planned: Planned | None) -> Verdict:
         return Verdict.unchanged
     if planned.failed:
         return Verdict.refused
-    if planned.unmade or any(map(_changes_what_is_read, planned.marts)):
+    judged = any(each.judges_otherwise for each in planned.contracts)
+    if judged or planned.unmade or any(map(_changes_what_is_read, planned.marts)):
         return Verdict.differs
     return Verdict.additive
 

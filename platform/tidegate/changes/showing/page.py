@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tidegate.changes.compare import MartDifference
+from tidegate.changes.compare_contracts import ContractDifference
 from tidegate.changes.figures import Figure
 from tidegate.changes.plan import Planned
-from tidegate.changes.showing import sentences
+from tidegate.changes.showing import contracts, sentences
 from tidegate.outputs.rendering.charts import Column, Series, draw_columns
 from tidegate.outputs.rendering.numbers import short_date
 from tidegate.outputs.rendering.page import Picture, Table, render
@@ -17,13 +18,13 @@ TITLE = "What this change does to what is published"
 
 
 @dataclass(frozen=True)
-class MartShown:
-    """A mart as the page shows it."""
+class Section:
+    """What the page says of a contract or a mart."""
 
-    name: str
+    title: str
     sentences: Sequence[str]
     tables: Sequence[Table]
-    pictures: Sequence[Picture]
+    pictures: Sequence[Picture] = ()
 
 
 def as_page(planned: Planned | None) -> str:
@@ -34,7 +35,7 @@ def as_page(planned: Planned | None) -> str:
         heading=TITLE,
         lead=_lead(planned),
         failures=list(sentences.failures(planned)) if planned else [],
-        marts=[_shown(mart) for mart in planned.marts] if planned else [],
+        sections=[*map(_of_contract, planned.contracts), *map(_of_mart, planned.marts)] if planned else [],
         next_step=sentences.next_step(planned) if planned else "",
     )
 
@@ -45,9 +46,15 @@ def _lead(planned: Planned | None) -> list[str]:
     return [sentences.models(planned), *sentences.leaving(planned), sentences.cost(planned.cost)]
 
 
-def _shown(mart: MartDifference) -> MartShown:
+def _of_contract(contract: ContractDifference) -> Section:
+    rows = contracts.rows_kept_out(contract)
+    tables = [Table("The first rows that would be in quarantine", contracts.KEPT_OUT, rows, texts=5)] if rows else []
+    return Section(contracts.title(contract), list(contracts.sentences_of(contract)), tables)
+
+
+def _of_mart(mart: MartDifference) -> Section:
     pictures = [_picture(mart, figure) for figure in mart.figures]
-    return MartShown(mart.mart, list(sentences.of_mart(mart)), list(_tables(mart)), pictures)
+    return Section(mart.mart, list(sentences.of_mart(mart)), list(_tables(mart)), pictures)
 
 
 def _tables(mart: MartDifference) -> Iterator[Table]:
