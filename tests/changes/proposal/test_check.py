@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +144,27 @@ def test_where_the_revision_itself_fails_it_is_compared_with_what_is_published(c
     assert checked.verdict is Verdict.differs
     assert "The plan does not hold what it must" in (checked.base_failed or "")
     assert "compared with what is published" in report_on(checked)
+
+
+@pytest.mark.slow
+def test_a_changed_contract_judges_the_deliveries_of_the_sample_again(crowd: TemporaryHome) -> None:
+    contract = crowd.settings.dbt_project / "contracts" / "visits.odcs.yaml"
+    shutil.copytree(crowd.settings.contracts, contract.parent)
+    commit_all(crowd.settings.dbt_project)
+    home = TemporaryHome(crowd.settings.at(crowd.settings.home, contracts=contract.parent))
+    stricter = "integer, required: true, logicalTypeOptions: {maximum: 13}}"
+    contract.write_text(
+        contract.read_text().replace("integer, required: true}", stricter)
+        + "customProperties: [{property: maxQuarantinedPercent, value: 100}]\n"
+    )
+
+    checked = check(home, {})
+
+    assert checked.verdict is Verdict.differs
+    report = report_on(checked)
+    assert "2 deliveries judged again from the archive: 1 more rows in quarantine" in report
+    assert f"| {FIFTH} | 15 | 1 | -14 (-93.3%) |" in report
+    assert "- Changed: visits.odcs.yaml." in report
 
 
 def test_a_sample_is_the_newest_the_dirtiest_and_the_most_restated_day(crowd: TemporaryHome) -> None:
