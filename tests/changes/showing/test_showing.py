@@ -90,4 +90,4 @@ def test_json_has_the_figures_of_all_partitions_and_what_it_costs() -> None:
 
 
 def test_nothing_to_plan_is_a_page_too() -> None:
-    assert "All that is published has the logic that the project has now." in _Page(as_page(None)).text
+    assert "All that is published has the logic that the project has now" in _Page(as_page(None)).text
