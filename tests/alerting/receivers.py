@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as SmtpMessage
 from aiosmtpd.smtp import AuthResult
+from tests.support.servers import free_port
 
 # What must never be seen anywhere but at its receiver.
 TOKEN = "5ecret-t0ken"
@@ -84,8 +84,7 @@ def smtp_receiver() -> Iterator[tuple[str, list[Any]]]:
         # Not handled here: the server itself answers that it is wrong.
         return AuthResult(success=is_known, handled=False)
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(
         box, hostname="127.0.0.1", port=port, authenticator=authenticate, auth_required=True, auth_require_tls=False
     )

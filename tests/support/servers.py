@@ -59,7 +59,7 @@ def postgres() -> Iterator[PostgresAddress]:
             quiet = subprocess.DEVNULL
             subprocess.run(command, check=True, cwd=folder, stdout=quiet, stdin=quiet, **as_user)
 
-        port = _free_port()
+        port = free_port()
         allowed = ("--auth-local=trust", "--auth-host=scram-sha-256")
         run("initdb", *allowed, "--username=postgres", "--encoding=UTF8", "--no-sync")
         options = f"-k {folder} -c listen_addresses=127.0.0.1 -c port={port} -c fsync=off"
@@ -97,7 +97,7 @@ def _copied(programs: Path, folder: Path) -> Path:
     return copy / programs.name
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -95,8 +95,22 @@ def sensors_not_working(scene: Scene) -> Iterator[Trouble]:
 
 def disks_about_to_fill(scene: Scene) -> Iterator[Trouble]:
     """Disks of the home and of its folders on which little room is left."""
-    settings = scene.home.settings
-    catalog = scene.home.lake_config.catalog_file
+    for place, names in places_on_disks(scene).items():
+        usage = shutil.disk_usage(place)
+        if usage.free < max(LEAST_ROOM, min(ROOM_SHARE * usage.total, ENOUGH_ROOM)):
+            yield scene.trouble(
+                Kind.disk,
+                place,
+                f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.0f} GB are left on the disk of "
+                f"{' and '.join(names)} ({place}).",
+                "Make room before it is full; until then everything goes on. What tidegate maintain frees: "
+                "docs/operating.md, What grows",
+            )
+
+
+def places_on_disks(scene: Scene) -> dict[str, list[str]]:
+    """What lies on each disk that the home writes to, by a folder on it."""
+    settings, catalog = scene.home.settings, scene.home.lake_config.catalog_file
     places = {
         "the home": str(settings.home),
         "the lake's data": settings.lake_data,
@@ -108,17 +122,7 @@ def disks_about_to_fill(scene: Scene) -> Iterator[Trouble]:
     for name, place in places.items():
         if place and "://" not in place and Path(place).exists():
             disks.setdefault(Path(place).stat().st_dev, (place, []))[1].append(name)
-    for place, names in disks.values():
-        usage = shutil.disk_usage(place)
-        if usage.free < max(LEAST_ROOM, min(ROOM_SHARE * usage.total, ENOUGH_ROOM)):
-            yield scene.trouble(
-                Kind.disk,
-                place,
-                f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.0f} GB are left on the disk of "
-                f"{' and '.join(names)} ({place}).",
-                "Make room before it is full; until then everything goes on. What tidegate maintain frees: "
-                "docs/operating.md, What grows",
-            )
+    return dict(disks.values())
 
 
 def maintenance_not_done(scene: Scene) -> Iterator[Trouble]:

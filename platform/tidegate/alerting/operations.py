@@ -49,6 +49,7 @@ class Operations:
     lost_runs: Sequence[LostRun] = ()
     daemon_seen_at: dt.datetime | None = None
     sensors: Sequence[SensorTicks] = ()
-    # The days of runs that are queued or running.
+    # How many runs are queued, running and so on, by status; and the days that they are for.
+    unfinished: Mapping[str, int] = field(default_factory=dict)
     under_way: frozenset[dt.date] = frozenset()
     awake_since: dt.datetime | None = None

@@ -21,6 +21,7 @@ from tidegate.cli.changing import apply, changes, plan, take_back
 from tidegate.cli.demo import demo_app
 from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
+from tidegate.cli.metrics import metrics
 from tidegate.cli.proposing import ci
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
@@ -53,7 +54,7 @@ app.add_typer(breaker_app, name="breaker")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(alerts_app, name="alerts")
-for command in (plan, apply, changes, ci, backup, backups, restore, upgrade, repair):
+for command in (plan, apply, changes, ci, backup, backups, restore, upgrade, repair, metrics):
     app.command()(command)
 
 

@@ -19,6 +19,9 @@ from tidegate.zones import Zone
 if TYPE_CHECKING:
     from tidegate.publishing.gate import GateRequirements
 
+# No source pauses longer than some holidays.
+PARTITIONS_AHEAD = 31
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -57,8 +60,7 @@ def overdue_partition(
     """The newest partition that should be published at `now`, where it is not."""
     for partition, deadline in _deadlines(product, zone, now):
         if deadline <= now:
-            newest = Window.of_day(partition, product.cadence)
-            there = published_days(con, newest, beside=product.beside)
+            there = _is_published(con, product, partition)
             return None if there else Overdue(partition, product.cadence, deadline)
     return None
 
@@ -70,13 +72,43 @@ def missed_or_near(
     return overdue_partition(con, product, zone, now + margin) is not None
 
 
+def next_deadline(
+    con: DuckDBPyConnection, product: GateRequirements, zone: Zone, now: dt.datetime
+) -> dt.datetime | None:
+    """The deadline, in UTC, of the partition that is to be published next: of an overdue one, it has passed."""
+    if product.promise.deadline is None:
+        return None
+    if overdue := overdue_partition(con, product, zone, now):
+        return overdue.deadline
+    partition = product.cadence.after(product.cadence.about(zone.day_of(now)), -1)
+    for _ in range(PARTITIONS_AHEAD):
+        deadline = _deadline(product, partition, zone)
+        if _is_waited_for(product, partition) and deadline > now and not _is_published(con, product, partition):
+            return deadline
+        partition = product.cadence.after(partition, 1)
+    return None
+
+
+def _is_published(con: DuckDBPyConnection, product: GateRequirements, partition: dt.date) -> bool:
+    return bool(published_days(con, Window.of_day(partition, product.cadence), beside=product.beside))
+
+
+def _is_waited_for(product: GateRequirements, partition: dt.date) -> bool:
+    return bool(product.are_required_on(partition)) or not product.deliveries
+
+
+def _deadline(product: GateRequirements, partition: dt.date, zone: Zone) -> dt.datetime:
+    """Of a product that promises a time."""
+    return zone.at(product.cadence.days_about(partition).end, product.promise.deadline or dt.time())
+
+
 def _deadlines(product: GateRequirements, zone: Zone, now: dt.datetime) -> Iterator[tuple[dt.date, dt.datetime]]:
     """The partitions that are waited for and the deadline of each, newest first."""
-    time, cadence = product.promise.deadline, product.cadence
-    if time is None:
+    cadence = product.cadence
+    if product.promise.deadline is None:
         return
     partition = cadence.after(cadence.about(zone.day_of(now)), -1)
     while partition >= product.starts:
-        if product.are_required_on(partition) or not product.deliveries:
-            yield partition, zone.at(cadence.days_about(partition).end, time)
+        if _is_waited_for(product, partition):
+            yield partition, _deadline(product, partition, zone)
         partition = cadence.after(partition, -1)

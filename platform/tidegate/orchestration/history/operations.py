@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 
 from tidegate.addresses import without_secrets
@@ -18,6 +19,7 @@ from tidegate.orchestration.names import (
     JOB_OF_CHOSEN_ASSETS,
     OUTPUT_SENSORS,
     RUN_KEEPER,
+    UNFINISHED,
     arrivals_sensor,
     cadence_of,
 )
@@ -35,7 +37,8 @@ def operations_in(
 ) -> Operations:
     """One look at `now`, which has an offset."""
     breakers = troubled_sources(record, list(home.contracts), Pace.of(home.settings))
-    known = sensor_names(home)
+    known, unfinished = sensor_names(home), record.unfinished_runs()
+    counts = Counter(run.status.lower() for run in unfinished)
     return Operations(
         sources={
             source: FailingSource(source, breaker.failures, breaker.sentence(source, now))
@@ -49,9 +52,8 @@ def operations_in(
             for each in record.sensors()
             if each.is_on and each.name in known
         ],
-        under_way=frozenset(
-            day for run in record.unfinished_runs() for day in window_of_tags(run.tags, cadence_of(run.job)).days
-        ),
+        unfinished={status.lower(): counts[status.lower()] for status in UNFINISHED},
+        under_way=frozenset(day for run in unfinished for day in window_of_tags(run.tags, cadence_of(run.job)).days),
         awake_since=awake_since,
     )
 

@@ -1,0 +1,9 @@
+-- Of each cadence and mart: how many partitions stand in serving, and the newest.
+select
+    cadence,
+    mart,
+    count(*) as partitions,
+    max(partition_day) as newest
+from ops.publications
+where superseded_by is null
+group by cadence, mart
