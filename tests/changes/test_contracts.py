@@ -127,6 +127,7 @@ def test_rows_that_a_stricter_rule_keeps_out_are_shown_applied_and_taken_back(
     home.close()
 
 
+@pytest.mark.slow
 def test_a_contract_that_judges_alike_changes_nothing_and_is_known_afterwards(crowd: TemporaryHome) -> None:
     before = crowd.contents()
     home = with_contract(crowd, maximum=2000)
@@ -164,6 +165,7 @@ def test_a_delivery_that_would_be_rejected_is_named_and_its_day_stays_as_it_is(c
     home.close()
 
 
+@pytest.mark.slow
 def test_a_rejected_delivery_that_a_milder_rule_lets_in_is_loaded(tmp_path: Path) -> None:
     strict = contract(tmp_path / "contracts", maximum=13, percent=20)
     crowd = new_crowd(tmp_path / "crowd", contracts=strict)
@@ -184,6 +186,7 @@ def test_a_rejected_delivery_that_a_milder_rule_lets_in_is_loaded(tmp_path: Path
     home.close()
 
 
+@pytest.mark.slow
 def test_what_stands_is_judged_again_where_a_newer_delivery_stays_rejected(crowd: TemporaryHome) -> None:
     deliver(crowd, FOURTH, 5000)
     home = with_contract(crowd, percent=20)
@@ -260,6 +263,7 @@ def test_logic_and_contract_change_at_once(crowd: TemporaryHome, tmp_path: Path)
     home.close()
 
 
+@pytest.mark.slow
 def test_nobody_loads_a_source_while_a_change_of_its_contract_is_applied(crowd: TemporaryHome) -> None:
     home = with_contract(crowd, maximum=12)
     plan(home)

@@ -23,6 +23,7 @@ from tidegate.lake.lease import candidates, lease
 from tidegate.lake.sql import literal, on_days, qualified, quoted
 from tidegate.lake.tables import table_columns
 from tidegate.ledger.contents import newest_content
+from tidegate.ledger.deliveries import DeliveryRecord
 from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.plans import Plan, enter_planned, forget_longer, planned_partitions
 from tidegate.publishing.due.partitions import partitions_to_build
@@ -40,11 +41,15 @@ NOTHING_SEEN = -1
 
 
 class Beside:
-    """A plan's own tables."""
+    """A plan's own tables. `deliveries`, by source, are those to judge again; without them, those that another state
+    of their contract judged."""
 
-    def __init__(self, home: Home, lake: Lake, plan: Plan) -> None:
+    def __init__(
+        self, home: Home, lake: Lake, plan: Plan, deliveries: Mapping[str, Sequence[DeliveryRecord]] | None = None
+    ) -> None:
         self._home = home
         self._lake = lake
+        self._deliveries = deliveries
         self.plan = plan
 
     @cached_property
@@ -67,7 +72,11 @@ class Beside:
     def judged(self) -> list[JudgedBeside]:
         """The sources whose deliveries the plan judges again."""
         contracts = [self._home.contracts[source] for source in sorted(self.plan.logic_of_contracts)]
-        return [JudgedBeside(self._home, self._lake, self.plan, contract) for contract in contracts]
+        chosen = [self._deliveries.get(each.source, ()) if self._deliveries else None for each in contracts]
+        return [
+            JudgedBeside(self._home, self._lake, self.plan, contract, deliveries)
+            for contract, deliveries in zip(contracts, chosen, strict=True)
+        ]
 
     def judge_again(self, affected: Affected) -> Partitions:
         """Judge the deliveries that are to be judged again, as far as that is not done; returns all that is to be

@@ -24,6 +24,7 @@ from tidegate.lake.tables import ensure_table
 from tidegate.ledger.deliveries import DeliveryRecord
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.judged_by import judged_otherwise
+from tidegate.ledger.names import Partition
 from tidegate.ledger.plan_deliveries import (
     PlannedDelivery,
     enter_planned_deliveries,
@@ -56,9 +57,18 @@ def _regions(contract: Contract) -> list[str]:
 
 
 class JudgedBeside:
-    """The deliveries of one source that a plan judges again, and their rows."""
+    """The deliveries of one source that a plan judges again, and their rows: those that are `chosen`, or all that
+    another state of the contract judged."""
 
-    def __init__(self, home: Home, lake: Lake, plan: Plan, contract: Contract) -> None:
+    def __init__(
+        self,
+        home: Home,
+        lake: Lake,
+        plan: Plan,
+        contract: Contract,
+        chosen: Sequence[DeliveryRecord] | None = None,
+    ) -> None:
+        self._chosen = chosen
         self._home = home
         self._lake = lake
         self._plan = plan
@@ -89,12 +99,14 @@ class JudgedBeside:
         """What is to be judged still, and what was judged in vain."""
         con, judged = self._lake.con, {each.bytes_of: each for each in self.deliveries(self._lake.con)}
         rejected = frozenset(each.partition for each in judged.values() if each.verdict == "rejected")
-        wanted = judged_otherwise(
-            con, self.contract.source, logic_of(self.contract), _regions(self.contract), self._plan.asked, rejected
-        )
+        wanted = self._wanted(con, rejected) if self._chosen is None else self._chosen
         bytes_wanted = {(entry.partition, entry.fingerprint) for entry in wanted}
         lacking = [entry for entry in wanted if (entry.partition, entry.fingerprint) not in judged]
         return lacking, [each for of_it, each in judged.items() if of_it not in bytes_wanted]
+
+    def _wanted(self, con: DuckDBPyConnection, rejected: frozenset[Partition]) -> list[DeliveryRecord]:
+        logic, regions = logic_of(self.contract), _regions(self.contract)
+        return judged_otherwise(con, self.contract.source, logic, regions, self._plan.asked, rejected)
 
     def _judge(self, batch: Sequence[DeliveryRecord]) -> None:
         with judged_again(self._lake, self.contract, self._home.outside, batch) as verdicts:

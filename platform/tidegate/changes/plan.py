@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -148,7 +148,7 @@ def _plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Wind
         made_by=person(),
         made_at=utc_now(),
         logic=json.dumps({name: logic[name] for name in sorted(affected.built)}),
-        nodes=_nodes(home.graph, affected),
+        nodes=nodes_of(home.graph, affected.built, affected.contracts),
         schema_prefix=f"{PREFIX}{plan_id}_",
         partitions=json.dumps({cadence: list(map(str, days)) for cadence, days in affected.partitions.items()}),
         partition_from=days.start if days else None,
@@ -159,13 +159,13 @@ def _plan_of(con: DuckDBPyConnection, home: Home, affected: Affected, days: Wind
     return new
 
 
-def _nodes(graph: Graph, affected: Affected) -> tuple[str, ...]:
-    """The models, what they and their tests read that has no day and would be made again with them, and the sources
-    whose deliveries are judged again."""
-    own = {unique_id for unique_id, model in graph.models.items() if model.name in affected.built}
+def nodes_of(graph: Graph, models: Collection[str], sources: Collection[str]) -> tuple[str, ...]:
+    """What a plan of these has in schemas of its own, by dbt's unique id: the models, what they and their tests read
+    that has no day and would be made again with them, and the sources, whose deliveries are judged again."""
+    own = {unique_id for unique_id, model in graph.models.items() if model.name in models}
     tests = [test.unique_id for test in graph.tests.values() if not own.isdisjoint(test.parents)]
     undated = {each.unique_id for each in graph.undated_behind([*own, *tests])}
-    judged = {id_ for id_, each in graph.sources.items() if each.schema == RAW and each.name in affected.contracts}
+    judged = {id_ for id_, each in graph.sources.items() if each.schema == RAW and each.name in sources}
     return tuple(sorted(own | undated | judged))
 
 

@@ -23,6 +23,7 @@ from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
 from tidegate.cli.metrics import metrics
 from tidegate.cli.proposing import ci
+from tidegate.cli.provenance import history, verify, why
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
 from tidegate.cli.show_status import print_breakers, print_status
@@ -54,7 +55,12 @@ app.add_typer(breaker_app, name="breaker")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(alerts_app, name="alerts")
-for command in (plan, apply, changes, ci, backup, backups, restore, upgrade, repair, metrics):
+for command in (
+    *(plan, apply, changes, ci),
+    *(why, history, verify),
+    *(backup, backups, restore, upgrade, repair),
+    metrics,
+):
     app.command()(command)
 
 

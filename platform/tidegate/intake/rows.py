@@ -90,30 +90,14 @@ where v.accepted and j._reasons is null"""
 
 def quarantined_rows(contract: Contract, verdicts: Sequence[Verdict]) -> str:
     # Marking a duplicate moves its row, so its line is not known; nor are those of Parquet and fixed files.
-    return f"""
-with refused as (
+    refused = f"""
   select _delivery, j._file, j.rowid as _row,
     coalesce(j._reasons, [{literal(DELIVERY_REJECTED)}]) as reasons, coalesce(j._raw, {as_json(contract)}) as raw
   from {JUDGED} as j join {VERDICTS} as v using (_delivery)
-  where j._reasons is not null or not v.accepted
-),
-placed as (
-  select r.*, p.lines_before, r._row - p.first_row as nth
-  from refused as r left join {PLACES} as p
-    on p._delivery = r._delivery and p._file = r._file and r._row between p.first_row and p.last_row
-),
-unparsable as (
-  select *, row_number() over (partition by _delivery, _file order by _line) as nth from {UNPARSABLE}
-),
--- After how many sound rows of its file an unparsable line stands, and how many such lines there are by then.
-skipped as (
-  select u._delivery, u._file, u._line - p.lines_before - u.nth as after_rows, max(u.nth) as lines
-  from unparsable as u join {PLACES} as p using (_delivery, _file) group by all
-),
-found as (
-  select p._delivery, p._file, p.lines_before + p.nth + coalesce(s.lines, 0) + 1 as _line, p.reasons, p.raw
-  from placed as p asof left join skipped as s
-    on s._delivery = p._delivery and s._file = p._file and p.nth >= s.after_rows
+  where j._reasons is not null or not v.accepted"""
+    return f"""
+with found as (
+  select _delivery, _file, _line, reasons, raw from ({with_lines(refused)})
   union all
   select _delivery, _file, _line, [{literal(UNPARSABLE_LINE)}], _raw from {UNPARSABLE}
   union all
@@ -122,6 +106,29 @@ found as (
 select v._region, v._delivered_on, f._file, f._line, v._fingerprint, f.reasons, f.raw,
   if(v.accepted, 'accepted', 'rejected') as _verdict
 from found as f join {VERDICTS} as v using (_delivery)"""
+
+
+def with_lines(rows: str) -> str:
+    """The rows of the query, which gives `_delivery`, `_file` and `_row`, the number in JUDGED, with the line `_line`
+    of the file that each stands on; null where that is not known."""
+    return f"""
+with wanted as ({rows}),
+placed as (
+  select w.*, p.lines_before, w._row - p.first_row as nth
+  from wanted as w left join {PLACES} as p
+    on p._delivery = w._delivery and p._file = w._file and w._row between p.first_row and p.last_row
+),
+unparsable as (
+  select *, row_number() over (partition by _delivery, _file order by _line) as nth from {UNPARSABLE}
+),
+-- After how many sound rows of its file an unparsable line stands, and how many such lines there are by then.
+skipped as (
+  select u._delivery, u._file, u._line - p.lines_before - u.nth as after_rows, max(u.nth) as lines
+  from unparsable as u join {PLACES} as p using (_delivery, _file) group by all
+)
+select p.* exclude (lines_before, nth), p.lines_before + p.nth + coalesce(s.lines, 0) + 1 as _line
+from placed as p asof left join skipped as s
+  on s._delivery = p._delivery and s._file = p._file and p.nth >= s.after_rows"""
 
 
 def as_json(contract: Contract) -> str:

@@ -32,7 +32,7 @@ def drop_what_is_over(lake: Lake, left_since: dt.datetime) -> list[str]:
             continue
         try:
             with lease(lake.config, lease_of(plan), [EVERY_DAY]):
-                if plan.ended_as is None:
+                if plan.ended_as != "applied":
                     lake.unit_of_work(lambda con, plan=plan: end_plans(con, [plan.plan_id], "abandoned"))  # type: ignore[misc]
                 drop_tables(lake, plan)
         except LakeBusyError:
