@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tidegate.contract.judging.assess import rule_groups
+from tidegate.contract.kept import contracts_of
 from tidegate.contract.model import Contract
-from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.intake.rows import RAW_EXTRAS
 from tidegate.lake.config import LakeConfig
@@ -58,7 +58,9 @@ class Home:
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
-        return load_contracts(self.settings.contracts, self.settings.zone)
+        settings = self.settings
+        kept = settings.scratch / "contracts.pickle"
+        return contracts_of(settings.contracts, settings.zone, kept, may_keep=not self.read_only)
 
     @cached_property
     def dbt(self) -> DbtProject:

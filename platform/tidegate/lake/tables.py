@@ -22,18 +22,22 @@ CANNOT_HOLD = {
 
 def tables_in(con: DuckDBPyConnection, schema: str) -> list[str]:
     """The tables of a schema of the lake, by name. Those of `serving` and `quarantine` are there when something is."""
-    rows = con.execute(
-        f"select table_name from duckdb_tables() where database_name = {literal(CATALOG)} "
-        f"and schema_name = {literal(schema)} order by table_name"
+    return [table for of_schema, table in all_tables(con) if of_schema == schema]
+
+
+def all_tables(con: DuckDBPyConnection, database: str = CATALOG) -> list[tuple[str, str]]:
+    """Schema and name of every table of a database, in order. `duckdb_tables()` tells the size of each as well, for
+    which DuckLake asks its catalog: 100 ms of CPU for a project's tables, and this takes 3."""
+    of_database = f"database_name = {literal(database)}"
+    return con.execute(
+        f"select distinct schema_name, table_name from duckdb_columns() where {of_database} "
+        f"except select schema_name, view_name from duckdb_views() where {of_database} order by all"
     ).fetchall()
-    return [name for (name,) in rows]
 
 
 def rows_by_table(con: DuckDBPyConnection) -> dict[str, int]:
     """How many rows each table of the lake has, by schema and name."""
-    tables = con.execute(
-        f"select schema_name, table_name from duckdb_tables() where database_name = {literal(CATALOG)} order by all"
-    ).fetchall()
+    tables = all_tables(con)
     counts = " union all ".join(
         f"select {literal('.'.join(table))}, count(*) from {qualified(CATALOG, *table)}" for table in tables
     )

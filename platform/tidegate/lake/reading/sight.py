@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.config import attach_statements
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import CATALOG, SCHEMAS, literal, qualified, quoted
+from tidegate.lake.tables import all_tables
 
 # The lake itself, while views have its name. A name that no SQL of a view holds by chance.
 WHOLE = "tidegate_whole_lake"
@@ -52,7 +53,7 @@ def hide_behind_views(lake: Lake, expected: Mapping[Table, Mapping[str, str]]) -
     for statement in attach_statements(lake.config, read_only=True, name=WHOLE):
         con.execute(statement)
     con.execute(f"attach ':memory:' as {quoted(CATALOG)}")
-    there = frozenset(_listed(con, "select schema_name, table_name from duckdb_tables()"))
+    there = frozenset(all_tables(con, WHOLE))
     for schema in {schema for schema, _ in [*there, *expected]} | set(SCHEMAS):
         con.execute(f"create schema if not exists {qualified(CATALOG, schema)}")
     for table in there:
@@ -65,8 +66,8 @@ def hide_behind_views(lake: Lake, expected: Mapping[Table, Mapping[str, str]]) -
 
 
 def _make_views_again(con: DuckDBPyConnection) -> None:
-    """The lake's own views, over those of its tables. One that reads another was made after it."""
-    for schema, sql in _listed(con, "select schema_name, sql from duckdb_views()", order="view_oid"):
+    """The lake's own views, over those of its tables."""
+    for schema, sql in _views(con):
         con.execute(f"use {qualified(CATALOG, schema)}")
         # One that asks for the rows' own numbers cannot stand over a view; what reads it says so.
         with suppress(duckdb.BinderException):
@@ -82,5 +83,9 @@ def show(con: DuckDBPyConnection, sight: Sight) -> None:
     )
 
 
-def _listed(con: DuckDBPyConnection, select: str, order: str = "all") -> list[tuple[str, str]]:
-    return con.execute(f"{select} where database_name = {literal(WHOLE)} and not internal order by {order}").fetchall()
+def _views(con: DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Schema and statement of each, those that others read before these."""
+    return con.execute(
+        f"select schema_name, sql from duckdb_views() where database_name = {literal(WHOLE)} and not internal "
+        "order by view_oid"
+    ).fetchall()

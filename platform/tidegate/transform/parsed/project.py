@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.contract.model import Contract
-from tidegate.contract.reading.odcs import load_contracts
 from tidegate.errors import TidegateError
 from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
@@ -60,7 +59,7 @@ class DbtProject:
         self.folder = settings.dbt_project
         self.first_day = settings.start_date
         self.zone = settings.zone
-        self._contracts = contracts or (lambda: load_contracts(settings.contracts))
+        self._contracts = contracts or (lambda: _read_contracts(settings.contracts))
         self._shadow = shadow
         self._of_shadow = {"shadow": shadow.variable} if shadow else {}
         self._parsed = settings.scratch / "dbt"
@@ -198,3 +197,10 @@ def _load_manifest(path: Path) -> Manifest:
     # Written by `_pickle_manifest` into this home, whose owner may run any code as it is.
     manifest: Manifest = pickle.loads(path.read_bytes())  # noqa: S301
     return manifest
+
+
+def _read_contracts(folder: Path) -> Mapping[str, Contract]:
+    # Importing what reads them takes 0.1 s, and most callers have them.
+    from tidegate.contract.reading.odcs import load_contracts
+
+    return load_contracts(folder)
