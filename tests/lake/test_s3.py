@@ -12,6 +12,7 @@ from tests.support.s3_server import ACCESS_KEY, REGION, SECRET_KEY, Bucket
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.reading.query import confine, run_query
+from tidegate.lake.upkeep.lost import lost_files
 from tidegate.ledger.upkeep.maintenance import maintain
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
 from tidegate.settings import load_settings
@@ -90,3 +91,12 @@ def test_no_credentials_anywhere_are_told(tmp_path: Path, bucket: Bucket, monkey
 
     with pytest.raises(TidegateError, match="cannot be opened"):
         make_lake(config_of(tmp_path, bucket))
+
+
+def test_an_object_that_is_gone_is_lost(tmp_path: Path, bucket: Bucket) -> None:
+    with make_lake(config_of(tmp_path, bucket)) as lake:
+        lake.con.execute("create table raw.numbers as select range as n from range(1000)")
+        assert lost_files(lake) == []
+        (key,) = bucket.keys("lake/raw/numbers/")
+        bucket.delete(key)
+        assert [file.path for file in lost_files(lake)] == [key.removeprefix("lake/")]

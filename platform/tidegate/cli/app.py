@@ -19,6 +19,7 @@ from tidegate.cli import console
 from tidegate.cli.alerts import alerts_app
 from tidegate.cli.changing import apply, changes, plan, take_back
 from tidegate.cli.demo import demo_app
+from tidegate.cli.doctor import doctor
 from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
 from tidegate.cli.metrics import metrics
@@ -58,7 +59,7 @@ app.add_typer(alerts_app, name="alerts")
 for command in (
     *(plan, apply, changes, ci),
     *(why, history, verify),
-    *(backup, backups, restore, upgrade, repair),
+    *(backup, backups, restore, upgrade, repair, doctor),
     metrics,
 ):
     app.command()(command)

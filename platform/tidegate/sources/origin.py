@@ -86,6 +86,15 @@ class Announcing(Origin, Protocol):
         ...
 
 
+@runtime_checkable
+class Asked(Origin, Protocol):
+    """An origin that tells nothing before it is asked for a delivery."""
+
+    def ask(self, day: dt.date) -> None:
+        """Begin to ask for the day's delivery, and keep nothing of it. Raises as `capture` does."""
+        ...
+
+
 def listing_of(origin: Origin, day: dt.date) -> str | None:
     """What stands at the origin for the day, told without fetching it; None where that cannot be told."""
     match origin:

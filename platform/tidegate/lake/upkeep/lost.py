@@ -8,7 +8,7 @@ the caller's.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +65,13 @@ def lost_files(lake: Lake) -> list[LostFile]:
     return [
         LostFile(file_id, table_id, schema, table, path, *_days_of(lake.con, file_id))
         for file_id, table_id, schema, table, path, size in named
-        if (path not in there if there is not None else not _is_whole(Path(data, path), size))
+        if (_is_gone(path, there) if there is not None else not _is_whole(Path(data, path), size))
     ]
+
+
+def _is_gone(path: str, there: Collection[str]) -> bool:
+    # One that somebody registered lies anywhere.
+    return "://" not in path and path not in there
 
 
 def _is_whole(path: Path, size: int) -> bool:

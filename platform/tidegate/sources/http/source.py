@@ -47,6 +47,13 @@ class HttpOrigin:
             files = client.persist(partial(self._capture_pages, client, archive, url), str(url), attempts=READINGS)
         return archive.enter(source, self.region, day, files)
 
+    def ask(self, day: dt.date) -> None:
+        """Ask for the day's first page."""
+        base = self._base()
+        with TimedClient(base, self._token(), self.server.time_limit_seconds) as client:
+            first = self._url(base, day).copy_merge_params({self.server.page_parameter: 1})
+            client.get_json(first, partial(self._checked, 1))
+
     def describe(self, day: dt.date) -> str:
         """The address of the day's first page, without its base when that is not set."""
         return self.server.address.replace("{day}", day.isoformat())
