@@ -36,6 +36,7 @@ from tidegate.publishing.promote import promote_open
 from tidegate.publishing.retire import PublishedMart, retire_marts
 from tidegate.publishing.switch import Switch
 from tidegate.transform.parsed.graph import SERVING, Model
+from tidegate.transform.unit_tests import failed_unit_tests
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 # So often what production changed meanwhile is built again before somebody has to look why it never ends.
@@ -71,8 +72,8 @@ def apply_plan(
     """Apply the plan that was made for these partitions, with what changed since built again. With `leave_held`,
     published partitions that may not be published now stay as they are.
 
-    Raises TidegateError, with nothing changed, where there is no such plan, where one of its models or blocking checks
-    failed, and otherwise where there are such partitions.
+    Raises TidegateError, with nothing changed, where there is no such plan, where one of its models, blocking checks or
+    unit tests failed, and otherwise where there are such partitions.
     """
     with home.lake() as lake:
         affected = find_affected(lake.con, home, days, everything=everything)
@@ -102,11 +103,14 @@ class _Applying:
     def patiently(self, on_chunk: Callable[[Window], object]) -> Applied:
         """Apply it, and what production changes meanwhile is built again."""
         partitions: Partitions = {}
+        home = self.home
+        units = failed_unit_tests(home.settings, home.dbt, home.graph, self.beside.plan.models)
+        _refuse(dict.fromkeys(units, ()))
         for _ in range(ATTEMPTS):
             partitions = self.beside.judge_again(self.affected)
             for window in self.beside.bring_up_to_date(partitions):
                 on_chunk(window)
-            _refuse_failures(self.lake.con, self.home, self.beside)
+            _refuse(failures_of(self.lake.con, self.beside, home.graph))
             try:
                 return self._once(partitions)
             except _ChangedMeanwhileError:
@@ -155,8 +159,7 @@ def _what_waits(con: DuckDBPyConnection, beside: Beside, partitions: Partitions)
     return f": production has yet to build {', '.join(due[:REASONS_NAMED])} (tidegate restate)" if due else ""
 
 
-def _refuse_failures(con: DuckDBPyConnection, home: Home, beside: Beside) -> None:
-    failed = failures_of(con, beside, home.graph)
+def _refuse(failed: Mapping[str, Sequence[dt.date]]) -> None:
     sentences = [
         f"{said} ({', '.join(map(str, windows_of(days)))})." if days else f"{said}." for said, days in failed.items()
     ]

@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from duckdb import DuckDBPyConnection
 
@@ -26,6 +26,7 @@ from tidegate.ledger.plans import Plan, enter_plan, lease_of, open_plans, planne
 from tidegate.machine.processes import person
 from tidegate.publishing.retire import PublishedMart
 from tidegate.transform.parsed.graph import RAW, Graph
+from tidegate.transform.unit_tests import failed_unit_tests
 from tidegate.window import Window
 
 # What a plan's schemas are called; the rest is its id.
@@ -84,8 +85,10 @@ def make_plan(
             on_cost(cost)
             for window in beside.bring_up_to_date(wanted):
                 on_chunk(window)
+            units = failed_unit_tests(home.settings, home.dbt, home.graph, plan.models)
             with lake.one_moment() as con:
-                return _look_at(con, home, beside, wanted, affected, cost)
+                planned = _look_at(con, home, beside, wanted, affected, cost)
+            return replace(planned, failed={**planned.failed, **dict.fromkeys(units, ())})
 
 
 @contextmanager

@@ -27,7 +27,9 @@ def summary(planned: Planned) -> list[str]:
 
 
 def details(planned: Planned) -> Iterator[str]:
-    """The lines on each contract and mart, and on what failed."""
+    """The lines on what failed, and on each contract and mart."""
+    if failures := list(sentences.failures(planned)):
+        yield from ["### Failed", "", *bullets(failures)]
     for contract in planned.contracts:
         yield from [f"### {text(contracts.title(contract))}", "", *bullets(contracts.sentences_of(contract))]
         if contract.samples:
@@ -35,8 +37,6 @@ def details(planned: Planned) -> Iterator[str]:
     for mart in planned.marts:
         yield from [f"### {text(mart.mart)}", "", *bullets(sentences.of_mart(mart))]
         yield from _tables(mart)
-    if failures := list(sentences.failures(planned)):
-        yield from ["### Failed", "", *bullets(failures)]
 
 
 def _tables(mart: MartDifference) -> Iterator[str]:
