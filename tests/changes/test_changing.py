@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.support.runs.changing import (
+    ADDED_UP,
     DAILY_PLACES,
     DAILY_VISITS,
     DAILY_YAML,
     DAYS,
     MONDAY,
+    NO_PLACES,
     PLACES_YAML,
     STG_VISITS,
     WEEKLY_VISITS,
@@ -143,10 +145,6 @@ def test_a_changed_formula_is_shown_applied_everywhere_at_once_and_taken_back(
     home.close()
 
 
-NO_PLACES: Files = {
-    "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors from"),
-    "daily_visits.yml": DAILY_YAML.replace("      - {name: places, data_type: bigint}\n", ""),
-}
 RENAMED: Files = {
     "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors, places as spots from"),
     "daily_visits.yml": DAILY_YAML.replace("name: places", "name: spots"),
@@ -170,6 +168,7 @@ NEW_MART: Files = {
     "daily_crowds.yml": DAILY_YAML.replace("daily_visits", "daily_crowds"),
 }
 STAGING: Files = {"stg_visits.sql": STG_VISITS.replace("place, visitors", "upper(place) as place, visitors")}
+MACRO: Files = {"../macros/added_up.sql": ADDED_UP.replace("sum(", "2 * sum(")}
 WEEKLY: Files = {"weekly_visits.sql": WEEKLY_VISITS.replace("coalesce(sum", "coalesce(max")}
 
 
@@ -267,6 +266,7 @@ def test_a_plan_that_nobody_applies_is_dropped_by_maintenance(crowd: TemporaryHo
         pytest.param(ADDED, id="column added"),
         pytest.param(NEW_MART, id="mart added"),
         pytest.param(STAGING, id="staging"),
+        pytest.param(MACRO, id="macro"),
         pytest.param(WEEKLY, id="of Mondays"),
     ],
 )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import subprocess
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, fill, new_crowd, with_project
+from tests.support.runs.changing import ALL_DOUBLED, DAILY_VISITS, fill, new_crowd, shown, with_project
 from tests.support.runs.home import TemporaryHome
-from tests.support.runs.processes import start_tidegate
+from tests.support.runs.processes import Process, start_reader, start_tidegate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
-# Plans and applies are killed so often.
-KILLS = 8
+
+# Plans and applies are killed so often in all, and one of them so often before it may end.
+KILLS, KILLS_OF_ONE = 20, 5
+# A command is in the midst of its work until its files have changed about so often.
+STEPS = 40
 
 
 @pytest.fixture
@@ -66,30 +70,72 @@ def test_plan_apply_changes_and_rollback(doubled: TemporaryHome) -> None:
     assert visitors(home) == OLD
 
 
-def test_killed_at_any_moment_and_typed_again_it_ends_the_same_and_leaves_nothing(
-    doubled: TemporaryHome, tmp_path: Path
+def sizes_of(home: TemporaryHome) -> dict[str, int]:
+    """The files by which a command on the lake can be seen to get on: its catalog, data and leases."""
+    config = home.home.lake_config
+    assert config.catalog_file is not None
+    found: dict[str, int] = {}
+    for folder in (config.catalog_file.parent, config.lease_folder):
+        for place, _, names in os.walk(folder):
+            with suppress(FileNotFoundError):
+                found |= {f"{place}/{name}": Path(place, name).stat().st_size for name in names}
+    return found
+
+
+def killed_at_step(home: TemporaryHome, process: Process, step: int) -> bool:
+    """Kill the process once its files have changed so often; whether it did not end before."""
+    seen, steps = sizes_of(home), 0
+    while not process.ended_within(0.002):
+        if (now := sizes_of(home)) != seen:
+            seen, steps = now, steps + 1
+        if steps >= step:
+            process.kill()
+            return True
+    return False
+
+
+def carried_through(home: TemporaryHome, chance: random.Random, most: int, log: Path, *words: str) -> int:
+    """Type the command until it ends, and kill it at most so often; how often it was."""
+    home.close()
+    for kills in range(most):
+        if not killed_at_step(home, start_tidegate(home, log, *words), chance.randint(0, STEPS)):
+            most = kills
+            break
+    ended = start_tidegate(home, log, *words)
+    # One that was killed after its commit has nothing left to do.
+    assert ended.exit_code() == 0 or "has the logic that the project has now" in ended.printed(), ended.printed()
+    return most
+
+
+def test_killed_at_any_moment_and_typed_again_it_ends_the_same_while_a_reader_never_sees_a_part(
+    tmp_path: Path,
 ) -> None:
-    home, chance = doubled, random.Random(7)
-    for number in range(KILLS):
-        words = ("plan",) if number < KILLS // 2 else ("apply", "--reason", "again and again")
-        process = start_tidegate(home, tmp_path / f"{number}.log", *words)
-        end = time.monotonic() + chance.uniform(1, 8)
-        while time.monotonic() < end and not process.ended_within(0.1):
-            # Whatever was applied, it was all of it.
-            assert visitors(home) in (OLD, NEW)
-        process.kill()
-        if number == KILLS // 2 - 1:
-            tidegate(home, "plan")
-    if visitors(home) == OLD:
-        tidegate(home, "plan")
-        tidegate(home, "apply")
-    assert visitors(home) == NEW
-    assert home.query(f"select visitors from serving.weekly_visits where as_of_date = '{MONDAY}'") == [
-        (2 * (11 + 12 + 13),)
-    ]
-    assert home.query("select count(*) from ops.changes") == [(1,)]
+    """The project changes to and fro until plans and applies were killed twenty times in all."""
+    chance = random.Random(7)
+    home = fill(new_crowd(tmp_path / "crowd"))
+    always = fill(new_crowd(tmp_path / "always", ALL_DOUBLED))
+    with home.home.lake() as one, always.home.lake() as other:
+        old, new = shown(one), shown(other)
+    reader = start_reader(home, shown, tmp_path / "reader.log")
+    kills = applied = 0
+    while kills < KILLS or applied % 2 == 0:
+        home = with_project(home, ALL_DOUBLED if applied % 2 == 0 else None)
+        for words in (("plan",), ("apply", "--reason", "again and again")):
+            most = min(KILLS_OF_ONE, KILLS - kills)
+            kills += carried_through(home, chance, most, tmp_path / f"{applied}-{words[0]}.log", *words)
+        applied += 1
+    assert home.contents() == always.contents()
+    assert home.query("select count(*) from ops.changes") == [(applied,)], "each was applied once"
     tidegate(home, "maintain")
-    left = "select schema_name from duckdb_schemas() where starts_with(schema_name, 'plan_')"
-    assert home.query(left) == []
+    assert home.query("select schema_name from duckdb_schemas() where starts_with(schema_name, 'plan_')") == []
     assert "All that is published has the logic" in tidegate(home, "plan")
-    assert [row[0] for row in home.query("select visit_date from serving.daily_visits order by 1")] == list(DAYS.days)
+
+    newest = home.query("select max_by(change_id, made_at) from ops.changes")[0][0]
+    tidegate(home, "rollback", "--change", str(newest))
+    with home.home.lake() as lake:
+        assert shown(lake) == old
+    reads, seen = reader.stop()
+    assert reads > KILLS
+    assert seen == {old, new}
+    always.close()
+    home.close()

@@ -9,13 +9,16 @@ import pytest
 from tests.support.runs.changing import DAILY_VISITS, DAYS, fill, new_crowd, with_project
 from tests.support.runs.home import TemporaryHome
 
+from tidegate.asked_days import window_of
 from tidegate.changes.plan import make_plan
 from tidegate.changes.switching import Decision
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.assets.current_logic import LOGIC
 from tidegate.orchestration.changes import apply_and_report, take_back_and_report
+from tidegate.orchestration.names import PLAN_JOB
 
 DECISION = Decision("tester", "because")
+DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
 KEY = dg.AssetCheckKey(serving_key("daily_visits"), LOGIC)
 
 
@@ -36,10 +39,41 @@ def execute_the_check(home: TemporaryHome) -> None:
 
 
 @pytest.mark.slow
+def test_a_plan_is_made_in_the_ui_and_shown_on_its_run_and_on_each_mart(tmp_path: Path) -> None:
+    home = with_project(fill(new_crowd(tmp_path / "crowd")), DOUBLED)
+    before = home.contents("serving")
+    asked = {"from": str(DAYS.start), "to": str(DAYS.days[2])}
+    job = home.definitions.get_job_def(PLAN_JOB)
+    run = job.execute_in_process(
+        instance=home.runner.instance, run_config={"ops": {PLAN_JOB: {"config": asked}}}, raise_on_error=False
+    )
+    assert run.success
+    (step,) = [event for event in run.all_events if event.event_type is dg.DagsterEventType.STEP_OUTPUT]
+    page = str(step.step_output_data.metadata["plan"].value)
+    assert "| visitors | 3 | +36 |" in page and "tidegate apply" in page
+    newest = home.runner.instance.fetch_observations(KEY.asset_key, limit=1).records[0].asset_observation
+    assert newest is not None
+    assert (newest.metadata["plan"].value, newest.metadata["differ"].value) == (page, 3)
+    assert home.contents("serving") == before
+    # It is the plan that the command would make of these days, and can be applied.
+    window = window_of(*asked.values())
+    planned = make_plan(home.home, window)
+    assert planned is not None
+    apply_and_report(home.home, home.runner.instance, DECISION, window)
+    refused = job.execute_in_process(
+        instance=home.runner.instance,
+        run_config={"ops": {PLAN_JOB: {"config": {"from": "yesterday"}}}},
+        raise_on_error=False,
+    )
+    assert not refused.success
+    home.close()
+
+
+@pytest.mark.slow
 def test_the_check_of_a_mart_says_which_days_stand_on_older_logic(tmp_path: Path) -> None:
     crowd = fill(new_crowd(tmp_path / "crowd"))
     assert newest(crowd).passed
-    home = with_project(crowd, {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")})
+    home = with_project(crowd, DOUBLED)
     published = home.query("select count(*) from ops.publications")
     execute_the_check(home)
     assert str(newest(home).description).startswith("5 days of daily_visits stand on older logic. ")

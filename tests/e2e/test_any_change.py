@@ -1,4 +1,5 @@
-"""Whatever changes in between (data, contract, regions, marts, archive, writers, machines), the same lake comes of it.
+"""Whatever changes in between (data, formulas, contract, regions, marts, archive, writers, machines), the same lake
+comes of it.
 
 A home to which all of that happened is compared with one that saw only the last contract, the last project and the last
 files, once and in order. What data alone does in any order is in `test_any_order`.
@@ -10,13 +11,15 @@ import dataclasses
 import datetime as dt
 import gc
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from tests.support.runs.business import Business, Sale, SalesLanding
 from tests.support.runs.histories import (
@@ -36,6 +39,12 @@ from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.machine import Machine
 from tests.support.runs.processes import start_tidegate
 
+from tidegate.changes.apply import apply_plan
+from tidegate.changes.plan import make_plan
+from tidegate.changes.switching import Decision as DecisionOnChange
+from tidegate.changes.take_back import take_back
+from tidegate.errors import TidegateError
+from tidegate.ledger.changes import changes_made
 from tidegate.ledger.publications import standing_rollbacks, versions_of
 from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.orchestration.names import BUILD_JOBS
@@ -43,6 +52,7 @@ from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import Cadence, Window
 
 PLACES = ("north", "south")
+DECISION = DecisionOnChange("test", None)
 
 pytestmark = pytest.mark.slow
 
@@ -103,13 +113,37 @@ class CopyArchive:
     """The archive is restored from a copy that lost the files' times."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What the project has now is built beside, and compared; whatever happens before it is applied."""
+
+
+@dataclass(frozen=True)
+class Apply:
+    """What was planned is applied, if the project still has it; held days stay as they are."""
+
+
+@dataclass(frozen=True)
+class TakeBack:
+    """The newest change that was applied is taken back, if it can be."""
+
+
 Event = (
     Deliver[Sale] | Spoil | Purge | Run | Backfill | LeaveToSensors | RunBeside | Kill | Deploy | RollBack | Maintain
-    | CopyArchive
+    | CopyArchive | Plan | Apply | TakeBack
 )  # fmt: skip
 
+# Why a change is not applied or taken back, where that is as it should be.
+REFUSED = (
+    r"There is no plan of what the project has now|has the logic that the project has now"
+    r"|before it could be applied|There is no change|was taken back already|is published again since"
+    r"|has dropped the lake's snapshot"
+)
+
 # By name, what a deployment changes of the one before it.
+FORMULA = "another formula of the totals, or the old one"
 CHANGES: dict[str, Callable[[Business], Business]] = {
+    FORMULA: lambda b: dataclasses.replace(b, factor=4 - b.factor),
     "a stricter rule, or the old one": lambda b: dataclasses.replace(b, highest=20 if b.highest == 100 else 100),
     "the mart of categories, there or not": lambda b: dataclasses.replace(b, categories=not b.categories),
     "the south, there or not": lambda b: dataclasses.replace(b, regions=_toggled(b.regions)),
@@ -148,6 +182,11 @@ events = st.one_of(
     deliveries,
     st.builds(Deploy, st.sampled_from(sorted(CHANGES))),
     st.builds(Deploy, st.sampled_from(sorted(CHANGES))),
+    st.builds(Deploy, st.just(FORMULA)),
+    st.builds(Plan),
+    st.builds(Apply),
+    st.builds(Apply),
+    st.builds(TakeBack),
     runs,
     st.builds(Backfill, windows),
     st.builds(Backfill, st.just(WHOLE)),
@@ -188,6 +227,7 @@ class History:
     def happen(self, event: Event) -> None:
         self._files_change(event)
         self._home_changes(event)
+        self._logic_changes(event)
         self._days_are_run(event)
 
     def _files_change(self, event: Event) -> None:
@@ -203,13 +243,26 @@ class History:
     def _home_changes(self, event: Event) -> None:
         match event:
             case Deploy(change):
-                self.deploy(CHANGES[change](self.business))
+                self.deploy(CHANGES[change](self.business), runs_days=change != FORMULA)
             case RollBack(day):
                 self.roll_back(day)
             case Maintain():
                 self.maintain()
             case CopyArchive():
                 self.copy_archive()
+
+    def _logic_changes(self, event: Event) -> None:
+        match event:
+            case Plan():
+                make_plan(self.home.home)
+            case Apply():
+                with refused_as_it_should():
+                    apply_plan(self.home.home, DECISION, leave_held=True)
+            case TakeBack():
+                with self.home.home.lake() as lake:
+                    changes = changes_made(lake.con)
+                with refused_as_it_should():
+                    take_back(self.home.home, changes[-1].change_id if changes else "none", DECISION)
 
     def _days_are_run(self, event: Event) -> None:
         match event:
@@ -279,15 +332,16 @@ class History:
         process.kill()
         assert "Traceback" not in process.printed(), process.printed()
 
-    def deploy(self, business: Business) -> None:
+    def deploy(self, business: Business, *, runs_days: bool = True) -> None:
         self.home.close()
         self.business = business
         contracts = self.home.settings.home.with_name(f"{self.home.settings.home.name}-contracts")
         business.write_contracts(contracts)
         project = business.project_in(self.projects)
         self.home.settings = self.home.settings.model_copy(update={"contracts": contracts, "dbt_project": project})
-        # Nobody notices yet that a contract was edited; whoever edits one runs its days again.
-        self.unseen |= set(DAYS)
+        # Whoever edits a contract or adds a mart runs the days again; a formula is left to plans.
+        if runs_days:
+            self.unseen |= set(DAYS)
 
     def roll_back(self, day: dt.date) -> None:
         with self.home.home.lake() as lake:
@@ -327,6 +381,9 @@ class History:
         self.end_rollbacks()
         build_monday(self.home)
         self.machine().settle()
+        if make_plan(self.home.home):
+            apply_plan(self.home.home, DECISION)
+        self.machine().settle()
         assert list(self.home.runner.restate()) == []
 
     def deliver_what_lacks(self) -> None:
@@ -346,13 +403,24 @@ class History:
     def end_rollbacks(self) -> None:
         """Other data ends a rollback; the data of now is then published again."""
         with self.home.home.lake() as lake:
-            rolled_back = sorted({each.partition_day for each in standing_rollbacks(lake.con)} & set(DAYS))
+            standing = standing_rollbacks(lake.con)
+        # A Monday is one of data of any of its days.
+        days = {each.partition_day if each.cadence == Cadence.daily else DAYS[0] for each in standing}
+        rolled_back = sorted(days & set(DAYS))
         place, _ = self.business.regions[0]
         for day in rolled_back:
             final = self.files[day, place]
             for of_sales in ((*final, Sale("never seen", day, amount=7)), final):
                 self.deliver(day, place, of_sales)
                 self.run(day, restating=True)
+
+
+@contextmanager
+def refused_as_it_should() -> Iterator[None]:
+    try:
+        yield
+    except TidegateError as error:
+        assert re.search(REFUSED, str(error)), error
 
 
 def _marts_of(home: TemporaryHome, publication_id: str) -> set[object]:
@@ -439,12 +507,36 @@ def projects(tmp_path_factory: pytest.TempPathFactory, parsed: Path) -> Path:
     return tmp_path_factory.mktemp("projects")
 
 
+# One sale of each day in each place.
+SOUND = tuple((Sale(f"{place}-{day}", day, 5),) for day in DAYS for place in PLACES)
+
+
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=not HISTORIES,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
+)
+@example(
+    keyed=True,
+    beginning=SOUND,
+    happened=[
+        Deploy(FORMULA),
+        Plan(),
+        Deliver(DAYS[2], "north", (Sale("late", DAYS[0], 50), Sale("sound", DAYS[2], 5))),
+        Spoil(DAYS[1], "south"),
+        Run((DAYS[2], DAYS[1]), restating=True),
+        Apply(),
+        Deliver(DAYS[0], "south", (Sale("sound", DAYS[0], 50),)),
+        TakeBack(),
+        Deploy(FORMULA),
+        Run((DAYS[0],), restating=False),
+        Plan(),
+        Apply(),
+        Deploy(FORMULA),
+    ],
+    order=DAYS,
 )
 @given(
     keyed=st.booleans(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ def test_the_same_day_at_once_while_a_reader_never_rests(
     home.run(DAYS[0])
     published = {what_is_served(home)}
 
-    reader = start_reader(home, DAYS[0], tmp_path / "reader.log")
+    reader = start_reader(home, partial(served, day=DAYS[0]), tmp_path / "reader.log")
     for number in range(1, ROUNDS + 1):
         price = PRICES[number % 2]
         deliver(home.landing, price, DAYS[:1])

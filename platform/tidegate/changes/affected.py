@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.changes.contracts import contracts_that_changed
+from tidegate.changes.reading import partitions_made_of
 from tidegate.home import Home
-from tidegate.publishing.older_logic import older_models
+from tidegate.ledger.contents import Kind
+from tidegate.publishing.older_logic import OlderModel, older_models
 from tidegate.publishing.retire import PublishedMart, marts_without_model
 from tidegate.transform.parsed.graph import RAW
 from tidegate.window import Cadence, Window
@@ -21,7 +23,8 @@ from tidegate.window import Cadence, Window
 class Affected:
     """Models, by name, whose logic differs from what some published partition was built with, and these partitions;
     the published marts that no model makes any more; and by source whose deliveries another state of its contract
-    judged, the hash of the contract's logic, with the models that read such a source, themselves or through others."""
+    judged, the hash of the contract's logic. `reading`: the models that read such a source, or one of these models,
+    themselves or through others."""
 
     models: frozenset[str]
     partitions: Mapping[Cadence, Sequence[dt.date]]
@@ -44,24 +47,41 @@ def find_affected(
     """What differs from the project as it is now, of the partitions on these days or of all; with `everything`, all
     that is published counts, whatever it was built with."""
     older = older_models(con, home.products, home.dbt.logic(), days, everything=everything)
-    partitions: dict[Cadence, dict[dt.date, None]] = {}
-    for each in older:
-        partitions.setdefault(each.cadence, {})[each.day] = None
     # Where only some days are asked for, a mart is not taken from the others.
     unmade = [] if days else marts_without_model(con, home.published_marts)
     contracts = contracts_that_changed(con, home, days)
     return Affected(
         models=frozenset(each.model for each in older),
-        partitions={cadence: list(of) for cadence, of in partitions.items()},
+        partitions=_partitions(con, home, older, days),
         unmade=unmade,
         contracts=contracts,
-        reading=_reading(home, contracts),
+        reading=_reading(home, contracts, {each.model for each in older}),
     )
 
 
-def _reading(home: Home, sources: Collection[str]) -> frozenset[str]:
-    """The models behind published marts that read one of these sources, themselves or through others."""
-    of_raw = [each.unique_id for each in home.graph.sources.values() if each.schema == RAW and each.name in sources]
-    reading = {home.graph.models[unique_id].name for unique_id in home.graph.with_descendants(of_raw)}
-    behind = {model for cadence in Cadence for product in home.products_of(cadence) for model in product.models}
+def _partitions(
+    con: DuckDBPyConnection, home: Home, older: Sequence[OlderModel], days: Window | None
+) -> dict[Cadence, list[dt.date]]:
+    """Those of these models, and those that are made of them: production may have built one with the logic of now, of
+    days of the older."""
+    found: dict[Cadence, set[dt.date]] = {}
+    contents: dict[tuple[Kind, str], set[dt.date]] = {}
+    for each in older:
+        found.setdefault(each.cadence, set()).add(each.day)
+        if each.cadence is Cadence.daily:
+            contents.setdefault((Kind.day, ""), set()).add(each.day)
+        if each.is_mart:
+            contents.setdefault((Kind.mart, each.model), set()).add(each.day)
+    for cadence, behind in partitions_made_of(con, home, contents).items():
+        asked = [day for day in behind if days is None or days.start <= day < days.end]
+        found.setdefault(cadence, set()).update(asked)
+    return {cadence: sorted(of_cadence) for cadence, of_cadence in found.items() if of_cadence}
+
+
+def _reading(home: Home, sources: Collection[str], models: Collection[str]) -> frozenset[str]:
+    """The models behind published marts that read one of these sources or models, themselves or through others."""
+    read = [each.unique_id for each in home.graph.sources.values() if each.schema == RAW and each.name in sources]
+    read += [unique_id for unique_id, model in home.graph.models.items() if model.name in models]
+    reading = {home.graph.models[unique_id].name for unique_id in home.graph.with_descendants(read)}
+    behind = {model for product in home.products for model in product.models}
     return frozenset(reading & behind)

@@ -22,7 +22,7 @@ from tidegate.lake.durable import sync_new_files
 from tidegate.lake.lease import candidates, lease
 from tidegate.lake.sql import literal, on_days, qualified, quoted
 from tidegate.lake.tables import table_columns
-from tidegate.ledger.contents import newest_content
+from tidegate.ledger.contents import Kind, newest_content
 from tidegate.ledger.deliveries import DeliveryRecord
 from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.plans import Plan, enter_planned, forget_longer, planned_partitions
@@ -87,7 +87,9 @@ class Beside:
             each.bring_up_to_date()
         con = self._lake.con
         touched = {
-            each.contract.source: {day for delivery in each.deliveries(con) for day in delivery.touched}
+            (Kind.delivery, each.contract.source): {
+                day for delivery in each.deliveries(con) for day in delivery.touched
+            }
             for each in self.judged
         }
         behind = partitions_made_of(con, self._home, touched)

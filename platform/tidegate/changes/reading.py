@@ -20,11 +20,11 @@ Changed = dict[tuple[Kind, str], set[dt.date]]
 
 
 def partitions_made_of(
-    con: DuckDBPyConnection, home: Home, touched: Mapping[str, Collection[dt.date]]
+    con: DuckDBPyConnection, home: Home, contents: Mapping[tuple[Kind, str], Collection[dt.date]]
 ) -> dict[Cadence, list[dt.date]]:
-    """The published partitions that are made of these event dates of sources, themselves or by what they read back or
-    as published."""
-    changed: Changed = {(Kind.delivery, source): set(days) for source, days in touched.items() if days}
+    """The published partitions that are made of these days of contents, by their kind and subject, themselves or by
+    what they read back or as published."""
+    changed: Changed = {content: set(days) for content, days in contents.items() if days}
     found: dict[Cadence, list[dt.date]] = {}
     for cadence in Cadence:
         of_cadence = _of_cadence(con, home, cadence, changed) if changed else set()

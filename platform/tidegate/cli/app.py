@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from tidegate.asked_days import day_of, window_between
 from tidegate.cli import console
 from tidegate.cli.alerts import alerts_app
 from tidegate.cli.changing import apply, changes, plan, take_back
@@ -30,11 +31,9 @@ from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_an
 from tidegate.cli.show_status import print_breakers, print_status
 from tidegate.cli.words import (
     AsOf,
-    day_of,
     ends_when_asked,
     moment_of,
     refuse_unknown_source,
-    window_between,
     with_plain_errors,
 )
 from tidegate.errors import TidegateError

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.asked_days import window_of
 from tidegate.cli import console
-from tidegate.cli.words import ends_when_asked, window_of, with_plain_errors
+from tidegate.cli.words import ends_when_asked, with_plain_errors
 from tidegate.machine.stopping import end_if_asked
 from tidegate.settings import load_settings
 from tidegate.window import Window

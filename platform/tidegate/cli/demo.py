@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from tidegate.asked_days import day_of
 from tidegate.cli import console
-from tidegate.cli.words import day_of, ends_when_asked, with_plain_errors
+from tidegate.cli.words import ends_when_asked, with_plain_errors
 from tidegate.demo.crm_faults import Fault
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.asked_days import day_of, window_of
 from tidegate.cli import console
 from tidegate.cli.running import run_and_leave
-from tidegate.cli.words import day_of, ends_when_asked, refuse_unknown_source, window_of, with_plain_errors
+from tidegate.cli.words import ends_when_asked, refuse_unknown_source, with_plain_errors
 from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
 

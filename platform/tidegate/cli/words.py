@@ -14,13 +14,10 @@ from tidegate.cli import console
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import EXIT_CODE, StoppedError, stoppable
 from tidegate.settings import Settings
-from tidegate.window import ONE_DAY, Window
 from tidegate.zones import Zone
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-LAST_DAY = dt.date.max - ONE_DAY
 
 AsOf = Annotated[
     str | None,
@@ -88,30 +85,8 @@ def refuse_unknown_source(settings: Settings, source: str) -> None:
         raise TidegateError(f"There is no source {source}. Known: {', '.join(sorted(contracts))}.")
 
 
-def day_of(text: str) -> dt.date:
-    """The day that somebody typed. Raises TidegateError for what is none."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise TidegateError(f"{text!r} is not a day. Write it as 2024-01-31.") from None
-
-
 def moment_of(text: str | None, zone: Zone) -> dt.datetime | None:
     """The moment that `--as-of` names, if it was given. Raises TidegateError for what is none."""
     from tidegate.lake.reading import travel
 
     return None if text is None else travel.moment_of(text, zone)
-
-
-def window_of(first: str | None, last: str | None) -> Window | None:
-    """The days from `--from` to `--to`, both included; without one of them, all before or after; None without both."""
-    if first is None and last is None:
-        return None
-    return window_between(day_of(first) if first else dt.date.min, day_of(last) if last else LAST_DAY)
-
-
-def window_between(first: dt.date, last: dt.date) -> Window:
-    """The days from `first` to `last`, both included. Raises TidegateError where there are none."""
-    if last < first:
-        raise TidegateError(f"Days cannot end ({last}) before they start ({first}). Swap --from and --to.")
-    return Window(first, min(last, LAST_DAY) + ONE_DAY)

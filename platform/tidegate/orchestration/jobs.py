@@ -1,4 +1,5 @@
-"""The jobs: a whole day, one source's deliveries, partitions from what is there, their outputs, and upkeep."""
+"""The jobs: a whole day, one source's deliveries, partitions from what is there, their outputs, plans,
+and upkeep."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from tidegate.orchestration.names import (
     RETRY_AFTER_STEP_TAG,
     load_job,
 )
+from tidegate.orchestration.plan_job import build_plan_job
 from tidegate.orchestration.private import UnresolvedAssetJobDefinition
 from tidegate.outputs.expiry import expire_exports
 from tidegate.window import Cadence
@@ -82,6 +84,7 @@ def build_jobs(home: Home, layers: Layers) -> Jobs:
             for cadence, assets in layers.outputs.items()
         ),
         _maintenance(home, limit),
+        build_plan_job(home, limit),
     ]
 
 

@@ -13,6 +13,7 @@ DEFINITIONS = "tidegate.definitions"
 
 DAILY_JOB = "daily"
 MAINTENANCE_JOB = "maintenance"
+PLAN_JOB = "plan_change"
 
 # What builds partitions of what is there, and what makes the outputs of published ones.
 BUILD_JOBS = {cadence: "daily_build" if cadence is Cadence.daily else str(cadence) for cadence in Cadence}

@@ -37,6 +37,8 @@ class Business:
     highest: int = 100
     keyed: bool = True
     categories: bool = False
+    # What the totals are counted in: another one is another formula of a model.
+    factor: int = 1
 
     @property
     def tables(self) -> dict[tuple[str, str], str]:
@@ -59,7 +61,8 @@ class Business:
 
     def project_in(self, folder: Path) -> Path:
         """The dbt project of this state, in a folder of its own below `folder`; written once."""
-        project = folder / f"{'keyed' if self.keyed else 'plain'}-{'categories' if self.categories else 'totals'}"
+        marts = "categories" if self.categories else "totals"
+        project = folder / f"{'keyed' if self.keyed else 'plain'}-{marts}-{self.factor}"
         if not project.exists():
             self._write_project(project)
         return project
@@ -71,7 +74,7 @@ class Business:
         versions = KEYED if self.keyed else PLAIN
         _write(project / "models/staging/stg_sales.sql", f"{versions}\n{STAGED}")
         _write(project / "models/staging/staging.yml", STAGING_YML)
-        _write(project / "models/marts/daily_totals.sql", DAILY_TOTALS)
+        _write(project / "models/marts/daily_totals.sql", DAILY_TOTALS.replace("sum(", f"{self.factor} * sum("))
         _write(project / "models/marts/weekly_totals.sql", WEEKLY_TOTALS)
         _write(project / "models/marts/marts.yml", MARTS_YML)
         if self.categories:

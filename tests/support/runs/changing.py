@@ -12,6 +12,7 @@ from tests.support.python_models import PROJECTS
 from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
 from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.settings import CHECKOUT
 from tidegate.window import Cadence, Window
@@ -70,8 +71,12 @@ models:
           arguments: {expression: visitors < 1000}
           config: {severity: error}
 """
+# A macro of the project's own.
+ADDED_UP = """
+{% macro added_up(column) %}cast(sum({{ column }}) as bigint){% endmacro %}
+"""
 DAILY_PLACES = """
-select visit_date, place, cast(sum(visitors) as bigint) as visitors
+select visit_date, place, {{ added_up("visitors") }} as visitors
 from {{ ref("stg_visits") }}
 where {{ in_window("visit_date") }}
 group by visit_date, place
@@ -113,7 +118,10 @@ groups:
     owner: {name: Planners, email: weeks@example.com}
 """
 
-# What a model's text is, by the name of its file.
+# The marts, and the column that holds the day of each.
+MARTS = {"daily_visits": "visit_date", "daily_places": "visit_date", "weekly_visits": "as_of_date"}
+
+# What a file's text is, by its name as it is from the folder of models.
 Files = Mapping[str, str | None]
 
 PROJECT: Files = {
@@ -121,6 +129,7 @@ PROJECT: Files = {
     "groups.yml": GROUPS,
     "stg_visits.sql": STG_VISITS,
     "stg_visits.yml": STG_YAML,
+    "../macros/added_up.sql": ADDED_UP,
     "daily_visits.sql": DAILY_VISITS,
     "daily_visits.yml": DAILY_YAML,
     "daily_places.sql": DAILY_PLACES,
@@ -128,6 +137,13 @@ PROJECT: Files = {
     "weekly_visits.sql": WEEKLY_VISITS,
     "weekly_visits.yml": WEEKLY_YAML,
 }
+
+# Changes of it.
+NO_PLACES: Files = {
+    "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors from"),
+    "daily_visits.yml": DAILY_YAML.replace("      - {name: places, data_type: bigint}\n", ""),
+}
+ALL_DOUBLED: Files = {"stg_visits.sql": STG_VISITS.replace("place, visitors", "place, 2 * visitors as visitors")}
 
 
 def write_project(folder: Path, changed: Files | None = None) -> Path:
@@ -148,13 +164,16 @@ def write_project(folder: Path, changed: Files | None = None) -> Path:
     return folder
 
 
-def new_crowd(folder: Path, changed: Files | None = None, contracts: Path = PROJECTS / "contracts") -> TemporaryHome:
+def new_crowd(
+    folder: Path, changed: Files | None = None, contracts: Path = PROJECTS / "contracts", **overrides: object
+) -> TemporaryHome:
     """A home of the project, with nothing in it."""
     settings = settings_of(
         folder / "home",
         contracts=contracts,
         dbt_project=write_project(folder / "project", changed),
         start_date=DAYS.start,
+        **overrides,
     )
     settings.scratch.mkdir(parents=True)
     put_lake(LakeConfig.of(settings))
@@ -184,11 +203,24 @@ def with_project(home: TemporaryHome, changed: Files | None = None) -> Temporary
     return TemporaryHome(home.settings)
 
 
-def deliver(home: TemporaryHome, day: dt.date, visitors: int) -> None:
-    folder = Path(home.settings.landing) / "visits" / str(day)
+def deliver(home: TemporaryHome, day: dt.date, visitors: int, source: str = "visits") -> None:
+    folder = Path(home.settings.landing) / source / str(day)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "visits.csv").write_text(f"place,visitors\nBergen,{visitors}\nLund,1\n")
     (folder / "_SUCCESS").touch()
+
+
+# What all consumers see at one moment: a text for each mart.
+Shown = tuple[tuple[str, str], ...]
+
+
+def shown(lake: Lake) -> Shown:
+    """All marts, read in one transaction, a statement each."""
+    with lake.one_moment() as con:
+        return tuple(
+            (mart, str(con.execute(f"select {day}, visitors from serving.{mart} order by all").fetchall()))
+            for mart, day in MARTS.items()
+        )
 
 
 def fill(home: TemporaryHome) -> TemporaryHome:

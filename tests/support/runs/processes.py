@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from tests.support.runs.home import TemporaryHome
 
@@ -87,7 +88,7 @@ class Process:
 class Reader(Process):
     """A process that reads `serving` all the time."""
 
-    def stop(self) -> tuple[int, set[Served]]:
+    def stop(self) -> tuple[int, set[Any]]:
         """How often it read, and what it saw. Fails when a read failed."""
         self.process.terminate()
         assert self.exit_code() == 0, self.printed()
@@ -100,9 +101,9 @@ def start_tidegate(home: TemporaryHome, log: Path, *arguments: str) -> Process:
     return start(_tidegate, log, home.environment, list(arguments))
 
 
-def start_reader(home: TemporaryHome, day: dt.date, log: Path) -> Reader:
-    """A consumer that asks for the day's marts over and over until it is stopped."""
-    started = start(_read_on_and_on, log, home.home.lake_config, day)
+def start_reader(home: TemporaryHome, look: Callable[[Lake], Any], log: Path) -> Reader:
+    """A consumer that looks over and over until it is stopped. `look`, which can be imported, says a tuple a mart."""
+    started = start(_read_on_and_on, log, home.home.lake_config, look)
     return Reader(started.process, started.log)
 
 
@@ -136,7 +137,7 @@ def _in_a_group_of_its_own(target: Callable[..., None], log: str, told: Connecti
     target(*arguments)
 
 
-def _read_on_and_on(config: LakeConfig, day: dt.date) -> None:
+def _read_on_and_on(config: LakeConfig, look: Callable[[Lake], Any]) -> None:
     told_to_stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
     test = multiprocessing.parent_process()
@@ -145,7 +146,7 @@ def _read_on_and_on(config: LakeConfig, day: dt.date) -> None:
         # As a dashboard that stays connected, and as one that connects for every look.
         with open_lake(config, read_only=True) as lake:
             for _ in range(10):
-                seen.add(served(lake, day))
+                seen.add(look(lake))
                 reads += 1
     print(json.dumps({"reads": reads, "seen": sorted(seen)}))
 
