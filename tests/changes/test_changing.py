@@ -348,6 +348,24 @@ def test_what_changes_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_
 
 
 @pytest.mark.slow
+def test_a_monday_that_was_built_of_days_of_older_logic_is_in_the_plan(crowd: TemporaryHome) -> None:
+    """Production built it with the logic of now: one of its days was delivered again."""
+    home = with_project(crowd, DOUBLED)
+    deliver(home, DAYS.start, 50)
+    home.run(DAYS.start)
+    planned = plan(home)
+    assert {(mart.mart, mart.partitions, len(mart.days)) for mart in planned.marts} == {
+        ("daily_visits", 4, 4),
+        ("weekly_visits", 1, 1),
+    }
+    apply_plan(home.home, DECISION)
+    assert list(home.runner.restate()) == [], "the Monday switched with its days"
+    # 51 of the first day, 12 and 13, all twice.
+    assert home.query("select visitors from serving.weekly_visits") == [(152,)]
+    home.close()
+
+
+@pytest.mark.slow
 def test_a_published_day_that_may_not_be_published_now_keeps_the_rest_from_being_applied_unless_it_is_left(
     crowd: TemporaryHome,
 ) -> None:
