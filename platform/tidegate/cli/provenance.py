@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.words import day_of, ends_when_asked, with_plain_errors
+from tidegate.asked_days import day_of
+from tidegate.cli.words import ends_when_asked, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.settings import load_settings
 from tidegate.window import Cadence
