@@ -103,7 +103,7 @@ class Shop:
         (product,) = self.home.home.products_of(Cadence.daily)
         with self.home.home.lake() as lake:
             for window in windows_of(some):
-                build_window(self.home.settings, lake, window, run_id="build")
+                build_window(self.home.home.dbt, lake, window, run_id="build")
                 promote(lake, window, product, "build")
 
     def due(self) -> list[Due]:

@@ -40,7 +40,7 @@ def failing(result: BuildResult) -> dict[str, TestOutcome]:
 
 
 def build_models(settings: Settings, lake: Lake, window: Window) -> None:
-    result = build_window(settings, lake, window, run_id="test", nodes=MODELS)
+    result = build_window(DbtProject(settings), lake, window, run_id="test", nodes=MODELS)
     assert [model.message for model in result.failed_models] == []
 
 
@@ -66,7 +66,7 @@ def test_staging_takes_what_came_as_late_as_its_contract_allows_and_a_line_witho
 
     check = named("stg_orders_every_delivered_line_is_within_reach", settings)
     result = build_window(
-        settings, lake, Window(day(1), day(11)), run_id="test", nodes={"model.tidegate.stg_orders", check}
+        DbtProject(settings), lake, Window(day(1), day(11)), run_id="test", nodes={"model.tidegate.stg_orders", check}
     )
     staged = lake.con.execute("select order_id, order_date from staging.stg_orders").fetchall()
     assert staged == [("late", day(1))]
@@ -78,7 +78,7 @@ def test_a_sound_window_is_built_checked_and_entered(
 ) -> None:
     write_orders(lake, EVERY_DAY)
     write_customers(lake, {on: ["anna"] for on in FIVE_DAYS.days})
-    result = build_window(settings, lake, FIVE_DAYS, run_id="run-1")
+    result = build_window(DbtProject(settings), lake, FIVE_DAYS, run_id="run-1")
 
     assert failing(result) == {}
     assert {model.status for model in result.models.values()} == {"success"}
@@ -126,7 +126,7 @@ def test_failing_tests_are_traced_to_their_days_and_stop_nothing(settings: Setti
     lines = [*EVERY_DAY, line("wrong", day(3), **wrong), line("wronger", day(3), **wrong), line("bad", day(5), **wrong)]
     write_orders(lake, lines)
     write_customers(lake, {on: ["anna"] if on != day(2) else ["bert"] for on in FIVE_DAYS.days})
-    result = build_window(settings, lake, FIVE_DAYS, run_id="run-1")
+    result = build_window(DbtProject(settings), lake, FIVE_DAYS, run_id="run-1")
 
     found = failing(result)
     assert set(found) == {"stg_orders_amounts_are_plausible", "orders_daily_summary_customers_are_known"}
@@ -163,7 +163,7 @@ def test_a_customer_that_is_not_in_the_mart_or_there_twice_fails_its_day(setting
     )
 
     check = named("daily_customers_has_every_staged_customer", settings)
-    (found,) = build_window(settings, lake, FIVE_DAYS, run_id="test", nodes={check}).tests
+    (found,) = build_window(DbtProject(settings), lake, FIVE_DAYS, run_id="test", nodes={check}).tests
     assert (found.asset, found.blocking) == ("marts/daily_customers", True)
     assert found.failures == dict.fromkeys(map(day, (1, 2, 3, 4)), 1)
 
@@ -172,7 +172,7 @@ def test_a_model_that_fails_fails_its_days_and_skips_what_is_behind_it(settings:
     write_orders(lake, EVERY_DAY)
     lake.con.execute("alter table raw.orders drop column country")
     window = Window(day(1), day(3))
-    result = build_window(settings, lake, window, run_id="run-1")
+    result = build_window(DbtProject(settings), lake, window, run_id="run-1")
 
     assert [model.name for model in result.failed_models] == ["stg_orders"]
     assert "country" in result.failed_models[0].message
@@ -199,20 +199,22 @@ def test_a_selection_builds_and_checks_exactly_that(settings: Settings, lake: La
     write_orders(lake, [line("new", day(1)), line("newer", day(1))])
 
     unique = named("stg_orders_lines_are_unique", settings)
-    result = build_window(settings, lake, window, run_id="run-2", nodes={"model.tidegate.stg_orders", unique})
+    result = build_window(
+        DbtProject(settings), lake, window, run_id="run-2", nodes={"model.tidegate.stg_orders", unique}
+    )
     assert [model.name for model in result.models.values()] == ["stg_orders"]
     assert [test.name for test in result.tests] == ["stg_orders_lines_are_unique"]
     assert result.models["model.tidegate.stg_orders"].rows == {day(1): 2}
     assert marts_in(lake, ["daily_sales"])["daily_sales"][0]["total_orders"] == 1
 
     only_a_test = {named("daily_sales_counts_every_staged_line", settings)}
-    result = build_window(settings, lake, window, run_id="run-3", nodes=only_a_test)
+    result = build_window(DbtProject(settings), lake, window, run_id="run-3", nodes=only_a_test)
     assert (result.models, set(failing(result))) == ({}, {"daily_sales_counts_every_staged_line"})
 
 
 def test_nothing_loaded_yet_builds_empty_days(settings: Settings, lake: Lake) -> None:
     window = Window(day(1), day(3))
-    result = build_window(settings, lake, window, run_id="run-1")
+    result = build_window(DbtProject(settings), lake, window, run_id="run-1")
     assert failing(result) == {}
     assert marts_in(lake, MARTS) == {name: expected_marts([], window)[name] for name in MARTS}
 
@@ -235,7 +237,7 @@ def test_models_that_another_writer_gets_ahead_of_run_again(
         return result
 
     monkeypatch.setattr(Statement, "run", get_ahead)
-    result = build_window(settings, lake, FIVE_DAYS, run_id="test", nodes=MODELS)
+    result = build_window(DbtProject(settings), lake, FIVE_DAYS, run_id="test", nodes=MODELS)
     assert set(Counter(ran).values()) == {2}
     assert {model.status for model in result.models.values()} == {"success"}
     assert marts_in(lake, MARTS) == expected_marts(EVERY_DAY, FIVE_DAYS)
@@ -253,7 +255,7 @@ from tidegate.window import Window
 home, first, last = sys.argv[1:]
 settings = load_settings(home=home, threads=1)
 with open_lake(LakeConfig.of(settings)) as lake:
-    result = build_window(settings, lake, Window.of_keys(first, last), run_id=first)
+    result = build_window(DbtProject(settings), lake, Window.of_keys(first, last), run_id=first)
 print([model.message for model in result.failed_models], [test.name for test in result.tests if test.failures])
 """
 

@@ -18,6 +18,7 @@ from tests.support.orders import (
 from tidegate.lake.connect import Lake
 from tidegate.settings import Settings
 from tidegate.transform.build import build_window
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Window
 
 DAYS = 5
@@ -33,12 +34,12 @@ def test_marts_equal_an_independent_computation(settings: Settings, lake: Lake, 
     write_customers(lake, {on: ["anna", "bert", "cleo", "dora"] for on in ALL.days})
     expected = expected_marts(lines, ALL, payments)
 
-    result = build_window(settings, lake, ALL, run_id="test")
+    result = build_window(DbtProject(settings), lake, ALL, run_id="test")
     assert [model.message for model in result.failed_models] == []
     # Orders in two regions are in the data on purpose, and a warning says so.
     assert [test.name for test in result.tests if test.blocking and test.failures] == []
     assert marts_in(lake, expected) == expected
 
     for window in (Window(day(4), day(6)), Window.of_day(day(1)), Window(day(2), day(4))):
-        build_window(settings, lake, window, run_id="test", nodes=MODELS)
+        build_window(DbtProject(settings), lake, window, run_id="test", nodes=MODELS)
     assert marts_in(lake, expected) == expected

@@ -20,6 +20,7 @@ from tests.support.orders import (
 from tidegate.lake.connect import Lake
 from tidegate.settings import Settings
 from tidegate.transform.build import build_window
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Window
 
 MOST = Decimal("100000")
@@ -85,7 +86,7 @@ def test_odd_days_that_keep_their_contracts_pass_every_blocking_test(settings: S
     write_customers(lake, {on: ["anna", "", ODD] for on in (odd, returns, guests, nothing)})
     lake.con.execute("update raw.customers set email = null, country = null where customer_id = ''")
 
-    result = build_window(settings, lake, Window(odd, nothing + dt.timedelta(days=1)), run_id="test")
+    result = build_window(DbtProject(settings), lake, Window(odd, nothing + dt.timedelta(days=1)), run_id="test")
 
     assert result.failed_models == ()
     assert {test.name: test.failures for test in result.tests if test.blocking and test.failures} == {}

@@ -65,7 +65,7 @@ def test_a_build_says_and_leaves_what_one_by_dbt_does(
     settings: Settings, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(lake)
-    by_statement = build_window(settings, lake, WINDOWS[Cadence.daily], run_id="test")
+    by_statement = build_window(DbtProject(settings), lake, WINDOWS[Cadence.daily], run_id="test")
     assert any(test.failures for test in by_statement.tests)
 
     monkeypatch.setattr(models, "sql_of_any_window", lambda *_: {})
@@ -73,7 +73,7 @@ def test_a_build_says_and_leaves_what_one_by_dbt_does(
     folder = tmp_path / "of dbt"
     with new_lake(replace(own, catalog=f"sqlite:{folder / 'catalog'}", data=str(folder / "data"))) as other:
         deliver(other)
-        by_dbt = build_window(settings, other, WINDOWS[Cadence.daily], run_id="test")
+        by_dbt = build_window(DbtProject(settings), other, WINDOWS[Cadence.daily], run_id="test")
         assert outcome(by_dbt) == outcome(by_statement)
         assert marts_in(other, MARTS) == marts_in(lake, MARTS)
 
@@ -83,10 +83,10 @@ def test_dbt_is_called_once_for_a_state_of_the_project(
 ) -> None:
     deliver(lake)
     for cadence in Cadence:
-        build_window(settings, lake, Window.of_day(WINDOWS[cadence].start, cadence), run_id="test")
+        build_window(DbtProject(settings), lake, Window.of_day(WINDOWS[cadence].start, cadence), run_id="test")
     monkeypatch.delattr(invoke, "call_dbt")
     for window in WINDOWS.values():
-        result = build_window(settings, lake, window, run_id="test")
+        result = build_window(DbtProject(settings), lake, window, run_id="test")
         assert {model.status for model in result.models.values()} == {"success"}
 
 
@@ -111,7 +111,7 @@ def test_a_model_whose_columns_are_others_is_left_to_dbt_and_it_alone(
         return results
 
     monkeypatch.setattr(models, "run_nodes", noting)
-    result = build_window(settings, lake, Window.of_day(day(1)), run_id="test")
+    result = build_window(DbtProject(settings), lake, Window.of_day(day(1)), run_id="test")
     assert [model.name for model in result.failed_models] == ["stg_orders"]
     assert said in result.failed_models[0].message
     assert by_dbt == ["model.tidegate.stg_orders"]
@@ -128,7 +128,7 @@ def test_a_statement_that_fails_keeps_none_but_those_behind_it_from_being_made(
         return {**texts, "model.tidegate.int_orders": f"from (\n{broken}\n) where error('no luck') is null"}
 
     monkeypatch.setattr(models, "sql_of_any_window", breaking)
-    result = build_window(settings, lake, Window.of_day(day(1)), run_id="test")
+    result = build_window(DbtProject(settings), lake, Window.of_day(day(1)), run_id="test")
     (failed,) = result.failed_models
     assert (failed.name, failed.message.split("(")[0]) == ("int_orders", "Runtime Error in model int_orders ")
     assert "no luck" in failed.message

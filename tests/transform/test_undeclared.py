@@ -21,6 +21,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.build import build_window
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.undeclared import check_reads
 from tidegate.window import Cadence, Window
 
@@ -83,7 +84,7 @@ def test_a_model_that_reads_days_that_it_does_not_declare_is_found(tmp_path: Pat
             "create table raw.visits as select date '2024-01-01' + cast(i as integer) as _delivered_on, "
             "cast(10 ** i as integer) as visitors from range(5) as numbers (i)"
         )
-        assert build_window(settings, lake, days, run_id="test").failed_models == ()
+        assert build_window(DbtProject(settings), lake, days, run_id="test").failed_models == ()
 
     checked = check_reads(settings, day(3))
     assert [each.model.name for each in checked.not_repeatable] == ["python_of_all"]
@@ -101,12 +102,12 @@ def test_the_demos_models_read_what_they_declare(settings: Settings, lake: Lake)
     write_orders(lake, lines)
     write_payments(lake, random_payments(1, lines))
     write_customers(lake, {on: ["anna", "bert", "cleo", "dora"] for on in days.days})
-    assert build_window(settings, lake, days, run_id="test", nodes=MODELS).failed_models == ()
+    assert build_window(DbtProject(settings), lake, days, run_id="test", nodes=MODELS).failed_models == ()
     for mart in ("orders_daily_summary", "daily_customers", "daily_sales", "daily_sales_by_category"):
         lake.con.execute(f"create table serving.{mart} as from marts.{mart}")
     for cadence in (Cadence.morning, Cadence.weekly, Cadence.monthly):
         longer = Window.of_day(cadence.partition_of(day(8)), cadence)
-        assert build_window(settings, lake, longer, run_id="test").failed_models == ()
+        assert build_window(DbtProject(settings), lake, longer, run_id="test").failed_models == ()
     assert lake.con.execute("select count(*), sum(frequency) > 0 from marts.customer_rfm").fetchone() == (4, True)
 
     checked = check_reads(settings, day(8))

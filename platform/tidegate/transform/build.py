@@ -25,7 +25,6 @@ from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.contents import DayTable, enter_contents, enter_days, seed_contents
 from tidegate.ledger.deliveries import rows_delivered
 from tidegate.ledger.entries import utc_now
-from tidegate.settings import Settings
 from tidegate.transform.invoke import NodeResult
 from tidegate.transform.models import Making
 from tidegate.transform.parsed.graph import Graph, Model, Test, Undated
@@ -158,7 +157,7 @@ class Build:
 
 
 def build_window(
-    settings: Settings,
+    project: DbtProject,
     lake: Lake,
     window: Window,
     *,
@@ -171,7 +170,6 @@ def build_window(
     lease `candidates`. Failing models and tests are in the result. Raises
     LakeBusyError when another build has one of the days for too long, and TidegateError when dbt does not start.
     """
-    project = DbtProject(settings)
     graph = Graph(project.manifest())
     build = Build.of(project, graph, lake, window, nodes)
     models = build.models

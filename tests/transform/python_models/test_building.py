@@ -15,6 +15,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.settings import Settings, load_settings
 from tidegate.transform.build import BuildResult, build_window
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Cadence, Window
 
 OF_TWO_DAYS = """
@@ -86,7 +87,7 @@ def deliver(lake: Lake, visitors: dict[int, int]) -> None:
 
 
 def build(settings: Settings, lake: Lake, window: Window) -> BuildResult:
-    result = build_window(settings, lake, window, run_id="test")
+    result = build_window(DbtProject(settings), lake, window, run_id="test")
     assert {model.name: model.message for model in result.failed_models} == {}
     return result
 

@@ -17,13 +17,14 @@ from tidegate.cli.app import app
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import load_settings
+from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.build import build_window
 from tidegate.window import Window
 
 settings = load_settings()
 with make_lake(LakeConfig.of(settings)) as lake:
     lake.con.execute("create table raw.visits as select date '2024-01-02' as _delivered_on, 1 as visitors")
-    result = build_window(settings, lake, Window.of_day(dt.date(2024, 1, 2)), run_id="test")
+    result = build_window(DbtProject(settings), lake, Window.of_day(dt.date(2024, 1, 2)), run_id="test")
     assert [model.status for model in result.models.values()] == ["success"] * len(result.models), result
 app(["query", "from marts.daily_visits", "--format", "csv"], standalone_mode=False)
 app(["status"], standalone_mode=False)

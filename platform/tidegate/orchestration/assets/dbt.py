@@ -56,7 +56,7 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
         with as_dagster_failure(context), home.lake() as lake:
             with _reporting_a_refusal(context, home, window):
                 result = build_window(
-                    home.settings,
+                    home.dbt,
                     lake,
                     window,
                     run_id=context.run.run_id,
