@@ -172,7 +172,6 @@ class _Day:
     waived: set[tuple[str, str]]
     # By mart, the build that serving shows.
     shown: dict[str, str] = field(default_factory=dict)
-    was_published: bool = False
 
     def shows_newest_of(self, marts: Iterable[Mart]) -> bool:
         """Whether serving shows the newest build of each: what the project got since then is no reason to close the
@@ -180,11 +179,12 @@ class _Day:
         newest = {mart.name: self.builds[mart.name].build_id for mart in marts if mart.name in self.builds}
         return bool(newest) and all(newest.get(mart.name) == self.shown.get(mart.name, "") for mart in marts)
 
-    def waits_for(self, source: str, region: str) -> bool:
-        """Whether a delivery that is not there is waited for, as `required` describes it."""
+    def waits_for(self, source: str, region: str, required: GateRequirements) -> bool:
+        """Whether a delivery that is not there is waited for, as `ledger.required` describes it."""
         if (source, region) in self.waived:
             return False
-        return not self.was_published or bool(self.withdrawn(source))
+        was_published = required.cadence is Cadence.daily and bool(self.shown.keys() - required.beside)
+        return not was_published or bool(self.withdrawn(source))
 
     def withdrawn(self, source: str) -> list[str]:
         """The regions of the source whose deliveries of the day left raw."""
@@ -206,9 +206,10 @@ def closed_for_any(
     """Why each partition is closed for any of the products. Where there are several, each sentence names those that it
     holds."""
     concerned: dict[dt.date, dict[str, list[str]]] = {}
+    days = _ledger_of(con, window)
     for product in products:
-        for day, reasons in closed_gates(con, window, product).items():
-            for reason in reasons:
+        for day in window.days:
+            for reason in _reasons(days[day], product):
                 concerned.setdefault(day, {}).setdefault(reason, []).append(product.product)
     return {day: _named_by_products(reasons, products) for day, reasons in concerned.items()}
 
@@ -229,7 +230,7 @@ def held_days(
 
 
 def read_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> Gates:
-    days = _ledger_of(con, window, requirements.beside)
+    days = _ledger_of(con, window)
     reasons = {day: list(_reasons(days[day], requirements)) for day in window.days}
     return Gates(
         closed={day: sentences for day, sentences in reasons.items() if sentences},
@@ -237,12 +238,13 @@ def read_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequir
     )
 
 
-def _ledger_of(con: DuckDBPyConnection, window: Window, beside: frozenset[str]) -> dict[dt.date, _Day]:
+def _ledger_of(con: DuckDBPyConnection, window: Window) -> dict[dt.date, _Day]:
     days = {day: _Day(day, {}, {}, {}, {}, set()) for day in window.days}
     _add_deliveries(con, window, days)
     for waived in standing_waivers(con, window):
         days[waived.day].waived.add((waived.source, waived.region))
-    _add_publications(con, window, days, beside)
+    for day, mart, build_id in shown_builds(con, window):
+        days[day].shown[mart] = build_id
     _add_builds(con, window, days)
     _add_checks(con, window, days)
     return days
@@ -281,14 +283,6 @@ def _add_checks(con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, 
         days[day].checks[asset, check_name] = _Check(*check)
 
 
-def _add_publications(
-    con: DuckDBPyConnection, window: Window, days: Mapping[dt.date, _Day], beside: frozenset[str]
-) -> None:
-    for day, mart, build_id in shown_builds(con, window):
-        days[day].shown[mart] = build_id
-        days[day].was_published |= window.cadence is Cadence.daily and mart not in beside
-
-
 def _inside(window: Window) -> str:
     return in_window("partition_day", window)
 
@@ -309,7 +303,7 @@ def _delivery_reasons(day: _Day, required: GateRequirements) -> Iterator[str]:
     for source, region in sorted(required.deliveries):
         delivery = day.deliveries.get((source, region))
         if delivery is None or delivery.verdict == WITHDRAWN:
-            if (source, region) in expected and day.waits_for(source, region):
+            if (source, region) in expected and day.waits_for(source, region, required):
                 yield _missing(day, source, region)
         elif delivery.verdict != "accepted":
             yield _sentence(delivery.reason or f"{source}/{region} {day.day} was rejected; no reason was recorded")
