@@ -15,6 +15,7 @@ from tests.support.lake.copied import put_lake
 from tests.support.lake.shop import Home, Shop, config_in
 from tests.support.s3_server import Bucket
 
+from tidegate.backup.expire import keep_newest
 from tidegate.backup.place import Place
 from tidegate.errors import LakeMissingError, TidegateError
 from tidegate.lake.config import LakeConfig
@@ -149,6 +150,49 @@ def test_a_postgres_catalog_is_copied_as_of_one_moment(bare_home: Home, tmp_path
         assert pairs is not None
         assert pairs[0] == pairs[1] > 0
     writer.kill()
+
+
+def test_old_backups_go_and_those_that_stay_are_whole(shop: Shop, tmp_path: Path) -> None:
+    place = storage(tmp_path / "place")
+    for factor in (1, 2, 3):
+        shop.publish(DAYS, factor=factor, rows=30)
+        done = back_up(shop.lake.config, place)
+        now = dt.datetime.now(dt.UTC) + ONE_DAY
+        maintain_until(shop.lake, now, now)
+    last = back_up(shop.lake.config, place)
+    other = tmp_path / "place" / "data" / "mine.parquet"
+    other.touch()
+    files = place.files("data")
+    assert {file.name.removeprefix("data/") for file in files} > last.contents.files.keys()
+    # What was put there lately stays: another backup may be at it.
+    for later, backups, is_deleted in ((dt.timedelta(), 2, False), (2 * ONE_DAY, 0, True)):
+        expired = keep_newest(Place(place), 2, dt.datetime.now(dt.UTC) + later, tmp_path)
+        assert (expired.backups, expired.files > 0) == (backups, is_deleted)
+    there = {file.name.removeprefix("data/") for file in place.files("data")}
+    assert there == {*done.contents.files, *last.contents.files, "mine.parquet"}
+    config = config_in(tmp_path / "elsewhere")
+    put_back(config, place, name=done.backup.name)
+    with open_lake(config, read_only=True) as lake:
+        assert lake.con.execute("select distinct total_orders from serving.daily_sales").fetchall() == [(3,)]
+
+
+def test_a_killed_restore_is_run_again(shop: Shop, tmp_path: Path) -> None:
+    shop.publish(DAYS, rows=30)
+    before, place = contents_of(shop.lake), tmp_path / "place"
+    back_up(shop.lake.config, storage(place))
+    there = config_in(tmp_path / "elsewhere")
+    victim = Home(there, shop.home.stack).start("restore_step_by_step", place)
+    for _ in range(2):
+        victim.wait_for("put")
+        victim.tell("go on")
+    victim.wait_for("put")
+    victim.kill()
+    assert there.catalog_file is not None
+    assert not there.catalog_file.exists()
+    refused(r"holds files of this lake already.*a restore was interrupted", there, place)
+    put_back(there, storage(place), keep_data=True)
+    with open_lake(there) as lake:
+        assert contents_of(lake) == before
 
 
 @pytest.mark.parametrize("kill_after", [1, *(pytest.param(puts, marks=pytest.mark.slow) for puts in (0, 3, 5))])

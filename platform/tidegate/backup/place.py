@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +78,3 @@ class Place:
     def sizes(self, folder: str) -> dict[str, StoredFile]:
         """The files below one of its folders, by their names there."""
         return {file.name.removeprefix(f"{folder}/"): file for file in self.storage.files(folder)}
-
-    def delete(self, names: Collection[str]) -> None:
-        self.storage.delete(names)

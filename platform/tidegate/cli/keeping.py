@@ -35,8 +35,13 @@ def backup(
     without_archive: Annotated[
         bool, typer.Option("--without-archive", help="Leave out the archive, where it is kept safe otherwise.")
     ] = False,
+    keep: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Delete all backups there but the newest N afterwards.")
+    ] = None,
 ) -> None:
     """Copy what the home cannot make again: the lake with its ledger, Dagster's record, the archive. Others go on."""
+    from tidegate.backup.expire import keep_newest
+
     settings = load_settings()
     place = to or settings.backups
     done = make(settings, place, with_archive=not without_archive)
@@ -52,6 +57,11 @@ def backup(
         )
     if not done.contents.has_record:
         console.warn("Dagster's record is not in it: it is kept elsewhere, and has backups of its own.")
+    if keep:
+        expired = keep_newest(_place(place), keep, dt.datetime.now(dt.UTC), settings.scratch)
+        console.say(
+            f"Deleted: {expired.backups} older backups, and {expired.files} data files that no other one needs."
+        )
 
 
 @with_plain_errors

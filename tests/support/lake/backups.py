@@ -31,11 +31,18 @@ def back_up(config: LakeConfig, place: Storage, archive: Storage | None = None, 
     return make_backup(home, Place(place), dt.datetime.now(dt.UTC))
 
 
-def put_back(config: LakeConfig, place: Storage, *, keep_data: bool = False, name: str | None = None) -> Restored:
+def put_back(
+    config: LakeConfig,
+    place: Storage,
+    *,
+    keep_data: bool = False,
+    name: str | None = None,
+    data: Storage | None = None,
+) -> Restored:
     """A home of its own made of a backup."""
     folder = config.spill.parent
     archive, dagster = storage(folder / "archive"), folder / "dagster"
-    home = ToRestore(config, storage(config.data), archive, dagster, folder / "scratch", keep_data)
+    home = ToRestore(config, data or storage(config.data), archive, dagster, folder / "scratch", keep_data)
     return restore(Place(place), home, name)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
-from tests.support.lake.backups import back_up
+from tests.support.lake.backups import back_up, put_back
 from tests.support.lake.queries import overwrite_window
 
 from tidegate.lake.config import LakeConfig
@@ -188,6 +188,12 @@ def back_up_step_by_step(config: LakeConfig, place: str) -> None:
     say("done")
 
 
+def restore_step_by_step(config: LakeConfig, place: str) -> None:
+    """Restore a backup, and wait to be told before each data file that is put into its place."""
+    put_back(config, FolderStorage(Path(place)), data=StepByStep(Path(config.data)))
+    say("done")
+
+
 class StepByStep(FolderStorage):
     def put(self, drafts: Mapping[str, Path], settled: bool = True) -> None:
         # After it is written, and before it has its name.
@@ -201,6 +207,7 @@ COMMANDS = {
     for command in (
         make_at_once, overwrite_at_once, stop_before_commit, hold_lease, hold_turn, hold_many_leases,
         poll_serving, promote_when_told, commit_often, commit_pairs, back_up_step_by_step,
+        restore_step_by_step,
     )
 }  # fmt: skip
 
