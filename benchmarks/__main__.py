@@ -1,6 +1,6 @@
 """Runs the contenders over the same landing files, compares what they published, and prints what they took.
 
-python -m benchmarks [--case day|year|big|growth|all] [--days N] [--lines N] [--ages DAYS ...] [--runs N]
+python -m benchmarks [--case day|year|big|commands|growth|all] [--days N] [--lines N] [--ages DAYS ...] [--runs N]
     [--contenders NAME ...] [--data FOLDER]
 """
 
@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.cases import SET_UP_DAY, Case, cases, landing_of, lines_of
+from benchmarks.commands import commands_report
 from benchmarks.contenders import CONTENDERS, Contender, Site
 from benchmarks.growth import growth_report
 from benchmarks.processes import FailedError, Measured, in_child, run
@@ -25,6 +26,7 @@ from tidegate.window import Window
 
 GIB = 2**30
 
+COMMANDS = "commands"
 GROWTH = "growth"
 AGES = (30, 365)
 
@@ -38,6 +40,9 @@ def main() -> None:
         for name, case in cases(given.days, given.lines).items():
             if given.case in (name, "all"):
                 print(_report(case, given), flush=True)
+        if given.case in (COMMANDS, "all"):
+            for line in commands_report(given.data.absolute(), given.runs):
+                print(line, flush=True)
         if given.case in (GROWTH, "all"):
             for line in growth_report(given.data.absolute(), given.ages):
                 print(line, flush=True)
@@ -49,7 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.partition("\n")[0] if __doc__ else None
     )
-    parser.add_argument("--case", choices=["day", "year", "big", GROWTH, "all"], default="all")
+    parser.add_argument("--case", choices=["day", "year", "big", COMMANDS, GROWTH, "all"], default="all")
     parser.add_argument("--days", type=int, default=365, help="days of the case `year` (365)")
     parser.add_argument("--lines", type=int, default=5_000_000, help="lines of the case `big` (5,000,000)")
     parser.add_argument(

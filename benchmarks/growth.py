@@ -109,15 +109,20 @@ def growing_landing(data: Path, days: int, today: dt.date) -> Path:
     return landing
 
 
-def _measured(site: GrowingSite) -> Iterator[str]:
+def fill(site: GrowingSite) -> Measured:
+    """Make the home and all of its days, with their outputs."""
     shutil.rmtree(site.folder, ignore_errors=True)
     site.folder.mkdir(parents=True)
     write_contracts(site.folder / "contracts")
-    before, after = site.measured_days
     run([site.tidegate("init")], site.log)
-    last = before - ONE_DAY
+    last = site.measured_days[0] - ONE_DAY
     backfill = site.tidegate("backfill", "--from", str(site.first), "--to", str(last))
-    made = run([backfill, site.tidegate("outputs")], site.log)
+    return run([backfill, site.tidegate("outputs")], site.log)
+
+
+def _measured(site: GrowingSite) -> Iterator[str]:
+    before, after = site.measured_days
+    made = fill(site)
     yield f"\nage {site.age} days, made in {made.seconds:,.0f} s ({made.cpu_seconds:,.0f} CPU s)"
     yield from _table(_one_more_day(site, before), "before maintenance")
     yield from _disk(held_by_kind(site.home))
