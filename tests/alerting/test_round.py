@@ -17,6 +17,7 @@ from tidegate.alerting.operations import FailingSource, Operations
 from tidegate.alerting.round import Outcome, alerting_round
 from tidegate.alerting.trouble import Kind
 from tidegate.alerting.watching import acknowledge
+from tidegate.orchestration.asset_keys import source_key
 from tidegate.orchestration.instance.dagster_home import make_instance, open_instance
 from tidegate.orchestration.sensors.alerting import Memory, tell_of_trouble
 from tidegate.window import Cadence, Window
@@ -115,6 +116,19 @@ def test_a_heartbeat_goes_out_while_all_that_sends_it_works(sick: Sick, receiver
     said = round_of(sick, config).heart
     assert "was not taken" in said
     assert TOKEN not in said
+
+
+def test_the_pages_of_assets_show_incidents(sick: Sick) -> None:
+    make_instance(sick.home.settings)
+    sick.deliver([days_ago(1)], "customers", verdict="rejected", reason="customers/crm rejected.")
+    with open_instance(sick.home.settings) as instance:
+        first = tell_of_trouble(sick.home, instance, None, NOW)
+        again = tell_of_trouble(sick.home, instance, first.cursor, NOW + dt.timedelta(seconds=30))
+    events = [each for each in first.asset_events if each.asset_key == source_key("customers")]
+    assert [(each.description, each.metadata["incident"].value) for each in events] == [
+        ("opened: customers/crm rejected.", "rejected/customers")
+    ]
+    assert list(again.asset_events) == []
 
 
 def test_the_sensor_looks_at_all_when_the_ledger_changed_and_by_the_clock(sick: Sick, receiver: Receiver) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -16,12 +16,14 @@ from dagster import DagsterInstance
 
 from tidegate.alerting.config import load_alerting
 from tidegate.alerting.find_platform import SILENCE
+from tidegate.alerting.reconcile import Change, Transition
 from tidegate.alerting.round import alerting_round
 from tidegate.alerting.trouble import Kind
 from tidegate.alerting.watching import ASKS_MUCH
 from tidegate.errors import LakeBusyError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
+from tidegate.orchestration.asset_keys import serving_key, source_key
 from tidegate.orchestration.history.instance_record import InstanceRecord
 from tidegate.orchestration.history.operations import operations_in
 from tidegate.orchestration.names import ALERTING
@@ -97,7 +99,26 @@ def tell_of_trouble(home: Home, instance: DagsterInstance, cursor: str | None, n
         memory = replace(memory, snapshot=snapshot, looked_at=now)
     if beats:
         memory = replace(memory, beat_at=now)
-    return dg.SensorResult(skip_reason=outcome.sentence, cursor=memory.cursor())
+    events = [event for each in outcome.sight.transitions for event in _observations(home, each)]
+    return dg.SensorResult(skip_reason=outcome.sentence, cursor=memory.cursor(), asset_events=events)
+
+
+def _observations(home: Home, transition: Transition) -> Iterator[dg.AssetObservation]:
+    """What the pages of assets in the UI show of an incident: of its source, or else of the marts of its products."""
+    incident = transition.incident
+    if transition.change is Change.seen:
+        return
+    marts = [mart.name for product in home.products if product.product in incident.products for mart in product.marts]
+    keys = [source_key(incident.source)] if incident.source else [serving_key(name) for name in marts]
+    metadata: dict[str, str | int] = {
+        "incident": incident.key,
+        "severity": incident.severity,
+        "state": incident.state,
+        "partitions": len(incident.partitions),
+        "what to do": incident.what_to_do,
+    }
+    for key in keys:
+        yield dg.AssetObservation(key, description=f"{transition.change}: {incident.sentence}", metadata=metadata)
 
 
 def _newest_snapshot(lake: Lake) -> int:
