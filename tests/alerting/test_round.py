@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
+import dagster as dg
 import pytest
 from tests.alerting.receivers import TOKEN, Receiver, http_receiver
 from tests.alerting.sick import Sick
@@ -129,6 +130,8 @@ def test_the_pages_of_assets_show_incidents(sick: Sick) -> None:
         ("opened: customers/crm rejected.", "rejected/customers")
     ]
     assert list(again.asset_events) == []
+    # What the daemon does with it: it takes no enum that is not Dagster's.
+    assert dg.serialize_value(events[0])
 
 
 def test_the_sensor_looks_at_all_when_the_ledger_changed_and_by_the_clock(sick: Sick, receiver: Receiver) -> None:

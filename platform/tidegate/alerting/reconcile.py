@@ -83,7 +83,7 @@ def _opened(known: IncidentRecord | None, trouble: Trouble, now: dt.datetime, cr
     occurrences = known.occurrences + 1 if known and recurs else 1
     incident = IncidentRecord(
         key=trouble.key,
-        kind=trouble.kind,
+        kind=str(trouble.kind),
         products=trouble.products,
         source=trouble.source,
         partitions=tuple(sorted(trouble.partitions)),
@@ -98,8 +98,9 @@ def _opened(known: IncidentRecord | None, trouble: Trouble, now: dt.datetime, cr
     return Transition(Change.recurred if recurs else Change.opened, incident)
 
 
-def _severity(trouble: Trouble, occurrences: int, critical_at: int) -> Severity:
-    return Severity.critical if occurrences >= critical_at else trouble.severity
+def _severity(trouble: Trouble, occurrences: int, critical_at: int) -> str:
+    """A plain text, as the ledger gives it back: Dagster takes no enum of ours."""
+    return str(Severity.critical if occurrences >= critical_at else trouble.severity)
 
 
 def _is_worse(incident: IncidentRecord, known: IncidentRecord) -> bool:
