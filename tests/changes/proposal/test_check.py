@@ -22,12 +22,15 @@ from tests.support.runs.changing import (
     write_project,
 )
 from tests.support.runs.home import TemporaryHome
+from tests.support.s3_server import Bucket
 
 from tidegate.changes.proposal.check import Checked, check_proposal
 from tidegate.changes.proposal.report import report_on
 from tidegate.changes.proposal.sample import choose_sample
 from tidegate.changes.proposal.verdict import Verdict
 from tidegate.errors import TidegateError
+from tidegate.lake.config import LakeConfig
+from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.settings import Settings
 from tidegate.window import Cadence
 
@@ -165,6 +168,26 @@ def test_a_changed_contract_judges_the_deliveries_of_the_sample_again(crowd: Tem
     assert "2 deliveries judged again from the archive: 1 more rows in quarantine" in report
     assert f"| {FIFTH} | 15 | 1 | -14 (-93.3%) |" in report
     assert "- Changed: visits.odcs.yaml." in report
+
+
+@pytest.mark.slow
+def test_a_lake_in_postgres_and_s3_is_only_read_too(database: str, bucket: Bucket, tmp_path: Path) -> None:
+    small = new_crowd(tmp_path / "crowd")
+    commit_all(small.settings.dbt_project)
+    settings = small.settings.at(
+        tmp_path / "large", lake_catalog=f"postgres:{database}", lake_data=f"s3://{bucket.name}/lake"
+    )
+    make_lake(LakeConfig.of(settings)).close()
+    home = fill(TemporaryHome(settings))
+    newest = "select max(snapshot_id) from lake.snapshots()"
+    before = home.query(newest)
+
+    checked = check(home, DOUBLED)
+
+    assert checked.verdict is Verdict.differs
+    assert f"| {FIFTH} | 15 | 30 | +15 (+100.0%) |" in report_on(checked)
+    assert home.query(newest) == before
+    home.close()
 
 
 def test_a_sample_is_the_newest_the_dirtiest_and_the_most_restated_day(crowd: TemporaryHome) -> None:
