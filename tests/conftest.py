@@ -47,6 +47,7 @@ LONGEST_FIRST = (
     "e2e/test_unattended.py",
     "e2e/test_two_writers.py",
     "e2e/test_time_zones.py",
+    "changes/proposal/test_check.py",
     "e2e/test_breaker.py",
     "e2e/test_rollback.py",
     "docs/test_tour.py",

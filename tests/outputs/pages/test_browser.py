@@ -12,8 +12,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from tests.support.outputs.shop import MONDAY, SPARSE_MONDAY, Shop, all_current
+from tests.support.plans import PLANNED
 from tests.support.ui.pages import chromium
 
+from tidegate.changes.showing.page import as_page
 from tidegate.outputs.pages.brief import make_briefs
 from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
 from tidegate.outputs.pages.segmentation import make_report
@@ -26,8 +28,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
 
-PAGES = ["report", "sparse-report", "brief", "first-brief", "index"]
-DRAWINGS = {"report": 4, "sparse-report": 4, "brief": 1, "first-brief": 1, "index": 0}
+PAGES = ["report", "sparse-report", "brief", "first-brief", "index", "plan"]
+DRAWINGS = {"report": 4, "sparse-report": 4, "brief": 1, "first-brief": 1, "index": 0, "plan": 1}
 SCHEMES = ["light", "dark"]
 PHONE = {"width": 360, "height": 800}
 DESK = {"width": 1280, "height": 900}
@@ -54,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, full_shop: Shop) -> Path:
         for name, report in reports.items()
     ]
     index = make_index(weeks, [DayEntry.of(each.json, {"Brief": "brief.html", "JSON": "b.json"}) for each in briefs])
-    pages = {name: report.html for name, report in reports.items()}
+    pages = {name: report.html for name, report in reports.items()} | {"plan": as_page(PLANNED)}
     for name, html in {**pages, "brief": brief.html, "first-brief": first.html, "index": index}.items():
         (where / f"{name}.html").write_text(html, encoding="utf-8")
     return where
