@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.lake.backups import back_up, contents_of, put_back, storage
 from tests.support.lake.copied import put_lake
+from tests.support.lake.older import OLDER_DUCKLAKE, unpacked
 from tests.support.lake.shop import Home, Shop, config_in
 from tests.support.s3_server import Bucket
 
@@ -20,6 +21,8 @@ from tidegate.backup.place import Place
 from tidegate.errors import LakeMissingError, TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.lake.extensions import connect_with
+from tidegate.lake.sql import literal, quoted
 from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
 from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.settings import load_settings
@@ -122,9 +125,6 @@ def test_on_postgres_and_s3(bare_home: Home, tmp_path: Path, database: str, buck
 
 
 def _drop_everything(database: str) -> None:
-    from tidegate.lake.extensions import connect_with
-    from tidegate.lake.sql import literal
-
     with connect_with(["postgres_scanner"]) as con:
         con.execute(f"attach {literal(database)} as server (type postgres)")
         for statement in ("drop schema public cascade", "create schema public"):
@@ -247,6 +247,31 @@ def test_a_lost_catalog_is_restored_beside_the_files_that_stayed(shop: Shop, tmp
     assert put_back(config, storage(place), keep_data=True).files_copied == 0
     with open_lake(config) as lake:
         assert contents_of(lake) == before
+
+
+def test_a_backup_of_another_ducklake_does_not_go_into_postgres(tmp_path: Path, database: str) -> None:
+    older = unpacked(OLDER_DUCKLAKE, tmp_path)
+    place = storage(tmp_path / "place")
+    back_up(older, place)
+    config = dataclasses.replace(config_in(tmp_path / "elsewhere"), catalog=f"postgres:{database}")
+    with pytest.raises(TidegateError, match=r"DuckLake 0\.3.*makes 1\.0 in Postgres"):
+        put_back(config, place)
+    assert not list(Path(config.data).glob("*"))
+    with pytest.raises(LakeMissingError):
+        back_up(config, place)
+
+
+def test_an_older_catalog_in_postgres_is_backed_up(tmp_path: Path, database: str) -> None:
+    older = unpacked(OLDER_DUCKLAKE, tmp_path)
+    with connect_with(["postgres_scanner", "sqlite_scanner"]) as con:
+        con.execute(f"attach {literal(database)} as server (type postgres)")
+        con.execute(f"attach {literal(str(older.catalog_file))} as file (type sqlite, read_only)")
+        for (table,) in con.execute("select table_name from duckdb_tables() where database_name = 'file'").fetchall():
+            con.execute(f"create table server.public.{quoted(table)} as from file.{quoted(table)}")
+    place = storage(tmp_path / "place")
+    done = back_up(dataclasses.replace(older, catalog=f"postgres:{database}"), place)
+    assert done.contents.ducklake == "0.3"
+    assert done.contents.rows == back_up(older, place).contents.rows
 
 
 def test_what_is_not_whole_is_not_restored(shop: Shop, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,24 @@ def test_a_file_that_is_lost_is_found(settings: Settings) -> None:
     (finding,) = [each for each in found(settings) if each.state == "bad"]
     assert finding.sentence.startswith("Lost: raw.orders: ")
     assert finding.what_to_do == "Have it made again: tidegate repair"
+
+
+def test_the_servers_of_channels_are_connected_to(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerting = tmp_path / "alerting.yml"
+    alerting.write_text(
+        "channels:\n  chat: {type: slack, url_variable: CHAT}\n"
+        "  mail: {type: email, smtp_variable: MAIL, sender: a@example.com, to: [b@example.com]}\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as gone:
+        monkeypatch.setenv("CHAT", f"http://127.0.0.1:{server.getsockname()[1]}/{SECRET}")
+        monkeypatch.setenv("MAIL", f"smtp://user:{SECRET}@127.0.0.1:{gone.getsockname()[1]}")
+        gone.close()
+        findings = found(settings.model_copy(update={"alerting": alerting}))
+    said = {each.sentence.partition(":")[0]: each.state for each in findings if each.check == "channels"}
+    assert said == {"The channel chat can be reached.": "good", "The channel mail cannot be reached": "bad"}
+    assert SECRET not in repr(findings)
 
 
 @pytest.mark.parametrize("packed", [FIRST_HOME, OLDER_DUCKLAKE])

@@ -64,6 +64,7 @@ def restore(place: Place, home: ToRestore, name: str | None = None) -> Restored:
         folder = Path(temporary)
         with place.fetched(backup, folder) as packed:
             contents = contents_of(packed)
+            _refuse_other_version(home.config, contents)
             _refuse_other_data(home, contents, place)
             in_place = place.sizes(DATA)
             _refuse_lacking(place, contents, in_place)
@@ -79,6 +80,18 @@ def restore(place: Place, home: ToRestore, name: str | None = None) -> Restored:
     if not needs_upgrade:
         _refuse_other_rows(home.config, contents)
     return Restored(backup, contents, copied, archive_was_there, needs_upgrade)
+
+
+def _refuse_other_version(config: LakeConfig, contents: Contents) -> None:
+    """Raise TidegateError where Postgres would get tables that DuckLake here does not make. A file is taken as it
+    is."""
+    made = version_made_now()
+    if config.catalog_file is None and contents.ducklake != made:
+        raise TidegateError(
+            f"This backup's catalog is of DuckLake {contents.ducklake}, and the one here makes {made} in Postgres. "
+            f"Nothing was changed. Restore it with Tidegate {contents.tidegate}, which made it; or set "
+            "TIDEGATE_LAKE_CATALOG to a SQLite file, and upgrade that: tidegate upgrade"
+        )
 
 
 def _refuse_other_data(home: ToRestore, contents: Contents, place: Place) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import duckdb
 
-from tidegate.alerting.config import load_alerting
+from tidegate.alerting.config import Apprise, Channel, Email, PagerDuty, load_alerting
 from tidegate.alerting.find_platform import (
     daemon_not_running,
     disks_about_to_fill,
@@ -53,6 +56,11 @@ State: TypeAlias = Literal["good", "warning", "bad"]
 
 # Clocks that are kept by a server differ by less than a second. What counts days from deadlines forgives a minute.
 CLOCKS_DIFFER = dt.timedelta(minutes=1)
+
+# A server that is there answers within milliseconds, from another continent within one second.
+CONNECT_SECONDS = 5
+
+PORTS = {"https": 443, "http": 80, "smtp": 587, "smtps": 465}
 
 # A backup a day, and one that failed.
 BACKUP_WITHIN = dt.timedelta(days=2)
@@ -290,6 +298,41 @@ def sources(visit: Visit) -> Iterator[Finding]:
                 yield visit.good("sources", f"{name} can be reached: {origin.describe(yesterday)}.")
 
 
+def channels(visit: Visit) -> Iterator[Finding]:
+    """The server of every alert channel can be connected to. Whether it takes a message, only a message tells."""
+    for name, channel in load_alerting(visit.home.settings.alerting).channels.items():
+        server = _server_of(channel)
+        if server is None:
+            continue
+        try:
+            socket.create_connection(server, CONNECT_SECONDS).close()
+        except OSError as error:
+            todo = "See its address and this machine's network; then: tidegate alerts test"
+            yield Finding("channels", "bad", f"The channel {name} cannot be reached: {error.strerror or error}.", todo)
+        else:
+            yield visit.good("channels", f"The channel {name} can be reached.")
+
+
+def _server_of(channel: Channel) -> tuple[str, int] | None:
+    """Host and port of a channel; None where its variable is not set, or names a service and no address, or where a
+    proxy leads there."""
+    match channel:
+        case Apprise():
+            return None
+        case PagerDuty():
+            address = channel.address
+        case Email():
+            address = os.environ.get(channel.smtp_variable, "")
+        case _:
+            address = os.environ.get(channel.url_variable, "")
+    try:
+        url = urlsplit(address.strip())
+        port = url.port or PORTS.get(url.scheme)
+    except ValueError:
+        return None
+    return (url.hostname, port) if url.hostname and port and url.scheme not in getproxies() else None
+
+
 def backups(visit: Visit) -> Iterator[Finding]:
     """There is a backup of late."""
     place = visit.home.settings.backups
@@ -333,6 +376,7 @@ CHECKS: tuple[Check, ...] = (
     lake_and_files,
     places,
     sources,
+    channels,
     backups,
     daemon_and_sensors,
 )

@@ -16,7 +16,7 @@ import duckdb
 from tidegate.errors import TidegateError
 from tidegate.lake.catalogs import postgres
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import refuse_missing_catalog
+from tidegate.lake.connect import no_lake, refuse_missing_catalog
 from tidegate.lake.trouble import trouble
 from tidegate.machine.disk import sync
 from tidegate.machine.processes import own_name
@@ -32,6 +32,9 @@ def copy_catalog(config: LakeConfig, target: Path) -> None:
     if config.catalog_file is None:
         try:
             postgres.copy_out(config, target)
+        except duckdb.CatalogException as error:
+            # It lacks DuckLake's tables.
+            raise no_lake(config) from error
         except duckdb.Error as error:
             raise trouble(error, str(target)) or _unreadable(config, str(error)) from error
     elif faults := copy_sqlite(config.catalog_file, target):

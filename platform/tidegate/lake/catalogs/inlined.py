@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import quoted
+from tidegate.lake.sql import literal, quoted
 
 # By table and column of the catalog, the type that DuckLake knows the column by.
 Types = Mapping[tuple[str, str], str]
@@ -41,13 +41,19 @@ WHOLE = ("BOOLEAN", "SMALLINT", "INTEGER", "BIGINT")
 
 def types_of_inlined(con: DuckDBPyConnection, catalog: str) -> Types:
     """The types of the columns that hold inlined rows, of a catalog that is attached as `catalog`."""
+    # Before DuckLake 1.0, versions were not of one table each.
+    of_table = con.execute(
+        f"select count(*) from duckdb_columns() where database_name = {literal(catalog)} "
+        "and table_name = 'ducklake_schema_versions' and column_name = 'table_id'"
+    ).fetchone()
+    joined = "v.table_id = i.table_id and " if of_table != (0,) else ""
     rows = con.execute(
         f"""
         select i.table_name, c.column_name, max_by(c.column_type, c.begin_snapshot)
         from {quoted(catalog)}.ducklake_inlined_data_tables as i
         join {quoted(catalog)}.ducklake_column as c on c.table_id = i.table_id and c.parent_column is null
         left join {quoted(catalog)}.ducklake_schema_versions as v
-            on v.table_id = i.table_id and v.schema_version = i.schema_version
+            on {joined}v.schema_version = i.schema_version
         where v.begin_snapshot is null or c.begin_snapshot <= v.begin_snapshot
         group by all
         """
