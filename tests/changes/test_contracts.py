@@ -65,6 +65,23 @@ def with_contract(home: TemporaryHome, **terms: object) -> TemporaryHome:
     return TemporaryHome(home.settings)
 
 
+# A mart of the product that reads no visits.
+MARKS = {
+    "daily_marks.sql": """
+select days.date_day as visit_date, cast(1 as integer) as marks
+from {{ days_of_window() }} as days
+""",
+    "daily_marks.yml": """
+models:
+  - name: daily_marks
+    config: {group: crowds, meta: {tidegate: {day: visit_date}}}
+    columns:
+      - {name: visit_date, data_type: date}
+      - {name: marks, data_type: integer}
+""",
+}
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
     folder = tmp_path_factory.mktemp("old")
@@ -141,6 +158,19 @@ def test_a_contract_that_judges_alike_changes_nothing_and_is_known_afterwards(cr
     assert make_plan(home.home) is None
     with pytest.raises(TidegateError, match="changed nothing that is published"):
         take_back(home.home, change.change_id, DECISION)
+    home.close()
+
+
+def test_a_mart_beside_that_reads_nothing_of_the_source_is_not_due_after_it(tmp_path: Path) -> None:
+    crowd = new_crowd(tmp_path / "crowd", MARKS, contract(tmp_path / "contracts"))
+    for number, day in enumerate(DAYS.days):
+        deliver(crowd, day, 10 + number)
+    crowd.backfill(DAYS)
+    home = with_contract(with_project(crowd, MARKS), maximum=12)
+    plan(home)
+    apply_plan(home.home, DECISION)
+    assert list(home.runner.restate()) == []
+    assert make_plan(home.home) is None
     home.close()
 
 

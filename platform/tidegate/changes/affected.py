@@ -15,7 +15,7 @@ from tidegate.home import Home
 from tidegate.ledger.contents import Kind
 from tidegate.publishing.older_logic import OlderModel, older_models
 from tidegate.publishing.retire import PublishedMart, marts_without_model
-from tidegate.transform.parsed.graph import RAW
+from tidegate.transform.parsed.graph import RAW, Model
 from tidegate.window import Cadence, Window
 
 
@@ -79,9 +79,21 @@ def _partitions(
 
 
 def _reading(home: Home, sources: Collection[str], models: Collection[str]) -> frozenset[str]:
-    """The models behind published marts that read one of these sources or models, themselves or through others."""
-    read = [each.unique_id for each in home.graph.sources.values() if each.schema == RAW and each.name in sources]
-    read += [unique_id for unique_id, model in home.graph.models.items() if model.name in models]
-    reading = {home.graph.models[unique_id].name for unique_id in home.graph.with_descendants(read)}
-    behind = {model for product in home.products for model in product.models}
-    return frozenset(reading & behind)
+    """The models behind published marts that read one of these sources or models, themselves or through others, and
+    with them all models of a product that shows other contents then: it is due as a whole."""
+    of_sources = _readers(home, [u for u, each in home.graph.sources.items() if _is_raw(each) and each.name in sources])
+    of_models = _readers(home, [u for u, each in home.graph.models.items() if each.name in models])
+    found: set[str] = set()
+    for product in home.products:
+        other_contents = of_sources if product.cadence is Cadence.daily else of_sources | of_models
+        found |= product.models & of_models if other_contents.isdisjoint(product.models) else product.models
+    return frozenset(found)
+
+
+def _readers(home: Home, unique_ids: Collection[str]) -> frozenset[str]:
+    """The names of these models, and of those that read one of these."""
+    return frozenset(home.graph.models[unique_id].name for unique_id in home.graph.with_descendants(unique_ids))
+
+
+def _is_raw(source: Model) -> bool:
+    return source.schema == RAW

@@ -28,7 +28,7 @@ from tidegate.cli.proposing import ci
 from tidegate.cli.provenance import history, verify, why
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
-from tidegate.cli.show_status import print_breakers, print_status
+from tidegate.cli.status import status
 from tidegate.cli.words import (
     AsOf,
     ends_when_asked,
@@ -57,7 +57,7 @@ app.add_typer(incidents_app, name="incidents")
 app.add_typer(alerts_app, name="alerts")
 for command in (
     *(plan, apply, changes, ci),
-    *(why, history, verify),
+    *(status, why, history, verify),
     *(backup, backups, restore, upgrade, repair, doctor),
     metrics,
 ):
@@ -245,25 +245,6 @@ def shell(as_of: AsOf = None) -> None:
 
     settings = load_settings()
     become_shell(LakeConfig.of(settings), moment_of(as_of, settings.zone))
-
-
-@app.command()
-@with_plain_errors
-def status() -> None:
-    """What was delivered, published and held, and what to do next."""
-    from tidegate.cli.read_status import read_status
-    from tidegate.home import Home
-    from tidegate.orchestration.history.breaker import Pace
-    from tidegate.orchestration.history.health import troubled_sources
-    from tidegate.orchestration.history.opening import dagster_record
-
-    home = Home(load_settings(), read_only=True)
-    # First, as it refuses where there is no lake.
-    with home.lake(), dagster_record(home.settings) as record:
-        found = read_status(home, record)
-        breakers = troubled_sources(record, list(home.contracts), Pace.of(home.settings))
-    print_status(found)
-    print_breakers(breakers)
 
 
 @app.command("check-reads")

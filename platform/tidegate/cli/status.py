@@ -1,0 +1,58 @@
+"""`tidegate status`: how the home stands, for people, for programs and for cron."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from tidegate.cli import console
+from tidegate.cli.words import with_plain_errors
+from tidegate.settings import load_settings
+
+
+class StatusFormat(StrEnum):
+    text = "text"
+    json = "json"
+
+
+@with_plain_errors
+def status(
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Only the verdict; exit code 0 where all is published that should be, 3 where something is held, 4 "
+            "where a source fails, 5 where a product is late.",
+        ),
+    ] = False,
+    format: Annotated[StatusFormat, typer.Option(help="How to print.")] = StatusFormat.text,
+) -> None:
+    """What was delivered, published and held, and what to do next."""
+    from tidegate.cli.read_status import read_status
+    from tidegate.cli.show_status import print_breakers, print_status
+    from tidegate.cli.verdict import as_plain, verdict_of
+    from tidegate.home import Home
+    from tidegate.orchestration.history.breaker import Pace
+    from tidegate.orchestration.history.health import troubled_sources
+    from tidegate.orchestration.history.opening import dagster_record
+
+    home = Home(load_settings(), read_only=True)
+    # First, as it refuses where there is no lake.
+    with home.lake(), dagster_record(home.settings) as record:
+        found = read_status(home, record)
+        breakers = troubled_sources(record, list(home.contracts), Pace.of(home.settings))
+    verdict = verdict_of(found, breakers)
+    if format is StatusFormat.json:
+        whole = {} if check else {"status": as_plain(found), "breakers": as_plain(breakers)}
+        typer.echo(json.dumps({"verdict": as_plain(verdict), **whole}, indent=1))
+    else:
+        for sentence in verdict.sentences:
+            console.say(sentence)
+        if not check:
+            print_status(found)
+            print_breakers(breakers)
+    if check and verdict.standing:
+        raise typer.Exit(int(verdict.standing))
