@@ -123,13 +123,23 @@ def _row_differences(
 ) -> RowDifferences:
     served = (SERVING, mart.name)
     both = [name for name in tables[planned] if name in tables[served]]
-    sides = [f"select * from {qualified(*table)} where {on_days(mart.day_column, days)}" for table in (served, planned)]
+    columns = _comparable(tables[served], tables[planned])
+    inside = on_days(mart.day_column, days)
+    sides = [f"select {columns} from {qualified(*table)} where {inside}" for table in (served, planned)]
     keys = tuple(dict.fromkeys((mart.day_column, *key)))
     if not set(keys) <= set(both) or not (key or _one_row_a_day(con, sides, mart.day_column)):
         return _without_key(con, sides, both)
     values = [name for name in both if name not in keys]
     joined = _joined(sides, keys, values)
     return _counted(con, joined, keys, values, numbers_of(tables[served], tables[planned]))
+
+
+def _comparable(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """What is selected of both sides: columns whose types do not compare as they are, as text."""
+    numbers = numbers_of(before, after)
+    as_text = [name for name, kind in after.items() if before.get(name, kind) != kind and name not in numbers]
+    replaced = ", ".join(f"{quoted(name)}::varchar as {quoted(name)}" for name in as_text)
+    return f"* replace ({replaced})" if replaced else "*"
 
 
 def _one_row_a_day(con: DuckDBPyConnection, sides: Sequence[str], day_column: str) -> bool:

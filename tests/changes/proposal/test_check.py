@@ -44,6 +44,10 @@ ADDITIVE = {
     ),
 }
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
+IN_WORDS = {
+    "daily_visits.sql": DAILY_VISITS.replace("visitors, places from", "visitors, places || ' places' as places from"),
+    "daily_visits.yml": DAILY_YAML.replace("places, data_type: bigint", "places, data_type: varchar"),
+}
 WRONG = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 * sum(visitors)")}
 BROKEN = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "sum(visitors) / 0 + no_column")}
 STAGED_OTHERWISE = {"stg_visits.sql": STG_VISITS.replace("place, visitors", "place, visitors + 1 as visitors")}
@@ -117,6 +121,7 @@ def test_a_changed_formula_differs_on_the_sample_and_what_reads_it_too(crowd: Te
         ({}, Verdict.unchanged, "No model differs in its logic"),
         (HARMLESS, Verdict.unchanged, "- 2 days: 2 identical, 0 differ."),
         (ADDITIVE, Verdict.additive, "- Columns added: shoes (BIGINT)."),
+        (IN_WORDS, Verdict.differs, "- Column places becomes VARCHAR; it is BIGINT."),
         (WRONG, Verdict.refused, "the check daily_visits_are_plausible failed: 1 failing row"),
         (BROKEN, Verdict.refused, "daily_visits failed: "),
         (STAGED_OTHERWISE, Verdict.differs, "- Rows: 0 added, 0 removed, 4 changed."),
