@@ -127,6 +127,9 @@ READING = [
     "check-reads --partition 2024-01-01",
     "quarantine list",
     "quarantine show --source orders --partition 2024-01-01",
+    "doctor",
+    "repair --dry-run",
+    "upgrade --dry-run",
 ]
 WRITING = [
     "run --partition 2024-01-01",
@@ -138,6 +141,9 @@ WRITING = [
     "rollback --partition 2024-01-01 --to 20240101-0",
     "quarantine replay --source orders --partition 2024-01-01",
     "breaker close orders",
+    "backup",
+    "upgrade",
+    "repair",
 ]
 
 

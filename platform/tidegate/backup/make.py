@@ -24,7 +24,7 @@ from tidegate.lake.catalogs.copies import copy_catalog
 from tidegate.lake.catalogs.files import NeededFile, needed_files
 from tidegate.lake.catalogs.versions import as_upgraded, version_in, version_made_now
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.connect import Lake
+from tidegate.lake.connect import Lake, refuse_missing_catalog
 from tidegate.lake.identity import id_of
 from tidegate.lake.tables import rows_by_table
 from tidegate.storage.files import Storage, StoredFile
@@ -59,6 +59,7 @@ def make_backup(home: ToBackUp, place: Place, now: dt.datetime) -> Done:
     Raises TidegateError, with no backup made, where the lake lacks a file, the place is another lake's, or a copy is
     not what it should be.
     """
+    refuse_missing_catalog(home.config)
     home.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="backup-", dir=home.scratch) as name:
         folder = Path(name)

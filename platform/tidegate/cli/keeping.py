@@ -163,9 +163,8 @@ def repair(
         damage = damage_of(home, now)
     except LakeMissingError as error:
         raise TidegateError(
-            f"There is no lake at {settings.lake_catalog}. Nothing was made or changed. If it is lost, restore a "
-            f"backup: tidegate restore {settings.backups} --keep-data. Without one, make it again from the archive: "
-            "tidegate repair --from-archive"
+            f"{error}. If it is lost, restore a backup: tidegate restore {settings.backups} --keep-data. Without one, "
+            "make it again from the archive: tidegate repair --from-archive"
         ) from error
     for sentence in damage.sentences or ["Nothing is lost."]:
         console.say(sentence)
