@@ -9,6 +9,7 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.words import ends_when_asked, with_plain_errors
+from tidegate.errors import TidegateError
 from tidegate.machine.stopping import end_if_asked
 from tidegate.settings import Settings, load_settings
 
@@ -38,6 +39,11 @@ def ci(
     from tidegate.changes.proposal.check import check_proposal
     from tidegate.changes.proposal.report import report_on
 
+    if output and not output.absolute().parent.is_dir():
+        raise TidegateError(
+            f"There is no folder {output.absolute().parent} for the report. Nothing was checked or changed. Make it, "
+            "or name another --output."
+        )
     checked = check_proposal(load_settings(), base, days, _fill_demo, _tell)
     report = report_on(checked)
     if output:

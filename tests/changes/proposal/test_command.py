@@ -75,3 +75,7 @@ def test_what_cannot_be_checked_says_so_and_leaves_with_another_code(proposal: T
     code, printed, said = ci(proposal, tmp_path / "tmp", "--base", "HEAD~9")
     assert (code, printed) == (1, "")
     assert "has no revision HEAD~9. Nothing was changed." in " ".join(said.split())
+    code, _, said = ci(
+        proposal, tmp_path / "tmp", "--base", "HEAD", "--output", str(tmp_path / "nowhere" / "report.md")
+    )
+    assert (code, "Nothing was checked or changed." in " ".join(said.split())) == (1, True)
