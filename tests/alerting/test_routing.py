@@ -141,3 +141,12 @@ def test_what_nobody_acknowledged_is_repeated_and_escalated() -> None:
     assert reminded(replace(of, state=SILENCED), NOON + 92 * MINUTE, before, **config) == []
     # LOW is not repeated.
     assert reminded(incident("LOW"), NOON + 900 * HOUR, before, **config) == []
+
+
+def test_who_could_not_be_told_at_first_is_told_when_the_hours_begin_or_the_file_names_them() -> None:
+    office: dict[str, Any] = {"routes": [{"to": "mail", "hours": "13:00-17:00"}]}
+    assert told(Change.opened, incident(), **office) == []
+    assert reminded(incident(), NOON + 59 * MINUTE, [], **office) == []
+    assert reminded(incident(), NOON + HOUR, [], **office) == [("trigger", "mail")]
+    before = told(Change.opened, incident(), routes=[{"to": "mail"}])
+    assert reminded(incident(), NOON + MINUTE, before, routes=[{"to": ["mail", "pager"]}]) == [("trigger", "pager")]

@@ -52,6 +52,7 @@ class Switchboard:
         if incident.state == ACKNOWLEDGED:
             yield from self._acknowledgement(incident, current)
         if incident.state == OPEN:
+            yield from self._first_time(incident, current)
             yield from self._repeat(incident, current)
             yield from self._escalation(incident, current)
 
@@ -70,6 +71,12 @@ class Switchboard:
         if not spoken or spoken[-1].severity != incident.severity:
             return True
         return self.now - spoken[-1].entered_at >= self._pause(incident)
+
+    def _first_time(self, incident: IncidentRecord, current: Sequence[AlertRecord]) -> Iterator[AlertRecord]:
+        """For those who are to be told by now and were not: the hours of their route began, or the file changed."""
+        told = {each.channel for each in current if Event(each.event).tells_of_trouble}
+        fresh = {name: in_digest for name, in_digest in self._targets(incident).items() if name not in told}
+        yield from self._all(incident, Event.trigger, fresh)
 
     def _repeat(self, incident: IncidentRecord, current: Sequence[AlertRecord]) -> Iterator[AlertRecord]:
         spoken = [each for each in current if Event(each.event).tells_of_trouble]
