@@ -9,6 +9,7 @@ import dagster as dg
 from tidegate.asked_days import window_of
 from tidegate.changes.plan import Planned, make_plan
 from tidegate.changes.showing.markdown import as_markdown
+from tidegate.changes.showing.sentences import next_step
 from tidegate.home import Home
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.failures import as_dagster_failure
@@ -41,6 +42,8 @@ def build_plan_job(home: Home, tags: dict[str, str]) -> dg.JobDefinition:
                     f"Building {window.cadence.counted(len(window.days))} beside: {window}"
                 ),
             )
+        if planned and planned.failed:
+            context.log.error(next_step(planned))
         context.add_output_metadata({"plan": dg.MetadataValue.md(as_markdown(planned))})
         for observation in _observations(planned):
             context.log_event(observation)
