@@ -39,6 +39,8 @@ from tidegate.window import ONE_DAY, Cadence, Window
 
 DECISION = Decision("tester", "because")
 
+THOUSANDFOLD = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 * sum(visitors)")}
+MILDER = {**THOUSANDFOLD, "daily_visits.yml": DAILY_YAML.replace("visitors < 1000", "visitors < 1000000")}
 RENAMED_CTE = {"daily_visits.sql": DAILY_VISITS.replace("counted", "figures")}
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
 
@@ -310,7 +312,7 @@ def test_a_day_that_was_built_and_is_held_for_its_shape_is_in_the_plan(crowd: Te
 @pytest.mark.slow
 def test_a_plan_whose_test_fails_is_not_applied_and_goes_on_once_the_model_is_fixed(crowd: TemporaryHome) -> None:
     before = served(crowd)
-    home = with_project(crowd, {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 * sum(visitors)")})
+    home = with_project(crowd, THOUSANDFOLD)
     (sentence,) = plan(home).failed
     assert sentence == "marts/daily_visits: the check daily_visits_are_plausible failed: 1 failing row"
     with pytest.raises(
@@ -318,6 +320,8 @@ def test_a_plan_whose_test_fails_is_not_applied_and_goes_on_once_the_model_is_fi
     ):
         apply_plan(home.home, DECISION)
     assert served(home) == before
+    home = with_project(home, MILDER)
+    assert plan(home).failed == {}, "a test that is fixed is asked again, though the models stay as they are"
     home = with_project(home, DOUBLED)
     with pytest.raises(TidegateError, match="There is no plan of what the project has now"):
         apply_plan(home.home, DECISION)

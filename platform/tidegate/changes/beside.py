@@ -133,7 +133,13 @@ class Beside:
 
     def _missing(self, cadence: Cadence, wanted: Sequence[dt.date]) -> list[dt.date]:
         con = self._lake.con
-        built = {each.partition_day for each in planned_partitions(con, self.plan.plan_id) if each.cadence == cadence}
+        # A test that was fixed looks at all of them again.
+        tests = self._home.dbt.logic_of_tests(test.unique_id for test in self.tests(cadence))
+        built = {
+            each.partition_day
+            for each in planned_partitions(con, self.plan.plan_id)
+            if each.cadence == cadence and each.tests == tests
+        }
         return sorted(set(wanted) - (built - self._outdated(con, cadence)))
 
     def _outdated(self, con: DuckDBPyConnection, cadence: Cadence) -> set[dt.date]:
@@ -222,7 +228,8 @@ class Beside:
             day: {test.unique_id: test.observed(day) for test in result.tests if day in test.failures}
             for day in window.days
         }
-        enter_planned(con, self.plan.plan_id, window.cadence, seen, failed_models, failed_tests)
+        tests = self._home.dbt.logic_of_tests(test.unique_id for test in self.tests(window.cadence))
+        enter_planned(con, self.plan.plan_id, window.cadence, seen, failed_models, failed_tests, tests)
         if window.cadence is Cadence.daily:
             # Whatever is made of these days is made of other ones now.
             forget_longer(con, self.plan.plan_id)

@@ -183,7 +183,7 @@ def failures_of(con: DuckDBPyConnection, beside: Beside, graph: Graph) -> dict[s
         sentences += [
             f"{graph.tests[test].asset}: the check {graph.tests[test].name} failed: {said}"
             for test, said in each.tests_failed.items()
-            if graph.tests[test].blocking
+            if test in graph.tests and graph.tests[test].blocking
         ]
         for sentence in sentences:
             found.setdefault(sentence, []).append(each.partition_day)

@@ -70,7 +70,8 @@ class Plan:
 @dataclass(frozen=True)
 class PlannedPartition:
     """One row of `ops.plan_partitions`: a partition as it was built beside. `failed_models` says why by model, and
-    `failed_tests` what was found by dbt's unique id; both are JSON."""
+    `failed_tests` what was found by dbt's unique id; both are JSON. `tests` is a hash over the tests that looked at it,
+    None in an older entry."""
 
     plan_id: str
     cadence: str
@@ -79,6 +80,7 @@ class PlannedPartition:
     failed_models: str
     failed_tests: str
     built_at: dt.datetime
+    tests: str | None = None
 
     @property
     def why_failed(self) -> dict[str, str]:
@@ -138,9 +140,10 @@ def enter_planned(
     seen: Mapping[dt.date, int],
     failed_models: Mapping[str, str],
     failed_tests: Mapping[dt.date, Mapping[str, str]],
+    tests: str,
 ) -> None:
     """Enter partitions that were built now, in place of what was known of them. `seen` is, by partition, the newest row
-    of `ops.contents` that it is made of."""
+    of `ops.contents` that it is made of, and `tests` a hash over those that looked at them."""
     con.execute(
         f"delete from ops.plan_partitions where plan_id = {literal(plan_id)} and cadence = {literal(cadence)} "
         f"and partition_day in (select unnest({literal(list(seen))}::date[]))"
@@ -148,7 +151,7 @@ def enter_planned(
     of_models, now = without_secrets(json.dumps(failed_models)), utc_now()
     of_tests = {day: without_secrets(json.dumps(failed_tests.get(day, {}))) for day in seen}
     rows = [
-        PlannedPartition(plan_id, cadence.value, day, newest, of_models, of_tests[day], now)
+        PlannedPartition(plan_id, cadence.value, day, newest, of_models, of_tests[day], now, tests)
         for day, newest in seen.items()
     ]
     insert_entries(con, "plan_partitions", rows)

@@ -192,6 +192,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "failed_models": "varchar",
         "failed_tests": "varchar",
         "built_at": "timestamp",
+        # A hash over the tests that looked at it.
+        "tests": "varchar",
     },
     # Deliveries that a plan has judged by another state of their contract, and what its checks found, as JSON.
     "plan_deliveries": {"plan_id": "varchar", **_DELIVERIES, "checks": "varchar", "was_accepted": "boolean"},

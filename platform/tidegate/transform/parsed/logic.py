@@ -20,6 +20,9 @@ from tidegate.transform.parsed.nodes import Node, content_of_seed, meta_of
 # What of a node's configuration shapes its rows or its table.
 SETTINGS = ("materialized", "incremental_strategy", "partition_by", "unique_key", "pre-hook", "post-hook", "sql_header")
 
+# What of a test's configuration says when it fails.
+OF_TESTS = ("severity", "warn_if", "error_if", "fail_calc", "limit", "where")
+
 # Given with every run: the days to build, whose days and where they are, which are not logic. A lake keeps its zone.
 OF_THE_RUN = frozenset({"window_start", "window_end", "first_day", "timezone", "offsets_of_timezone", "lake"})
 
@@ -55,6 +58,20 @@ def logic_of(
         return found[unique_id]
 
     return {unique_id: logic(unique_id) for unique_id, node in nodes.items() if node["resource_type"] != "test"}
+
+
+def logic_of_tests(manifest: Mapping[str, Any], given: Mapping[str, object], unique_ids: Iterable[str]) -> str:
+    """A hash over what these data tests ask, and when that is a failure."""
+    nodes: Mapping[str, Node] = manifest["nodes"]
+    return _hash(
+        [
+            unique_id,
+            _own_logic(nodes[unique_id], manifest, given),
+            {name: nodes[unique_id]["config"].get(name) for name in OF_TESTS},
+            nodes[unique_id].get("test_metadata"),
+        ]
+        for unique_id in sorted(unique_ids)
+    )
 
 
 def _own_logic(node: Node, manifest: Mapping[str, Any], given: Mapping[str, object]) -> list[object]:

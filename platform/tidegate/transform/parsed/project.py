@@ -12,7 +12,7 @@ import pickle
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from tidegate.errors import TidegateError
 from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
 from tidegate.transform.parsed.files import modules_of, project_files, variables_of, variables_read
-from tidegate.transform.parsed.logic import BY_SOURCE, logic_of
+from tidegate.transform.parsed.logic import BY_SOURCE, logic_of, logic_of_tests
 from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of, move_sources
 
 PICKLED = "manifest.pickle"
@@ -112,7 +112,7 @@ class DbtProject:
 
     def logic(self) -> Mapping[str, str]:
         """The logic hash of each model, by its name in the lake; reckoned once per state of project and contracts."""
-        given = {**variables_of(self.folder), BY_SOURCE: self.allowed_lateness}
+        given = self._given
         kept = self.target / f"logic-{_digest(given)}.json"
         if not kept.exists():
             nodes = self.manifest()["nodes"]
@@ -120,6 +120,15 @@ class DbtProject:
             write_whole(kept, json.dumps({nodes[unique_id]["alias"]: of_it for unique_id, of_it in hashes.items()}))
         found: dict[str, str] = json.loads(kept.read_text())
         return found
+
+    @property
+    def _given(self) -> Mapping[str, object]:
+        """The variables that logic may read."""
+        return {**variables_of(self.folder), BY_SOURCE: self.allowed_lateness}
+
+    def logic_of_tests(self, unique_ids: Iterable[str]) -> str:
+        """A hash over what these tests ask."""
+        return logic_of_tests(self.manifest(), self._given, unique_ids)
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(f"{self.folder}\0{sys.version}".encode())
