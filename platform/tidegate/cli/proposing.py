@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from tidegate.cli.words import ends_when_asked, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import end_if_asked
 from tidegate.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    pass
 
 # Days, and orders a day, of the demo's lake: with a Monday among them, and made in half a minute.
 DEMO_DAYS = 10
