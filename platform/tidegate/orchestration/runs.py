@@ -148,12 +148,16 @@ class Runner:
         return [day for day in window.days if day not in done]
 
     def load_again(self, days: Iterable[dt.date]) -> Iterator[RunOutcome]:
-        """Run the days that deliveries were lost of, from the archive where it has them; then restate what is due."""
+        """Run the days that deliveries were lost of, from the archive where it has them; then restate what is due, and
+        build the Mondays and months that ended among them, as a backfill does."""
         tags = {ARCHIVE_FIRST_TAG: "true"}
-        for part in windows_of(days):
+        parts = list(windows_of(days))
+        for part in parts:
             for chunk in part.chunks(self.home.settings.chunk_days):
                 yield self.run(chunk, tags)
         yield from self._restate_days(tags)
+        for part in parts:
+            yield from self._build_periods(part, tags, None)
         yield from self._restate_periods(tags)
 
     def restate(self, tags: Mapping[str, str] | None = None) -> Iterator[RunOutcome]:
