@@ -54,7 +54,7 @@ def _made_of(con: DuckDBPyConnection, product: GateRequirements, changed: Change
     query = sql_file(
         "tidegate.changes",
         "reading.sql",
-        published=(
+        the_partitions=(
             "select distinct partition_day as partition from ops.publications "
             f"where superseded_by is null and cadence = {literal(product.cadence)} and mart in {marts}"
         ),
