@@ -170,7 +170,7 @@ def test_hostile_names_stay_in_the_folder_and_apart(home: Home) -> None:
     assert {len(path.parts) for path in locks} == {2}
     # Nothing was put anywhere else.
     everything = {path.name for path in home.config.lease_folder.parent.parent.iterdir()}
-    assert everything == {"lake", "spill"}
+    assert everything == {"lake", "spill", home.config.checked_extensions.name}
 
 
 def test_a_day_that_is_none_is_refused(home: Home) -> None:
