@@ -15,7 +15,7 @@ from tidegate.changes.switching import Decision
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.assets.current_logic import LOGIC
 from tidegate.orchestration.changes import apply_and_report, take_back_and_report
-from tidegate.orchestration.names import PLAN_JOB
+from tidegate.orchestration.names import PLAN_JOB, PLAN_STEP
 
 DECISION = Decision("tester", "because")
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
@@ -45,7 +45,7 @@ def test_a_plan_is_made_in_the_ui_and_shown_on_its_run_and_on_each_mart(tmp_path
     asked = {"from": str(DAYS.start), "to": str(DAYS.days[2])}
     job = home.definitions.get_job_def(PLAN_JOB)
     run = job.execute_in_process(
-        instance=home.runner.instance, run_config={"ops": {PLAN_JOB: {"config": asked}}}, raise_on_error=False
+        instance=home.runner.instance, run_config={"ops": {PLAN_STEP: {"config": asked}}}, raise_on_error=False
     )
     assert run.success
     (step,) = [event for event in run.all_events if event.event_type is dg.DagsterEventType.STEP_OUTPUT]
@@ -62,7 +62,7 @@ def test_a_plan_is_made_in_the_ui_and_shown_on_its_run_and_on_each_mart(tmp_path
     apply_and_report(home.home, home.runner.instance, DECISION, window)
     refused = job.execute_in_process(
         instance=home.runner.instance,
-        run_config={"ops": {PLAN_JOB: {"config": {"from": "yesterday"}}}},
+        run_config={"ops": {PLAN_STEP: {"config": {"from": "yesterday"}}}},
         raise_on_error=False,
     )
     assert not refused.success

@@ -12,7 +12,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.ledger.migrations import is_behind
 from tidegate.ledger.upkeep.days import timezone_of
-from tidegate.ledger.upkeep.opening import make_lake, open_lake
+from tidegate.ledger.upkeep.opening import make_lake, open_lake, upgrade_ledger
 
 
 def in_zone(config: LakeConfig, timezone: str) -> LakeConfig:
@@ -45,7 +45,8 @@ def test_a_lake_with_data_is_not_opened_in_another_zone(kept: str, other: str, b
 
 def test_a_home_from_before_there_were_zones_has_days_of_utc(first_home: LakeConfig) -> None:
     with pytest.raises(TidegateError, match="are in UTC"):
-        open_lake(in_zone(first_home, "Europe/Berlin"))
+        upgrade_ledger(in_zone(first_home, "Europe/Berlin"))
+    upgrade_ledger(first_home)
     with open_lake(first_home) as lake:
         assert timezone_of(lake.con) == "UTC"
 

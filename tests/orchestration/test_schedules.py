@@ -108,7 +108,7 @@ def test_all_of_it_runs_when_deployed(module_home: TemporaryHome) -> None:
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
     due = {"days_due", "morning_due", "weekly_due", "monthly_due"}
     due |= {"outputs_due", "morning_outputs_due", "weekly_outputs_due", "monthly_outputs_due"}
-    assert set(sensors) == {"customers_arrivals", "orders_arrivals", "run_keeper"} | due
+    assert set(sensors) == {"customers_arrivals", "orders_arrivals", "run_keeper", "alerting"} | due
     assert {sensor.default_status for sensor in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
     schedules = {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs}
     assert schedules == {

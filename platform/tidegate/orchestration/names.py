@@ -14,6 +14,8 @@ DEFINITIONS = "tidegate.definitions"
 DAILY_JOB = "daily"
 MAINTENANCE_JOB = "maintenance"
 PLAN_JOB = "plan_change"
+# Another name than the job's: a code server refuses two things of one.
+PLAN_STEP = "build_beside"
 
 # What builds partitions of what is there, and what makes the outputs of published ones.
 BUILD_JOBS = {cadence: "daily_build" if cadence is Cadence.daily else str(cadence) for cadence in Cadence}

@@ -13,7 +13,7 @@ from tidegate.changes.showing.sentences import next_step
 from tidegate.home import Home
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.failures import as_dagster_failure
-from tidegate.orchestration.names import PLAN_JOB
+from tidegate.orchestration.names import PLAN_JOB, PLAN_STEP
 
 DAY = dg.Noneable(str)
 CONFIG = {
@@ -26,7 +26,7 @@ CONFIG = {
 def build_plan_job(home: Home, tags: dict[str, str]) -> dg.JobDefinition:
     # In no pool: it may take hours, and production goes on meanwhile.
     @dg.op(
-        name=PLAN_JOB,
+        name=PLAN_STEP,
         config_schema=CONFIG,
         description="Builds what the project's changed logic makes of what is published, beside it, tests it and "
         "compares both. The result is this step's metadata; nothing that is published changes.",
