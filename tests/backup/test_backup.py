@@ -96,6 +96,7 @@ def test_an_older_backup_is_whole_after_maintenance_deleted_its_files(shop: Shop
         assert contents_of(lake) == before
 
 
+@pytest.mark.slow
 def test_on_postgres_and_s3(bare_home: Home, tmp_path: Path, database: str, bucket: Bucket) -> None:
     """The lake's data in a bucket and backups in another prefix; back as it was, and into SQLite and a folder."""
     found = LakeConfig.of(load_settings(home=tmp_path / "home", lake_data=f"{bucket.url}/lake"))

@@ -217,6 +217,7 @@ def test_a_mart_that_is_renamed_leaves_serving_and_comes_under_its_new_name_in_o
     old.close()
 
 
+@pytest.mark.slow
 def test_a_mart_that_is_removed_leaves_serving_by_apply_and_comes_back_with_its_model(crowd: TemporaryHome) -> None:
     before = crowd.query("select * from serving.daily_places order by all")
     home = with_project(crowd, {"daily_places.sql": None, "daily_places.yml": None})

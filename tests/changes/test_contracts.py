@@ -161,6 +161,7 @@ def test_a_contract_that_judges_alike_changes_nothing_and_is_known_afterwards(cr
     home.close()
 
 
+@pytest.mark.slow
 def test_a_mart_beside_that_reads_nothing_of_the_source_is_not_due_after_it(tmp_path: Path) -> None:
     crowd = new_crowd(tmp_path / "crowd", MARKS, contract(tmp_path / "contracts"))
     for number, day in enumerate(DAYS.days):

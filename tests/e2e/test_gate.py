@@ -117,6 +117,7 @@ def test_dagster_job_execute_does_the_same(home: TemporaryHome, new_home: NewHom
     assert len(REGIONS) * 3 == by_dagster.query("select count(*) from raw.orders")[0][0]
 
 
+@pytest.mark.slow
 def test_a_bad_day_leaves_what_was_published_until_it_is_fixed(home: TemporaryHome) -> None:
     published = home.contents("serving")
     sales = sales_as_a_consumer_reads_them(home)

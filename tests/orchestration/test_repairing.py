@@ -46,6 +46,7 @@ def repaired(home: TemporaryHome) -> None:
     assert list(repair(home.home, NOW)) == []
 
 
+@pytest.mark.slow
 def test_a_lake_is_made_again_from_the_archive_alone(new_home: NewHome) -> None:
     home = filled(new_home)
     before = home.contents()

@@ -133,6 +133,7 @@ def test_a_hostile_value_is_a_value(old: TemporaryHome) -> None:
     assert [len(lines.lines) for lines in found.lines] == [0]
 
 
+@pytest.mark.slow
 def test_a_partition_is_built_again_from_the_archive_and_equal(crowd: TemporaryHome) -> None:
     before = crowd.contents()
     verified = verify(crowd.home, FIRST, Cadence.daily)

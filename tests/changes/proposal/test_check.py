@@ -89,6 +89,7 @@ def files_of(settings: Settings) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 def test_a_changed_formula_differs_on_the_sample_and_what_reads_it_too(crowd: TemporaryHome) -> None:
     checked = check(crowd, DOUBLED)
     assert checked.verdict is Verdict.differs

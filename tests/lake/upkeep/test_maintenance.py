@@ -208,6 +208,7 @@ def test_a_damaged_catalog_is_not_maintained(home: Home) -> None:
     assert list((catalog.parent / "copies").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_readers_and_a_writer_go_on_beside_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog_rows, "ROWS_WORTH_A_FILE", 1)
     busy_days(shop)
