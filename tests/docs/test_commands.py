@@ -49,6 +49,17 @@ RUN_ELSEWHERE = {
         "tests/changes/test_commands.py",
         '"rollback", "--change"',
     ),
+    # They need an incident, and channels.
+    'tidegate incidents ack late/orders --reason "The shop\'s server is being repaired"': (
+        "tests/alerting/test_commands.py",
+        "incidents ack",
+    ),
+    "tidegate incidents silence older_logic/daily_sales --until 2030-01-31": (
+        "tests/alerting/test_commands.py",
+        "incidents silence",
+    ),
+    "tidegate alerts check": ("tests/alerting/test_commands.py", "alerts check"),
+    "tidegate alerts test --channel mail": ("tests/alerting/test_commands.py", "alerts test --channel hook"),
     # Minutes to an hour each; the one for `big` is run here, with fewer lines.
     "make benchmark": ("Makefile", "python -m benchmarks"),
     ".venv/bin/python -m benchmarks --case day --runs 5": ("benchmarks/__main__.py", "--case day"),
