@@ -29,6 +29,9 @@ from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of, m
 
 PICKLED = "manifest.pickle"
 
+# At the end of the names of plans' targets.
+OF_A_PLAN = "-plan"
+
 # Of these, dbt and its adapter decide what a manifest looks like.
 PARSED_BY = ("dbt-core", "dbt-adapters", "dbt-duckdb")
 
@@ -87,7 +90,7 @@ class DbtProject:
     @cached_property
     def target(self) -> Path:
         """dbt's target folder of this state of the project; parsed on first use."""
-        target = self._parsed / self._fingerprint()
+        target = self._parsed / (self._fingerprint() + (OF_A_PLAN if self._of_shadow else ""))
         if not (target / PICKLED).exists():
             self._parse_into(target)
         return target
@@ -159,8 +162,14 @@ class DbtProject:
         self._forget_older(target)
 
     def _forget_older(self, newest: Path, keep: int = 5) -> None:
-        """Drop targets of states long gone; a process that still runs one has it in memory."""
-        others = [path for path in self._parsed.iterdir() if path != newest and (path / PICKLED).is_file()]
+        """Drop targets of states long gone; a process that still runs one has it in memory. Plans, each with a target
+        of its own, drop those of plans only: they read the project's beside it."""
+        is_of_a_plan = newest.name.endswith(OF_A_PLAN)
+        others = [
+            path
+            for path in self._parsed.iterdir()
+            if path != newest and path.name.endswith(OF_A_PLAN) is is_of_a_plan and (path / PICKLED).is_file()
+        ]
         for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
             shutil.rmtree(path, ignore_errors=True)
 
