@@ -296,10 +296,14 @@ def test_logic_and_contract_change_at_once(crowd: TemporaryHome, tmp_path: Path)
 
 @pytest.mark.slow
 def test_nobody_loads_a_source_while_a_change_of_its_contract_is_applied(crowd: TemporaryHome) -> None:
-    home = with_contract(crowd, maximum=12)
-    plan(home)
-    patient = home.home.lake_config
-    with lease(patient, commit_lease("visits"), [EVERY_DAY], "a load"), pytest.raises(TidegateError, match="a load"):
+    planning = with_contract(crowd, maximum=12)
+    plan(planning)
+    planning.close()
+    home = TemporaryHome(planning.settings.model_copy(update={"lake_patience": 1}))
+    with (
+        lease(home.home.lake_config, commit_lease("visits"), [EVERY_DAY], "a load"),
+        pytest.raises(TidegateError, match="a load"),
+    ):
         apply_plan(home.home, DECISION)
     assert list(itertools.chain(home.query("select count(*) from ops.changes"))) == [(0,)]
     home.close()
