@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,6 @@ from tests.support.runs.changing import (
     Files,
     deliver,
     fill,
-    like,
     new_crowd,
     with_project,
 )
@@ -43,20 +41,6 @@ THOUSANDFOLD = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 
 MILDER = {**THOUSANDFOLD, "daily_visits.yml": DAILY_YAML.replace("visitors < 1000", "visitors < 1000000")}
 RENAMED_CTE = {"daily_visits.sql": DAILY_VISITS.replace("counted", "figures")}
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
-
-
-@pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
-    home = fill(new_crowd(tmp_path_factory.mktemp("old")))
-    yield home
-    home.close()
-
-
-@pytest.fixture
-def crowd(old: TemporaryHome, tmp_path: Path) -> Iterator[TemporaryHome]:
-    home = like(old, tmp_path / "crowd")
-    yield home
-    home.close()
 
 
 def plan(home: TemporaryHome, days: Window | None = None) -> Planned:

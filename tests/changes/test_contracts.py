@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, deliver, fill, like, new_crowd, with_project
+from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, deliver, fill, new_crowd, with_project
 from tests.support.runs.home import TemporaryHome
 
 from tidegate.changes.apply import apply_plan
@@ -86,13 +86,6 @@ models:
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
     folder = tmp_path_factory.mktemp("old")
     home = fill(new_crowd(folder, contracts=contract(folder / "contracts")))
-    yield home
-    home.close()
-
-
-@pytest.fixture
-def crowd(old: TemporaryHome, tmp_path: Path) -> Iterator[TemporaryHome]:
-    home = like(old, tmp_path / "crowd")
     yield home
     home.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,6 @@ from tests.support.runs.changing import (
     STG_YAML,
     Files,
     deliver,
-    fill,
-    like,
     new_crowd,
     shown,
     with_project,
@@ -33,20 +30,6 @@ pytestmark = pytest.mark.slow
 
 DECISION = Decision("tester", "because")
 SECOND = DAYS.start + ONE_DAY
-
-
-@pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
-    home = fill(new_crowd(tmp_path_factory.mktemp("old")))
-    yield home
-    home.close()
-
-
-@pytest.fixture
-def crowd(old: TemporaryHome, tmp_path: Path) -> Iterator[TemporaryHome]:
-    home = like(old, tmp_path / "crowd")
-    yield home
-    home.close()
 
 
 def with_contract(home: TemporaryHome, before: str, after: str) -> TemporaryHome:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, deliver, fill, like, new_crowd, with_project
+from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, deliver, with_project
 from tests.support.runs.home import TemporaryHome
 
 from tidegate.changes.apply import apply_plan
@@ -22,20 +21,6 @@ from tidegate.window import Cadence
 
 FIRST, SECOND = DAYS.days[:2]
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
-
-
-@pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
-    home = fill(new_crowd(tmp_path_factory.mktemp("old")))
-    yield home
-    home.close()
-
-
-@pytest.fixture
-def crowd(old: TemporaryHome, tmp_path: Path) -> Iterator[TemporaryHome]:
-    home = like(old, tmp_path / "crowd")
-    yield home
-    home.close()
 
 
 def nothing_is_left(home: TemporaryHome) -> bool:

@@ -1,0 +1,3 @@
+from tests.support.runs.crowds import crowd, old
+
+__all__ = ["crowd", "old"]
