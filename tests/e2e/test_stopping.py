@@ -35,6 +35,12 @@ def runs_by_status(home: TemporaryHome) -> dict[DagsterRunStatus, int]:
     return {status: statuses.count(status) for status in statuses}
 
 
+def days_published(home: TemporaryHome) -> int:
+    published = "select count(distinct partition_day) from ops.publications where cadence = 'daily'"
+    count: int = home.query(published)[0][0]
+    return count
+
+
 @contextmanager
 def writers_waiting(home: TemporaryHome) -> Iterator[None]:
     """Hold the lock that every writer of the lake's catalog needs."""
@@ -62,11 +68,16 @@ def test_ctrl_c_ends_a_backfill_after_its_step_and_twice_at_once_and_it_goes_on_
         assert process.exit_code() == 130, process.printed()
     told = " ".join(process.printed().split())
     assert "Ending after the current step." in told
-    assert "1 day published, 0 held." in told
-    assert "1 are published and 2 are left" in told
+    # The signal may come so late that the second day's last step is under way, and publishes it.
+    published = days_published(home)
+    assert published in (1, 2)
+    assert f"{published} day{'s' * (published > 1)} published, 0 held." in told
+    assert f"{published} are published and {3 - published} are left" in told
     assert f"tidegate {' '.join(BACKFILL)} --resume" in told
     assert runs_under_way(home.runner.instance) == []
-    assert runs_by_status(home) == {DagsterRunStatus.SUCCESS: 1, DagsterRunStatus.CANCELED: 1}
+    ended = runs_by_status(home)
+    assert ended[DagsterRunStatus.SUCCESS] in (1, published)
+    assert ended.get(DagsterRunStatus.CANCELED, 0) == 2 - ended[DagsterRunStatus.SUCCESS]
 
     # The catalog is kept from its writers meanwhile, so the run cannot end before it is told to.
     with writers_waiting(home):
@@ -82,6 +93,5 @@ def test_ctrl_c_ends_a_backfill_after_its_step_and_twice_at_once_and_it_goes_on_
 
     outcomes = list(home.runner.backfill(DAYS, resume=True))
     assert all(outcome.succeeded for outcome in outcomes)
-    published = "select count(distinct partition_day) from ops.publications where cadence = 'daily'"
-    assert home.query(published) == [(3,)]
+    assert days_published(home) == 3
     assert DAYS.days[0] not in {day for outcome in outcomes for day in outcome.published}
