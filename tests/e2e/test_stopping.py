@@ -37,7 +37,8 @@ def runs_by_status(home: TemporaryHome) -> dict[DagsterRunStatus, int]:
 
 def days_published(home: TemporaryHome) -> int:
     published = "select count(distinct partition_day) from ops.publications where cadence = 'daily'"
-    count: int = home.query(published)[0][0]
+    ((count,),) = home.query(published)
+    assert isinstance(count, int)
     return count
 
 
