@@ -23,6 +23,9 @@ INTEGER = "physicalType: integer, logicalType: integer"
 BIGINT = "logicalType: integer"
 TINYINT = "logicalType: integer, logicalTypeOptions: {format: i8}"
 UNSIGNED = "logicalType: integer, logicalTypeOptions: {format: u8}"
+CENTS = "logicalType: number, physicalType: 'decimal(18,2)'"
+FINE = "logicalType: number, physicalType: 'decimal(38,12)'"
+LONG = "logicalType: integer, physicalType: bigint"
 DECIMAL = "logicalType: number, physicalType: 'decimal(18,4)'"
 WHOLE = "logicalType: number, physicalType: 'numeric(3,0)'"
 DOUBLE = "logicalType: number, physicalType: double"
@@ -153,6 +156,24 @@ NATIVE: list[tuple[str, str, Any]] = [
     (DECIMAL, "2.55::float", Decimal("2.55")),
     (DECIMAL, "(0.1::double + 0.2::double)", Decimal("0.3")),
     (DECIMAL, "2.55555::double", INVALID),
+    # Where a double's digits end, a cent off looks like noise.
+    (CENTS, "10000000000.01::double", Decimal("10000000000.01")),
+    (CENTS, "10000000000.005::double", INVALID),
+    (CENTS, "12345678901.239::double", INVALID),
+    (CENTS, "10000000000.0001::double", INVALID),
+    (CENTS, "(12345678901.1::double + 0.2::double)", Decimal("12345678901.30")),
+    (CENTS, "10000000000000.01::double", Decimal("10000000000000.01")),
+    (CENTS, "100000000000000.02::double", INVALID),
+    (CENTS, "-10000000000000.5::double", Decimal("-10000000000000.50")),
+    (CENTS, "1234567.89::float", INVALID),
+    (CENTS, "99999.99::float", Decimal("99999.99")),
+    (CENTS, "0.000000000001::double", INVALID),
+    (CENTS, "-0.0::double", Decimal(0)),
+    (FINE, "12345678.5::double", Decimal("12345678.5")),
+    (FINE, "4e-13::double", INVALID),
+    (LONG, "9007199254740991::double", 9007199254740991),
+    (LONG, "9007199254740993::double", INVALID),
+    (LONG, "16777217::float", INVALID),
     (DECIMAL, "1e20::double", INVALID),
     (DECIMAL, "'nan'::double", INVALID),
     (DECIMAL, "5::integer", Decimal(5)),
