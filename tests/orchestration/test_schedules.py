@@ -12,6 +12,7 @@ from tests.support.runs.home import TemporaryHome
 from tests.support.runs.today import TODAY, at, days_ago
 from tests.support.runs.watched import NOW, Watched, delivery
 
+from tidegate.contract.files import FileOptions
 from tidegate.contract.model import HttpServer, Region
 from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.names import DAILY_JOB
@@ -85,7 +86,9 @@ def test_a_rejected_delivery_is_awaited_and_not_run_again(watched: Watched) -> N
 def test_an_api_is_part_of_the_run_unless_its_breaker_is_open(watched: Watched) -> None:
     orders = watched.home.contracts["orders"]
     server = HttpServer("{base}/orders?as_of={day}", "SHOP_URL", "orders")
-    watched.home.contracts["orders"] = replace(orders, regions=(Region("north", server, "json"), orders.regions[1]))
+    watched.home.contracts["orders"] = replace(
+        orders, regions=(Region("north", server, FileOptions("json")), orders.regions[1])
+    )
     watched.land(days_ago(1))
     assert asked(watched) == [str(days_ago(1))]
     for _ in range(2):

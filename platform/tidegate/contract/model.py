@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
+from tidegate.contract.files import PLAIN_FILES, FileOptions
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.window import ONE_DAY
 from tidegate.zones import UTC, Zone
@@ -20,7 +21,6 @@ from tidegate.zones import UTC, Zone
 Dimension = Literal["accuracy", "completeness", "consistency", "timeliness", "traceability", "uniqueness"]
 Severity = Literal["error", "warning"]
 Unit = Literal["rows", "percent"]
-FileFormat = Literal["csv", "json", "parquet"]
 LogicalType = Literal["string", "integer", "number", "boolean", "date", "timestamp", "time"]
 AtChanges = Literal["quarantine", "earlier", "later"]
 Comparison = Literal[
@@ -157,14 +157,11 @@ Server = FolderServer | S3Server | HttpServer | PostgresServer
 
 @dataclass(frozen=True)
 class Region:
-    """One server of the contract: who delivers a part of the source, and where it is fetched from.
-
-    `format` None: told by the file's name.
-    """
+    """One server of the contract: who delivers a part of the source, where it is fetched from, and how."""
 
     name: str
     server: Server
-    format: FileFormat | None = None
+    files: FileOptions = PLAIN_FILES
     delivers_on: DeliveryDays = ALL_DAYS
     clock: Clock = CLOCK_OF_UTC
 

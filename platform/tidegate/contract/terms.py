@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tidegate.contract.judging.logic import options_of
 from tidegate.contract.model import Column, Contract, DeliveryRule
 
 # The wholes that each of these types holds, the narrower first.
@@ -58,6 +59,7 @@ def terms_of(contract: Contract) -> Terms:
     for region in contract.regions:
         clock = region.clock
         terms[f"clock of {region.name}"] = _plain(f"{clock.zone.name}, at changes {clock.at_changes}")
+        terms |= {f"{name} of {region.name}": _plain(value) for name, value in options_of(region.files)}
     return terms
 
 

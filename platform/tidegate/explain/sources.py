@@ -117,7 +117,7 @@ def _comes_as(region: Region) -> str:
 
 def _files(region: Region) -> str:
     named = {"csv": "CSV files", "json": "files of JSON lines", "parquet": "Parquet files"}
-    return named[region.format] if region.format else "files (CSV, JSON lines or Parquet, by their names)"
+    return named[region.files.format] if region.files.format else "files (CSV, JSON lines or Parquet, by their names)"
 
 
 def _queries(contract: Contract) -> str:

@@ -17,9 +17,10 @@ from functools import cached_property
 from pathlib import Path
 
 from tidegate.archive.manifest import Captured, manifest_name
-from tidegate.contract.model import Clock, Contract, FileFormat, HttpServer, Region, StandIn
+from tidegate.contract.files import FileOptions
+from tidegate.contract.model import Clock, Contract, HttpServer, Region, StandIn
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
-from tidegate.intake.files.relations import DataFile
+from tidegate.intake.files.formats.layout import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
 from tidegate.ledger.names import Partition
@@ -57,10 +58,8 @@ class DataFiles:
     files: list[DataFile] = field(default_factory=list)
     unreadable: defaultdict[int, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
-    def add(
-        self, delivery: int, day: dt.date, name: str, path: Path, declared: FileFormat | None, clock: Clock
-    ) -> None:
-        self.files.append(DataFile(len(self.files), delivery, day, name, path, declared, clock))
+    def add(self, delivery: int, day: dt.date, name: str, path: Path, options: FileOptions, clock: Clock) -> None:
+        self.files.append(DataFile(len(self.files), delivery, day, name, path, options, clock))
 
 
 class Finding:
@@ -244,27 +243,27 @@ class Finding:
         for delivery, captured in enumerate(self.captured):
             region = self.contract.region(captured.region)
             if isinstance(region.server, HttpServer):
-                self._add_pages(found, delivery, captured, region.server, region.clock)
+                self._add_pages(found, delivery, captured, region.server.records, region)
                 continue
             for file in captured.files:
                 if not file.refused:
                     archived = self.archive.local(file)
-                    found.add(delivery, captured.day, file.shown_name, archived, region.format, region.clock)
+                    found.add(delivery, captured.day, file.shown_name, archived, region.files, region.clock)
         return found
 
-    def _add_pages(self, found: DataFiles, delivery: int, captured: Captured, server: HttpServer, clock: Clock) -> None:
+    def _add_pages(self, found: DataFiles, delivery: int, captured: Captured, records: str, region: Region) -> None:
         """All pages of a delivery as one file: thousands of small ones take DuckDB's memory and minutes."""
         lines = self.scratch / f"lines-{delivery}"
         with lines.open("wb") as stream:
             for file in captured.files:
                 end = stream.tell()
                 try:
-                    read_page(self.archive.local(file).read_bytes(), server.records, stream)
+                    read_page(self.archive.local(file).read_bytes(), records, stream)
                 except PageError as error:
                     # It was captured under an earlier contract: a page is checked before it is kept.
                     found.unreadable[delivery][file.shown_name] = str(error)
                     stream.truncate(stream.seek(end))
-        found.add(delivery, captured.day, f"{server.records}.jsonl", lines, "json", clock)
+        found.add(delivery, captured.day, f"{records}.jsonl", lines, region.files, region.clock)
 
 
 @contextmanager

@@ -26,9 +26,9 @@ from tidegate.contract.judging.verdicts import duplicate_updates
 from tidegate.contract.model import CheckOutcome, Contract, Drift, Measures, Region, StandIn, Unreadable
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.intake.commit import commit, commit_lease
+from tidegate.intake.files.engine import ENGINE_FAULTS, first_line
+from tidegate.intake.files.formats.layout import DataFile
 from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
-from tidegate.intake.files.relations import DataFile
-from tidegate.intake.files.sniff import ENGINE_FAULTS, first_line
 from tidegate.intake.finding import Finding, Missing
 from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.intake.rows import DELIVERY_REJECTED, UNREADABLE_FILE, VERDICTS, Verdict, stage_verdicts

@@ -519,7 +519,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "format: auto",
         "format: auto\n    customProperties: [{property: records, value: x}]",
         "records",
-        "not a custom property that Tidegate knows here; write one of deliversOn, exceptDates, firstDay",
+        "not a custom property that Tidegate knows here; write one of",
     ),
     # custom properties and promises
     "unknown custom property": (
@@ -693,7 +693,7 @@ def test_servers_outside_and_how_late_deliveries_are_met(write: Callable[[str], 
         "select done from etl_status where date = {day}",
         time_limit_seconds=90,
     )
-    assert [contract.region(name).format for name in ("here", "crm", "db")] == [None, "json", "parquet"]
+    assert [contract.region(name).files.format for name in ("here", "crm", "db")] == [None, "json", "parquet"]
     assert (contract.fallback, contract.on_missing) == ("last_good", "publish_without")
     assert contract.readiness == Readiness("quiet", 15)
 

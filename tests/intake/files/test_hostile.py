@@ -14,10 +14,9 @@ import pytest
 from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.shop import DAY, HEADER, SALES, Shop, csv, row
 
-from tidegate.intake.files import sniff
-from tidegate.intake.files.readers import Relation, _Reading
-from tidegate.intake.files.relations import DataFile
-from tidegate.intake.files.sniff import Layout
+from tidegate.intake.files.formats import layout
+from tidegate.intake.files.formats.layout import DataFile, Layout, Relation
+from tidegate.intake.files.readers import _Reading
 from tidegate.intake.load import DeliveryReport
 from tidegate.window import ONE_DAY, Window
 
@@ -348,7 +347,7 @@ def test_a_little_gzip_that_unpacks_to_many_lines_is_read_or_refused(
 
 
 def test_a_contract_may_let_a_file_unpack_to_more(open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sniff, "ALWAYS_UNPACKED", 1_000)
+    monkeypatch.setattr(layout, "ALWAYS_UNPACKED", 1_000)
     packed = {"a.csv.gz": gzip.compress(csv(*[row(1)] * 20_000))}
     strict, lenient = (SALES + f"  - {{property: maxUnpackedRatio, value: {ratio}}}\n" for ratio in (20, 1_000))
 

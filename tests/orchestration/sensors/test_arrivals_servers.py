@@ -10,6 +10,7 @@ from tests.support.runs.today import TODAY, days_ago
 from tests.support.runs.watched import DAY, LATER, NOW, Watched, delivery, requests_of, said
 from tests.support.s3_server import Bucket
 
+from tidegate.contract.files import FileOptions
 from tidegate.contract.model import Contract, HttpServer, PostgresServer, Region
 from tidegate.home import Home
 from tidegate.lake.extensions import connect_with
@@ -39,7 +40,7 @@ def enter(watched: Watched, day: dt.date, listing: str | None = None, **fields: 
 @pytest.fixture
 def crm(watched: Watched) -> Contract:
     server = HttpServer("{base}/customers?as_of={day}", "CRM_URL", "customers")
-    return replace(watched.home.contracts["customers"], regions=(Region("crm", server, "json"),))
+    return replace(watched.home.contracts["customers"], regions=(Region("crm", server, FileOptions("json")),))
 
 
 def test_an_api_is_asked_for_each_day_that_ended_until_it_gave_it(watched: Watched, crm: Contract) -> None:
@@ -130,7 +131,7 @@ def etl(database: str, monkeypatch: pytest.MonkeyPatch) -> Etl:
 def payments(watched: Watched) -> Contract:
     ready = "select status = 'completed', updated_at from etl_status where date = {day}"
     query = "select 1 as customer_id where now() between {start} and {end}"
-    region = Region("crm", PostgresServer(SHOP_DATABASE, query, ready), "parquet")
+    region = Region("crm", PostgresServer(SHOP_DATABASE, query, ready), FileOptions("parquet"))
     return replace(watched.home.contracts["customers"], regions=(region,))
 
 

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from tidegate.contract.files import ValueOptions
 from tidegate.contract.model import Column
 from tidegate.lake.sql import literal
 
@@ -78,6 +79,15 @@ def cast_strictly(column: Column, value: str, delivered_as: str, only: Moments |
     if delivered in _EXACT:
         return _from_text(column, f"{value}::varchar", only)
     return f"null::{column.sql_type}"
+
+
+def given(value: str, values: ValueOptions) -> str:
+    """SQL for the text `value` where it says something: text formats cannot tell an empty value from none, and words
+    may stand for none."""
+    if not values.null_words:
+        return f"nullif({value}, '')"
+    words = ", ".join(literal(word) for word in ("", *values.null_words))
+    return f"case when trim({value}) not in ({words}) then {value} when trim({value}) = '' then nullif({value}, '') end"
 
 
 def never_fails(column: Column, delivered_as: str) -> bool:

@@ -7,6 +7,7 @@ import hashlib
 from decimal import Decimal
 from typing import Any
 
+from tidegate.contract.files import PLAIN_FILES, FileOptions
 from tidegate.contract.model import Contract
 
 _JUDGES = (
@@ -29,7 +30,22 @@ def logic_of(contract: Contract) -> str:
     parts += [
         (region.name, _without_words(region.clock)) for region in contract.regions if not region.clock.zone.is_utc
     ]
+    # Only what differs from plain files: a new option must not change the logic of all contracts that there are.
+    parts += [(region.name, differing) for region in contract.regions if (differing := options_of(region.files))]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def options_of(files: FileOptions) -> list[tuple[str, str]]:
+    """The options that are not those of plain files, each as `csv.delimiter` and its value."""
+    found = []
+    for name in (field.name for field in dataclasses.fields(files) if field.name != "format"):
+        written, plain = getattr(files, name), getattr(PLAIN_FILES, name)
+        found += [
+            (f"{name}.{option.name}", repr(getattr(written, option.name)))
+            for option in dataclasses.fields(written)
+            if getattr(written, option.name) != getattr(plain, option.name)
+        ]
+    return found
 
 
 def _without_words(value: Any) -> Any:

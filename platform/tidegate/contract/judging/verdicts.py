@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tidegate.contract.judging.casts import Moments, cast_strictly, never_fails
+from tidegate.contract.files import PLAIN_VALUES, ValueOptions
+from tidegate.contract.judging.casts import Moments, cast_strictly, given, never_fails
 from tidegate.contract.judging.clocks import (
     clock_checks,
     columns_by_clock,
@@ -27,13 +28,19 @@ from tidegate.zones import Zone
 ROWS = "_rows"
 
 
-def judge_select(contract: Contract, present: Mapping[str, str], relation: str, clock: Clock = CLOCK_OF_UTC) -> str:
+def judge_select(
+    contract: Contract,
+    present: Mapping[str, str],
+    relation: str,
+    clock: Clock = CLOCK_OF_UTC,
+    values: ValueOptions = PLAIN_VALUES,
+) -> str:
     """Rows `_delivery, _day, _file, <columns typed>, _reasons, _raw` of every row of `relation`, in one pass.
 
     `relation` has the columns named in `present` (contract column → SQL type as read) and `_delivery
     INTEGER`, `_day DATE`, `_file VARCHAR`. `_reasons` is null for a sound row; `_raw` is a JSON object of the
     row's values as text, for broken rows only. The layers keep each cast from being computed twice. Timestamps
-    without an offset are written by `clock`.
+    without an offset are written by `clock`, and texts as `values` says.
     """
     columns = ", ".join(quoted(column.name) for column in contract.columns)
     zones = {name: zone for name, zone in columns_by_clock(contract, clock).items() if name in present}
@@ -45,13 +52,18 @@ select _delivery, _day, _file, {columns},
   case when _broken then {_raw_json(present)} end as _raw
 from (
   select *, coalesce({broken}, false) as _broken
-  from ({_typed_rows(contract, present, relation, zones, clock.at_changes)}
+  from ({_typed_rows(contract, present, relation, zones, clock.at_changes, values)}
   )
 )"""
 
 
 def _typed_rows(
-    contract: Contract, present: Mapping[str, str], relation: str, zones: Mapping[str, Zone], at_changes: AtChanges
+    contract: Contract,
+    present: Mapping[str, str],
+    relation: str,
+    zones: Mapping[str, Zone],
+    at_changes: AtChanges,
+    values: ValueOptions,
 ) -> str:
     typed = [_typed(column, present, zones) for column in contract.columns]
     if zones:
@@ -59,7 +71,7 @@ def _typed_rows(
         typed.append(f"{shown_struct(by_clock, {name: _raw_value(name) for name in zones}, present)} as _shown")
     rows = f"""
     select _delivery, _day, _file, _raw, {", ".join(typed)}
-    from (select _delivery, _day, _file, {_raw_struct(present)} as _raw from {relation})"""
+    from (select _delivery, _day, _file, {_raw_struct(present, values)} as _raw from {relation})"""
     return with_moments(rows, zones, at_changes) if zones else rows
 
 
@@ -156,15 +168,14 @@ def _reasons(conditions: Iterable[tuple[str, str]]) -> str:
     return f"list_filter([{each}], lambda reason: reason is not null)::varchar[]"
 
 
-def _raw_struct(present: Mapping[str, str]) -> str:
+def _raw_struct(present: Mapping[str, str], values: ValueOptions) -> str:
     if not present:
         return "null"
-    return f"struct_pack({', '.join(f'{quoted(name)} := {_as_delivered(name, present)}' for name in present)})"
+    return f"struct_pack({', '.join(f'{quoted(name)} := {_as_delivered(name, present, values)}' for name in present)})"
 
 
-def _as_delivered(name: str, present: Mapping[str, str]) -> str:
-    # Text formats cannot tell an empty value from none: both are null.
-    return f"nullif({quoted(name)}, '')" if present[name].upper() == "VARCHAR" else quoted(name)
+def _as_delivered(name: str, present: Mapping[str, str], values: ValueOptions) -> str:
+    return given(quoted(name), values) if present[name].upper() == "VARCHAR" else quoted(name)
 
 
 def _raw_value(name: str) -> str:

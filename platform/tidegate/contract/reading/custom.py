@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from open_data_contract_standard.model import CustomProperty
-
+from tidegate.contract.files import FileOptions
 from tidegate.contract.model import CLOCK_OF_UTC, Clock, Readiness
 from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_SOURCE, read_delivery_days
-from tidegate.contract.reading.document import At, Document, Written, closest
+from tidegate.contract.reading.document import At, Document, Written
+from tidegate.contract.reading.files import FILE_PROPERTIES, read_shared_file_options
+from tidegate.contract.reading.written import read_choice, read_written, whole_number
 from tidegate.delivery_days import DeliveryDays
 
 # Unless a contract says otherwise. A delivery of which more is broken is more likely wrong as a whole.
@@ -43,6 +43,7 @@ _KNOWN = (
     "maxUnpackedRatio",
     *DAYS_OF_A_SOURCE,
     *CLOCK_PROPERTIES,
+    *FILE_PROPERTIES,
 )
 _Fallback = Literal["last_good"]
 _OnMissing = Literal["wait", "publish_without"]
@@ -64,6 +65,7 @@ class Custom:
     max_unpacked_ratio: int
     delivery_days: DeliveryDays
     clock: Clock
+    files: FileOptions
 
 
 def read_custom(doc: Document) -> Custom:
@@ -79,42 +81,15 @@ def read_custom(doc: Document) -> Custom:
         allowed_lateness_days=whole_number(doc, written, "allowedLatenessDays", 0, MAX_LATENESS_DAYS, "days"),
         max_quarantined_percent=_read_max_quarantined(doc, written),
         max_quarantined_rows=whole_number(doc, written, "maxQuarantinedRows", 0, MAX_QUARANTINED_ROWS, "rows"),
-        fallback=_read_choice(doc, written, "fallback", get_args(_Fallback), None),
-        on_missing=_read_choice(doc, written, "onMissing", get_args(_OnMissing), "wait"),
+        fallback=read_choice(doc, written, "fallback", get_args(_Fallback), None),
+        on_missing=read_choice(doc, written, "onMissing", get_args(_OnMissing), "wait"),
         readiness=_read_readiness(doc, written),
         max_unpacked_ratio=whole_number(doc, written, "maxUnpackedRatio", 1, LARGEST_UNPACKED_RATIO, "times")
         or DEFAULT_MAX_UNPACKED_RATIO,
         delivery_days=read_delivery_days(doc, written),
         clock=read_clock(doc, written, CLOCK_OF_UTC),
+        files=read_shared_file_options(doc, written),
     )
-
-
-def read_written(
-    doc: Document, properties: Iterable[CustomProperty] | None, at: At, known: Iterable[str]
-) -> dict[str, tuple[Any, At]]:
-    """Custom properties by name, each with where its value stands. Raises ContractError for others than `known`."""
-    names = tuple(known)
-    written: dict[str, tuple[Any, At]] = {}
-    for i, custom in enumerate(properties or []):
-        here = (*at, i)
-        name = custom.property or ""
-        if name not in names:
-            what = f"'{name}' is not a custom property that Tidegate knows here"
-            raise doc.refused((*here, "property"), what, closest(name, names) if names else "remove it")
-        if name in written:
-            raise doc.refused((*here, "property"), f"'{name}' is there twice", "keep one of them")
-        written[name] = (custom.value, (*here, "value"))
-    return written
-
-
-def whole_number(doc: Document, written: Written, name: str, smallest: int, largest: int, of: str) -> int | None:
-    """The property as a whole number within bounds; None when it is not there."""
-    if name not in written:
-        return None
-    value, at = written[name]
-    if isinstance(value, int) and not isinstance(value, bool) and smallest <= value <= largest:
-        return value
-    raise doc.refused(at, f"{value!r} is not a number of {of}", f"write a whole number from {smallest} to {largest:,}")
 
 
 def _read_max_quarantined(doc: Document, written: Written) -> Decimal:
@@ -126,17 +101,8 @@ def _read_max_quarantined(doc: Document, written: Written) -> Decimal:
     raise doc.refused(at, f"{percent!r} is not a percentage", "write a number from 0 to 100")
 
 
-def _read_choice(doc: Document, written: Written, name: str, choices: tuple[str, ...], default: Any) -> Any:
-    if name not in written:
-        return default
-    value, at = written[name]
-    if value not in choices:
-        raise doc.refused(at, f"'{value}' is nothing that {name} can be", f"write one of {', '.join(choices)}")
-    return value
-
-
 def _read_readiness(doc: Document, written: Written) -> Readiness:
-    rule: _ReadinessRule = _read_choice(doc, written, "readiness", get_args(_ReadinessRule), "marker")
+    rule: _ReadinessRule = read_choice(doc, written, "readiness", get_args(_ReadinessRule), "marker")
     minutes = whole_number(doc, written, "quietMinutes", 1, MAX_QUIET_MINUTES, "minutes")
     if rule == "quiet" and minutes is None:
         what = "readiness is 'quiet', but not for how long nothing may have changed"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any
 
 from open_data_contract_standard.model import Server as OdcsServer
 
 from tidegate.addresses import climbs, names_a_secret
+from tidegate.contract.files import PLAIN_FILES, FileOptions
 from tidegate.contract.model import (
     Clock,
     Contract,
-    FileFormat,
     FolderServer,
     HttpServer,
     PostgresServer,
@@ -24,9 +25,10 @@ from tidegate.contract.model import (
     Server,
 )
 from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
-from tidegate.contract.reading.custom import read_written, whole_number
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_REGION, own_delivery_days
 from tidegate.contract.reading.document import At, Document, Written
+from tidegate.contract.reading.files import FILE_PROPERTIES, read_file_options
+from tidegate.contract.reading.written import read_written, whole_number
 from tidegate.delivery_days import DeliveryDays
 from tidegate.errors import ContractError
 
@@ -37,16 +39,16 @@ _SHARED_KEYS = frozenset({"id", "server", "type", "description", "environment", 
 
 # The fields of each type of server: those of the standard that may stand there, and Tidegate's own.
 _KEYS: Mapping[str, frozenset[str]] = {
-    "local": frozenset({"path", "format"}),
-    "s3": frozenset({"location", "format"}),
+    "local": frozenset({"path", "format", "delimiter"}),
+    "s3": frozenset({"location", "format", "delimiter"}),
     "api": frozenset({"location"}),
     # The standard demands them all. They only describe: connectionVariable says where to connect to.
     "postgres": frozenset({"host", "port", "database", "schema_"}),
 }
 _OF_A_REGION = (*DAYS_OF_A_REGION, *CLOCK_PROPERTIES)
 _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
-    "local": _OF_A_REGION,
-    "s3": _OF_A_REGION,
+    "local": (*_OF_A_REGION, *FILE_PROPERTIES),
+    "s3": (*_OF_A_REGION, *FILE_PROPERTIES),
     "api": (*_OF_A_REGION, "baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
     "postgres": (*_OF_A_REGION, "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
 }
@@ -61,8 +63,11 @@ _API_LOCATION = re.compile(r"\{base\}[/?][^\s{}#\\]*\{day\}[^\s{}#\\]*")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
-def read_regions(doc: Document, delivery_days: DeliveryDays, clock: Clock) -> tuple[Region, ...]:
-    """The regions of a contract, which deliver on `delivery_days` and write by `clock` unless they say otherwise.
+def read_regions(
+    doc: Document, delivery_days: DeliveryDays, clock: Clock, files: FileOptions = PLAIN_FILES
+) -> tuple[Region, ...]:
+    """The regions of a contract, which deliver on `delivery_days` and write by `clock` and as `files` says unless they
+    say otherwise.
 
     Raises ContractError for a server that cannot work.
     """
@@ -72,7 +77,7 @@ def read_regions(doc: Document, delivery_days: DeliveryDays, clock: Clock) -> tu
         raise doc.refused(("servers",), what, "write 'servers:' with one for each region")
     regions: dict[str, Region] = {}
     for i, server in enumerate(servers):
-        region = _read_region(doc, server, ("servers", i), delivery_days, clock)
+        region = _read_region(doc, server, ("servers", i), delivery_days, clock, files)
         if region.name.lower() in regions:
             what = f"there are two servers '{region.name}'"
             raise doc.refused(("servers", i, "server"), what, "write another name, or remove one of them")
@@ -98,7 +103,9 @@ def refuse_shared_addresses(contracts: Iterable[Contract]) -> None:
                 )
 
 
-def _read_region(doc: Document, server: OdcsServer, at: At, delivery_days: DeliveryDays, clock: Clock) -> Region:
+def _read_region(
+    doc: Document, server: OdcsServer, at: At, delivery_days: DeliveryDays, clock: Clock, files: FileOptions
+) -> Region:
     name = server.server or ""
     if not _REGION.fullmatch(name):
         what = f"'{name}' cannot name a server (the region)"
@@ -109,21 +116,23 @@ def _read_region(doc: Document, server: OdcsServer, at: At, delivery_days: Deliv
     for other in sorted(server.model_fields_set - _SHARED_KEYS - _KEYS[server.type]):
         raise doc.refused((*at, other), f"'{other}' of a server of type {server.type} has no effect", "remove it")
     custom = read_written(doc, server.customProperties, (*at, "customProperties"), _CUSTOM_KEYS[server.type])
-    fetched_from, file_format = _read_server(doc, server, custom, at)
+    fetched_from, options = _read_server(doc, server, custom, files, at)
     days = own_delivery_days(doc, custom, delivery_days)
-    return Region(name, fetched_from, file_format, days, read_clock(doc, custom, clock))
+    return Region(name, fetched_from, options, days, read_clock(doc, custom, clock))
 
 
-def _read_server(doc: Document, server: OdcsServer, custom: Written, at: At) -> tuple[Server, FileFormat | None]:
+def _read_server(
+    doc: Document, server: OdcsServer, custom: Written, files: FileOptions, at: At
+) -> tuple[Server, FileOptions]:
     match server.type:
         case "local":
-            return FolderServer(_read_path(doc, server, at)), _read_format(doc, server, at)
+            return FolderServer(_read_path(doc, server, at)), read_file_options(doc, server, custom, files, at)
         case "s3":
-            return S3Server(_read_s3_location(doc, server, at)), _read_format(doc, server, at)
+            return S3Server(_read_s3_location(doc, server, at)), read_file_options(doc, server, custom, files, at)
         case "api":
-            return _read_http(doc, server, custom, at), "json"
+            return _read_http(doc, server, custom, at), replace(files, format="json")
         case "postgres":
-            return _read_postgres(doc, custom, at), "parquet"
+            return _read_postgres(doc, custom, at), replace(PLAIN_FILES, format="parquet")
     raise AssertionError(f"a server of type {server.type} is allowed here, and nothing reads it: add how")
 
 
@@ -155,18 +164,6 @@ def _checked_path(doc: Document, location: str, rest: str, at: At) -> str:
         what = f"'{location}' is not a plain path below the landing folder"
         raise doc.refused(at, what, "write names and '/' only (no '..', no wildcards, no other placeholder)")
     return location
-
-
-def _read_format(doc: Document, server: OdcsServer, at: At) -> FileFormat | None:
-    # The standard's schema demands a format; `auto` is how to say that each file's name tells it.
-    if server.format in (None, "auto"):
-        return None
-    known: tuple[FileFormat, ...] = get_args(FileFormat)
-    for file_format in known:
-        if server.format == file_format:
-            return file_format
-    what = f"the format '{server.format}' cannot be read"
-    raise doc.refused((*at, "format"), what, f"write one of auto, {', '.join(known)}")
 
 
 # --- HTTP

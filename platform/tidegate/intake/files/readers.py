@@ -14,29 +14,30 @@ on. What is loaded of it, and what that means, belongs to `load`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.contract.judging.verdicts import judge_select
-from tidegate.contract.model import Contract, FileFormat
-from tidegate.intake.files import csv_text, json_text, relations
-from tidegate.intake.files.relations import Batch, DataFile
-from tidegate.intake.files.sniff import (
-    ENGINE_FAULTS,
+from tidegate.contract.model import Contract
+from tidegate.intake.files.engine import ENGINE_FAULTS, blames_the_file, first_line, probe
+from tidegate.intake.files.formats import FORMATS
+from tidegate.intake.files.formats.layout import (
+    Batch,
+    DataFile,
     Examined,
     Layout,
+    Leftover,
+    Opened,
+    Relation,
     UnreadableFileError,
-    blames_the_file,
-    examine,
-    first_line,
-    probe,
 )
-from tidegate.intake.files.text import BrokenLine, RowWriter, quote_lines
+from tidegate.intake.files.relations import drop_rejects, fixed_relation
+from tidegate.intake.files.sniff import examine
+from tidegate.intake.files.text import BrokenLine, RowWriter
 from tidegate.lake.sql import literal, qualified, rows_relation
 
 JUDGED = qualified("temp", "main", "intake_judged")
@@ -48,21 +49,6 @@ SMALL_FILE = 16 << 20
 
 # Nobody looks through more broken lines than this; where they are also most of a file, it is not a file of this kind.
 MANY_BROKEN_LINES = 200_000
-
-# More left-out JSON lines than this are not looked up one by one: fixing reads the file once and keeps no
-# list.
-MANY_SUSPECTS = 100_000
-
-Relation = Callable[[Batch, Sequence[DataFile], Layout], str]
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """The lines of a file that are no rows: how many broken ones, which `quote` gives, and blank ones."""
-
-    broken: int = 0
-    blank: int = 0
-    quote: Callable[[], Iterable[BrokenLine]] = tuple
 
 
 @dataclass
@@ -111,6 +97,7 @@ class _Reading:
         self.broken = broken
         self.each_first = each_first
         self.found = WhatWasRead()
+        self.opened: dict[DataFile, Opened] = {}
         self.examined: dict[DataFile, Examined] = {}
         self.reads = 0
         self.numbered: list[DataFile] = []
@@ -129,34 +116,37 @@ class _Reading:
         self.fixed.folder.mkdir()
         alike: dict[Layout, list[DataFile]] = defaultdict(list)
         for file in self.archived.files:
-            self.archived.path(file).symlink_to(file.archived)
             try:
-                found = examine(self.contract, file.archived, file.name, file.declared)
+                opened, found = examine(self.contract, file)
             except UnreadableFileError as error:
                 self.found.unreadable[file] = str(error)
                 continue
-            self.examined[file] = found
+            self.archived.path(file).symlink_to(opened.path)
+            self.opened[file], self.examined[file] = opened, found
             self.found.headers[file.delivery].append(found.header)
-            alike[replace(found.layout, clock=file.clock)].append(file)
+            alike[replace(found.layout, options=file.options, clock=file.clock)].append(file)
         return alike
 
     def read(self, layout: Layout, files: list[DataFile]) -> None:
         if self.each_first:
             files = [file for file in files if self._survives(layout, file)]
-        if layout.format == "parquet":
-            rows = {file: self.examined[file].rows for file in files}
-            self._judge_each(layout, rows, relations.parquet_relation)
+        how = FORMATS[layout.format]
+        if how.records is None and how.relation is not None:
+            self._judge_each(layout, {file: self.examined[file].rows for file in files}, how.relation)
             return
-        trusted = [file for file in files if self.examined[file].is_regular]
+        trusted = [file for file in files if how.relation and self.examined[file].is_regular]
         come_out = self._read_text(layout, trusted) if trusted else set()
         if odd := [file for file in files if file not in come_out]:
             self._read_fixed(layout, odd)
 
     def _survives(self, layout: Layout, file: DataFile) -> bool:
         """Whether a DuckDB that reads the file goes on answering; a file that is the end of it is refused."""
+        relation = FORMATS[layout.format].relation
+        if relation is None:
+            return True
         try:
             with probe() as con:
-                con.execute(f"create temp table judged as {self._judging(layout, _RELATIONS[layout.format], [file])}")
+                con.execute(f"create temp table judged as {self._judging(layout, relation, [file])}")
         except ENGINE_FAULTS as error:
             self.found.unreadable[file] = f"cannot be read or judged ({first_line(error)})"
             return False
@@ -166,16 +156,19 @@ class _Reading:
         return True
 
     def _judging(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> str:
-        batch = self.fixed if relation is relations.fixed_relation else self.archived
+        batch = self.fixed if relation is fixed_relation else self.archived
         present = {column.name: column.sql_type for column in layout.columns}
-        return judge_select(self.contract, present, relation(batch, files, layout), layout.clock)
+        return judge_select(self.contract, present, relation(batch, files, layout), layout.clock, layout.options.values)
 
     # --- text
 
     def _read_text(self, layout: Layout, files: list[DataFile]) -> set[DataFile]:
         """Read files as they are; returns those of which every line is accounted for, forgets the others."""
+        relation = FORMATS[layout.format].relation
+        if relation is None:
+            return set()
         try:
-            self._judge(layout, _RELATIONS[layout.format], files)
+            self._judge(layout, relation, files)
         except duckdb.Error as error:
             if not _blames(files, error):
                 raise
@@ -207,61 +200,31 @@ class _Reading:
     def _leftovers(
         self, layout: Layout, files: list[DataFile], rows: Mapping[DataFile, int]
     ) -> dict[DataFile, Leftover]:
-        if layout.format == "csv":
-            return self._csv_leftovers(layout)
-        short = [file for file in files if 0 < self.examined[file].rows - rows[file] <= MANY_SUSPECTS]
-        return self._json_leftovers(layout, short) if short else {}
-
-    def _csv_leftovers(self, layout: Layout) -> dict[DataFile, Leftover]:
-        found = self.con.execute(
-            f"select file_path, list(distinct line) from {relations.REJECTS} "
-            f"join {relations.REJECT_SCANS} using (scan_id, file_id) group by file_path"
-        ).fetchall()
-        return {
-            self.archived.file_at(path): Leftover(
-                len(numbers), 0, partial(quote_lines, Path(path), layout.gzipped, numbers)
-            )
-            for path, numbers in found
-        }
-
-    def _json_leftovers(self, layout: Layout, files: list[DataFile]) -> dict[DataFile, Leftover]:
-        suspects: dict[DataFile, set[bytes]] = {file: set() for file in files}
-        self._drop_rejects()
-        left_out = self.con.execute(relations.json_suspects(self.archived, files, layout)).fetchall()
-        for path, line in left_out:
-            suspects[self.archived.file_at(path)].add(line.encode())
-        found = {}
-        for file, lines in suspects.items():
-            if looked_up := json_text.broken_lines(file.archived, layout.gzipped, lines):
-                broken, blank = looked_up
-                found[file] = Leftover(len(broken), blank, partial(list, broken))
-        return found
+        leftovers = FORMATS[layout.format].leftovers
+        short = {file: self.examined[file].rows - rows[file] for file in files}
+        return leftovers(self.con, self.archived, layout, short) if leftovers else {}
 
     # --- fixed text
 
     def _read_fixed(self, layout: Layout, files: list[DataFile]) -> None:
         fixed = {file: self._fix(layout, file) for file in files}
         if rows := {file: count for file, count in fixed.items() if file not in self.found.unreadable}:
-            self._judge_each(replace(layout, gzipped=False), rows, relations.fixed_relation)
+            self._judge_each(replace(layout, gzipped=False), rows, fixed_relation)
 
     def _fix(self, layout: Layout, file: DataFile) -> int:
         """Write the fixed file and account for its broken lines; returns its number of rows."""
+        records = FORMATS[layout.format].records
+        if records is None:
+            raise AssertionError(f"{layout.format} is read by DuckDB alone, and is never fixed")
         with self.fixed.path(file).open("wb") as stream:
             sound = RowWriter(stream)
-            for count, line in enumerate(self._mending(layout, file, sound), start=1):
+            for count, line in enumerate(records(self.opened[file], self.examined[file], sound), start=1):
                 self._account(file, 0, [line])
                 if count > max(MANY_BROKEN_LINES, sound.rows):
                     self.found.rows[file.delivery] -= count
                     self._refuse(file, f"has over {MANY_BROKEN_LINES:,} lines that cannot be read, and fewer others")
                     break
         return sound.rows
-
-    def _mending(self, layout: Layout, file: DataFile, sound: RowWriter) -> Iterator[BrokenLine]:
-        if layout.format == "json":
-            names = [column.name for column in layout.columns]
-            return json_text.fix(file.archived, layout.gzipped, names, sound)
-        cr_only = self.examined[file].ends_lines_with_cr_only
-        return csv_text.fix(file.archived, layout.gzipped, cr_only, layout.width, sound)
 
     # --- what all share
 
@@ -286,7 +249,7 @@ class _Reading:
                 self._refuse(file, f"cannot be read whole: {counted[file]:,} of its {expected:,} rows came out")
 
     def _judge(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> None:
-        self._drop_rejects()
+        drop_rejects(self.con)
         self.reads += 1
         self.con.execute(f"insert into {JUDGED} {self._judging(layout, relation, files)}")
 
@@ -313,10 +276,6 @@ class _Reading:
     def _forget(self, files: Iterable[DataFile]) -> None:
         for file in files:
             self.con.execute(f"delete from {JUDGED} where _delivery = {file.delivery} and _file = {literal(file.name)}")
-
-    def _drop_rejects(self) -> None:
-        for table in (relations.REJECTS, relations.REJECT_SCANS):
-            self.con.execute(f"drop table if exists {qualified('temp', 'main', table)}")
 
     # --- when all files are read
 
@@ -358,10 +317,3 @@ def _blames(files: Sequence[DataFile], error: duckdb.Error) -> bool:
     if isinstance(error, duckdb.OutOfMemoryException):
         return blames_the_file(error) and sum(file.archived.stat().st_size for file in files) <= SMALL_FILE
     return blames_the_file(error)
-
-
-_RELATIONS: dict[FileFormat, Relation] = {
-    "csv": relations.csv_relation,
-    "json": relations.json_relation,
-    "parquet": relations.parquet_relation,
-}

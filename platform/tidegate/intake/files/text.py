@@ -53,6 +53,9 @@ class Census:
         return self.line_feeds == 0 and self.carriage_returns > 0
 
 
+NOT_COUNTED = Census(0, 0, 0, 0, 0, quotes=False)
+
+
 @dataclass(frozen=True)
 class BrokenLine:
     """A line (the first is 1) that is not a row: its bytes, at most MAX_RECORD of them, and its whole length."""

@@ -124,7 +124,7 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
         description=f"{contract.description}\n\nAccepted rows of `{contract.source}` delivered by `{region.name}`, "
         f"one partition a delivery's day. Contract: `{contract.label}`, version {contract.version}.",
         group_name="raw",
-        kinds={"duckdb", region.format or "csv"},
+        kinds={"duckdb", region.files.format or "csv"},
         owners=owners_of([contract]),
         tags={"source": contract.source, "region": region.name, "layer": "raw"},
         metadata={

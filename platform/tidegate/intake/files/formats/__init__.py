@@ -1,0 +1,11 @@
+"""The formats of files, a module each. To add one, write its module, and name it here and in `contract.files`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tidegate.contract.files import FileFormat
+from tidegate.intake.files.formats import csv, json, parquet
+from tidegate.intake.files.formats.layout import Format
+
+FORMATS: Mapping[FileFormat, Format] = {"csv": csv.FORMAT, "json": json.FORMAT, "parquet": parquet.FORMAT}

@@ -1,0 +1,122 @@
+"""JSON lines: an object a line.
+
+DuckDB reads those where every line comes out; what a row is in the others is `json_text`'s.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from duckdb import DuckDBPyConnection
+
+from tidegate.intake.files import json_text
+from tidegate.intake.files.formats.layout import (
+    Batch,
+    DataFile,
+    Examined,
+    Format,
+    Layout,
+    Leftover,
+    Opened,
+    Placed,
+    is_sparse,
+)
+from tidegate.intake.files.relations import drop_rejects, paths, reading, rejects_options, with_files
+from tidegate.intake.files.text import BrokenLine, RowWriter
+from tidegate.lake.sql import literal
+
+# A control character: JSON text never holds one, so no JSON line is ever cut at it.
+NOT_IN_JSON = "\x1f"
+
+# A number after a key. It becomes a text, because DuckDB reads numbers as doubles: 1.10 would turn into 1.1,
+# and the 17th digit into another. Inside of a text this makes the line invalid, never different: then
+# `json_text` reads it.
+_NUMBER_VALUE = r"(:[ \t]*)(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)([ \t\r]*[,}])"
+_NUMBER_AS_TEXT = r'\1"\2"\3'
+_NESTED_VALUE = r":[ \t]*[\[{]"
+
+# A text with a NUL in it is none that every tool can hold; `json_text` decides.
+_IS_ROW = r"json_valid(exact) and starts_with(ltrim(exact, ' ' || chr(9)), '{') and not contains(line, '\u0000')"
+
+
+# More left-out lines than this are not looked up one by one: reading them all as records keeps no list.
+MANY_SUSPECTS = 100_000
+
+
+def _examine(opened: Opened) -> Examined:
+    contract, counted = opened.contract, opened.census
+    # A JSON object may leave out what is null, so no column can be told to be missing from the file.
+    known = tuple(column.name for column in contract.columns)
+    columns = tuple(Placed(name, position) for position, name in enumerate(known))
+    layout = Layout("json", opened.gzipped, len(known), columns)
+    header = known + json_text.added_keys(opened.path, opened.gzipped, known)
+    is_regular = counted.is_regular and not is_sparse(counted.braces, counted.lines)
+    return Examined(layout, header, counted.lines, is_regular)
+
+
+def _relation(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
+    """The rows of JSON lines files; lines that are no JSON objects are left out (see `_suspects`)."""
+    shape = literal(json.dumps({column.name: "VARCHAR" for column in layout.columns}))
+    rows = f"""(
+select _path, json_transform(exact, {shape}) as found,
+  case when nested then json_transform(line, {shape}) end as whole
+from {_json_lines(batch, files, layout)} where {_IS_ROW}
+)"""
+    return with_files(batch, layout.columns, rows, _by_key)
+
+
+def _suspects(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
+    """The query for the lines that `_relation` leaves out: `_path, line`."""
+    return f"select distinct _path, line from {_json_lines(batch, files, layout)} where not ({_IS_ROW})"
+
+
+def _by_key(column: Placed) -> str:
+    # In a nested value the numbers must not have become texts: it comes from the line as it was.
+    found = f"struct_extract(read.found, {literal(column.name)})"
+    whole = f"struct_extract(read.whole, {literal(column.name)})"
+    return f"case when read.whole is not null and {found}[1] in ('{{', '[') then {whole} else {found} end"
+
+
+def _json_lines(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
+    one_column = f"columns = {{'line': 'VARCHAR'}}, delim = {literal(NOT_IN_JSON)}, quote = '', escape = ''"
+    options = f"{one_column}, header = false, {reading(layout)}, {rejects_options()}"
+    exact = f"regexp_replace(line, {literal(_NUMBER_VALUE)}, {literal(_NUMBER_AS_TEXT)}, 'g')"
+    return f"""(
+select *, {exact} as exact, regexp_matches(line, {literal(_NESTED_VALUE)}) as nested
+from read_csv({paths(batch, files)}, {options}) where line is not null
+)"""
+
+
+def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
+    names = [column.name for column in examined.layout.columns]
+    return json_text.fix(opened.path, opened.gzipped, names, sound)
+
+
+def _leftovers(
+    con: DuckDBPyConnection, batch: Batch, layout: Layout, short: Mapping[DataFile, int]
+) -> dict[DataFile, Leftover]:
+    """The lines that are no JSON objects, of files with so few that they can be looked up one by one."""
+    files = [file for file, missing in short.items() if 0 < missing <= MANY_SUSPECTS]
+    if not files:
+        return {}
+    suspects: dict[DataFile, set[bytes]] = {file: set() for file in files}
+    drop_rejects(con)
+    for path, line in con.execute(_suspects(batch, files, layout)).fetchall():
+        suspects[batch.file_at(path)].add(line.encode())
+    found = {}
+    for file, lines in suspects.items():
+        if looked_up := json_text.broken_lines(batch.path(file), layout.gzipped, lines):
+            broken, blank = looked_up
+            found[file] = Leftover(len(broken), blank, partial(list, broken))
+    return found
+
+
+FORMAT = Format(
+    suffixes=(".json", ".jsonl", ".ndjson"),
+    examine=_examine,
+    relation=_relation,
+    records=_records,
+    leftovers=_leftovers,
+)
