@@ -59,6 +59,8 @@ _.checked_at
 _.contract_version
 _.finished_at
 _.granted_at
+_.begins_at
+_.is_required
 
 # Printed or written to JSON with the rest of their value class.
 _.snapshots_expired

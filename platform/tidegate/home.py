@@ -206,6 +206,7 @@ class Home:
             read_back=product.read_back,
             seeds=product.seeds,
             promise=product.promise,
+            zone=self.settings.zone,
         )
 
     def days_behind(self, cadence: Cadence) -> DaysBehind:

@@ -76,14 +76,17 @@ def test_builds_from_before_weekly_marts_are_of_days(shop: Shop) -> None:
 
 
 def test_what_only_adds_goes_on_automatically(shop: Shop) -> None:
-    shop.lake.con.execute("delete from ops.migrations where version = 3")
+    shop.lake.con.execute("delete from ops.migrations where version >= 3")
     shop.lake.con.execute("drop view ops.due")
+    shop.lake.con.execute("drop view serving.calendar")
+    shop.lake.con.execute("drop table ops.calendar")
     shop.lake.con.execute("drop table ops.waivers")
     shop.lake.con.execute("alter table ops.builds drop column errors")
     with open_lake(shop.lake.config) as lake:
         assert version_of(lake.con) == len(STEPS)
         assert not is_behind(lake.con)
         assert lake.con.execute("select count(*) from ops.due").fetchone() == (0,)
+        assert lake.con.execute("select count(*) from serving.calendar").fetchone() == (0,)
 
 
 def test_a_home_that_a_newer_version_wrote_to_is_left_alone(home: Home) -> None:

@@ -54,6 +54,8 @@ def test_good_days_are_served_and_entered(shop: Shop) -> None:
 
 
 def test_nothing_is_served_of_a_window_without_a_good_day(shop: Shop) -> None:
+    # The first look at a product enters it in the calendar.
+    shop.promote(THREE)
     before = shop.lake.con.execute("select count(*) from lake.snapshots()").fetchone()
     promotion = shop.promote(THREE)
     assert (promotion.published, list(promotion.held)) == ({}, THREE.days)

@@ -11,11 +11,8 @@ from statistics import median
 from tidegate.alerting.scene import Scene
 from tidegate.alerting.trouble import Kind, Trouble
 from tidegate.lake.sql import literal, sql_file
-from tidegate.ledger.builds import built_partitions
-from tidegate.ledger.deliveries import delivered_days
-from tidegate.publishing.gate import GateRequirements, closed_gates
+from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.older_logic import on_older_logic
-from tidegate.window import Cadence, Window, windows_of
 
 # A share of quarantined rows is unusual above three times the usual one, which is the median of four weeks of
 # deliveries, and a percentage point: where nothing is usual, one row of a hundred is no news.
@@ -51,12 +48,11 @@ def partitions_held(scene: Scene) -> Iterator[Trouble]:
     for product in scene.products:
         worked_on = scene.worked_on(product)
         places = {f"{source}/{region}" for source, region in product.deliveries}
-        for window in _begun(scene, product):
-            for day, reasons in closed_gates(scene.con, window, product).items():
-                for reason in reasons:
-                    subject = subject_of(reason, day)
-                    if subject and subject not in places:
-                        causes[subject].add(product, day, reason, day in worked_on)
+        for day, reasons in scene.closed(product).items():
+            for reason in reasons:
+                subject = subject_of(reason, day)
+                if subject and subject not in places:
+                    causes[subject].add(product, day, reason, day in worked_on)
     for subject, cause in causes.items():
         yield scene.trouble(
             Kind.held,
@@ -73,13 +69,6 @@ def partitions_held(scene: Scene) -> Iterator[Trouble]:
 def subject_of(reason: str, day: dt.date) -> str:
     """What a sentence of the gate is about: it stands before the day."""
     return reason.partition(f" {day}")[0] if f" {day}" in reason else ""
-
-
-def _begun(scene: Scene, product: GateRequirements) -> list[Window]:
-    """The partitions that anything was delivered for, or that were built."""
-    daily = product.cadence is Cadence.daily
-    days = delivered_days(scene.con) if daily else built_partitions(scene.con, product.cadence)
-    return windows_of([day for day in days if day >= product.starts], product.cadence)
 
 
 def deliveries_rejected(scene: Scene) -> Iterator[Trouble]:

@@ -13,10 +13,12 @@ from tidegate.alerting.operations import Operations
 from tidegate.alerting.severities import Severities
 from tidegate.alerting.trouble import Kind, Severity, Trouble
 from tidegate.home import Home
+from tidegate.ledger.builds import built_partitions
+from tidegate.ledger.deliveries import delivered_days
 from tidegate.publishing.due.partitions import Due, due_partitions
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.gate import GateRequirements, closed_gates
 from tidegate.publishing.promises import missed_or_near
-from tidegate.window import Cadence
+from tidegate.window import Cadence, Window, windows_of
 
 # A partition that became due is built within the hour, as restatements wait for each other that long; one that is due
 # for longer is not worked on.
@@ -54,6 +56,28 @@ class Scene:
 
     def is_fresh(self, due: Due) -> bool:
         return due.caused_at is None or self.now - due.caused_at.replace(tzinfo=dt.UTC) < WORKED_ON
+
+    def closed(self, product: GateRequirements) -> dict[dt.date, list[str]]:
+        """Why the partitions of the product are closed that anything was delivered for, or that were built."""
+        key = (product.product, product.cadence)
+        if key not in self._closed:
+            windows = _begun(self.con, product)
+            self._closed[key] = {
+                day: reasons for window in windows for day, reasons in closed_gates(self.con, window, product).items()
+            }
+        return self._closed[key]
+
+    @cached_property
+    def _closed(self) -> dict[tuple[str, Cadence], dict[dt.date, list[str]]]:
+        return {}
+
+    def held(self) -> list[tuple[GateRequirements, dict[dt.date, list[str]]]]:
+        """Of each product what is held and not worked on, and why."""
+        found = []
+        for product in self.products:
+            worked_on = self.worked_on(product)
+            found.append((product, {day: why for day, why in self.closed(product).items() if day not in worked_on}))
+        return found
 
     def products_of_source(self, source: str) -> tuple[str, ...]:
         """The products that are made of a source, by name."""
@@ -96,6 +120,12 @@ class Scene:
             frozenset(partitions),
             frozenset(pending),
         )
+
+
+def _begun(con: DuckDBPyConnection, product: GateRequirements) -> list[Window]:
+    daily = product.cadence is Cadence.daily
+    days = delivered_days(con) if daily else built_partitions(con, product.cadence)
+    return windows_of([day for day in days if day >= product.starts], product.cadence)
 
 
 # What keeps a partition from being published: it is critical once the deadline is missed or near.

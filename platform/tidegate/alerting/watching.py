@@ -29,6 +29,7 @@ from tidegate.ledger.incidents import (
     newest_incidents,
     record_incidents,
 )
+from tidegate.publishing.calendar import HeldOf
 
 # Kinds that are looked for in all of the ledger: where it has not changed, they have not either, but by the clock.
 ASKS_MUCH = frozenset(
@@ -52,6 +53,8 @@ class Sight:
 
     incidents: Mapping[str, IncidentRecord]
     transitions: Sequence[Transition]
+    # Of each product, what is held; None where nobody looked.
+    held: HeldOf | None = None
 
     @property
     def standing(self) -> list[IncidentRecord]:
@@ -72,11 +75,13 @@ def look(
     # What asks the ledger much asks a copy of it.
     reading = ledger_in_memory(lake) if ASKS_MUCH.intersection(kinds) else lake.one_moment()
     with reading as con:
-        troubles = find_troubles(Scene(home, con, operations, now, severities), kinds)
+        scene = Scene(home, con, operations, now, severities)
+        troubles = find_troubles(scene, kinds)
+        held = scene.held() if Kind.held in kinds else None
         known = newest_incidents(con)
     moment = now.astimezone(dt.UTC).replace(tzinfo=None)
     transitions = reconcile(known, troubles, moment, kinds, severities.critical_at)
-    return Sight({**known, **{each.incident.key: each.incident for each in transitions}}, transitions)
+    return Sight({**known, **{each.incident.key: each.incident for each in transitions}}, transitions, held)
 
 
 def in_order(incidents: Iterable[IncidentRecord]) -> list[IncidentRecord]:

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal, qualified, sql_file
+from tidegate.ledger.calendar import make_calendar_view
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.made_of import make_view
 from tidegate.ledger.schema import create_tables, lacking
@@ -61,6 +62,7 @@ STEPS = (
     Step("builds from before there were weekly marts are daily", _builds_have_a_cadence),
     Step("what there is to be made of is entered whenever it changes", _contents_are_entered),
     Step("the view ops.due says which inputs differ", make_view, changes_rows=False),
+    Step("the view serving.calendar says the state of each partition", make_calendar_view, changes_rows=False),
 )
 
 

@@ -268,6 +268,31 @@ LEDGER: dict[str, dict[str, str]] = {
         "not_before": "timestamp",
         "done_at": "timestamp",
     },
+    # What consumers are told of each product's partitions: see `calendar`.
+    "products": {
+        "product": "varchar",
+        "cadence": "varchar",
+        "marts": "varchar[]",
+        # A hash over what its rows in the calendar are made of.
+        "terms": "varchar",
+    },
+    "calendar": {
+        "product": "varchar",
+        "cadence": "varchar",
+        "partition_day": "date",
+        "is_required": "boolean",
+        # From when on it is awaited, and until when it is promised.
+        "begins_at": "timestamp",
+        "deadline": "timestamp",
+    },
+    # Why a partition is not published in its newest state.
+    "holds": {
+        "product": "varchar",
+        "cadence": "varchar",
+        "partition_day": "date",
+        "reason": "varchar",
+        "entered_at": "timestamp",
+    },
     # What a lake with data keeps of the settings that it was filled with.
     "kept_settings": {"name": "varchar", "value": "varchar", "set_at": "timestamp"},
     # Which steps of `migrations` the ledger has seen.

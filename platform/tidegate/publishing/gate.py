@@ -26,6 +26,7 @@ from tidegate.ledger.waivers import standing_waivers
 from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.promises import Promise
 from tidegate.window import Cadence, Length, Window
+from tidegate.zones import UTC, Zone
 
 # Of what a model said when it failed, in a sentence; all of it is in the run's log.
 CHARACTERS_OF_AN_ERROR = 500
@@ -73,6 +74,8 @@ class GateRequirements:
     seeds: tuple[Seed, ...] = ()
     # Who answers for the product, and by when it is published.
     promise: Promise = field(default_factory=Promise)
+    # Whose days the partitions are.
+    zone: Zone = UTC
 
     @property
     def names(self) -> frozenset[str]:
@@ -121,10 +124,17 @@ def together(products: Sequence[GateRequirements]) -> GateRequirements:
 
 @dataclass(frozen=True)
 class Gates:
-    """Why each closed day is closed, and the newest build of each model on every day: by (day, model)."""
+    """Why each closed day is closed, and the newest build of each model on every day: by (day, model). `begun` are the
+    days that anything was delivered for, or of longer cadences was built."""
 
     closed: dict[dt.date, list[str]]
     builds: dict[tuple[dt.date, str], str]
+    begun: frozenset[dt.date] = frozenset()
+
+    @property
+    def held(self) -> dict[dt.date, list[str]]:
+        """The closed days that are not only awaited."""
+        return {day: reasons for day, reasons in self.closed.items() if day in self.begun}
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,12 @@ class _Day:
         day, which stays as it was published."""
         newest = {mart.name: self.builds[mart.name].build_id for mart in marts if mart.name in self.builds}
         return bool(newest) and all(newest.get(mart.name) == self.shown.get(mart.name, "") for mart in marts)
+
+    def has_begun(self, required: GateRequirements) -> bool:
+        """Whether anything came for the day; of what is made of published days, whether it was built."""
+        if required.deliveries:
+            return not required.deliveries.isdisjoint(self.deliveries)
+        return not required.models.isdisjoint(self.builds)
 
     def waits_for(self, source: str, region: str, required: GateRequirements) -> bool:
         """Whether a delivery that is not there is waited for, as `ledger.required` describes it."""
@@ -235,6 +251,7 @@ def read_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequir
     return Gates(
         closed={day: sentences for day, sentences in reasons.items() if sentences},
         builds={(day, model): build.build_id for day in window.days for model, build in days[day].builds.items()},
+        begun=frozenset(day for day in window.days if days[day].has_begun(requirements)),
     )
 
 

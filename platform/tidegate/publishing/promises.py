@@ -82,8 +82,13 @@ def next_deadline(
         return overdue.deadline
     partition = product.cadence.after(product.cadence.about(zone.day_of(now)), -1)
     for _ in range(PARTITIONS_AHEAD):
-        deadline = _deadline(product, partition, zone)
-        if _is_waited_for(product, partition) and deadline > now and not _is_published(con, product, partition):
+        deadline = deadline_of(product, partition, zone)
+        if (
+            deadline
+            and is_waited_for(product, partition)
+            and deadline > now
+            and not _is_published(con, product, partition)
+        ):
             return deadline
         partition = product.cadence.after(partition, 1)
     return None
@@ -93,22 +98,26 @@ def _is_published(con: DuckDBPyConnection, product: GateRequirements, partition:
     return bool(published_days(con, Window.of_day(partition, product.cadence), beside=product.beside))
 
 
-def _is_waited_for(product: GateRequirements, partition: dt.date) -> bool:
+def is_waited_for(product: GateRequirements, partition: dt.date) -> bool:
+    """Whether the partition should be published: anything that it is made of is delivered for it."""
     return bool(product.are_required_on(partition)) or not product.deliveries
 
 
-def _deadline(product: GateRequirements, partition: dt.date, zone: Zone) -> dt.datetime:
-    """Of a product that promises a time."""
-    return zone.at(product.cadence.days_about(partition).end, product.promise.deadline or dt.time())
+def deadline_of(product: GateRequirements, partition: dt.date, zone: Zone) -> dt.datetime | None:
+    """Until when the partition is promised, in UTC; None of a product that promises no time."""
+    if product.promise.deadline is None:
+        return None
+    return zone.at(product.cadence.days_about(partition).end, product.promise.deadline)
 
 
 def _deadlines(product: GateRequirements, zone: Zone, now: dt.datetime) -> Iterator[tuple[dt.date, dt.datetime]]:
     """The partitions that are waited for and the deadline of each, newest first."""
     cadence = product.cadence
-    if product.promise.deadline is None:
-        return
     partition = cadence.after(cadence.about(zone.day_of(now)), -1)
     while partition >= product.starts:
-        if _is_waited_for(product, partition):
-            yield partition, _deadline(product, partition, zone)
+        if is_waited_for(product, partition):
+            deadline = deadline_of(product, partition, zone)
+            if deadline is None:
+                return
+            yield partition, deadline
         partition = cadence.after(partition, -1)

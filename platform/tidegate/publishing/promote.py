@@ -18,6 +18,7 @@ from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.sql import qualified
 from tidegate.ledger.made_of import keep_made_of, product_thing
 from tidegate.ledger.publications import Rollback, standing_rollbacks
+from tidegate.publishing.calendar import keep_calendar, keep_holds
 from tidegate.publishing.gate import GateRequirements, Mart, read_gates
 from tidegate.publishing.shape import fit_published_tables
 from tidegate.publishing.switch import (
@@ -71,6 +72,8 @@ def promote_open(
     """What `promote` does inside its transaction, to all of the window's partitions or to some only."""
     gates = read_gates(con, window, requirements)
     days = [day for day in window.days if day not in gates.closed and (only is None or day in only)]
+    keep_calendar(con, requirements)
+    keep_holds(con, requirements, window.days if only is None else only, gates)
     if not days:
         return Promotion({}, gates.closed)
     fit_published_tables(con, requirements.marts, days, requirements.cadence)

@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import qualified, rows_relation
 from tidegate.ledger import publications
+from tidegate.ledger.calendar import forget_marts
 from tidegate.ledger.made_of import forget_made_by
 from tidegate.window import Cadence
 
@@ -65,6 +66,7 @@ def retire(con: DuckDBPyConnection, names: Sequence[str], switch_id: str) -> Non
     if names:
         publications.supersede_marts(con, names, switch_id)
         forget_made_by(con, names)
+        forget_marts(con, names)
 
 
 def retired_marts(con: DuckDBPyConnection) -> list[RetiredMart]:

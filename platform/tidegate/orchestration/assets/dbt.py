@@ -29,6 +29,7 @@ from tidegate.orchestration.assets.serving import report_gates
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM
 from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
+from tidegate.publishing.calendar import enter_held
 from tidegate.publishing.gate import GateRequirements
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
 from tidegate.window import Cadence, Window
@@ -66,6 +67,7 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
             held = _products_without(home, cadence, result.unbuilt_models)
             for product in held:
                 report_gates(context, product, {day: [_why_unbuilt(result)] for day in window.days})
+                enter_held(lake, product, window)
             if result.failed_models:
                 context.log.error(_why_unbuilt(result))
                 if len(held) in (0, len(home.products_of(cadence))):

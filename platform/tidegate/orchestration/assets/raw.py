@@ -41,6 +41,7 @@ from tidegate.orchestration.names import (
 )
 from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.private import selected_in_run
+from tidegate.publishing.calendar import enter_held
 from tidegate.publishing.gate import GateRequirements
 from tidegate.window import Cadence
 
@@ -101,6 +102,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
                 report_checks(context, checks)
                 for product in home.products_of(Cadence.daily):
                     report_gates(context, product, _held_by(product, refused))
+                    enter_held(lake, product, window)
                 raise dg.Failure("\n".join(str(report.rejection) for report in refused), allow_retries=False)
             for key, by_day in figures.items():
                 add_day_metadata(context, key, by_day)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from tidegate.errors import TidegateError
+from tidegate.ledger.calendar import NAME as CALENDAR
 from tidegate.ledger.contents import Seed
 from tidegate.publishing.gate import DEFAULT_PRODUCT
 from tidegate.publishing.promises import Promise
@@ -374,6 +375,8 @@ def _undated(node: Node) -> Undated:
 def _model(node: Node, parents: tuple[str, ...], needs_dbt: bool) -> Model:
     meta = meta_of(node)
     columns = _columns(node)
+    if node["alias"] == CALENDAR:
+        raise refusal(node, f"has the name of {SERVING}.{CALENDAR}, which says the state of each day.", "Rename it")
     refuse_columns_no_table_can_have(node["name"], node["original_file_path"], columns, meta["day"])
     return Model(
         unique_id=node["unique_id"],
