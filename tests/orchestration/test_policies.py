@@ -19,7 +19,8 @@ from dagster._core.instance.config import PoolGranularity
 from tests.support.runs.home import TemporaryHome
 from tests.support.runs.today import ZONE
 
-from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server, Server
+from tidegate.contract.http import HttpServer
+from tidegate.contract.model import Contract, FolderServer, PostgresServer, Region, S3Server, Server
 from tidegate.errors import IncompleteError, LakeBusyError, SourceDownError, TidegateError
 from tidegate.home import Home
 from tidegate.orchestration.assets.raw import build_raw_assets

@@ -13,7 +13,8 @@ from tests.support.runs.today import TODAY, at, days_ago
 from tests.support.runs.watched import NOW, Watched, delivery
 
 from tidegate.contract.files import FileOptions
-from tidegate.contract.model import HttpServer, Region
+from tidegate.contract.http import HttpServer
+from tidegate.contract.model import Region
 from tidegate.orchestration.history.contacts import contact
 from tidegate.orchestration.names import DAILY_JOB
 from tidegate.orchestration.partitions import window_of_tags

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.contract.files import PLAIN_FILES, FileOptions
+from tidegate.contract.http import HttpServer
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.window import ONE_DAY
 from tidegate.zones import UTC, Zone
@@ -113,26 +114,6 @@ class S3Server:
 
 
 @dataclass(frozen=True)
-class HttpServer:
-    """A paged JSON API. `location` is `{base}/customers?as_of={day}`; `{base}` stands for the variable's value.
-
-    The variables name environment variables; what they hold is read when a delivery is asked for. `records` is
-    the key of a page's list.
-    """
-
-    location: str
-    base_url_variable: str
-    records: str
-    token_variable: str | None = None
-    page_parameter: str = "page"
-    time_limit_seconds: int = 600
-
-    @property
-    def address(self) -> str:
-        return self.location.replace("{base}", f"${self.base_url_variable}")
-
-
-@dataclass(frozen=True)
 class PostgresServer:
     """A query on a PostgreSQL database.
 
@@ -149,6 +130,10 @@ class PostgresServer:
     @property
     def address(self) -> str:
         return f"${self.connection_variable}: {self.query}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return (self.connection_variable,)
 
 
 # What a source is fetched from. `address` tells one from another and never holds a secret.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
+from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups, wanted
 from tidegate.contract.judging.clocks import any_by_clock
 from tidegate.contract.model import (
@@ -20,7 +21,6 @@ from tidegate.contract.model import (
     Column,
     Contract,
     FolderServer,
-    HttpServer,
     PostgresServer,
     Region,
     S3Server,

@@ -18,13 +18,14 @@ from pathlib import Path
 
 from tidegate.archive.manifest import Captured, manifest_name
 from tidegate.contract.files import FileOptions
-from tidegate.contract.model import Clock, Contract, HttpServer, Region, StandIn
+from tidegate.contract.http import HttpServer
+from tidegate.contract.model import Clock, Contract, Region, StandIn
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.files.formats.layout import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
 from tidegate.ledger.names import Partition
-from tidegate.sources.http.pages import PageError, read_page
+from tidegate.sources.http.joined import join_pages, name_of_lines
 from tidegate.sources.origin import Landing, Origin, Outside, listing_of
 from tidegate.sources.places import archive_of, origin_of
 from tidegate.window import Window
@@ -243,7 +244,7 @@ class Finding:
         for delivery, captured in enumerate(self.captured):
             region = self.contract.region(captured.region)
             if isinstance(region.server, HttpServer):
-                self._add_pages(found, delivery, captured, region.server.records, region)
+                self._add_pages(found, delivery, captured, region.server, region)
                 continue
             for file in captured.files:
                 if not file.refused:
@@ -251,19 +252,15 @@ class Finding:
                     found.add(delivery, captured.day, file.shown_name, archived, region.files, region.clock)
         return found
 
-    def _add_pages(self, found: DataFiles, delivery: int, captured: Captured, records: str, region: Region) -> None:
+    def _add_pages(
+        self, found: DataFiles, delivery: int, captured: Captured, server: HttpServer, region: Region
+    ) -> None:
         """All pages of a delivery as one file: thousands of small ones take DuckDB's memory and minutes."""
         lines = self.scratch / f"lines-{delivery}"
+        pages = ((file.shown_name, self.archive.local(file).read_bytes()) for file in captured.files)
         with lines.open("wb") as stream:
-            for file in captured.files:
-                end = stream.tell()
-                try:
-                    read_page(self.archive.local(file).read_bytes(), records, stream)
-                except PageError as error:
-                    # It was captured under an earlier contract: a page is checked before it is kept.
-                    found.unreadable[delivery][file.shown_name] = str(error)
-                    stream.truncate(stream.seek(end))
-        found.add(delivery, captured.day, f"{records}.jsonl", lines, region.files, region.clock)
+            found.unreadable[delivery] |= join_pages(pages, server, stream)
+        found.add(delivery, captured.day, name_of_lines(server), lines, region.files, region.clock)
 
 
 @contextmanager

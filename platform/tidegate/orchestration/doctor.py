@@ -33,7 +33,8 @@ from tidegate.alerting.operations import Operations
 from tidegate.alerting.scene import Scene
 from tidegate.alerting.trouble import Trouble
 from tidegate.backup.place import Place
-from tidegate.contract.model import HttpServer, PostgresServer, shown_path
+from tidegate.contract.http import HttpServer
+from tidegate.contract.model import PostgresServer, shown_path
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.catalogs.versions import version_made_now, version_of_catalog
@@ -145,12 +146,10 @@ def credentials(visit: Visit) -> Iterator[Finding]:
     for contract in visit.home.contracts.values():
         for region in contract.regions:
             match region.server:
-                case HttpServer() as server:
-                    names = [server.base_url_variable, *([server.token_variable] if server.token_variable else [])]
-                case PostgresServer() as server:
-                    names = [server.connection_variable]
+                case HttpServer() | PostgresServer() as server:
+                    names = server.variables
                 case _:
-                    names = []
+                    names = ()
             named |= dict.fromkeys(names, f"{contract.source}/{region.name}")
     named |= dict.fromkeys(load_alerting(visit.home.settings.alerting).variables, "alerting.yml")
     missing = {name: used for name, used in named.items() if not os.environ.get(name, "").strip()}

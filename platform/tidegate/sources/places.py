@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tidegate.archive.archive import DRAFTS, Archive
-from tidegate.contract.model import Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server
+from tidegate.contract.http import HttpServer
+from tidegate.contract.model import Contract, FolderServer, PostgresServer, Region, S3Server
 from tidegate.errors import ArchiveDownError, SourceDownError
+from tidegate.placeholders import Moments
 from tidegate.sources.dropped import DroppedOrigin
 from tidegate.sources.origin import Landing, Origin, Outside
 from tidegate.storage.places import storage_at
@@ -24,11 +26,11 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
         case HttpServer() as server:
             from tidegate.sources.http.source import HttpOrigin
 
-            return HttpOrigin(region.name, server, outside)
+            return HttpOrigin(region.name, server, outside, Moments(region.clock.zone, contract.zone))
         case PostgresServer() as server:
             from tidegate.sources.postgres.source import PostgresOrigin
 
-            return PostgresOrigin(region, server, contract.zone, outside)
+            return PostgresOrigin(region.name, server, outside, Moments(region.clock.zone, contract.zone))
 
 
 def _landing_at(root: str, path: str, setting: str, contract: Contract, region: Region, outside: Outside) -> Landing:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.contract.model import FolderServer, HttpServer, PostgresServer, Readiness, S3Server
+from tidegate.contract.http import BearerToken, HttpServer
+from tidegate.contract.model import FolderServer, PostgresServer, Readiness, S3Server
 from tidegate.contract.reading.odcs import load_contract, load_contracts
 from tidegate.errors import ContractError
 
@@ -685,7 +686,7 @@ def test_servers_outside_and_how_late_deliveries_are_met(write: Callable[[str], 
     contract = load_contract(write(GOOD.replace("schema:\n", API + POSTGRES + "schema:\n", 1) + meeting))
 
     assert contract.region("crm").server == HttpServer(
-        "{base}/things?as_of={day}", "THINGS_URL", "things", token_variable="THINGS_TOKEN"
+        "{base}/things?as_of={day}", "THINGS_URL", "things", BearerToken("THINGS_TOKEN")
     )
     assert contract.region("db").server == PostgresServer(
         "SHOP_DATABASE",

@@ -11,7 +11,8 @@ from tests.support.runs.watched import DAY, LATER, NOW, Watched, delivery, reque
 from tests.support.s3_server import Bucket
 
 from tidegate.contract.files import FileOptions
-from tidegate.contract.model import Contract, HttpServer, PostgresServer, Region
+from tidegate.contract.http import HttpServer
+from tidegate.contract.model import Contract, PostgresServer, Region
 from tidegate.home import Home
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal

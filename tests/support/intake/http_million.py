@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.support.intake.archives import folder_archive
 
-from tidegate.contract.model import HttpServer
+from tidegate.contract.http import HttpServer
 from tidegate.sources.http.source import HttpOrigin
 from tidegate.sources.origin import Outside
 

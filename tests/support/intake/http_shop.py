@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.support.intake.shop import Shop, open_shop_in
 
-from tidegate.contract.model import HttpServer
+from tidegate.contract.http import HttpServer
 
 DAY = dt.date(2024, 1, 5)
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from open_data_contract_standard.model import Server as OdcsServer
 
-from tidegate.addresses import climbs, names_a_secret
 from tidegate.contract.files import PLAIN_FILES, FileOptions
 from tidegate.contract.model import (
     Clock,
     Contract,
     FolderServer,
-    HttpServer,
     PostgresServer,
     Region,
     S3Server,
@@ -28,12 +25,11 @@ from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_REGION, own_delivery_days
 from tidegate.contract.reading.document import At, Document, Written
 from tidegate.contract.reading.files import FILE_PROPERTIES, read_file_options
-from tidegate.contract.reading.written import read_written, whole_number
+from tidegate.contract.reading.http import HTTP_PROPERTIES, read_http
+from tidegate.contract.reading.outside import read_time_limit, required_text, required_variable
+from tidegate.contract.reading.written import read_written
 from tidegate.delivery_days import DeliveryDays
 from tidegate.errors import ContractError
-
-# A fetch that takes longer than a day would meet the next one.
-MAX_TIME_LIMIT_SECONDS = 86_400
 
 _SHARED_KEYS = frozenset({"id", "server", "type", "description", "environment", "roles", "customProperties"})
 
@@ -49,7 +45,7 @@ _OF_A_REGION = (*DAYS_OF_A_REGION, *CLOCK_PROPERTIES)
 _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
     "local": (*_OF_A_REGION, *FILE_PROPERTIES),
     "s3": (*_OF_A_REGION, *FILE_PROPERTIES),
-    "api": (*_OF_A_REGION, "baseUrlVariable", "tokenVariable", "records", "pageParameter", "timeLimitSeconds"),
+    "api": (*_OF_A_REGION, *HTTP_PROPERTIES),
     "postgres": (*_OF_A_REGION, "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
 }
 
@@ -57,9 +53,6 @@ _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _SEGMENT = re.compile(r"[^\\*?\[\]{}\x00-\x1f\x7f]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# Right after its base begins a path or a query: anything else would go on with the base's host.
-_API_LOCATION = re.compile(r"\{base\}[/?][^\s{}#\\]*\{day\}[^\s{}#\\]*")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
@@ -130,7 +123,7 @@ def _read_server(
         case "s3":
             return S3Server(_read_s3_location(doc, server, at)), read_file_options(doc, server, custom, files, at)
         case "api":
-            return _read_http(doc, server, custom, at), replace(files, format="json")
+            return read_http(doc, server, custom, at), replace(files, format="json")
         case "postgres":
             return _read_postgres(doc, custom, at), replace(PLAIN_FILES, format="parquet")
     raise AssertionError(f"a server of type {server.type} is allowed here, and nothing reads it: add how")
@@ -166,48 +159,20 @@ def _checked_path(doc: Document, location: str, rest: str, at: At) -> str:
     return location
 
 
-# --- HTTP
-
-
-def _read_http(doc: Document, server: OdcsServer, custom: Written, at: At) -> HttpServer:
-    location = server.location or ""
-    if not _API_LOCATION.fullmatch(location):
-        what = f"'{location}' does not say where a day's pages are"
-        instead = "write it as '{base}/customers?as_of={day}': both once, and '/' or '?' after the base"
-        raise doc.refused((*at, "location"), what, instead)
-    path, _, query = location.removeprefix("{base}").partition("?")
-    if climbs(path):
-        raise doc.refused((*at, "location"), f"'{location}' leads out of its base", "write it without '..' and '.'")
-    if names_a_secret(query):
-        # Not shown: it may hold the secret.
-        what = "the address has a parameter that is named like a secret"
-        raise doc.refused((*at, "location"), what, "remove it, and write the custom property 'tokenVariable'")
-    limit = whole_number(doc, custom, "timeLimitSeconds", 1, MAX_TIME_LIMIT_SECONDS, "seconds")
-    return HttpServer(
-        location=location,
-        base_url_variable=_required_variable(doc, custom, "baseUrlVariable", "the base of the API's address", at),
-        records=_required_text(doc, custom, "records", "the key of a page's list of records", at),
-        token_variable=_read_variable(doc, custom, "tokenVariable"),
-        page_parameter=_read_text(doc, custom, "pageParameter") or HttpServer.page_parameter,
-        time_limit_seconds=limit or HttpServer.time_limit_seconds,
-    )
-
-
 # --- PostgreSQL
 
 
 def _read_postgres(doc: Document, custom: Written, at: At) -> PostgresServer:
     what_connects = "how to connect (libpq settings or a URL)"
-    query = _required_text(doc, custom, "query", "the query of a day's rows", at)
-    ready_query = _required_text(doc, custom, "readyQuery", "the query that tells whether a day is ready", at)
+    query = required_text(doc, custom, "query", "the query of a day's rows", at)
+    ready_query = required_text(doc, custom, "readyQuery", "the query that tells whether a day is ready", at)
     _check_placeholders(doc, query, {"start", "end"}, custom["query"][1])
     _check_placeholders(doc, ready_query, {"day"}, custom["readyQuery"][1])
-    limit = whole_number(doc, custom, "timeLimitSeconds", 1, MAX_TIME_LIMIT_SECONDS, "seconds")
     return PostgresServer(
-        connection_variable=_required_variable(doc, custom, "connectionVariable", what_connects, at),
+        connection_variable=required_variable(doc, custom, "connectionVariable", what_connects, at),
         query=query,
         ready_query=ready_query,
-        time_limit_seconds=limit or PostgresServer.time_limit_seconds,
+        time_limit_seconds=read_time_limit(doc, custom) or PostgresServer.time_limit_seconds,
     )
 
 
@@ -219,40 +184,3 @@ def _check_placeholders(doc: Document, query: str, needed: set[str], at: At) -> 
         raise doc.refused(at, what, f"write {shown} in it, without quotes around")
     if unknown := sorted(found - needed):
         raise doc.refused(at, f"'{{{unknown[0]}}}' means nothing in this query", f"write only {shown}")
-
-
-# --- texts and variables
-
-
-def _required_text(doc: Document, custom: Written, name: str, says: str, at: At) -> str:
-    text = _read_text(doc, custom, name)
-    if text is None:
-        raise doc.refused(at, f"the server does not say {says}", f"write the custom property '{name}'")
-    return text
-
-
-def _required_variable(doc: Document, custom: Written, name: str, holds: str, at: At) -> str:
-    variable = _read_variable(doc, custom, name)
-    if variable is None:
-        what = f"the server does not say which environment variable holds {holds}"
-        raise doc.refused(at, what, f"write its name as the custom property '{name}'")
-    return variable
-
-
-def _read_variable(doc: Document, custom: Written, name: str) -> str | None:
-    variable = _read_text(doc, custom, name)
-    if variable is not None and not _VARIABLE.fullmatch(variable):
-        # Not shown: it may be the secret itself.
-        what = f"{name} is not a name of an environment variable"
-        raise doc.refused(custom[name][1], what, "write the variable's name, never its value")
-    return variable
-
-
-def _read_text(doc: Document, custom: Written, name: str) -> str | None:
-    if name not in custom:
-        return None
-    value: Any
-    value, at = custom[name]
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    raise doc.refused(at, f"'{name}' is not text", "write it in quotes")

@@ -10,8 +10,9 @@ from typing import Any
 
 import dagster as dg
 
+from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
-from tidegate.contract.model import CheckOutcome, Contract, FolderServer, HttpServer, PostgresServer, Region, S3Server
+from tidegate.contract.model import CheckOutcome, Contract, FolderServer, PostgresServer, Region, S3Server
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake

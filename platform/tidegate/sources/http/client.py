@@ -13,12 +13,13 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import httpx
 import tenacity
@@ -44,6 +45,14 @@ PAUSE_SHARE = 1 / 600
 MAX_BODY = 32 << 20
 MAX_REDIRECTS = 5
 
+# An answer of another shape was made so. Once more, for one that a proxy in between has made.
+ATTEMPTS_AT_A_SHAPE = 2
+
+# What servers call JSON that do not call it by its name.
+_TYPES_OF_JSON = frozenset(
+    {"application/json", "text/json", "text/plain", "text/javascript", "application/javascript", "application/x-json"}
+)
+
 # Their logs tell all headers of an answer, where a server may repeat the token, and every address that is asked.
 logging.getLogger("httpcore").setLevel(logging.INFO)
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -57,14 +66,46 @@ class PassingError(Exception):
         self.retry_after = retry_after
 
 
-class TimedClient:
-    """The requests of one capture. `base` is where the token may go, `seconds` is the time limit over all of them."""
+class WrongShapeError(PassingError):
+    """An answer that is no page of the contract's. The text reads on from 'the answer '."""
 
-    def __init__(self, base: httpx.URL, token: str | None, seconds: float) -> None:
+
+class MeansOfSigningIn(Protocol):
+    """What signs requests, see `http.sign_in`."""
+
+    def sign(self, request: httpx.Request, send: Callable[[httpx.Request], bytes], /) -> None: ...
+
+    def forget(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: by GET, or with a body by POST. The address has no secret in it."""
+
+    url: httpx.URL
+    body: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was answered; `headers` by lower-case names, `links` of the Link header by what they lead to."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    links: Mapping[str, str]
+
+
+class TimedClient:
+    """The requests of one capture. `base` is all that is asked and signed in at, `seconds` the limit over it all."""
+
+    def __init__(
+        self, base: httpx.URL, signer: MeansOfSigningIn, seconds: float, per_minute: int | None = None
+    ) -> None:
         self._base = base
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "tidegate"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        self._signer = signer
+        self._pace = 60 / per_minute if per_minute else 0.0
+        self._next_at = 0.0
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "tidegate"}
         self._limit = _TimeLimit(seconds)
         self._pause = min(FIRST_PAUSE_SECONDS, seconds * PAUSE_SHARE)
         self._client = httpx.Client(headers=headers, follow_redirects=False)
@@ -77,31 +118,40 @@ class TimedClient:
         self._limit.stop()
         self._client.close()
 
-    def get_json(self, url: httpx.URL, check: Callable[[bytes], T]) -> tuple[bytes, T]:
-        """The body at `url` and what `check` makes of it; asked again after whatever raises PassingError.
+    def ask(self, question: Question, check: Callable[[Reply], T]) -> tuple[bytes, T]:
+        """The body of the answer and what `check` makes of it; asked again after whatever raises PassingError.
 
         Raises SourceDownError when attempts or time are used up, TidegateError when asking again cannot help, and
-        before anything is asked for a `url` outside of the base.
+        before anything is asked for an address outside of the base.
         """
-        if not _is_below(self._base, url):
+        if not is_below(self._base, question.url):
             raise outside_of(self._base)
 
-        def ask() -> tuple[bytes, T]:
-            body = self._ask(url)
-            return body, check(body)
+        def attempt() -> tuple[bytes, T]:
+            reply = self._reply(question)
+            return reply.body, check(reply)
 
-        return self.persist(ask, str(url), attempts=ATTEMPTS)
+        return self.persist(attempt, str(question.url), attempts=ATTEMPTS)
 
     def persist(self, attempt: Callable[[], T], what: str, attempts: int) -> T:
-        """`attempt()`, made again after PassingError as long as attempts and time last. Raises SourceDownError."""
+        """`attempt()`, made again after PassingError as long as attempts and time last. Raises SourceDownError, or
+        TidegateError where the answer is one, and of another shape."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(PassingError),
             wait=self._pause_after,
-            stop=lambda state: state.attempt_number >= attempts or state.upcoming_sleep >= self._limit.seconds_left,
+            stop=lambda state: (
+                state.attempt_number >= _attempts_after(state, attempts)
+                or state.upcoming_sleep >= self._limit.seconds_left
+            ),
             reraise=True,
         )
         try:
             return retrying(attempt)
+        except WrongShapeError as error:
+            raise TidegateError(
+                f"{what} does not answer as the contract says: the answer {error}. What was loaded before stays. "
+                "Correct the server in the contract, or ask who runs the API, and run again."
+            ) from error
         except PassingError as error:
             tries = retrying.statistics["attempt_number"]
             times = "once" if tries == 1 else f"{tries} times"
@@ -116,15 +166,37 @@ class TimedClient:
             return error.retry_after + jitter
         return self._pause * float(1 << (state.attempt_number - 1)) + jitter
 
-    def _ask(self, url: httpx.URL) -> bytes:
-        request = self._client.build_request("GET", url, extensions=self._limits())
+    def _reply(self, question: Question) -> Reply:
+        try:
+            return self._reply_of_signed(question)
+        except _NotLetInError as refusal:
+            # A token that the other side has taken back may be good when it is fetched again.
+            if not self._signer.forget():
+                raise
+            with suppress(_NotLetInError):
+                return self._reply_of_signed(question)
+            raise refusal from None
+
+    def _reply_of_signed(self, question: Question) -> Reply:
+        request = self._request("POST" if question.body is not None else "GET", question.url, question.body)
         for _ in range(MAX_REDIRECTS):
+            self._signer.sign(request, self._send_elsewhere)
             with self._explaining_what_failed(), self._open(request) as response:
                 if response.next_request is None:
-                    _refuse_by_status(response)
-                    return self._body(response)
-                request = self._refuse_elsewhere(response.next_request)
+                    _refuse_by_status(response, question.url)
+                    return Reply(self._body(response), _by_name(response.headers), _links(response))
+                request = self._refuse_elsewhere(request, response.next_request)
         raise PassingError(f"it redirected more than {MAX_REDIRECTS} times")
+
+    def _request(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None) -> httpx.Request:
+        return self._client.build_request(method, url, json=body, extensions=self._limits())
+
+    def _send_elsewhere(self, request: httpx.Request) -> bytes:
+        """The body of the answer of another address, which is not redirected from."""
+        request.extensions = self._limits()
+        with self._explaining_what_failed(), self._open(request) as response:
+            _refuse_by_status(response, request.url)
+            return self._body(response)
 
     def _limits(self) -> dict[str, Any]:
         longest = min(self._limit.seconds * WAITING_SHARE, self._limit.seconds_left)
@@ -133,12 +205,20 @@ class TimedClient:
 
     @contextmanager
     def _open(self, request: httpx.Request) -> Iterator[httpx.Response]:
+        self._wait_for_my_turn()
         self._limit.refuse_when_over()
         response = self._client.send(request, stream=True)
         try:
             yield response
         finally:
             response.close()
+
+    def _wait_for_my_turn(self) -> None:
+        """Not more requests a minute than the contract says."""
+        pause = self._next_at - time.monotonic()
+        if pause > 0:
+            time.sleep(min(pause, self._limit.seconds_left))
+        self._next_at = time.monotonic() + self._pace
 
     def _body(self, response: httpx.Response) -> bytes:
         body = bytearray()
@@ -160,12 +240,14 @@ class TimedClient:
         except (httpx.DecodingError, httpx.InvalidURL) as error:
             raise PassingError("it sent what HTTP does not allow") from error
 
-    def _refuse_elsewhere(self, request: httpx.Request) -> httpx.Request:
-        """The token is for what the base URL names, and for nothing else that an answer names."""
-        if not _is_below(self._base, request.url):
+    def _refuse_elsewhere(self, asked: httpx.Request, request: httpx.Request) -> httpx.Request:
+        """The sign-in is for what the base URL names, and for nothing else that an answer names."""
+        if not is_below(self._base, request.url):
             # Its path and query are not shown: whoever redirects may write a token of theirs there.
             where = f"{request.url.scheme}://{request.url.host}"
             raise PassingError(f"it redirected to {where}, and nothing outside of {self._base} is asked")
+        if request.method != asked.method:
+            raise WrongShapeError(f"redirects what is asked by {asked.method} to another address")
         return request
 
 
@@ -219,28 +301,47 @@ def outside_of(base: httpx.URL) -> TidegateError:
     )
 
 
-def _is_below(base: httpx.URL, url: httpx.URL) -> bool:
+def is_below(base: httpx.URL, url: httpx.URL) -> bool:
     """Whether a URL has the base's scheme, host and port, and a path at or below the base's."""
     same_origin = (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
     path, top = (of.raw_path.partition(b"?")[0].decode("ascii").rstrip("/") for of in (url, base))
     return same_origin and f"{path}/".startswith(f"{top}/") and not url.userinfo and not climbs(path)
 
 
-def _refuse_by_status(response: httpx.Response) -> None:
+class _NotLetInError(TidegateError):
+    """The API does not accept how we sign in."""
+
+
+def _attempts_after(state: tenacity.RetryCallState, attempts: int) -> int:
+    """How often to ask at most, after an attempt that failed."""
+    error = state.outcome.exception() if state.outcome else None
+    return min(attempts, ATTEMPTS_AT_A_SHAPE) if isinstance(error, WrongShapeError) else attempts
+
+
+def _by_name(headers: httpx.Headers) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _links(response: httpx.Response) -> Mapping[str, str]:
+    return {name: link["url"] for name, link in response.links.items() if name and "url" in link}
+
+
+def _refuse_by_status(response: httpx.Response, asked: httpx.URL) -> None:
     """Raises PassingError for what may pass, TidegateError for what is ours to fix."""
     status = response.status_code
     told = _named(status)
-    place = without_secrets(str(response.url))
+    # Not the response's own: a key may be in it.
+    place = without_secrets(str(asked))
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise PassingError(f"it answered {told}", retry_after=_retry_after(response.headers.get("Retry-After")))
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise TidegateError(f"{place} was refused: it answered {told}, so the token is missing, wrong or spent.")
+        raise _NotLetInError(f"{place} was refused: it answered {told}, so the token is missing, wrong or spent.")
     if status >= HTTPStatus.BAD_REQUEST:
         raise TidegateError(f"{place} was refused: it answered {told}, and asking again cannot change that.")
     if status != HTTPStatus.OK:
         raise PassingError(f"it answered {told} where 200 (OK) is expected")
     media_type = response.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not media_type.endswith("+json"):
+    if media_type not in _TYPES_OF_JSON and not media_type.endswith("+json"):
         shown = "an HTML page" if media_type == "text/html" else "something else"
         raise PassingError(f"it answered with {shown} where JSON is expected")
 

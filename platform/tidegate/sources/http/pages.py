@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from codecs import BOM_UTF8
-from dataclasses import dataclass
-from io import BufferedIOBase
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
+from tidegate.contract.http import WHOLE_ANSWER
 from tidegate.errors import TidegateError
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
@@ -20,9 +22,10 @@ _SCALAR = re.compile(rb'[^ \t\r\n,:"\[\]{}]++')
 # An object without another one in it, which nearly every record is: found in one step.
 _FLAT_OBJECT = re.compile(rb'\{(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+\}', re.DOTALL)
 _NESTING = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
+_VALUE = re.compile(rb'["\[{]|-?[0-9]|true|false|null')
 _CLOSING = {ord("{"): ord("}"), ord("["): ord("]")}
-# Enough for any count, and too few to keep Python busy with.
-_COUNT = re.compile(rb"0|[1-9][0-9]{0,17}")
+# Of the keys of an answer that is none of the contract's, enough to recognise it by.
+SHOWN_KEYS, SHOWN_OF_A_KEY = 10, 40
 
 # A line end between two values is as good as a tab. In a text both are forbidden, so what is broken stays broken.
 _ON_ONE_LINE = bytes.maketrans(b"\r\n", b"\t\t")
@@ -32,60 +35,110 @@ class PageError(TidegateError):
     """Bytes that are no page. The message reads on from the page's name."""
 
 
+class OtherShapeError(PageError):
+    """JSON that is no page of this contract: it was made so, and would be so again."""
+
+
 @dataclass(frozen=True)
 class Page:
-    """What a page says of itself, and how many records it really holds."""
+    """How many records a page holds, and what it says at the paths that were looked for, as written in it.
 
-    page: int
-    pages: int
-    total: int
+    `last` is its last record.
+    """
+
     records: int
+    found: Mapping[str, bytes] = field(default_factory=dict)
+    last: bytes | None = None
 
 
-def read_page(body: bytes, records_key: str, lines: BufferedIOBase | None = None) -> Page:
-    """Look a page through; its records go to `lines`, one a line, in their own bytes. Raises PageError."""
-    return _Reading(body, records_key, lines).page()
+def read_page(body: bytes, records: str, lines: Lines | None = None, paths: Iterable[str] = ()) -> Page:
+    """Look a page through; its records go to `lines`, one a line, in their own bytes.
+
+    `records` is the path of their list, WHOLE_ANSWER when the page is the list. A path names keys with dots between;
+    a key that has a dot in it is found as well. Raises PageError.
+    """
+    return _Reading(body, records, lines, paths).page()
+
+
+class Lines(Protocol):
+    """Where the lines of records go."""
+
+    def write(self, line: bytes, /) -> object: ...
 
 
 class _Reading:
     """One pass over a page, `at` being where it stands."""
 
-    def __init__(self, body: bytes, records_key: str, lines: BufferedIOBase | None) -> None:
+    def __init__(self, body: bytes, records: str, lines: Lines | None, paths: Iterable[str]) -> None:
         self.body = body
-        self.records_key = records_key
+        self.records = records
         self.lines = lines
+        self.paths = frozenset(paths) | {records}
         self.at = len(BOM_UTF8) if body.startswith(BOM_UTF8) else 0
-        self.found: dict[str, int] = {}
+        self.count: int | None = None
+        self.last: bytes | None = None
+        self.found: dict[str, bytes] = {}
+        self.keys: list[str] = []
 
     def page(self) -> Page:
-        if not self._comes(b"{"):
-            raise PageError("is not a JSON object")
-        if not self._comes(b"}"):
-            self._member()
-            while self._comes(b","):
-                self._member()
-            self._expect(b"}")
+        self._skip_space()
+        is_object = self.body.startswith(b"{", self.at)
+        if self.records == WHOLE_ANSWER:
+            self._take(WHOLE_ANSWER)
+        elif is_object:
+            self._object({path: path for path in self.paths}, self.keys)
+        else:
+            self._another_value()
         self._skip_space()
         if self.at < len(self.body):
             raise self._broken("something follows its end")
-        return self._as_page()
+        if self.records != WHOLE_ANSWER and not is_object:
+            raise OtherShapeError(f"is not a JSON object with `{self.records}`")
+        if self.count is None:
+            keys = ", ".join(f"`{key[:SHOWN_OF_A_KEY]}`" for key in self.keys[:SHOWN_KEYS]) or "none"
+            raise OtherShapeError(f"lacks `{self.records}`; its keys are {keys}")
+        return Page(self.count, self.found, self.last)
 
-    def _as_page(self) -> Page:
-        if missing := [key for key in ("page", "pages", "total", self.records_key) if key not in self.found]:
-            raise PageError(f"lacks `{missing[0]}`")
-        return Page(self.found["page"], self.found["pages"], self.found["total"], self.found[self.records_key])
+    def _another_value(self) -> None:
+        start, self.at = self.at, self._end_of_value()
+        if not _VALUE.match(self.body, start):
+            raise PageError("is not JSON")
 
-    def _member(self) -> None:
+    def _object(self, sought: Mapping[str, str], keys: list[str] | None = None) -> None:
+        """Go through an object. `sought` are paths from here, each with the path from the page's root."""
+        self._expect(b"{")
+        if self._comes(b"}"):
+            return
+        self._member(sought, keys)
+        while self._comes(b","):
+            self._member(sought, keys)
+        self._expect(b"}")
+
+    def _member(self, sought: Mapping[str, str], keys: list[str] | None) -> None:
         self._skip_space()
         key = self._key()
+        if keys is not None:
+            keys.append(key)
         self._expect(b":")
         self._skip_space()
-        if key not in ("page", "pages", "total", self.records_key):
-            self.at = self._end_of_value()
-        elif key in self.found:
-            raise PageError(f"has `{key}` twice")
+        below = {path[len(key) + 1 :]: whole for path, whole in sought.items() if path.startswith(f"{key}.")}
+        if key in sought:
+            self._take(sought[key])
+        elif below and self.body.startswith(b"{", self.at):
+            self._object(below)
         else:
-            self.found[key] = self._records() if key == self.records_key else self._count(key)
+            self.at = self._end_of_value()
+
+    def _take(self, path: str) -> None:
+        if path == self.records:
+            if self.count is not None:
+                raise PageError(f"has `{path}` twice")
+            self.count = self._list()
+            return
+        if path in self.found:
+            raise PageError(f"has `{path}` twice")
+        start, self.at = self.at, self._end_of_value()
+        self.found[path] = self.body[start : self.at]
 
     def _key(self) -> str:
         match = _STRING.match(self.body, self.at)
@@ -98,15 +151,15 @@ class _Reading:
             # Not one of the keys we look for, whatever it is.
             return ""
 
-    def _count(self, key: str) -> int:
-        start, self.at = self.at, self._end_of_value()
-        if not _COUNT.fullmatch(self.body, start, self.at):
-            raise PageError(f"has a `{key}` that is not a count")
-        return int(self.body[start : self.at])
-
-    def _records(self) -> int:
+    def _list(self) -> int:
+        if self.body.startswith(b"null", self.at):
+            # How some APIs write an empty list.
+            self.at += len(b"null")
+            return 0
         if not self._comes(b"["):
-            raise PageError(f"has no list under `{self.records_key}`")
+            where = "under `" + self.records + "`" if self.records != WHOLE_ANSWER else "as the whole answer"
+            self.at = self._end_of_value()
+            raise OtherShapeError(f"has no list {where}")
         if self._comes(b"]"):
             return 0
         self._record()
@@ -120,8 +173,9 @@ class _Reading:
     def _record(self) -> None:
         self._skip_space()
         start, self.at = self.at, self._end_of_value()
+        self.last = self.body[start : self.at]
         if self.lines is not None:
-            self.lines.write(self.body[start : self.at].translate(_ON_ONE_LINE) + b"\n")
+            self.lines.write(self.last.translate(_ON_ONE_LINE) + b"\n")
 
     # --- bytes
 

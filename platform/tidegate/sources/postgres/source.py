@@ -23,16 +23,16 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
-from tidegate.contract.model import PostgresServer, Region
+from tidegate.contract.model import PostgresServer
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal, quoted
 from tidegate.machine.background import started
+from tidegate.placeholders import Moments
 from tidegate.sources.origin import Outside
 from tidegate.sources.postgres.settings import with_defaults
 from tidegate.sources.postgres.trouble import cannot_answer, cannot_connect, took_too_long
 from tidegate.window import ONE_DAY
-from tidegate.zones import Zone
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ SESSION = {
 class PostgresOrigin:
     """Where a region's rows are queried from."""
 
-    def __init__(self, region: Region, server: PostgresServer, zone: Zone, outside: Outside) -> None:
-        self.region = region.name
+    def __init__(self, region: str, server: PostgresServer, outside: Outside, moments: Moments) -> None:
+        self.region = region
         self.server = server
-        self._session = _Session(region.clock.zone, zone)
+        self._moments = moments
         self._outside = outside
         self._engine: _Engine | None = None
 
@@ -105,7 +105,7 @@ class PostgresOrigin:
     ) -> _Answer[T] | TidegateError:
         # Errors are returned and not raised from DuckDB's: whoever prints a chain of exceptions would print the
         # connection's settings, which DuckDB and libpq quote.
-        settings, database = with_defaults(connection), _Database(con, self.server, self._session)
+        settings, database = with_defaults(connection), _Database(con, self.server, self._moments)
         try:
             con.execute(f"attach {literal(settings)} as source (type postgres, read_only)")
         except duckdb.Error as error:
@@ -139,25 +139,13 @@ class _Engine:
         self.con = connect_with(["postgres_scanner"], own)
 
 
-@dataclass(frozen=True)
-class _Session:
-    """By which `clock` the database is asked, and in which zone `days` begin."""
-
-    clock: Zone
-    days: Zone
-
-    def begin_of(self, day: dt.date) -> dt.datetime:
-        """What the clock shows when the day begins."""
-        return self.clock.shown_at(self.days.at(day))
-
-
 class _Database:
     """One read-only transaction on the source's database: all of its answers are of one moment."""
 
-    def __init__(self, con: DuckDBPyConnection, server: PostgresServer, session: _Session) -> None:
+    def __init__(self, con: DuckDBPyConnection, server: PostgresServer, moments: Moments) -> None:
         self._con = con
         self._server = server
-        self._session = session
+        self._moments = moments
         # The contract's query that is being answered.
         self.asked = "query"
 
@@ -165,7 +153,7 @@ class _Database:
         self._con.begin()
         settings = {
             **SESSION,
-            "TimeZone": self._session.clock.name,
+            "TimeZone": self._moments.clock.name,
             "statement_timeout": str(self._server.time_limit_seconds * 1000),
         }
         chosen = (f"set_config({literal(name)}, {literal(value)}, true) as {name}" for name, value in settings.items())
@@ -190,7 +178,7 @@ class _Database:
         if row is None or row[0] is not True:
             return None if row is None else False
         self.asked = "query"
-        start, end = (literal(self._session.begin_of(each)) for each in (day, day + ONE_DAY))
+        start, end = (literal(self._moments.begin_of(each)) for each in (day, day + ONE_DAY))
         query = self._server.query.replace("{start}", start).replace("{end}", end)
         # A line feed, so that a comment at the query's end comments nothing else out.
         rows = _answers_to(f"select {self._columns_as_text(query)} from ({query}\n) as delivered")
