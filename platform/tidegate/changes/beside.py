@@ -58,15 +58,7 @@ class Beside:
 
     @cached_property
     def _graph(self) -> Graph:
-        graph = Graph(self._project.manifest())
-        named = [model for unique_id, model in graph.models.items() if unique_id in self.plan.nodes]
-        if elsewhere := [each.asset for each in named if not each.schema.startswith(self.plan.schema_prefix)]:
-            raise TidegateError(
-                f"The plan cannot build {', '.join(elsewhere)} beside production: the project's macro "
-                "generate_schema_name does not follow the variable `shadow`. Nothing was built. Have it name schemas "
-                "as Tidegate's own does (dbt_project/macros/schema_names.sql)."
-            )
-        return graph
+        return Graph(self._project.manifest())
 
     @cached_property
     def judged(self) -> list[JudgedBeside]:

@@ -8,7 +8,8 @@ is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ else:
     # dbt's own types, for annotations only.
     Manifest = DbtEvent = Any
 
-__all__ = ["DbtEvent", "Manifest", "call_dbt", "is_of_dbt", "manifest_of", "move_sources"]
+__all__ = ["DbtEvent", "Manifest", "call_dbt", "is_of_dbt", "manifest_of", "moved"]
 
 
 def call_dbt(
@@ -42,11 +43,16 @@ def manifest_of(partial_parse: bytes) -> Manifest:
     return manifest
 
 
-def move_sources(manifest: Manifest, unique_ids: Collection[str], prefix: str) -> None:
-    """Have those of the sources among these in schemas whose names begin so: dbt has no macro that places sources."""
-    for unique_id, source in manifest.sources.items():
-        if unique_id in unique_ids:
-            source.schema = prefix + source.schema
+def moved(manifest: Manifest, unique_ids: AbstractSet[str], prefix: str) -> Manifest:
+    """The manifest, changed: those of its nodes and sources among these are in schemas whose names begin so."""
+    for nodes in (manifest.nodes, manifest.sources):
+        for unique_id in unique_ids & nodes.keys():
+            # dbt names a relation by its schema; the name is for its messages.
+            nodes[unique_id].schema = prefix + nodes[unique_id].schema
+            nodes[unique_id].relation_name = None
+    # Macros read it as `graph`.
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    return manifest
 
 
 def is_of_dbt(error: BaseException) -> bool:

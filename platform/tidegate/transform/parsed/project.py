@@ -25,7 +25,7 @@ from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
 from tidegate.transform.parsed.files import modules_of, project_files, variables_of, variables_read
 from tidegate.transform.parsed.logic import BY_SOURCE, logic_of, logic_of_tests
-from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of, move_sources
+from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of, moved
 
 PICKLED = "manifest.pickle"
 
@@ -65,6 +65,8 @@ class DbtProject:
         self._contracts = contracts or (lambda: _read_contracts(settings.contracts))
         self._shadow = shadow
         self._of_shadow = {"shadow": shadow.variable} if shadow else {}
+        # What a plan has is this, with some of it elsewhere.
+        self._in_production = DbtProject(settings, contracts=contracts) if shadow else None
         self._parsed = settings.scratch / "dbt"
 
     @cached_property
@@ -151,8 +153,12 @@ class DbtProject:
         self._parsed.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._parsed, prefix="parsing-") as beside:
             parsed = Path(beside) / "target"
-            _parse(self.folder, parsed, self._of_shadow)
-            _pickle_manifest(parsed, self._shadow)
+            if self._shadow and self._in_production:
+                parsed.mkdir()
+                _move(self._in_production, parsed, self._shadow)
+            else:
+                _parse(self.folder, parsed)
+                _pickle_manifest(parsed, manifest_of((parsed / "partial_parse.msgpack").read_bytes()))
             try:
                 parsed.rename(target)
             except OSError:
@@ -187,9 +193,8 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _parse(folder: Path, target: Path, given: Mapping[str, object]) -> None:
-    variables = ["--vars", json.dumps(given)] if given else []
-    result = call_dbt(["parse", *quiet_arguments(folder, target), "--no-partial-parse", *variables])
+def _parse(folder: Path, target: Path) -> None:
+    result = call_dbt(["parse", *quiet_arguments(folder, target), "--no-partial-parse"])
     if result.exception:
         raise disk_trouble(result.exception) or TidegateError(
             f"dbt cannot read the project in {folder}: {result.exception}\n"
@@ -197,17 +202,30 @@ def _parse(folder: Path, target: Path, given: Mapping[str, object]) -> None:
         ) from result.exception
 
 
-@lru_cache(maxsize=1)
+def _move(project: DbtProject, target: Path, shadow: Shadow) -> None:
+    """Have a target where the nodes of a plan are in its schemas. It is made of the project's own: parsing all of it
+    again takes seconds, and gives the same but for these names."""
+    _pickle_manifest(target, moved(project.load_manifest(), shadow.nodes, shadow.prefix))
+    as_json = {**project.manifest()}
+    for kind in ("nodes", "sources"):
+        as_json[kind] = {
+            unique_id: {**node, "schema": shadow.prefix + node["schema"], "relation_name": None}
+            if unique_id in shadow.nodes
+            else node
+            for unique_id, node in as_json[kind].items()
+        }
+    (target / "manifest.json").write_text(json.dumps(as_json), encoding="utf-8")
+
+
+@lru_cache(maxsize=2)
 def _read_manifest(path: Path) -> Mapping[str, Any]:
+    """The project's and a plan's, which are read in turns."""
     manifest: Mapping[str, Any] = json.loads(path.read_bytes())
     return manifest
 
 
-def _pickle_manifest(target: Path, shadow: Shadow | None) -> None:
+def _pickle_manifest(target: Path, manifest: Manifest) -> None:
     """Keep the manifest as dbt's runner takes it: loading that takes 5 ms, and dbt's own msgpack 140 ms."""
-    manifest = manifest_of((target / "partial_parse.msgpack").read_bytes())
-    if shadow:
-        move_sources(manifest, shadow.nodes, shadow.prefix)
     (target / PICKLED).write_bytes(pickle.dumps(manifest, pickle.HIGHEST_PROTOCOL))
 
 
