@@ -15,7 +15,8 @@ from pathlib import Path
 from tidegate.settings import CHECKOUT
 
 SOURCE = "sales"
-ALLOWED_LATENESS = 7
+# There, noon is the evening of the day before in UTC.
+FAR_EAST = "Pacific/Kiritimati"
 COLUMNS = ("sale_id", "category", "amount", "sold_at")
 
 # What the models below are, by the tables they make.
@@ -31,10 +32,12 @@ EXTRA_TABLES = {("marts", "daily_categories"): "sale_date", ("serving", "daily_c
 @dataclass(frozen=True)
 class Business:
     """What a deployment says. `regions`: by the folder that each delivers into, its name. `highest`: the largest amount
-    that the contract takes. `keyed`: whether a sale has a key, by which a later delivery corrects it."""
+    that the contract takes. `lateness`: the days that a sale may be late. `clock`: the north's. `keyed`: whether a sale has a key, by which a later delivery corrects it."""
 
     regions: tuple[tuple[str, str], ...] = (("north", "north"), ("south", "south"))
     highest: int = 100
+    lateness: int = 7
+    clock: str = "UTC"
     keyed: bool = True
     categories: bool = False
     # What the totals are counted in: another one is another formula of a model.
@@ -48,16 +51,21 @@ class Business:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         servers = "\n".join(
-            f'  - {{server: {name}, type: local, path: "{SOURCE}/{place}/{{day}}", format: csv}}'
+            f'  - {{server: {name}, type: local, path: "{SOURCE}/{place}/{{day}}", format: csv{self._clock_of(place)}}}'
             for place, name in self.regions
         )
         text = CONTRACT.format(
             servers=servers,
             highest=self.highest,
             key=", primaryKey: true" if self.keyed else ", required: true",
-            lateness=ALLOWED_LATENESS,
+            lateness=self.lateness,
         )
         (folder / f"{SOURCE}.odcs.yaml").write_text(text, encoding="utf-8")
+
+    def _clock_of(self, place: str) -> str:
+        if place != "north" or self.clock == "UTC":
+            return ""
+        return f", customProperties: [{{property: timezone, value: {self.clock}}}]"
 
     def project_in(self, folder: Path) -> Path:
         """The dbt project of this state, in a folder of its own below `folder`; written once."""
