@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.changes.affected import Affected, find_affected
 from tidegate.changes.beside import Beside, Partitions, copy_days
+from tidegate.changes.compare_contracts import compare_contracts
 from tidegate.changes.plan import failures_of, held, open_plan_of
 from tidegate.changes.switching import Decision, enter_snapshot_of, leases_of
 from tidegate.errors import LakeBusyError, TidegateError
@@ -110,7 +111,8 @@ class _Applying:
             partitions = self.beside.judge_again(self.affected)
             for window in self.beside.bring_up_to_date(partitions):
                 on_chunk(window)
-            _refuse(failures_of(self.lake.con, self.beside, home.graph))
+            contracts = compare_contracts(self.lake.con, self.beside.judged)
+            _refuse(failures_of(self.lake.con, self.beside, home.graph, contracts))
             try:
                 return self._once(partitions)
             except _ChangedMeanwhileError:

@@ -76,8 +76,12 @@ class ContractDifference:
         )
 
 
-def compare_contract(con: DuckDBPyConnection, judged: JudgedBeside) -> ContractDifference:
-    """What the contract does to the deliveries that a plan has judged again."""
+def compare_contracts(con: DuckDBPyConnection, judged: Iterable[JudgedBeside]) -> list[ContractDifference]:
+    """What each of the contracts does to the deliveries that a plan has judged again."""
+    return [_compare(con, each) for each in judged]
+
+
+def _compare(con: DuckDBPyConnection, judged: JudgedBeside) -> ContractDifference:
     contract, now = judged.contract, judged.deliveries(con)
     before = _before(con, contract.source)
     both = [each for each in now if each.verdict == "accepted" and each.was_accepted]

@@ -90,10 +90,12 @@ class JudgedBeside:
         if obsolete:
             self._lake.unit_of_work(lambda con: self._forget(con, obsolete))
         while lacking:
+            rejected = False
             for batch in in_batches(lacking, self._home.settings.chunk_days):
                 end_if_asked(lambda: "Stopped. What was judged is kept; the same command goes on from there.")
-                self._judge(batch)
-            lacking, _ = self._differences()
+                rejected = self._judge(batch) or rejected
+            # Behind one that is rejected now, what stands is to be judged too.
+            lacking = self._differences()[0] if rejected else []
 
     def _differences(self) -> tuple[list[DeliveryRecord], list[PlannedDelivery]]:
         """What is to be judged still, and what was judged in vain."""
@@ -108,9 +110,11 @@ class JudgedBeside:
         logic, regions = logic_of(self.contract), _regions(self.contract)
         return judged_otherwise(con, self.contract.source, logic, regions, self._plan.asked, rejected)
 
-    def _judge(self, batch: Sequence[DeliveryRecord]) -> None:
+    def _judge(self, batch: Sequence[DeliveryRecord]) -> bool:
+        """Judge these; returns whether one is rejected."""
         with judged_again(self._lake, self.contract, self._home.outside, batch) as verdicts:
             self._lake.unit_of_work(lambda con: self._enter(con, batch, verdicts), self._tables)
+            return not all(verdict.accepted for verdict in verdicts)
 
     def _enter(self, con: DuckDBPyConnection, batch: Sequence[DeliveryRecord], verdicts: Sequence[Verdict]) -> None:
         contract, run_id = self.contract, f"plan-{self._plan.plan_id[:8]}"

@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.changes.affected import Affected, find_affected
 from tidegate.changes.beside import Beside, Partitions
 from tidegate.changes.compare import MartDifference, compare_mart
-from tidegate.changes.compare_contracts import ContractDifference, compare_contract
+from tidegate.changes.compare_contracts import ContractDifference, compare_contracts
 from tidegate.changes.cost import Cost, estimate_cost
 from tidegate.contract.judging.logic import logic_of
 from tidegate.errors import TidegateError
@@ -108,7 +108,8 @@ def _look_at(
         for mart in beside.models(cadence)
         if mart.is_mart
     ]
-    contracts, failed = [compare_contract(con, each) for each in beside.judged], failures_of(con, beside, home.graph)
+    contracts = compare_contracts(con, beside.judged)
+    failed = failures_of(con, beside, home.graph, contracts)
     return Planned(beside.plan, partitions, marts, failed, affected.unmade, cost, contracts)
 
 
@@ -172,12 +173,12 @@ def nodes_of(graph: Graph, models: Collection[str], sources: Collection[str]) ->
     return tuple(sorted(own | undated | judged))
 
 
-def failures_of(con: DuckDBPyConnection, beside: Beside, graph: Graph) -> dict[str, list[dt.date]]:
-    """Which models and blocking tests failed, in sentences, each with its partitions."""
-    found: dict[str, list[dt.date]] = {}
-    for difference in (compare_contract(con, each) for each in beside.judged):
-        if difference.unsaid:
-            found[difference.unsaid] = []
+def failures_of(
+    con: DuckDBPyConnection, beside: Beside, graph: Graph, contracts: Sequence[ContractDifference]
+) -> dict[str, list[dt.date]]:
+    """Which models and blocking tests failed, in sentences, each with its partitions, and what the contracts do not
+    say."""
+    found: dict[str, list[dt.date]] = {each.unsaid: [] for each in contracts if each.unsaid}
     for each in planned_partitions(con, beside.plan.plan_id):
         sentences = [f"{model} failed: {said}" for model, said in each.why_failed.items()]
         sentences += [

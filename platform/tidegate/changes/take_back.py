@@ -226,18 +226,10 @@ class _TakingBack:
                 )
 
     def _rollbacks(self, day: dt.date, rollback_id: str, then: Contents) -> list[Rollback]:
+        by, reason = self.decision.by, self.decision.reason
         return [
-            Rollback(
-                rollback_id=rollback_id,
-                partition_day=day,
-                cadence=self.switch.cadence,
-                mart=mart.name,
-                restores=self.before[mart.name, day].publication_id,
-                candidate_hash=then.candidate(mart.name, day).hash,
-                served_hash=then.served(mart.name, day).hash,
-                rolled_back_by=self.decision.by,
-                reason=self.decision.reason,
-                rolled_back_at=utc_now(),
+            self.switch.rollback(
+                rollback_id, day, mart.name, self.before[mart.name, day].publication_id, then, by, reason
             )
             for mart in self.product.marts
             if (mart.name, day) in self.before

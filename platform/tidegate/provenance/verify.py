@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.changes.beside import Beside
 from tidegate.changes.compare import MartDifference, compare_mart
+from tidegate.changes.compare_contracts import compare_contracts
 from tidegate.changes.plan import PREFIX, failures_of, held, nodes_of
 from tidegate.contract.judging.logic import logic_of
 from tidegate.errors import TidegateError
@@ -76,7 +77,7 @@ def verify(home: Home, partition: dt.date, cadence: Cadence) -> Verified:
                     for each in marts
                 ],
                 altered=_altered(con, home, window, shown),
-                failed=list(failures_of(con, beside, home.graph)),
+                failed=list(failures_of(con, beside, home.graph, compare_contracts(con, beside.judged))),
             )
 
 

@@ -19,8 +19,7 @@ from tidegate.lake.content import NOTHING, Content, content_of
 from tidegate.lake.sql import in_window, qualified
 from tidegate.lake.tables import columns_that_lose, table_columns
 from tidegate.ledger import publications
-from tidegate.ledger.entries import utc_now
-from tidegate.ledger.publications import Publication, Rollback
+from tidegate.ledger.publications import Publication
 from tidegate.publishing.gate import GateRequirements, Mart, read_gates, together
 from tidegate.publishing.promote import Promotion
 from tidegate.publishing.switch import Contents, Switch, delete_days, held_for_switching, insert_days, read_contents
@@ -102,7 +101,10 @@ def _roll_back(
         elif before.served(mart.name, day).hash != target[mart.name].content_hash:
             _put_back(con, mart, window, target[mart.name])
     after = {mart.name: _content(con, mart, window) for mart in requirements.marts}
-    rollbacks = [_rollback(mart, before, decision, switch) for mart in known]
+    rollbacks = [
+        switch.rollback(switch.switch_id, day, mart.name, decision.to, before, decision.by, decision.reason)
+        for mart in known
+    ]
     # What is the newest candidate as well withholds nothing: from here on the partition goes on as usual.
     withholds = any(after[mart.name] != before.candidate(mart.name, day) for mart in requirements.marts)
     builds = read_gates(con, window, requirements).builds
@@ -121,21 +123,6 @@ def _roll_back(
     publications.record_rollbacks(con, rollbacks)
     switch.enter(con, published, f"roll back {window} to {decision.to}")
     return Promotion(published, {}, {day: rollbacks[0]})
-
-
-def _rollback(mart: Mart, before: Contents, decision: Decision, switch: Switch) -> Rollback:
-    return Rollback(
-        rollback_id=switch.switch_id,
-        partition_day=decision.day,
-        cadence=switch.cadence,
-        mart=mart.name,
-        restores=decision.to,
-        candidate_hash=before.candidate(mart.name, decision.day).hash,
-        served_hash=before.served(mart.name, decision.day).hash,
-        rolled_back_by=decision.by,
-        reason=decision.reason,
-        rolled_back_at=utc_now(),
-    )
 
 
 def _content(con: DuckDBPyConnection, mart: Mart, window: Window, relation: str | None = None) -> Content:

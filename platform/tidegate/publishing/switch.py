@@ -24,7 +24,7 @@ from tidegate.lake.sql import on_days, qualified
 from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.publications import Publication
+from tidegate.ledger.publications import Publication, Rollback
 from tidegate.publishing.gate import Mart
 from tidegate.window import Cadence, Window
 
@@ -72,6 +72,24 @@ class Switch:
             published_at=utc_now(),
             superseded_by=None,
             rollback_id=rollback_id,
+        )
+
+    def rollback(
+        self, rollback_id: str, day: dt.date, mart: str, restores: str, before: Contents, by: str, reason: str | None
+    ) -> Rollback:
+        """That a mart's partition, which held what `before` says, shows the publication `restores` again: whose
+        decision it is, and why."""
+        return Rollback(
+            rollback_id=rollback_id,
+            partition_day=day,
+            cadence=self.cadence,
+            mart=mart,
+            restores=restores,
+            candidate_hash=before.candidate(mart, day).hash,
+            served_hash=before.served(mart, day).hash,
+            rolled_back_by=by,
+            reason=reason,
+            rolled_back_at=utc_now(),
         )
 
     def enter(self, con: DuckDBPyConnection, published: Published, message: str) -> None:

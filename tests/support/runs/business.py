@@ -32,7 +32,8 @@ EXTRA_TABLES = {("marts", "daily_categories"): "sale_date", ("serving", "daily_c
 @dataclass(frozen=True)
 class Business:
     """What a deployment says. `regions`: by the folder that each delivers into, its name. `highest`: the largest amount
-    that the contract takes. `lateness`: the days that a sale may be late. `clock`: the north's. `keyed`: whether a sale has a key, by which a later delivery corrects it."""
+    that the contract takes. `lateness`: the days that a sale may be late. `clock`: the north's time zone. `keyed`:
+    whether a sale has a key, by which a later delivery corrects it."""
 
     regions: tuple[tuple[str, str], ...] = (("north", "north"), ("south", "south"))
     highest: int = 100
