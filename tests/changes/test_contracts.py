@@ -260,6 +260,14 @@ def test_what_arrives_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_
     deliver(home, MONDAY - dt.timedelta(days=1), 50)
     for day in (FOURTH, MONDAY - dt.timedelta(days=1)):
         home.run(day)
+    # Until it is applied, the rule judges what is delivered from then on, and no other day.
+    assert home.query("select visitors from serving.daily_visits order by visit_date") == [
+        (11,),
+        (12,),
+        (1,),
+        (8,),
+        (15,),
+    ]
     apply_plan(home.home, DECISION)
     assert all(outcome.succeeded for outcome in home.runner.restate())
     always = fill(new_crowd(tmp_path / "always", contracts=contract(tmp_path / "strict", maximum=12)))
