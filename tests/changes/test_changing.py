@@ -22,12 +22,13 @@ from tests.support.runs.changing import (
     deliver,
     fill,
     new_crowd,
+    plan,
     with_project,
 )
 from tests.support.runs.home import Contents, TemporaryHome
 
 from tidegate.changes.apply import apply_plan
-from tidegate.changes.plan import Planned, make_plan
+from tidegate.changes.plan import make_plan
 from tidegate.changes.switching import Decision
 from tidegate.changes.take_back import take_back
 from tidegate.cli.read_status import read_status
@@ -42,12 +43,6 @@ THOUSANDFOLD = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 
 MILDER = {**THOUSANDFOLD, "daily_visits.yml": DAILY_YAML.replace("visitors < 1000", "visitors < 1000000")}
 RENAMED_CTE = {"daily_visits.sql": DAILY_VISITS.replace("counted", "figures")}
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
-
-
-def plan(home: TemporaryHome, days: Window | None = None) -> Planned:
-    planned = make_plan(home.home, days)
-    assert planned is not None
-    return planned
 
 
 def served(home: TemporaryHome) -> Contents:

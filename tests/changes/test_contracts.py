@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, deliver, fill, new_crowd, with_project
+from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, deliver, fill, new_crowd, plan, with_project
 from tests.support.runs.home import TemporaryHome
+from tests.support.runs.visits_contract import contract, with_contract
 
 from tidegate.changes.apply import apply_plan
 from tidegate.changes.compare_contracts import ContractDifference
@@ -25,45 +26,6 @@ DECISION = Decision("tester", "because")
 
 # Of 10 to 14 visitors in Bergen, one a day, and 1 in Lund.
 FOURTH, LAST = DAYS.days[3], DAYS.days[4]
-
-CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: visits
-version: {version}
-status: active
-name: visits
-customProperties:
-  - {{property: maxQuarantinedPercent, value: {percent}}}
-  - {{property: maxQuarantinedRows, value: 0}}
-servers:
-  - {{server: shop, type: local, path: "visits/{{day}}", format: csv}}
-schema:
-  - name: visits
-    properties:
-      - {{name: place, logicalType: string, required: {required}}}
-      - name: visitors
-        logicalType: integer
-        physicalType: {type}
-        required: true
-        logicalTypeOptions: {{maximum: {maximum}}}
-"""
-
-
-def contract(folder: Path, **terms: object) -> Path:
-    """A folder with the contract of visits, by these terms."""
-    known = {"version": "1.0.0", "percent": 100, "required": "true", "type": "integer", "maximum": 1000}
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "visits.odcs.yaml").write_text(CONTRACT.format(**{**known, **terms}))
-    return folder
-
-
-def with_contract(home: TemporaryHome, **terms: object) -> TemporaryHome:
-    """The same home once its contract is another."""
-    home.close()
-    contract(home.settings.contracts, **terms)
-    return TemporaryHome(home.settings)
-
 
 # A mart of the product that reads no visits.
 MARKS = {
@@ -88,12 +50,6 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
     home = fill(new_crowd(folder, contracts=contract(folder / "contracts")))
     yield home
     home.close()
-
-
-def plan(home: TemporaryHome) -> Planned:
-    planned = make_plan(home.home)
-    assert planned is not None
-    return planned
 
 
 def of_visits(planned: Planned) -> ContractDifference:

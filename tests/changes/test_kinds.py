@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from tests.support.runs.changing import (
     STG_YAML,
     Files,
     deliver,
+    fill,
     new_crowd,
     shown,
     with_project,
 )
 from tests.support.runs.home import TemporaryHome
+from tests.support.runs.visits_contract import SHOP, TIMED, contract, with_contract
 
 from tidegate.changes.apply import apply_plan
 from tidegate.changes.plan import make_plan
@@ -29,17 +32,17 @@ from tidegate.window import ONE_DAY
 pytestmark = pytest.mark.slow
 
 DECISION = Decision("tester", "because")
+# More than any check lets pass.
+MAXIMUM = 5000
 SECOND = DAYS.start + ONE_DAY
 
 
-def with_contract(home: TemporaryHome, before: str, after: str) -> TemporaryHome:
-    """The same home once its contract says something else."""
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
+    folder = tmp_path_factory.mktemp("old")
+    home = fill(new_crowd(folder, contracts=contract(folder / "contracts", maximum=MAXIMUM)))
+    yield home
     home.close()
-    (file,) = Path(home.settings.contracts).glob("visits*")
-    text = file.read_text()
-    assert before in text
-    file.write_text(text.replace(before, after))
-    return TemporaryHome(home.settings)
 
 
 OTHER_PRODUCT: Files = {
@@ -66,14 +69,13 @@ def test_a_mart_that_moves_to_another_product_is_published_by_that_and_no_day_ch
     home.close()
 
 
-SHOP = '  - {server: shop, type: local, path: "visits/{day}", format: csv}\n'
 KIOSK = '  - {server: kiosk, type: local, path: "kiosk/{day}", format: csv}\n'
 
 
 def test_a_region_that_comes_or_goes_changes_the_days_that_it_delivers(crowd: TemporaryHome) -> None:
     with crowd.home.lake() as lake:
         before = shown(lake)
-    home = with_contract(crowd, SHOP, SHOP + KIOSK)
+    home = with_contract(crowd, maximum=MAXIMUM, servers=SHOP + KIOSK)
     assert make_plan(home.home) is None
     assert list(home.runner.restate()) == []
     assert read_status(home.home).held == {}, "what was published without it stays"
@@ -83,7 +85,7 @@ def test_a_region_that_comes_or_goes_changes_the_days_that_it_delivers(crowd: Te
     assert home.query(f"select visitors from serving.daily_visits where visit_date = '{SECOND}'") == [(20,)]
     assert make_plan(home.home) is None
 
-    home = with_contract(home, KIOSK, "")
+    home = with_contract(home, maximum=MAXIMUM)
     assert read_status(home.home).leaving == [("visits", "kiosk")]
     assert make_plan(home.home) is None
     home.run(SECOND)
@@ -92,26 +94,7 @@ def test_a_region_that_comes_or_goes_changes_the_days_that_it_delivers(crowd: Te
     home.close()
 
 
-CLOCK = "customProperties: [{property: timezone, value: Asia/Tokyo}]"
-TIMED = """
-apiVersion: v3.1.0
-kind: DataContract
-id: visits
-version: 1.0.0
-status: active
-name: visits
-customProperties:
-  - {property: eventTime, value: seen_at}
-  - {property: allowedLatenessDays, value: 3}
-servers:
-  - {server: shop, type: local, path: "visits/{day}", format: csv}
-schema:
-  - name: visits
-    properties:
-      - {name: place, logicalType: string, required: true}
-      - {name: visitors, logicalType: integer, physicalType: integer, required: true}
-      - {name: seen_at, logicalType: timestamp, required: true}
-"""
+IN_TOKYO = SHOP.replace("csv}", "csv, customProperties: [{property: timezone, value: Asia/Tokyo}]}")
 STG_TIMED = """
 select {{ day_of("seen_at") }} as visit_date, place, visitors
 from {{ source("raw", "visits") }}
@@ -119,18 +102,15 @@ where {{ delivered_within_reach("visits") }} and {{ happened_in_window("seen_at"
 """
 
 
-def timed(folder: Path, contract: str) -> TemporaryHome:
+def timed(folder: Path, servers: str) -> TemporaryHome:
     """A home whose visits have a time, by the clock of its server."""
-    contracts = folder / "contracts"
-    contracts.mkdir(parents=True)
-    (contracts / "visits.odcs.yaml").write_text(contract)
     sources = "          - {name: seen_at, data_type: timestamp}\n"
     files = {
         "stg_visits.sql": STG_TIMED,
         "stg_visits.yml": STG_YAML,
         "sources.yml": SOURCES.replace("          - {name: _region", f"{sources}          - {{name: _region"),
     }
-    home = new_crowd(folder, files, contracts=contracts)
+    home = new_crowd(folder, files, contract(folder / "contracts", **TIMED, servers=servers))
     for number, day in enumerate(DAYS.days):
         landed = Path(home.settings.landing) / "visits" / str(day)
         landed.mkdir(parents=True)
@@ -143,17 +123,16 @@ def timed(folder: Path, contract: str) -> TemporaryHome:
 
 
 def test_another_clock_of_a_server_moves_rows_to_other_days_once_it_is_applied(tmp_path: Path) -> None:
-    in_tokyo = TIMED.replace('path: "visits/{day}"', f'path: "visits/{{day}}", {CLOCK}')
-    home = timed(tmp_path / "crowd", TIMED)
+    home = timed(tmp_path / "crowd", SHOP)
     before = home.contents("serving")
-    home = with_contract(home, TIMED, in_tokyo)
+    home = with_contract(home, **TIMED, servers=IN_TOKYO)
     assert list(home.runner.restate()) == []
     assert home.contents("serving") == before, "what was judged before stays as it is"
     planned = make_plan(home.home)
     assert planned is not None
     assert {mart.mart for mart in planned.marts} == {"daily_places", "daily_visits", "weekly_visits"}
     change = apply_plan(home.home, DECISION).change
-    always = timed(tmp_path / "always", in_tokyo)
+    always = timed(tmp_path / "always", IN_TOKYO)
     assert home.contents() == always.contents()
     assert home.query("select visitors from serving.daily_visits order by visit_date") == [
         (visitors,) for visitors in (12, 13, 14, 15, 1)

@@ -414,10 +414,10 @@ class History:
         # A Monday is one of data of any of its days.
         days = {each.partition_day if each.cadence == Cadence.daily else DAYS[0] for each in standing}
         rolled_back = sorted(days & set(DAYS))
-        place, _ = self.business.regions[0]
+        place, _ = self.business.regions[-1]
         for day in rolled_back:
-            final = self.files[day, place]
-            for of_sales in ((*final, Sale("never seen", day, amount=7)), final):
+            final, sold_on = self.files[day, place], self.business.day_by_clock(place, day)
+            for of_sales in ((*final, Sale("never seen", sold_on, amount=7)), final):
                 self.deliver(day, place, of_sales)
                 self.run(day, restating=True)
 

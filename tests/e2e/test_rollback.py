@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 import dagster as dg
 import pytest
@@ -96,86 +98,114 @@ def assert_handed_on(history: list[Publication], marts: list[Mart]) -> None:
         ]
 
 
+@dataclass
+class Story:
+    """A home whose Saturday was published twice, and what it showed then: first what is sound, then twice the
+    prices."""
+
+    home: TemporaryHome
+    sound: Contents
+    first: dict[str, str]
+    doubled: Contents
+    second: dict[str, str]
+    others: Contents
+
+    @classmethod
+    def begin(cls, home: TemporaryHome) -> Self:
+        for day in DAYS.days:
+            home.landing.day(day)
+        assert all(outcome.succeeded for outcome in home.backfill(DAYS))
+        assert home.runner.run(Window.of_day(MONDAY, Cadence.weekly), job=BUILD_JOBS[Cadence.weekly]).succeeded
+        sound, first = served(home, SATURDAY, MONDAY), standing(home, SATURDAY)
+        home.landing.day(SATURDAY, unit_price="20.0000")
+        assert [outcome.window.start for outcome in home.run(SATURDAY)] == [SATURDAY, MONDAY]
+        doubled, second = served(home, SATURDAY, MONDAY), standing(home, SATURDAY)
+        assert all(
+            doubled[place] != content
+            for place, content in sound.items()
+            if place[2] == SATURDAY and place[1] not in ("daily_customers", "daily_demand_forecast")
+        )
+        return cls(home, sound, first, doubled, second, served(home, FRIDAY, SUNDAY))
+
+    def of_saturday(self) -> Contents:
+        return {place: content for place, content in self.sound.items() if place[2] == SATURDAY}
+
+    def each_product_is_rolled_back_and_what_is_made_of_the_day_follows(self) -> None:
+        home = self.home
+        listed = tidegate(home, "publications", "--partition", str(SATURDAY))
+        for product in ("sales", "customers"):
+            to = self.first[product]
+            assert listed.index(to) < listed.index(self.second[product])
+            said = tidegate(home, "rollback", "--partition", str(SATURDAY), "--to", to, "--reason", REASON)
+            assert f"Rolled back to {to} by " in said
+            assert f"{REASON}." in said
+        assert f"tidegate restate: {MONDAY}." in said
+        assert served(home, SATURDAY) == self.of_saturday()
+        assert told_in_the_ui(home, SATURDAY)["rolled_back_to"] == self.first["sales"]
+        # The two mornings after the Saturday, too.
+        mornings = f"{SUNDAY}..{SUNDAY + ONE_DAY}"
+        assert tidegate(home, "restate") == (
+            f"2 mornings restated by their days ({mornings}). 1 Monday restated by their days ({MONDAY})."
+        )
+        assert served(home, SATURDAY, MONDAY) == self.sound
+        assert served(home, FRIDAY, SUNDAY) == self.others
+        assert_one_story(home)
+
+    def the_day_is_run_again_and_its_data_is_what_was_rejected(self) -> None:
+        home = self.home
+        said = tidegate(home, "run", "--partition", str(SATURDAY))
+        assert f"{SATURDAY} goes on to show an earlier publication until its data changes. Rolled back to " in said
+        assert all(f"Rolled back to {publication}" in said for publication in self.first.values())
+        assert served(home, SATURDAY, MONDAY) == self.sound
+        told = told_in_the_ui(home, SATURDAY)
+        assert (told["rolled_back_to"], told["rolled_back_because"]) == (self.first["sales"], REASON)
+        assert REASON in tidegate(home, "status")
+        assert_one_story(home)
+
+    def a_late_line_of_friday_comes_with_sunday(self) -> None:
+        home = self.home
+        home.landing.orders(SUNDAY, REGIONS[0], [*sound_lines(SUNDAY, REGIONS[0]), Line("late", FRIDAY)])
+        assert {day for outcome in home.run(SUNDAY) for day in outcome.published} == {FRIDAY, SUNDAY, MONDAY}
+        # But for the morning of the Saturday, which is made of Friday.
+        before = self.of_saturday()
+        assert {place for place, content in served(home, SATURDAY).items() if content != before[place]} == {
+            ("serving", "daily_demand_forecast", SATURDAY)
+        }
+        of_friday = {place: content for place, content in self.others.items() if place[2] == FRIDAY}
+        assert served(home, FRIDAY) != of_friday
+        assert_one_story(home)
+
+    def what_cannot_be_put_back_is_told_and_changes_nothing(self) -> None:
+        home, sales = self.home, self.first["sales"]
+        before = home.contents("serving")
+        unknown = refused(home, "rollback", "--partition", str(SATURDAY), "--to", f"{sales}x")
+        assert f"There is no publication '{sales}x'" in unknown
+        of_another = refused(home, "rollback", "--partition", str(FRIDAY), "--to", sales)
+        assert f"is a publication of {SATURDAY}, not of {FRIDAY}" in of_another
+        assert home.contents("serving") == before
+
+    def the_days_data_changes_and_that_is_the_end_of_it(self) -> None:
+        home = self.home
+        home.landing.day(SATURDAY, unit_price="30.0000")
+        of_day, of_monday = home.run(SATURDAY)
+        assert (of_day.rolled_back, of_monday.rolled_back) == ({}, {})
+        assert set(of_day.rollbacks_ended) == {SATURDAY}
+        assert REASON.rstrip(".") in of_day.rollbacks_ended[SATURDAY]
+        assert all(
+            content not in (self.sound[place], self.doubled[place])
+            for place, content in served(home, SATURDAY).items()
+            # No price is in it.
+            if place[1] != "daily_customers"
+        )
+        assert "rolled_back_to" not in told_in_the_ui(home, SATURDAY)
+        assert REASON not in tidegate(home, "status")
+        assert_one_story(home)
+
+
 def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(temporary_home: TemporaryHome) -> None:
-    home = temporary_home
-    for day in DAYS.days:
-        home.landing.day(day)
-    assert all(outcome.succeeded for outcome in home.backfill(DAYS))
-    assert home.runner.run(Window.of_day(MONDAY, Cadence.weekly), job=BUILD_JOBS[Cadence.weekly]).succeeded
-    sound, first = served(home, SATURDAY, MONDAY), standing(home, SATURDAY)
-
-    home.landing.day(SATURDAY, unit_price="20.0000")
-    assert [outcome.window.start for outcome in home.run(SATURDAY)] == [SATURDAY, MONDAY]
-    doubled, second = served(home, SATURDAY, MONDAY), standing(home, SATURDAY)
-    others = served(home, FRIDAY, SUNDAY)
-    assert all(
-        doubled[place] != content
-        for place, content in sound.items()
-        if place[2] == SATURDAY and place[1] not in ("daily_customers", "daily_demand_forecast")
-    )
-
-    # Rolled back, each product by its name in the list, and what is made of the day follows.
-    listed = tidegate(home, "publications", "--partition", str(SATURDAY))
-    for product in ("sales", "customers"):
-        assert listed.index(first[product]) < listed.index(second[product])
-        said = tidegate(home, "rollback", "--partition", str(SATURDAY), "--to", first[product], "--reason", REASON)
-        assert f"Rolled back to {first[product]} by " in said
-        assert f"{REASON}." in said
-    assert f"tidegate restate: {MONDAY}." in said
-    assert served(home, SATURDAY) == {place: content for place, content in sound.items() if place[2] == SATURDAY}
-    assert told_in_the_ui(home, SATURDAY)["rolled_back_to"] == first["sales"]
-    # The two mornings after the Saturday, too.
-    mornings = f"{SUNDAY}..{SUNDAY + ONE_DAY}"
-    assert tidegate(home, "restate") == (
-        f"2 mornings restated by their days ({mornings}). 1 Monday restated by their days ({MONDAY})."
-    )
-    assert served(home, SATURDAY, MONDAY) == sound
-    assert served(home, FRIDAY, SUNDAY) == others
-    assert_one_story(home)
-
-    # The day is run again: its data is what was rejected.
-    said = tidegate(home, "run", "--partition", str(SATURDAY))
-    assert f"{SATURDAY} goes on to show an earlier publication until its data changes. Rolled back to " in said
-    assert all(f"Rolled back to {publication}" in said for publication in first.values())
-    assert served(home, SATURDAY, MONDAY) == sound
-    told = told_in_the_ui(home, SATURDAY)
-    assert (told["rolled_back_to"], told["rolled_back_because"]) == (first["sales"], REASON)
-    assert REASON in tidegate(home, "status")
-    assert_one_story(home)
-
-    # A late line of Friday comes with Sunday's delivery.
-    home.landing.orders(SUNDAY, REGIONS[0], [*sound_lines(SUNDAY, REGIONS[0]), Line("late", FRIDAY)])
-    assert {day for outcome in home.run(SUNDAY) for day in outcome.published} == {FRIDAY, SUNDAY, MONDAY}
-    # But for the morning of the Saturday, which is made of Friday.
-    of_saturday = {place: content for place, content in sound.items() if place[2] == SATURDAY}
-    assert {place for place, content in served(home, SATURDAY).items() if content != of_saturday[place]} == {
-        ("serving", "daily_demand_forecast", SATURDAY)
-    }
-    assert served(home, FRIDAY) != {place: content for place, content in others.items() if place[2] == FRIDAY}
-    assert_one_story(home)
-
-    # What cannot be put back is told, and changes nothing.
-    before = home.contents("serving")
-    assert f"There is no publication '{first['sales']}x'" in refused(
-        home, "rollback", "--partition", str(SATURDAY), "--to", f"{first['sales']}x"
-    )
-    assert f"is a publication of {SATURDAY}, not of {FRIDAY}" in refused(
-        home, "rollback", "--partition", str(FRIDAY), "--to", first["sales"]
-    )
-    assert home.contents("serving") == before
-
-    # The day's data changes, and that is the end of it.
-    home.landing.day(SATURDAY, unit_price="30.0000")
-    of_day, of_monday = home.run(SATURDAY)
-    assert (of_day.rolled_back, of_monday.rolled_back) == ({}, {})
-    assert set(of_day.rollbacks_ended) == {SATURDAY}
-    assert REASON.rstrip(".") in of_day.rollbacks_ended[SATURDAY]
-    assert all(
-        content not in (sound[place], doubled[place])
-        for place, content in served(home, SATURDAY).items()
-        # No price is in it.
-        if place[1] != "daily_customers"
-    )
-    assert "rolled_back_to" not in told_in_the_ui(home, SATURDAY)
-    assert REASON not in tidegate(home, "status")
-    assert_one_story(home)
+    story = Story.begin(temporary_home)
+    story.each_product_is_rolled_back_and_what_is_made_of_the_day_follows()
+    story.the_day_is_run_again_and_its_data_is_what_was_rejected()
+    story.a_late_line_of_friday_comes_with_sunday()
+    story.what_cannot_be_put_back_is_told_and_changes_nothing()
+    story.the_days_data_changes_and_that_is_the_end_of_it()

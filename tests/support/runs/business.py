@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.settings import CHECKOUT
+from tidegate.window import ONE_DAY
 
 SOURCE = "sales"
 # There, noon is the evening of the day before in UTC.
@@ -62,6 +63,10 @@ class Business:
             lateness=self.lateness,
         )
         (folder / f"{SOURCE}.odcs.yaml").write_text(text, encoding="utf-8")
+
+    def day_by_clock(self, place: str, day: dt.date) -> dt.date:
+        """The date at noon, by the clock of the place, of a sale of that day in UTC."""
+        return day if self._clock_of(place) == "" else day + ONE_DAY
 
     def _clock_of(self, place: str) -> str:
         if place != "north" or self.clock == "UTC":

@@ -11,6 +11,7 @@ from tests.support.lake.copied import put_lake
 from tests.support.python_models import PROJECTS
 from tests.support.runs.home import TemporaryHome, settings_of
 
+from tidegate.changes.plan import Planned, make_plan
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.names import BUILD_JOBS
@@ -201,6 +202,13 @@ def with_project(home: TemporaryHome, changed: Files | None = None) -> Temporary
     home.close()
     write_project(home.settings.dbt_project, changed)
     return TemporaryHome(home.settings)
+
+
+def plan(home: TemporaryHome, days: Window | None = None) -> Planned:
+    """What the project has now is planned, and there is something to plan."""
+    planned = make_plan(home.home, days)
+    assert planned is not None
+    return planned
 
 
 def deliver(home: TemporaryHome, day: dt.date, visitors: int, source: str = "visits") -> None:
