@@ -12,7 +12,7 @@ from tidegate.changes.showing.markdown import as_markdown
 from tidegate.changes.showing.page import as_page
 from tidegate.cli.show_plan import as_json
 
-COST = "To build 20 days: 1,234,567 rows to read, about 4 min, after earlier builds, and 12.3 MB of disk."
+COST = "To build 20 days: 1,234,567 rows to read, about 4 min, going by earlier builds, and 12.3 MB of disk."
 
 
 class _Page(HTMLParser):

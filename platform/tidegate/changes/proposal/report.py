@@ -18,7 +18,7 @@ NEXT = {
     "`tidegate plan`, then `tidegate apply`.",
     Verdict.differs: "If this is what the change is for: merge it, then `tidegate plan` and `tidegate apply`, or else "
     "new days have the new logic among old ones that have the old.",
-    Verdict.refused: "Fix the model. Merged as it is, it would hold the days that are run from then on.",
+    Verdict.refused: "Fix it. Merged as it is, days that are run from then on would be held.",
 }
 
 
@@ -26,7 +26,7 @@ def report_on(checked: Checked) -> str:
     """The report as one Markdown text."""
     sections = (_basis(checked), _logic(checked), _contracts(checked), _whole(checked))
     lines = [line for section in sections for line in section]
-    return "\n".join([f"## {checked.verdict.value}", "", *lines, NEXT[checked.verdict], ""])
+    return "\n".join([f"## {checked.verdict.value}", "", NEXT[checked.verdict], "", *lines])
 
 
 def _basis(checked: Checked) -> Iterator[str]:

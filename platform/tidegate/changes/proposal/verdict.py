@@ -14,7 +14,7 @@ class Verdict(Enum):
     unchanged = "Nothing that is published would change."
     additive = "What consumers read stays as it is; something new comes beside it."
     differs = "What is published would change."
-    refused = "This change would be refused: what it builds does not hold what it must."
+    refused = "This change would be refused, for what is listed under Failed."
 
     @property
     def exit_code(self) -> int:

@@ -41,10 +41,10 @@ def details(planned: Planned) -> Iterator[str]:
 
 def _tables(mart: MartDifference) -> Iterator[str]:
     if mart.rows and mart.rows.columns:
-        yield from table(sentences.COLUMNS, sentences.columns(mart.rows))
+        yield from table(sentences.COLUMNS, sentences.columns(mart.rows), names=1)
     for figure in mart.figures:
         yield from [f"{text(sentences.figures_title(mart, figure))}:", ""]
-        yield from table((mart.cadence.singular, *sentences.FIGURES), sentences.figures(figure))
+        yield from table((mart.cadence.singular, *sentences.FIGURES), sentences.figures(figure), names=1)
     if mart.rows and mart.rows.samples:
         yield from table(sentences.samples_head(mart.rows), sentences.samples(mart.rows))
 
@@ -53,8 +53,10 @@ def bullets(of: Iterable[str]) -> list[str]:
     return [*(f"- {text(sentence)}" for sentence in of), ""]
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [_row(head), _row(["---"] * len(head)), *map(_row, rows), ""]
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, names: int | None = None) -> list[str]:
+    """The rows under their head. All columns but the first `names` hold figures, which stand to the right."""
+    sides = ["---" if names is None or number < names else "---:" for number in range(len(head))]
+    return [_row(head), f"| {' | '.join(sides)} |", *map(_row, rows), ""]
 
 
 def _row(cells: Sequence[str]) -> str:

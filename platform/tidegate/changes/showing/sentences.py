@@ -33,7 +33,7 @@ def models(planned: Planned) -> str:
     built = ", ".join(sorted(planned.plan.models))
     if contracts:
         return f"Changed: {', '.join(contracts)}. Built again: {built}. Affected: {counted or 'nothing published'}."
-    return f"Changed since it was published: {built}. Affected: {counted}."
+    return f"Changed, themselves or in what they read: {built}. Affected: {counted}."
 
 
 def leaving(planned: Planned) -> Iterator[str]:
@@ -55,7 +55,9 @@ def of_mart(mart: MartDifference) -> Iterator[str]:
             yield f"Columns {what}: {', '.join(f'{name} ({sql_type})' for name, sql_type in columns.items())}."
     for name, (before, after) in mart.columns_retyped.items():
         yield f"Column {name} becomes {after}; it is {before}."
-    if mart.rows:
+    if mart.rows and mart.columns_added and not (mart.rows.added or mart.rows.removed or mart.rows.changed):
+        yield "In all other columns their rows are the same."
+    elif mart.rows:
         yield f"Rows: {mart.rows.added:,} added, {mart.rows.removed:,} removed, {mart.rows.changed:,} changed."
 
 
@@ -85,7 +87,7 @@ def figures(of: Figure) -> list[tuple[str, ...]]:
 
 
 def _change(of_day: DayFigure) -> str:
-    share = f" ({float(of_day.change) / float(of_day.before):+.1%})" if of_day.before else ""
+    share = f" ({float(of_day.change) / float(of_day.before):+,.1%})" if of_day.before else ""
     return figure(of_day.change, sign="+") + share
 
 
@@ -100,7 +102,7 @@ def cost(of: Cost) -> str:
     """What building it takes, before it is built."""
     counted = ", ".join(cadence.counted(partitions) for cadence, partitions in of.partitions.items())
     time = (
-        f"about {_duration(of.seconds)}, after earlier builds"
+        f"about {_duration(of.seconds)}, going by earlier builds"
         if of.seconds is not None
         else "no build to tell the time by"
     )
