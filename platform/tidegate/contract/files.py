@@ -9,14 +9,44 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FileFormat = Literal["csv", "json", "parquet"]
+FileFormat = Literal["csv", "fixed_width", "json", "parquet"]
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """What of a text file is data, and by which encoding its bytes are text.
+
+    `names` are those of the columns where no line names them (`header` is false); none: those of the contract, in its
+    order. `skip_lines` stand before the header. `footer` is a pattern: of the last 20 lines, the first that matches it
+    and all that follow are no data. `footer_lines` is how many those are; without a pattern, the last ones.
+    """
+
+    encoding: str = "utf-8"
+    header: bool = True
+    names: tuple[str, ...] = ()
+    skip_lines: int = 0
+    comment: str = ""
+    footer: str = ""
+    footer_lines: int = 0
 
 
 @dataclass(frozen=True)
 class CsvOptions:
-    """How lines and fields of a delimited text are told apart."""
+    """How the fields of a line are told apart. `quote` empty: there are no quotes."""
 
     delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
+    # A row with too few fields has none in its last columns, one with too many is cut; or both are quarantined.
+    short_rows: Literal["quarantine", "fill"] = "quarantine"
+    long_rows: Literal["quarantine", "cut"] = "quarantine"
+
+
+@dataclass(frozen=True)
+class FixedWidthOptions:
+    """How many characters each field of a line has."""
+
+    widths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,7 +61,9 @@ class FileOptions:
     """How the files of one region are read. `format` None: each file's name tells."""
 
     format: FileFormat | None = None
+    text: TextOptions = TextOptions()
     csv: CsvOptions = CsvOptions()
+    fixed_width: FixedWidthOptions = FixedWidthOptions()
     values: ValueOptions = ValueOptions()
 
 

@@ -69,6 +69,8 @@ class Column:
     description: str = ""
     strptime: str | None = None
     zone: Zone | None = None
+    # Under which other names it may be delivered.
+    delivered_as: tuple[str, ...] = ()
 
     @property
     def ambiguous(self) -> str:

@@ -179,12 +179,6 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
     ),
     "column without a name": ("- name: colour", '- name: " "', '- name: " "', "without a readable name"),
     "column named with a NUL": ("- name: colour", '- name: "a\\0b"', '"a\\0b"', "without a readable name"),
-    "renamed column": (
-        "name: colour",
-        "name: colour\n        physicalName: c",
-        "physicalName: c",
-        "physicalName",
-    ),
     "nested properties": (
         "name: colour",
         "name: colour\n        properties: [{name: x}]",
@@ -478,7 +472,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "format: auto",
         "format: xlsx",
         "format: xlsx",
-        "write one of auto, csv, json, parquet",
+        "write one of auto, csv, fixed_width, json, parquet",
     ),
     "a weekday that there is none of": (
         "format: auto",

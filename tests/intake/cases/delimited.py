@@ -91,23 +91,35 @@ CASES: dict[str, Case] = {
         [("A2", "c")],
         {"A1,a\\x00b": "unparsable_line"},
     ),
+    "01b-semicolon-only": Case([("A1", "x", "1234.5600", "2024-03-05")], server={"delimiter": ";"}),
+    "03-cp1252-header": Case([("A1", "L", "12.5000")], server={"encoding": "windows-1252"}),
+    "04-utf16-tab": Case(
+        [("A1,", "Müller", "12.5000")], format="csv", server={"encoding": "utf-16", "delimiter": "tab"}
+    ),
+    "07-pipe": Case([("A1", "Müller, Inc", "12.5000")], server={"delimiter": "|"}),
+    "12-short-rows": Case(
+        [("A1", "1.0000", None, None), ("A2", "2.0000", "hi", None), ("A3", "3.0000", "a", "b")],
+        server={"shortRows": "fill"},
+    ),
+    "15-preamble-footer": Case([("A1", "1.0000"), ("A2", "2.0000")], server={"skipLines": 3, "footer": "^Totals:"}),
+    "16-comments": Case([("A1", "1.0000")], server={"comment": "#"}),
+    "19-backslash-quote": Case(
+        [("A1", '5" pipe, steel', "1.0000"), ("A2", "c:\\dir", "2.0000")], server={"escape": "\\"}
+    ),
+    "20-single-quotes": Case([("A1", "a, b", "1.0000")], server={"quote": "'"}),
+    "94-partial-accents": Case([("A1", "Müller", "1.0000")], {"A2,M\\xfcller,2.00": "unparsable_line"}),
+    "97-header-underscore": Case([("A1", "1.0000")], columns={"order_id": {"physicalName": "Order Id"}}),
+    "99f-multi-char-delim": Case([("A1", "1.0000")], server={"delimiter": "||"}),
+    "25-ids": Case(says="hugeint"),
+    "25b-hugeint": Case(says="hugeint"),
 }
 
 NOT_YET: set[str] = {
     "01-semicolon-decimal-comma",
-    "01b-semicolon-only",
-    "03-cp1252-header",
-    "04-utf16-tab",
-    "07-pipe",
     "09-currency-accounting",
     "10-null-tokens",
     "10c-missing-values-text",
-    "12-short-rows",
     "13c-blank-required",
-    "15-preamble-footer",
-    "16-comments",
-    "19-backslash-quote",
-    "20-single-quotes",
     "21-scientific",
     "22-booleans",
     "23c-date-2digit",
@@ -115,8 +127,6 @@ NOT_YET: set[str] = {
     "23f-epoch-seconds",
     "23i-date-as-timestamp",
     "23k-compact-dates-short",
-    "25-ids",
-    "25b-hugeint",
     "26-trailing-spaces",
     "27-float-noise-text",
     "27b-excel-numbers-text",
@@ -130,9 +140,6 @@ NOT_YET: set[str] = {
     "61-file-order",
     "64-swiss-numbers",
     "70-us-business-day",
-    "94-partial-accents",
-    "97-header-underscore",
     "99-wide-integers-float",
     "99b-negatives",
-    "99f-multi-char-delim",
 }

@@ -23,6 +23,9 @@ _JUDGES = (
     "max_unpacked_ratio",
 )
 
+# What counts only where it is written, so that the logic of contracts that do not say it stays as it was.
+_WHERE_WRITTEN = frozenset({"delivered_as", "formats", "values"})
+
 
 def logic_of(contract: Contract) -> str:
     """The hash: the same for contracts that judge alike."""
@@ -56,5 +59,6 @@ def _without_words(value: Any) -> Any:
         return str(value.normalize())
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value) if field.name != "description"]
+        names = [name for name in names if name not in _WHERE_WRITTEN or getattr(value, name)]
         return [(name, _without_words(getattr(value, name))) for name in names]
     return value

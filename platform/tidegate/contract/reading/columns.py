@@ -12,7 +12,8 @@ from open_data_contract_standard.model import SchemaProperty
 
 from tidegate.contract.model import Column, LogicalType
 from tidegate.contract.reading.clocks import read_zone
-from tidegate.contract.reading.document import At, Document, closest
+from tidegate.contract.reading.document import At, Document, Written, closest
+from tidegate.contract.reading.written import read_texts, read_written
 from tidegate.lake.sql import kept_by_the_lake
 from tidegate.zones import Zone
 
@@ -22,13 +23,15 @@ RESERVED = frozenset(
     | {"_broken", "_hash", "_row", "_last", "_shown", "_before", "_after"}
 )
 
+# Custom properties of a column.
+COLUMN_PROPERTIES = ("deliveredAs",)
+
 _INTEGERS = {
     "tinyint": "TINYINT",
     "smallint": "SMALLINT",
     "int": "INTEGER",
     "integer": "INTEGER",
     "bigint": "BIGINT",
-    "hugeint": "HUGEINT",
     "utinyint": "UTINYINT",
     "usmallint": "USMALLINT",
     "uinteger": "UINTEGER",
@@ -39,7 +42,6 @@ _INTEGER_FORMATS = {
     "i16": "SMALLINT",
     "i32": "INTEGER",
     "i64": "BIGINT",
-    "i128": "HUGEINT",
     "u8": "UTINYINT",
     "u16": "USMALLINT",
     "u32": "UINTEGER",
@@ -98,7 +100,6 @@ _NOT_OBEYED = {
     "encryptedName": "the rule in the dbt model that reads the column",
     "transformLogic": "it in a dbt model",
     "transformSourceObjects": "it in a dbt model",
-    "customProperties": "nothing here: columns have no properties beyond the standard's",
 }
 
 
@@ -138,6 +139,7 @@ def _read_column(doc: Document, prop: SchemaProperty, at: At) -> Column:
     name = _name(doc, prop, at)
     _refuse_what_is_not_obeyed(doc, prop, at)
     logical_type = _logical_type(doc, prop, at)
+    custom = read_written(doc, prop.customProperties, (*at, "customProperties"), COLUMN_PROPERTIES)
     return Column(
         name=name,
         sql_type=_sql_type(doc, prop, logical_type, at),
@@ -147,7 +149,15 @@ def _read_column(doc: Document, prop: SchemaProperty, at: At) -> Column:
         description=" ".join((prop.description or "").split()),
         strptime=_strptime(doc, prop, logical_type, at),
         zone=_zone(doc, prop, logical_type, at),
+        delivered_as=_delivered_as(doc, prop, custom),
     )
+
+
+def _delivered_as(doc: Document, prop: SchemaProperty, custom: Written) -> tuple[str, ...]:
+    """The names that it may come by, beside its own: the standard's physicalName, and those it had or will have."""
+    others = read_texts(doc, custom, "deliveredAs", ())
+    physical = (prop.physicalName,) if prop.physicalName not in (None, prop.name) else ()
+    return tuple(dict.fromkeys(name for name in (*physical, *others) if name))
 
 
 def _zone(doc: Document, prop: SchemaProperty, logical_type: str, at: At) -> Zone | None:
@@ -174,9 +184,6 @@ def _refuse_what_is_not_obeyed(doc: Document, prop: SchemaProperty, at: At) -> N
     for key, instead in _NOT_OBEYED.items():
         if getattr(prop, key) not in (None, False, -1):
             raise doc.refused((*at, key), f"'{key}' of a column has no effect in Tidegate", f"write {instead}")
-    if prop.physicalName not in (None, prop.name):
-        what = f"the column '{prop.name}' has another physicalName"
-        raise doc.refused((*at, "physicalName"), what, "write the delivered name; dbt can rename it")
     if prop.semanticType not in (None, "column"):
         what = f"'{prop.semanticType}' is not a column that can be delivered"
         raise doc.refused((*at, "semanticType"), what, "write it in dbt")
@@ -229,6 +236,8 @@ def _physical_type(doc: Document, written: str, logical_type: str, at: At) -> st
     hint = f"write one of {', '.join(examples)}"
     if name.startswith(("varchar", "char")):
         hint += ", and the length as 'maxLength' under logicalTypeOptions"
+    elif name in ("hugeint", "uhugeint"):
+        hint += "; of more digits than bigint has, logicalType number and decimal(38,0)"
     elif name.startswith("timestamp"):
         hint += "; moments with an offset are stored as UTC"
     raise doc.refused(at, what, hint)

@@ -35,8 +35,8 @@ _SHARED_KEYS = frozenset({"id", "server", "type", "description", "environment", 
 
 # The fields of each type of server: those of the standard that may stand there, and Tidegate's own.
 _KEYS: Mapping[str, frozenset[str]] = {
-    "local": frozenset({"path", "format", "delimiter"}),
-    "s3": frozenset({"location", "format", "delimiter"}),
+    "local": frozenset({"path", "format", "delimiter", "encoding"}),
+    "s3": frozenset({"location", "format", "delimiter", "encoding"}),
     "api": frozenset({"location"}),
     # The standard demands them all. They only describe: connectionVariable says where to connect to.
     "postgres": frozenset({"host", "port", "database", "schema_"}),

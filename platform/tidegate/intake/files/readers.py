@@ -94,6 +94,7 @@ class _Reading:
         self.contract = contract
         self.archived = Batch(scratch / "archived", files)
         self.fixed = Batch(scratch / "fixed", files)
+        self.plain = scratch / "plain"
         self.broken = broken
         self.each_first = each_first
         self.found = WhatWasRead()
@@ -114,10 +115,11 @@ class _Reading:
         """The files that can be read, by layout."""
         self.archived.folder.mkdir()
         self.fixed.folder.mkdir()
+        self.plain.mkdir()
         alike: dict[Layout, list[DataFile]] = defaultdict(list)
         for file in self.archived.files:
             try:
-                opened, found = examine(self.contract, file)
+                opened, found = examine(self.contract, file, self.plain / str(file.number))
             except UnreadableFileError as error:
                 self.found.unreadable[file] = str(error)
                 continue
@@ -267,7 +269,8 @@ class _Reading:
         for line in broken:
             self.found.rows[file.delivery] += 1
             text = line.shown.encode("utf-8", "replace")
-            self.broken.add([str(file.number).encode(), str(line.number).encode(), text])
+            number = self.opened[file].skipped + line.number
+            self.broken.add([str(file.number).encode(), str(number).encode(), text])
 
     def _refuse(self, file: DataFile, why: str) -> None:
         self.found.unreadable[file] = why
@@ -304,7 +307,10 @@ join (values {values}) as of_file(number, delivery, day, file) using (number)"""
     def note_places(self) -> None:
         """Rows of a file follow each other, so where the first one is tells the line of every other."""
         lines = {"_delivery": "integer", "_file": "varchar", "lines_before": "bigint"}
-        known = [(file.delivery, file.name, self.examined[file].lines_before) for file in self.numbered]
+        known = [
+            (file.delivery, file.name, self.opened[file].skipped + self.examined[file].lines_before)
+            for file in self.numbered
+        ]
         self.con.execute(f"""
 create or replace temp table {PLACES} as
 select _delivery, _file, known.lines_before,

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tidegate.contract.files import FileFormat
-from tidegate.intake.files.formats import csv, json, parquet
+from tidegate.intake.files.formats import csv, fixed_width, json, parquet
 from tidegate.intake.files.formats.layout import Format
 
-FORMATS: Mapping[FileFormat, Format] = {"csv": csv.FORMAT, "json": json.FORMAT, "parquet": parquet.FORMAT}
+FORMATS: Mapping[FileFormat, Format] = {
+    "csv": csv.FORMAT,
+    "fixed_width": fixed_width.FORMAT,
+    "json": json.FORMAT,
+    "parquet": parquet.FORMAT,
+}

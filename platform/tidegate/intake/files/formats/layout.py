@@ -6,6 +6,7 @@ A format is a module beside this one with a `FORMAT`; `formats.FORMATS` has them
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,12 @@ ADVICE = "Send CSV or JSON lines in UTF-8 (plain or gzip), or Parquet"
 
 # DuckDB takes seconds to plan more. The widest real tables have some hundreds of columns.
 MAX_COLUMNS = 2_000
+
+# Of a header; its beginning tells what it is.
+MAX_IN_MESSAGE = 200
+
+# Marks of copied headers: they are no part of a name.
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff]")
 
 # However little it was packed to: of the worst that this may hold, DuckDB makes rows in half a minute.
 ALWAYS_UNPACKED = 100 << 20
@@ -109,7 +116,7 @@ class Batch:
 class Opened:
     """A file as it is to be read: the bytes at `path`, of which only gzip may still be packed.
 
-    `census` counts the lines of a text.
+    `census` counts the lines of a text, `skipped` is how many of the file's lines stand before its first.
     """
 
     contract: Contract
@@ -117,6 +124,7 @@ class Opened:
     path: Path
     gzipped: bool = False
     census: Census = NOT_COUNTED
+    skipped: int = 0
 
     @property
     def options(self) -> FileOptions:
@@ -165,12 +173,16 @@ def refuse_too_many(names: Sequence[str]) -> None:
         )
 
 
-def refuse_foreign_header(contract: Contract, names: Sequence[str], columns: Sequence[Placed]) -> None:
+def refuse_foreign_header(
+    contract: Contract, names: Sequence[str], columns: Sequence[Placed], would_help: str = ""
+) -> None:
     if not columns:
         expected = ", ".join(column.name for column in contract.columns[:4])
+        more = ", ..." if len(contract.columns) > 4 else ""
+        found = ", ".join(repr(name) for name in names)
         raise UnreadableFileError(
-            f"has none of the contract's columns ({expected}, ...). A CSV file begins with a header, "
-            "its names separated by commas"
+            f"has none of the contract's columns ({expected}{more}); its header is {shortened(found)}. "
+            f"{would_help or ADVICE}"
         )
     twice = next((column.name for column in columns if names.count(column.name) > 1), None)
     if twice:
@@ -178,10 +190,19 @@ def refuse_foreign_header(contract: Contract, names: Sequence[str], columns: Seq
 
 
 def as_the_contract_spells(contract: Contract, names: Sequence[str]) -> tuple[str, ...]:
-    """The names, those that differ from a contract's column by case and spaces only replaced by it."""
+    """The names as delivered, those of a contract's columns replaced by the column's own: `delivered_as` says under
+    which others it may come. Case, and what looks like a space or like nothing, make no difference."""
     exact = {column.name for column in contract.columns} & set(names)
-    alike = {c.name.lower(): c.name for c in contract.columns if c.name not in exact}
-    return tuple(name if name in exact else alike.get(name.strip().lower(), name) for name in names)
+    alike: dict[str, str] = {}
+    for column in contract.columns:
+        if column.name not in exact:
+            alike |= {_alike(name): column.name for name in (column.name, *column.delivered_as)}
+    also = {name: column.name for column in contract.columns for name in column.delivered_as if name in names}
+    return tuple(name if name in exact else also.get(name) or alike.get(_alike(name), name) for name in names)
+
+
+def _alike(name: str) -> str:
+    return " ".join(_INVISIBLE.sub("", name).split()).lower()
 
 
 # --- what is too much
@@ -201,3 +222,8 @@ def trap(contract: Contract, what: str) -> UnreadableFileError:
 def is_sparse(marks: int | None, expected: int) -> bool:
     """Whether most lines cannot be rows, for want of what every row has: each would cost DuckDB 10 microseconds."""
     return marks is not None and 2 * marks < expected
+
+
+def shortened(text: str) -> str:
+    """Of what a file holds, as much as a message can show."""
+    return text if len(text) <= MAX_IN_MESSAGE else f"{text[:MAX_IN_MESSAGE]} ..."
