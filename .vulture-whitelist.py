@@ -61,6 +61,7 @@ _.finished_at
 _.granted_at
 _.begins_at
 _.is_required
+_.told_at
 
 # Printed or written to JSON with the rest of their value class.
 _.snapshots_expired

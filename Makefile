@@ -81,9 +81,9 @@ format: setup ## Format Python and SQL.
 types: setup ## Check the types.
 	$(BIN)/mypy
 
-lock: setup ## Resolve the dependencies again into requirements.lock.
+lock: setup ## Resolve what pyproject.toml adds into requirements.lock; with UPGRADE=1, all of it anew.
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group docs --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --upgrade --custom-compile-command "make lock" --output-file requirements.lock
+		--no-emit-index-url $(if $(UPGRADE),--upgrade) --custom-compile-command "make lock" --output-file requirements.lock
 
 docs: setup ## Build the site of all documentation: build/site/index.html.
 	$(BIN)/python -m tidegate.explain $(SITE)-source

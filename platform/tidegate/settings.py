@@ -110,6 +110,12 @@ class Settings(BaseSettings):
         300, ge=1, description="Pause of an open breaker before its first probe; doubled by each probe that fails."
     )
     breaker_longest_pause_seconds: int = Field(14400, ge=1, description="Longest pause of an open breaker.")
+    openlineage: str = Field(
+        "",
+        description="URL of a receiver of OpenLineage that is told of every run; without it nobody is. Its key is read "
+        "from `OPENLINEAGE_API_KEY`. See [provenance](provenance.md#in-a-catalogue-of-data).",
+    )
+    openlineage_namespace: str = Field("tidegate", description="The namespace that jobs have there.")
     ui_hosts: str = Field(
         "",
         description="Names besides `localhost` and `127.0.0.1` that the UI of `make dev` answers to, by comma.",
@@ -132,7 +138,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, name: str) -> str:
         return Zone(name).name
 
-    @field_validator("landing", "archive", "outputs", "backups", "lake_data")
+    @field_validator("landing", "archive", "outputs", "backups", "lake_data", "openlineage")
     @classmethod
     def _without_secret(cls, place: str) -> str:
         if "://" in place and holds_secret(place):

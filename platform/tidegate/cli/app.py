@@ -23,6 +23,7 @@ from tidegate.cli.demo import demo_app
 from tidegate.cli.doctor import doctor
 from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
+from tidegate.cli.lineage import lineage
 from tidegate.cli.metrics import metrics
 from tidegate.cli.proposing import ci
 from tidegate.cli.provenance import history, verify, why
@@ -59,7 +60,7 @@ for command in (
     *(plan, apply, changes, ci),
     *(status, why, history, verify),
     *(backup, backups, restore, upgrade, repair, doctor),
-    metrics,
+    *(metrics, lineage),
 ):
     app.command()(command)
 

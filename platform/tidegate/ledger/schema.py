@@ -293,6 +293,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "reason": "varchar",
         "entered_at": "timestamp",
     },
+    # Runs that a receiver of OpenLineage was told of.
+    "lineage_told": {"run_id": "varchar", "told_at": "timestamp"},
     # What a lake with data keeps of the settings that it was filled with.
     "kept_settings": {"name": "varchar", "value": "varchar", "set_at": "timestamp"},
     # Which steps of `migrations` the ledger has seen.

@@ -19,6 +19,7 @@ from tidegate.orchestration.sensors.alerting import build_alerting_sensor
 from tidegate.orchestration.sensors.arrivals import build_arrival_sensor
 from tidegate.orchestration.sensors.due_outputs import build_due_outputs_sensor
 from tidegate.orchestration.sensors.due_partitions import build_due_sensor
+from tidegate.orchestration.sensors.lineage import build_lineage_sensors
 from tidegate.orchestration.sensors.run_keeper import build_run_keeper
 from tidegate.settings import Settings, load_settings
 
@@ -48,6 +49,7 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
             *(build_due_outputs_sensor(home, cadence) for cadence in home.cadences),
             build_run_keeper(home),
             build_alerting_sensor(home),
+            *build_lineage_sensors(home),
         ],
         schedules=build_schedules(home),
         # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.

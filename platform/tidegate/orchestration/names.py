@@ -21,11 +21,12 @@ PLAN_STEP = "build_beside"
 BUILD_JOBS = {cadence: "daily_build" if cadence is Cadence.daily else str(cadence) for cadence in Cadence}
 OUTPUT_JOBS = {cadence: f"{cadence}_outputs" for cadence in Cadence}
 
-# The sensors that have due partitions built and due outputs made, and that keep runs and tell of what is wrong.
+# The sensors that have due partitions built and due outputs made, that keep runs, and tell of trouble and of runs.
 DUE_SENSORS = {cadence: "days_due" if cadence is Cadence.daily else f"{cadence}_due" for cadence in Cadence}
 OUTPUT_SENSORS = {cadence: cadence.prefixed("outputs_due") for cadence in Cadence}
 RUN_KEEPER = "run_keeper"
 ALERTING = "alerting"
+LINEAGE = "lineage"
 
 # The step that builds models; that of another cadence than days ends so.
 TRANSFORM = "transform"

@@ -17,6 +17,7 @@ from tidegate.orchestration.names import (
     DUE_SENSORS,
     FAILURE,
     JOB_OF_CHOSEN_ASSETS,
+    LINEAGE,
     OUTPUT_SENSORS,
     RUN_KEEPER,
     UNFINISHED,
@@ -65,6 +66,7 @@ def sensor_names(home: Home) -> set[str]:
         *(name for cadence in home.cadences for name in (DUE_SENSORS[cadence], OUTPUT_SENSORS[cadence])),
         RUN_KEEPER,
         ALERTING,
+        *([LINEAGE] if home.settings.openlineage else []),
     }
 
 

@@ -27,7 +27,7 @@ from tidegate.orchestration.asset_keys import serving_key, source_key
 from tidegate.orchestration.history.instance_record import InstanceRecord
 from tidegate.orchestration.history.operations import operations_in
 from tidegate.orchestration.names import ALERTING
-from tidegate.orchestration.sensors.ticks import hurried_lake, sensor_status
+from tidegate.orchestration.sensors.ticks import hurried_lake, sensor_of_the_platform
 
 # Looking at all of a ledger of years takes seconds of CPU, and during a backfill it changes all the time.
 BETWEEN_FULL_LOOKS = dt.timedelta(minutes=1)
@@ -69,16 +69,11 @@ class Memory:
 
 
 def build_alerting_sensor(home: Home) -> dg.SensorDefinition:
-    @dg.sensor(
-        name=ALERTING,
-        minimum_interval_seconds=home.settings.tick_seconds,
-        default_status=sensor_status(home.settings),
-        description="Enters what is wrong in ops.incidents, and tells those whom alerting.yml names.",
-    )
     def alerting(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return tell_of_trouble(home, context.instance, context.cursor, dt.datetime.now(dt.UTC))
 
-    return alerting
+    does = "Enters what is wrong in ops.incidents, and tells those whom alerting.yml names."
+    return sensor_of_the_platform(home, ALERTING, does, alerting)
 
 
 def tell_of_trouble(home: Home, instance: DagsterInstance, cursor: str | None, now: dt.datetime) -> dg.SensorResult:

@@ -21,23 +21,18 @@ from tidegate.orchestration.history.run_ledger import enter_finished_runs
 from tidegate.orchestration.instance.run_locks import lock_of_the_dead
 from tidegate.orchestration.names import FINISHED, LAUNCHED_BY_TAG, LOCK_TAG, RUN_KEEPER, UNFINISHED
 from tidegate.orchestration.private import report_died
-from tidegate.orchestration.sensors.ticks import hurried_lake, sensor_status
+from tidegate.orchestration.sensors.ticks import hurried_lake, sensor_of_the_platform
 
 # A machine's clock may be set between the start of a process and its run's; a process id comes round later than that.
 CLOCK_TOLERANCE = dt.timedelta(minutes=1)
 
 
 def build_run_keeper(home: Home) -> dg.SensorDefinition:
-    @dg.sensor(
-        name=RUN_KEEPER,
-        minimum_interval_seconds=home.settings.tick_seconds,
-        default_status=sensor_status(home.settings),
-        description="Enters finished runs in ops.pipeline_runs, and ends runs whose process died.",
-    )
     def run_keeper(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return keep_runs(home, context.instance, context.cursor)
 
-    return run_keeper
+    does = "Enters finished runs in ops.pipeline_runs, and ends runs whose process died."
+    return sensor_of_the_platform(home, RUN_KEEPER, does, run_keeper)
 
 
 def keep_runs(home: Home, instance: DagsterInstance, cursor: str | None) -> dg.SensorResult:

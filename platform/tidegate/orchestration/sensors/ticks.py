@@ -52,6 +52,19 @@ def sensor_of_what_is_due(
     return look_now
 
 
+def sensor_of_the_platform(
+    home: Home, name: str, description: str, tick: Callable[[dg.SensorEvaluationContext], dg.SensorResult]
+) -> dg.SensorDefinition:
+    """A sensor that asks for no runs: it keeps a record, or tells somebody."""
+    sensor = dg.sensor(
+        name=name,
+        minimum_interval_seconds=home.settings.tick_seconds,
+        default_status=sensor_status(home.settings),
+        description=description,
+    )
+    return sensor(tick)
+
+
 def schedule_status(settings: Settings) -> dg.DefaultScheduleStatus:
     return dg.DefaultScheduleStatus.RUNNING if settings.unattended else dg.DefaultScheduleStatus.STOPPED
 
