@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from tests.alerting.receivers import TOKEN, Receiver, http_receiver
 from tests.support.runs.home import FIRST_DAY, TemporaryHome

@@ -17,7 +17,7 @@ def lineage(
 ) -> None:
     """Print the runs of the last week that no receiver of OpenLineage was told of, an event a line."""
     from tidegate.home import Home
-    from tidegate.provenance.openlineage.telling import tell_receiver, untold_as_json
+    from tidegate.provenance.openlineage.telling import tell_receiver, unreported_as_json
 
     home = Home(load_settings(), read_only=not send)
     with home.lake() as lake:
@@ -25,5 +25,5 @@ def lineage(
             told = tell_receiver(home, lake)
             console.say(f"Told of {told.runs} runs by {told.events} events.")
             return
-        for event in untold_as_json(home, lake):
+        for event in unreported_as_json(home, lake):
             typer.echo(event)

@@ -28,7 +28,7 @@ from openlineage.client.facet_v2 import (
 from tidegate.addresses import without_secrets
 from tidegate.home import Home
 from tidegate.ledger.runs import PipelineRun
-from tidegate.provenance.openlineage.untold import Written
+from tidegate.provenance.openlineage.unreported import Written
 from tidegate.transform.parsed.graph import RAW, SERVING, Model
 from tidegate.window import ONE_DAY
 

@@ -16,7 +16,7 @@ from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.provenance.openlineage.events import Lineage
-from tidegate.provenance.openlineage.untold import Told, remember_told, untold_runs, written_by
+from tidegate.provenance.openlineage.unreported import Told, remember_told, unreported_runs, written_by
 
 API_KEY = "OPENLINEAGE_API_KEY"
 SECONDS = 5.0
@@ -25,9 +25,9 @@ SECONDS = 5.0
 logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
-def untold_events(home: Home, lake: Lake) -> Iterator[tuple[str, Sequence[RunEvent]]]:
+def unreported_events(home: Home, lake: Lake) -> Iterator[tuple[str, Sequence[RunEvent]]]:
     """By run that the receiver was not told of, its events. Reads, and keeps nothing."""
-    runs = untold_runs(lake)
+    runs = unreported_runs(lake)
     written = written_by(lake, [run.run_id for run in runs])
     lineage = Lineage(home)
     for run in runs:
@@ -44,7 +44,7 @@ def tell(home: Home, lake: Lake) -> Told:
     events = 0
     try:
         with _receiver(home.settings.openlineage) as receiver:
-            for run_id, run_events in untold_events(home, lake):
+            for run_id, run_events in unreported_events(home, lake):
                 for event in run_events:
                     receiver.emit(event)
                 told.append(run_id)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
-from tidegate.provenance.openlineage.untold import Told
+from tidegate.provenance.openlineage.unreported import Told
 
 
 def tell_receiver(home: Home, lake: Lake) -> Told:
@@ -19,13 +19,13 @@ def tell_receiver(home: Home, lake: Lake) -> Told:
     return tell(home, lake)
 
 
-def untold_as_json(home: Home, lake: Lake) -> Iterator[str]:
+def unreported_as_json(home: Home, lake: Lake) -> Iterator[str]:
     """The events that the receiver would be told, each as JSON. Raises TidegateError where the extra is not there."""
     with _installed():
         from openlineage.client.serde import Serde
 
-        from tidegate.provenance.openlineage.sending import untold_events
-    for _, events in untold_events(home, lake):
+        from tidegate.provenance.openlineage.sending import unreported_events
+    for _, events in unreported_events(home, lake):
         yield from map(Serde.to_json, events)
 
 

@@ -49,14 +49,14 @@ class _ToldOf:
     told_at: dt.datetime
 
 
-def untold_runs(lake: Lake) -> list[PipelineRun]:
+def unreported_runs(lake: Lake) -> list[PipelineRun]:
     """The finished runs that were not told, at most RUNS_AT_ONCE, the oldest first."""
     since = literal(utc_now() - TOLD_FOR)
-    untold = (
+    unreported = (
         f"select run_id from ops.pipeline_runs where finished_at >= {since} "
         f"and run_id not in (select run_id from ops.lineage_told) order by finished_at, run_id limit {RUNS_AT_ONCE}"
     )
-    runs = read_entries(lake.con, PipelineRun, "pipeline_runs", f"run_id in ({untold})")
+    runs = read_entries(lake.con, PipelineRun, "pipeline_runs", f"run_id in ({unreported})")
     return sorted(runs, key=lambda run: (run.started_at, run.run_id))
 
 
