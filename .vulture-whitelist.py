@@ -77,3 +77,6 @@ _.StartElementHandler
 
 # Called by pickle.
 _.reducer_override
+
+# dbt reads it.
+_.relation_name
