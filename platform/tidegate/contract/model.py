@@ -23,6 +23,8 @@ Dimension = Literal["accuracy", "completeness", "consistency", "timeliness", "tr
 Severity = Literal["error", "warning"]
 Unit = Literal["rows", "percent"]
 LogicalType = Literal["string", "integer", "number", "boolean", "date", "timestamp", "time"]
+# What becomes of a delivery that is unusual beside the source's past: a check warns, it is rejected, or nobody looks.
+AtAnomaly = Literal["warn", "reject", "ignore"]
 AtChanges = Literal["quarantine", "earlier", "later"]
 Comparison = Literal[
     "mustBe",
@@ -71,6 +73,8 @@ class Column:
     zone: Zone | None = None
     # Under which other names it may be delivered.
     delivered_as: tuple[str, ...] = ()
+    # Of its values, missing ones included.
+    anomaly: AtAnomaly = "warn"
 
     @property
     def ambiguous(self) -> str:
@@ -242,6 +246,8 @@ class Contract:
     readiness: Readiness = Readiness()
     # A compressed file that unpacks to more times its size is taken for a trap.
     max_unpacked_ratio: int = 200
+    # Of the row counts of its deliveries.
+    anomaly: AtAnomaly = "warn"
 
     @property
     def label(self) -> str:
@@ -254,6 +260,11 @@ class Contract:
     @property
     def required(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.required)
+
+    @property
+    def rejects_anomalies(self) -> bool:
+        """Whether a delivery can be rejected for being unusual."""
+        return self.anomaly == "reject" or any(column.anomaly == "reject" for column in self.columns)
 
     def deadline(self, day: dt.date) -> dt.datetime | None:
         """When a delivery of the day must have come, in UTC; None where the contract does not say."""
@@ -337,6 +348,8 @@ class CheckOutcome:
     blocking: bool
     observed: str
     description: str
+    # Numbers by name, which are drawn over time.
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -355,3 +368,5 @@ class Assessment:
     accepted: bool
     rejection: str | None
     checks: tuple[CheckOutcome, ...]
+    # By its contract, whatever it is beside the past.
+    keeps_contract: bool = True

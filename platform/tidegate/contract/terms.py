@@ -56,6 +56,8 @@ def terms_of(contract: Contract) -> Terms:
     rows = contract.max_quarantined_rows
     terms["quarantined whatever the share"] = _plain("by chance" if rows is None else f"{rows} rows")
     terms["unpacked at most"] = _plain(f"{contract.max_unpacked_ratio} times")
+    if contract.anomaly == "reject":
+        terms["unusual row count"] = _plain("rejected")
     for region in contract.regions:
         clock = region.clock
         terms[f"clock of {region.name}"] = _plain(f"{clock.zone.name}, at changes {clock.at_changes}")
@@ -101,6 +103,8 @@ def _of_column(column: Column) -> dict[str, Term]:
     }
     if column.strptime:
         found[f"writing of {column.name}"] = _plain(column.strptime)
+    if column.anomaly == "reject":
+        found[f"unusual values of {column.name}"] = _plain("rejected")
     if column.zone:
         found[f"zone of {column.name}"] = _plain(column.zone.name)
     return found

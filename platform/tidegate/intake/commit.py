@@ -16,6 +16,7 @@ from tidegate.contract.judging.logic import logic_of
 from tidegate.contract.model import Contract
 from tidegate.contract.terms import as_text, terms_of
 from tidegate.errors import TidegateError
+from tidegate.intake.profiles import Profiled, enter_profiles
 from tidegate.intake.rows import QUARANTINE, Verdict, loaded_rows, quarantined_rows, raw_columns
 from tidegate.intake.touched import Touched, in_partitions, touched_dates
 from tidegate.lake.sql import day_in, literal, qualified
@@ -37,7 +38,13 @@ def commit(
     """
     records = [record_of(contract, verdict, run_id) for verdict in verdicts]
     checks = [check for verdict in verdicts for check in check_records(contract, verdict, run_id)]
+    enter_profiles(con, contract.source, profiled(verdicts))
     return put_in_place(con, contract, records, checks, loaded_rows(contract), quarantined_rows(contract, verdicts))
+
+
+def profiled(verdicts: Sequence[Verdict]) -> dict[Partition, Profiled]:
+    """How those of the deliveries look that have a profile."""
+    return {verdict.partition: each for verdict in verdicts if (each := verdict.profiled)}
 
 
 def put_in_place(

@@ -86,7 +86,7 @@ class Finding:
         # Why a source could not be asked for a day, whatever was found in its stead.
         self.troubles: dict[Partition, str] = {}
         self._lake = lake
-        self._window = window
+        self.window = window
         self._from_landing = from_landing
         self._archive_first = archive_first
         # One for all days: what it takes to ask a database is worth keeping.
@@ -236,7 +236,7 @@ class Finding:
 
     @cached_property
     def _good_in_ledger(self) -> dict[Partition, str]:
-        return good_deliveries(self._lake.con, self.contract.source, self._window.end)
+        return good_deliveries(self._lake.con, self.contract.source, self.window.end)
 
     def data_files(self) -> DataFiles:
         """The files of all deliveries, made ready for reading in the folder `scratch`."""

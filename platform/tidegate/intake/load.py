@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -18,18 +18,20 @@ from typing import Literal
 import duckdb
 
 from tidegate.archive.manifest import Captured
-from tidegate.contract.judging.assess import assess
+from tidegate.contract.judging.assess import NOT_COMPARED, assess
 from tidegate.contract.judging.drift import drift_of_files
 from tidegate.contract.judging.event_days import event_day
 from tidegate.contract.judging.measure import measure, nothing_read
+from tidegate.contract.judging.profiles import Profile, profiles
 from tidegate.contract.judging.verdicts import duplicate_updates
 from tidegate.contract.model import CheckOutcome, Contract, Drift, Measures, Region, StandIn, Unreadable
-from tidegate.errors import IncompleteError, TidegateError
+from tidegate.errors import IncompleteError, LakeBusyError, TidegateError
 from tidegate.intake.commit import commit, commit_lease
 from tidegate.intake.files.engine import ENGINE_FAULTS, first_line
 from tidegate.intake.files.formats.layout import DataFile
 from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE, WhatWasRead, read_files
 from tidegate.intake.finding import Finding, Missing
+from tidegate.intake.profiles import Past, Profiled, judged_beside_others, past_of
 from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.intake.rows import DELIVERY_REJECTED, UNREADABLE_FILE, VERDICTS, Verdict, stage_verdicts
 from tidegate.lake.connect import Lake
@@ -41,7 +43,7 @@ from tidegate.ledger.known import known_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import settled_days
 from tidegate.sources.origin import Outside
-from tidegate.window import Window, windows_of
+from tidegate.window import ONE_DAY, Window, windows_of
 
 Status = Literal["accepted", "rejected", "missing", "not expected"]
 
@@ -113,7 +115,22 @@ def load_deliveries(
         if finding.captured:
             reports += _judge_and_commit(lake, contract, finding, run_id, started_at)
     reports = [replace(each, trouble=finding.troubles.get(Partition(each.region, each.day))) for each in reports]
+    _judge_those_after_again(lake, contract, window, outside, run_id)
     return sorted(reports, key=lambda report: (report.day, report.region))
+
+
+def _judge_those_after_again(lake: Lake, contract: Contract, window: Window, outside: Outside, run_id: str) -> None:
+    """Judge deliveries again, from the archive, that are decided otherwise beside what is loaded by now."""
+    by_day: dict[dt.date, list[str]] = defaultdict(list)
+    for partition in judged_beside_others(lake.con, contract, window):
+        by_day[partition.day].append(partition.region)
+    for day, regions in by_day.items():
+        # Whoever writes the day now judges it beside what was just committed.
+        with suppress(LakeBusyError), lease(lake.config, f"raw.{contract.source}", [day], run_id), scratch(lake) as own:
+            finding = Finding(lake, contract, Window(day, day + ONE_DAY), outside, own, False, archive_first=True)
+            finding.find(_regions(contract, regions), [day])
+            if finding.captured:
+                _judge_and_commit(lake, contract, finding, run_id, utc_now())
 
 
 @contextmanager
@@ -145,6 +162,7 @@ class _Judged:
     unreadable: Mapping[str, str]
     # Sound rows by day, those of the delivery's own day left out.
     of_other_days: Mapping[dt.date, int]
+    profile: Profile
 
 
 def _judge_and_commit(
@@ -169,10 +187,7 @@ def judged_deliveries(
     try:
         with _explaining_what_ran_out(lake, contract, finding):
             judged = _judge(lake, contract, finding)
-        verdicts = [
-            _verdict(contract, captured, finding.stand_in_for(captured), found, started_at)
-            for captured, found in zip(finding.captured, judged, strict=True)
-        ]
+        verdicts = _verdicts(lake, contract, finding, judged, started_at)
         stage_verdicts(lake.con, verdicts)
         # Rows go in by day, not in the order of lines; keeping that order costs memory.
         lake.con.execute("set preserve_insertion_order = false")
@@ -209,6 +224,7 @@ def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
     for statement in duplicate_updates(contract, JUDGED):
         lake.con.execute(statement)
     measured = measure(lake.con, contract, JUDGED)
+    profile = profiles(lake.con, contract, JUDGED, read.rows)
     of_other_days = _rows_of_other_days(lake, contract, finding.captured)
     unparsable = dict(lake.con.execute(f"select _delivery, count(*) from {UNPARSABLE} group by _delivery").fetchall())
     return [
@@ -221,6 +237,8 @@ def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
             drift_of_files(contract, read.headers[delivery]),
             _unreadable(captured, delivery, read) | data.unreadable[delivery],
             of_other_days.get(delivery, {}),
+            # Of one of which no file could be read there is none.
+            profile.get(delivery, Profile(0)),
         )
         for delivery, captured in enumerate(finding.captured)
     ]
@@ -259,11 +277,34 @@ def _unreadable(captured: Captured, delivery: int, read: WhatWasRead) -> dict[st
     return refused | {file.name: why for file, why in read.unreadable.items() if file.delivery == delivery}
 
 
+def _verdicts(
+    lake: Lake, contract: Contract, finding: Finding, judged: Sequence[_Judged], started_at: dt.datetime
+) -> list[Verdict]:
+    """In the order of the batch; but judged by day, as each is compared with those before it."""
+    past = past_of(lake.con, contract, finding.window)
+    verdicts: dict[int, Verdict] = {}
+    for i in sorted(range(len(judged)), key=lambda i: finding.captured[i].day):
+        captured = finding.captured[i]
+        verdict = _verdict(contract, captured, finding.stand_in_for(captured), judged[i], past, started_at)
+        if verdict.profiled:
+            past.add(verdict.partition, verdict.profiled)
+        verdicts[i] = verdict
+    return [verdicts[i] for i in range(len(judged))]
+
+
 def _verdict(
-    contract: Contract, captured: Captured, stand_in: StandIn | None, judged: _Judged, started_at: dt.datetime
+    contract: Contract,
+    captured: Captured,
+    stand_in: StandIn | None,
+    judged: _Judged,
+    past: Past,
+    started_at: dt.datetime,
 ) -> Verdict:
     unreadable = Unreadable(judged.unreadable, len(captured.files), captured.manifest) if judged.unreadable else None
-    assessment = assess(contract, judged.measures, judged.drift, stand_in, unreadable)
+    partition = Partition(captured.region, captured.day)
+    # Another day's delivery is as that day's.
+    comparison = NOT_COMPARED if stand_in else past.beside(partition, judged.profile)
+    assessment = assess(contract, judged.measures, judged.drift, stand_in, unreadable, comparison)
     named = f"{contract.source}/{captured.region} {captured.day} rejected: {assessment.rejection}"
     if judged.of_other_days:
         days = ", ".join(map(str, windows_of(judged.of_other_days)))
@@ -280,6 +321,9 @@ def _verdict(
         started_at=started_at,
         stands_in_for=stand_in.day if stand_in else None,
         withheld=() if assessment.accepted else tuple(judged.of_other_days),
+        profiled=Profiled(captured.fingerprint, judged.profile, past.compared_with(partition), not assessment.accepted)
+        if assessment.keeps_contract and not stand_in
+        else None,
     )
 
 

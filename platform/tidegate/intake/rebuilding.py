@@ -19,9 +19,18 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
-from tidegate.intake.commit import check_records, commit_lease, ensure_raw, record_of, refuse_miscounts, state_now
+from tidegate.intake.commit import (
+    check_records,
+    commit_lease,
+    ensure_raw,
+    profiled,
+    record_of,
+    refuse_miscounts,
+    state_now,
+)
 from tidegate.intake.judging_again import in_batches, judged_again
 from tidegate.intake.load import BYTES_PER_ROW, scratch
+from tidegate.intake.profiles import enter_profiles
 from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.intake.rows import QUARANTINE, Verdict, loaded_rows, quarantined_rows, raw_columns
 from tidegate.intake.touched import event_date
@@ -245,5 +254,6 @@ def _enter(
     record_deliveries(con, records)
     record_deliveries(con, rejected)
     enter_state(con, state_now(contract))
+    enter_profiles(con, contract.source, profiled(verdicts))
     checked = [verdict for verdict in verdicts if verdict.partition not in behind]
     record_checks(con, [check for verdict in checked for check in check_records(contract, verdict, run_id)])

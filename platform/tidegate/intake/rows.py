@@ -16,6 +16,7 @@ from tidegate.contract.judging.verdicts import json_of_text
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
 from tidegate.contract.model import CheckOutcome, Contract
 from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE
+from tidegate.intake.profiles import Profiled
 from tidegate.lake.sql import literal, qualified, quoted, rows_relation
 from tidegate.ledger.names import Partition
 
@@ -53,6 +54,8 @@ class Verdict:
     stands_in_for: dt.date | None = None
     # Of a rejected delivery, the days other than its own that it holds sound rows of.
     withheld: tuple[dt.date, ...] = ()
+    # Of one that its contract lets in and that is the day's own: how it looks beside the past.
+    profiled: Profiled | None = None
 
     @property
     def accepted(self) -> bool:

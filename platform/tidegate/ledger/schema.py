@@ -295,6 +295,25 @@ LEDGER: dict[str, dict[str, str]] = {
     },
     # Runs that a receiver of OpenLineage was told of.
     "lineage_told": {"run_id": "varchar", "told_at": "timestamp"},
+    # How deliveries looked: see `profiles`.
+    "profiles": {
+        "source": "varchar",
+        "region": "varchar",
+        "partition_day": "date",
+        "fingerprint": "varchar",
+        # Null for the delivery as a whole.
+        "column_name": "varchar",
+        # That were read; of a column, the sound ones.
+        "row_count": "bigint",
+        "nulls": "bigint",
+        # Mean and standard deviation on the column's scale.
+        "center": "double",
+        "spread": "double",
+        "hashed_by": "varchar",
+        # A hash over the deliveries that it was compared with.
+        "compared_with": "varchar",
+        "is_rejected": "boolean",
+    },
     # What a lake with data keeps of the settings that it was filled with.
     "kept_settings": {"name": "varchar", "value": "varchar", "set_at": "timestamp"},
     # Which steps of `migrations` the ledger has seen.

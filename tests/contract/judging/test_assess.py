@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tidegate.contract.judging.as_usual import ROW_COUNT, VALUES
 from tidegate.contract.judging.assess import GROUP_NAMES, assess, holds, reasons_of, rule_groups
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.verdicts import judge_select
@@ -255,16 +256,20 @@ def test_a_warning_rejects_nothing(contract_of: ContractOf) -> None:
 
 
 def test_groups_are_the_dimensions_that_have_rules(orders: Contract, contract_of: ContractOf) -> None:
-    assert [group.name for group in rule_groups(orders)] == list(GROUP_NAMES.values())
+    assert [group.name for group in rule_groups(orders)] == [*GROUP_NAMES.values(), ROW_COUNT, VALUES]
     assert [group.name for group in rule_groups(orders) if not group.blocking] == [
         "rows_arrive_in_time",
         "keys_are_unique",
+        ROW_COUNT,
+        VALUES,
     ]
     bare = contract_of("  - {name: a, logicalType: string}")
     assert [(group.dimension, group.blocking) for group in rule_groups(bare)] == [
         ("accuracy", True),
         ("consistency", True),
         ("traceability", True),
+        ("completeness", False),
+        ("accuracy", False),
     ]
     assert all(group.description for group in (*rule_groups(orders), *rule_groups(bare)))
 

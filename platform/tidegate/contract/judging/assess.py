@@ -3,7 +3,8 @@
     assess(contract, measures, drift, ...)   the Assessment: accepted or not, and one outcome per rule group
     rule_groups(contract)                    the groups without data, to declare checks from
 
-The rules of a dimension are a group; that a source's own delivery was to be had, and none stands in, is one more.
+The rules of a dimension are a group; that a source's own delivery was to be had, and none stands in, is one more, and
+that the delivery is as usual are two (`as_usual`).
 
 Nothing here runs SQL; the measures come from `measure`, how the columns differ from `drift`.
 """
@@ -15,7 +16,14 @@ from dataclasses import replace
 from decimal import Decimal
 from math import exp, lgamma, log, log1p
 
+from tidegate.contract.judging.as_usual import (
+    groups_as_usual,
+    outcomes_as_usual,
+    rejections_as_unusual,
+    remedy_of_unusual,
+)
 from tidegate.contract.judging.clocks import any_by_clock
+from tidegate.contract.judging.unusual import Comparison
 from tidegate.contract.model import (
     UNPARSABLE,
     Assessment,
@@ -48,6 +56,7 @@ FEW_ROWS = 20
 UNLIKELY = 0.01
 
 FRESHNESS = "freshness_of_source"
+NOT_COMPARED = Comparison()
 
 _IN_WORDS = {
     "mustBe": "must be {}",
@@ -67,19 +76,26 @@ def assess(
     drift: Drift,
     stand_in: StandIn | None = None,
     unreadable: Unreadable | None = None,
+    comparison: Comparison = NOT_COMPARED,
 ) -> Assessment:
-    """The verdict on one delivery: rejected when a file of it cannot be read or a rule of severity error is broken, and
-    only then."""
+    """The verdict on one delivery: rejected when a file of it cannot be read, a rule of severity error is broken, or it
+    is unusual where the contract rejects that, and only then."""
     outcomes, rejections = [], []
     for group in _dimension_groups(contract):
         problems = _problems(contract, group.dimension, measures, drift)
         outcomes.append(_outcome(contract, group, measures, problems))
         rejections += [text for severity, text in problems if severity == "error"]
     outcomes += [_freshness(group, stand_in) for group in _freshness_groups(contract)]
+    outcomes += outcomes_as_usual(contract, comparison)
     if unreadable:
         return _reject_unreadable(contract, unreadable, outcomes)
-    rejection = _rejection(contract, rejections) if rejections else None
-    return Assessment(accepted=rejection is None, rejection=rejection, checks=tuple(outcomes))
+    unusual = rejections_as_unusual(contract, comparison)
+    return Assessment(
+        accepted=not (rejections or unusual),
+        rejection=_rejection(contract, rejections, unusual) if rejections or unusual else None,
+        checks=tuple(outcomes),
+        keeps_contract=not rejections,
+    )
 
 
 def _reject_unreadable(contract: Contract, unreadable: Unreadable, outcomes: Sequence[CheckOutcome]) -> Assessment:
@@ -97,13 +113,13 @@ def _reject_unreadable(contract: Contract, unreadable: Unreadable, outcomes: Seq
         else outcome
         for outcome in outcomes
     )
-    return Assessment(accepted=False, rejection=rejection, checks=tuple(checks))
+    return Assessment(accepted=False, rejection=rejection, checks=tuple(checks), keeps_contract=False)
 
 
 def rule_groups(contract: Contract) -> tuple[RuleGroup, ...]:
     """One group per quality dimension that the contract has a rule for, in the order of `GROUP_NAMES`; then freshness,
-    where the contract lets another delivery stand in."""
-    return (*_dimension_groups(contract), *_freshness_groups(contract))
+    where the contract lets another delivery stand in; then that it is as usual."""
+    return (*_dimension_groups(contract), *_freshness_groups(contract), *groups_as_usual(contract))
 
 
 def _dimension_groups(contract: Contract) -> tuple[RuleGroup, ...]:
@@ -299,10 +315,13 @@ def _advice(contract: Contract, dimension: Dimension, measures: Measures, proble
     return f"{found} The delivery was loaded. If this is to stay, say so in {contract.label}."
 
 
-def _rejection(contract: Contract, texts: list[str]) -> str:
+def _rejection(contract: Contract, broken: list[str], unusual: list[str]) -> str:
+    remedies = [_remedy(contract)] if broken else ["Fix the source and deliver again."]
+    if unusual:
+        remedies.append(remedy_of_unusual(contract))
     return (
-        f"{_sentences(texts)} Nothing was loaded; the rows and reasons are in "
-        f"quarantine.{contract.source}, and what was loaded before stays. {_remedy(contract)}"
+        f"{_sentences([*broken, *unusual])} Nothing was loaded; the rows and reasons are in "
+        f"quarantine.{contract.source}, and what was loaded before stays. {' '.join(remedies)}"
     )
 
 

@@ -22,6 +22,8 @@ _JUDGES = (
     "max_quarantined_rows",
     "max_unpacked_ratio",
 )
+# Words, and what is told apart below.
+_NO_LOGIC = ("description", "anomaly")
 
 # What counts only where it is written, so that the logic of contracts that do not say it stays as it was.
 _WHERE_WRITTEN = frozenset({"delivered_as", "formats", "values"})
@@ -35,6 +37,7 @@ def logic_of(contract: Contract) -> str:
     ]
     # Only what differs from plain files: a new option must not change the logic of all contracts that there are.
     parts += [(region.name, differing) for region in contract.regions if (differing := options_of(region.files))]
+    parts += [("rejected as unusual", name) for name in _rejected_as_unusual(contract)]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -51,6 +54,12 @@ def options_of(files: FileOptions) -> list[tuple[str, str]]:
     return found
 
 
+def _rejected_as_unusual(contract: Contract) -> list[str]:
+    """What is, by name: `*` is the row count. A warning decides nothing."""
+    names = [column.name for column in contract.columns if column.anomaly == "reject"]
+    return [*(["*"] if contract.anomaly == "reject" else []), *names]
+
+
 def _without_words(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_without_words(each) for each in value]
@@ -58,7 +67,7 @@ def _without_words(value: Any) -> Any:
         # 5 and 5.0 are the same limit.
         return str(value.normalize())
     if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value) if field.name != "description"]
+        names = [field.name for field in dataclasses.fields(value) if field.name not in _NO_LOGIC]
         names = [name for name in names if name not in _WHERE_WRITTEN or getattr(value, name)]
         return [(name, _without_words(getattr(value, name))) for name in names]
     return value

@@ -12,6 +12,7 @@ from open_data_contract_standard.model import SchemaProperty
 
 from tidegate.contract.model import Column, LogicalType
 from tidegate.contract.reading.clocks import read_zone
+from tidegate.contract.reading.custom import read_anomaly
 from tidegate.contract.reading.document import At, Document, Written, closest
 from tidegate.contract.reading.written import read_texts, read_written
 from tidegate.lake.sql import kept_by_the_lake
@@ -24,7 +25,7 @@ RESERVED = frozenset(
 )
 
 # Custom properties of a column.
-COLUMN_PROPERTIES = ("deliveredAs",)
+COLUMN_PROPERTIES = ("deliveredAs", "anomaly")
 
 _INTEGERS = {
     "tinyint": "TINYINT",
@@ -150,6 +151,7 @@ def _read_column(doc: Document, prop: SchemaProperty, at: At) -> Column:
         strptime=_strptime(doc, prop, logical_type, at),
         zone=_zone(doc, prop, logical_type, at),
         delivered_as=_delivered_as(doc, prop, custom),
+        anomaly=read_anomaly(doc, custom),
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from tidegate.contract.files import FileOptions
-from tidegate.contract.model import CLOCK_OF_UTC, Clock, Readiness
+from tidegate.contract.model import CLOCK_OF_UTC, AtAnomaly, Clock, Readiness
 from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_SOURCE, read_delivery_days
 from tidegate.contract.reading.document import At, Document, Written
@@ -41,6 +41,7 @@ _KNOWN = (
     "readiness",
     "quietMinutes",
     "maxUnpackedRatio",
+    "anomaly",
     *DAYS_OF_A_SOURCE,
     *CLOCK_PROPERTIES,
     *FILE_PROPERTIES,
@@ -66,6 +67,7 @@ class Custom:
     delivery_days: DeliveryDays
     clock: Clock
     files: FileOptions
+    anomaly: AtAnomaly
 
 
 def read_custom(doc: Document) -> Custom:
@@ -89,7 +91,14 @@ def read_custom(doc: Document) -> Custom:
         delivery_days=read_delivery_days(doc, written),
         clock=read_clock(doc, written, CLOCK_OF_UTC),
         files=read_shared_file_options(doc, written),
+        anomaly=read_anomaly(doc, written),
     )
+
+
+def read_anomaly(doc: Document, written: Written) -> AtAnomaly:
+    """What becomes of unusual row counts, or of unusual values of the column whose properties these are."""
+    found: AtAnomaly = read_choice(doc, written, "anomaly", get_args(AtAnomaly), "warn")
+    return found
 
 
 def _read_max_quarantined(doc: Document, written: Written) -> Decimal:

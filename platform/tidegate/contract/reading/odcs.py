@@ -92,6 +92,7 @@ def load_contract(path: Path, zone: Zone = UTC) -> Contract:
         on_missing=custom.on_missing,
         readiness=custom.readiness,
         max_unpacked_ratio=custom.max_unpacked_ratio,
+        anomaly=custom.anomaly,
     )
 
 

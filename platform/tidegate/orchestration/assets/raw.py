@@ -218,7 +218,7 @@ def _day_checks(report: DeliveryReport) -> Iterator[DayCheck]:
 
 
 def _check_metadata(outcome: CheckOutcome) -> Mapping[str, Any]:
-    return {"dimension": outcome.dimension, "observed": outcome.observed}
+    return {"dimension": outcome.dimension, "observed": outcome.observed, **outcome.figures}
 
 
 def _selected_regions(context: dg.AssetExecutionContext, contract: Contract) -> list[str]:
