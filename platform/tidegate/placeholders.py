@@ -25,6 +25,10 @@ _WAY = re.compile(r"(?:[^%]|%[YymdHMSfjbBpIzGVu%])+")
 _OF_MOMENTS = ("epoch", "epoch_ms")
 
 
+def _as_it_is(written: str, is_number: bool) -> str:
+    return written
+
+
 @dataclass(frozen=True)
 class Moments:
     """The moments of days that begin by `days`, written by `clock`."""
@@ -37,10 +41,10 @@ class Moments:
         return self.clock.shown_at(self.days.at(day))
 
     def fill(
-        self, text: str, day: dt.date, plain: Callable[[dt.datetime], str], put: Callable[[str], str] = str
+        self, text: str, day: dt.date, plain: Callable[[dt.datetime], str], put: Callable[[str, bool], str] = _as_it_is
     ) -> str:
         """The text with the day in its holes. `plain` writes a moment, which has an offset, where the text does not
-        say how; `put` makes of what is written what may stand there."""
+        say how; `put` makes of what is written, and of whether it is a number, what may stand there."""
 
         def written(hole: re.Match[str]) -> str:
             name, way = hole[1], hole[2]
@@ -49,7 +53,11 @@ class Moments:
             moment = self._moment(day + ONE_DAY if name == "end" else day)
             return _by(way, moment) if way else plain(moment)
 
-        return _HOLE.sub(lambda hole: put(written(hole)), text)
+        return _HOLE.sub(lambda hole: put(written(hole), hole[2] in _OF_MOMENTS), text)
+
+    def bounds_of(self, day: dt.date) -> tuple[dt.datetime, dt.datetime]:
+        """The day's first moment and the next day's, as the clock shows them, with its offset."""
+        return self._moment(day), self._moment(day + ONE_DAY)
 
     def _moment(self, day: dt.date) -> dt.datetime:
         moment = self.days.at(day)

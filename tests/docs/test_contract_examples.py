@@ -10,8 +10,10 @@ import yaml
 
 from tidegate.contract.http import HttpServer
 from tidegate.contract.model import CLOCK_OF_UTC, Region
+from tidegate.contract.reading.database import DATABASE_PROPERTIES
 from tidegate.contract.reading.document import Document
 from tidegate.contract.reading.http import HTTP_PROPERTIES
+from tidegate.contract.reading.python import PYTHON_PROPERTIES
 from tidegate.contract.reading.servers import read_regions
 from tidegate.delivery_days import ALL_DAYS
 
@@ -32,6 +34,12 @@ def test_an_example_loads(number: int, tmp_path: Path) -> None:
     assert [region.name for region in regions_of(EXAMPLES[number], tmp_path)] == [
         server["server"] for server in written
     ]
+
+
+def test_every_property_of_databases_and_functions_has_a_line_and_an_example() -> None:
+    for name in (*DATABASE_PROPERTIES, *PYTHON_PROPERTIES):
+        assert f"`{name}`" in PAGE
+        assert f"property: {name}," in "".join(EXAMPLES)
 
 
 def test_every_property_of_an_api_has_a_line_and_an_example(tmp_path: Path) -> None:

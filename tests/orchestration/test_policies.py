@@ -19,8 +19,10 @@ from dagster._core.instance.config import PoolGranularity
 from tests.support.runs.home import TemporaryHome
 from tests.support.runs.today import ZONE
 
+from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
-from tidegate.contract.model import Contract, FolderServer, PostgresServer, Region, S3Server, Server
+from tidegate.contract.model import Contract, FolderServer, Region, S3Server, Server
+from tidegate.contract.python import PythonServer
 from tidegate.errors import IncompleteError, LakeBusyError, SourceDownError, TidegateError
 from tidegate.home import Home
 from tidegate.orchestration.assets.raw import build_raw_assets
@@ -39,6 +41,8 @@ SERVERS: dict[str, Server] = {
     "s3": S3Server("s3://shop/customers/{day}"),
     "http": HttpServer("{base}/customers?as_of={day}", "CRM_URL", "customers"),
     "postgres": PostgresServer("SHOP", "select {start}, {end}", "select {day}"),
+    "database": DatabaseServer("mysql", "SHOP", "select {start}, {end}", "select {day}"),
+    "python": PythonServer("feeds:rows"),
 }
 
 

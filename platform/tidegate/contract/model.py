@@ -13,8 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
+from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.files import PLAIN_FILES, FileOptions
 from tidegate.contract.http import HttpServer
+from tidegate.contract.python import PythonServer
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.window import ONE_DAY
 from tidegate.zones import UTC, Zone
@@ -119,31 +121,8 @@ class S3Server:
         return self.location
 
 
-@dataclass(frozen=True)
-class PostgresServer:
-    """A query on a PostgreSQL database.
-
-    `connection_variable` names the environment variable with libpq settings or a URL. `query` holds `{start}` and
-    `{end}`, where the window's timestamps go as literals; `ready_query` holds `{day}`, and the day is ready when it
-    returns a row whose first value is true.
-    """
-
-    connection_variable: str
-    query: str
-    ready_query: str
-    time_limit_seconds: int = 600
-
-    @property
-    def address(self) -> str:
-        return f"${self.connection_variable}: {self.query}"
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return (self.connection_variable,)
-
-
 # What a source is fetched from. `address` tells one from another and never holds a secret.
-Server = FolderServer | S3Server | HttpServer | PostgresServer
+Server = FolderServer | S3Server | HttpServer | PostgresServer | DatabaseServer | PythonServer
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
+from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups, wanted
 from tidegate.contract.judging.clocks import any_by_clock
@@ -21,11 +22,11 @@ from tidegate.contract.model import (
     Column,
     Contract,
     FolderServer,
-    PostgresServer,
     Region,
     S3Server,
     Server,
 )
+from tidegate.contract.python import PythonServer
 from tidegate.explain.markdown import block, bullets, code, page, table, text
 from tidegate.ledger.names import raw_asset
 
@@ -111,7 +112,9 @@ def _comes_as(region: Region) -> str:
             return (
                 f"pages of a JSON API, {code(api.location)}, whose base stands in {code('$' + api.base_url_variable)}"
             )
-        case PostgresServer() as database:
+        case PythonServer() as python:
+            return f"what the Python function {code(python.function)} yields"
+        case PostgresServer() | DatabaseServer() as database:
             return f"rows of the database in {code('$' + database.connection_variable)}"
 
 
@@ -123,7 +126,9 @@ def _files(region: Region) -> str:
 def _queries(contract: Contract) -> str:
     """What databases are asked, once each."""
     asked = {
-        region.server.query: region.name for region in contract.regions if isinstance(region.server, PostgresServer)
+        region.server.query: region.name
+        for region in contract.regions
+        if isinstance(region.server, PostgresServer | DatabaseServer)
     }
     return "\n\n".join(f"{code(name)} is asked:\n\n{block(query, 'sql')}" for query, name in asked.items())
 
@@ -158,7 +163,10 @@ def _clocks(contract: Contract) -> list[str]:
 
 def _complete_when(contract: Contract, server: Server) -> str:
     match server:
-        case PostgresServer():
+        case PythonServer(ready=ready):
+            said = f"{code(ready)} says so" if ready else "the function has ended"
+            return f"It is complete when {said}, within {server.time_limit_seconds:,} seconds."
+        case PostgresServer() | DatabaseServer():
             return f"It is complete when the database says so: {code(server.ready_query)}."
         case HttpServer():
             return (

@@ -33,8 +33,10 @@ from tidegate.alerting.operations import Operations
 from tidegate.alerting.scene import Scene
 from tidegate.alerting.trouble import Trouble
 from tidegate.backup.place import Place
+from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
-from tidegate.contract.model import PostgresServer, shown_path
+from tidegate.contract.model import shown_path
+from tidegate.contract.python import PythonServer
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.catalogs.versions import version_made_now, version_of_catalog
@@ -146,7 +148,7 @@ def credentials(visit: Visit) -> Iterator[Finding]:
     for contract in visit.home.contracts.values():
         for region in contract.regions:
             match region.server:
-                case HttpServer() | PostgresServer() as server:
+                case HttpServer() | PostgresServer() | DatabaseServer() | PythonServer() as server:
                     names = server.variables
                 case _:
                     names = ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tidegate.archive.archive import DRAFTS, Archive
+from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
-from tidegate.contract.model import Contract, FolderServer, PostgresServer, Region, S3Server
+from tidegate.contract.model import Contract, FolderServer, Region, S3Server
+from tidegate.contract.python import PythonServer
 from tidegate.errors import ArchiveDownError, SourceDownError
 from tidegate.placeholders import Moments
 from tidegate.sources.dropped import DroppedOrigin
@@ -31,6 +33,17 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
             from tidegate.sources.postgres.source import PostgresOrigin
 
             return PostgresOrigin(region.name, server, outside, Moments(region.clock.zone, contract.zone))
+        case DatabaseServer() as server:
+            from tidegate.sources.database.source import DatabaseOrigin
+
+            return DatabaseOrigin(region.name, server, outside, Moments(region.clock.zone, contract.zone))
+        case PythonServer() as server:
+            from tidegate.sources.python.source import PythonOrigin, ReadyPythonOrigin
+
+            kind = ReadyPythonOrigin if server.ready else PythonOrigin
+            # Beside the folder of contracts.
+            modules = contract.path.absolute().parent.parent
+            return kind(region.name, server, outside, Moments(region.clock.zone, contract.zone), modules)
 
 
 def _landing_at(root: str, path: str, setting: str, contract: Contract, region: Region, outside: Outside) -> Landing:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.contract.database import PostgresServer
 from tidegate.contract.http import BearerToken, HttpServer
-from tidegate.contract.model import FolderServer, PostgresServer, Readiness, S3Server
+from tidegate.contract.model import FolderServer, Readiness, S3Server
 from tidegate.contract.reading.odcs import load_contract, load_contracts
 from tidegate.errors import ContractError
 
@@ -440,7 +441,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "- server: there",
         "another server has the location",
     ),
-    "server of another type": ("type: s3", "type: kafka", "type: kafka", "write one of local, s3, api, postgres"),
+    "server of another type": ("type: s3", "type: kafka", "type: kafka", "write one of local, s3, api, python"),
     "server with a strange name": ("server: there", "server: ../there", "../there", "cannot name a server"),
     "field of another server": (
         "type: local",

@@ -10,9 +10,10 @@ from tests.support.runs.today import TODAY, days_ago
 from tests.support.runs.watched import DAY, LATER, NOW, Watched, delivery, requests_of, said
 from tests.support.s3_server import Bucket
 
+from tidegate.contract.database import PostgresServer
 from tidegate.contract.files import FileOptions
 from tidegate.contract.http import HttpServer
-from tidegate.contract.model import Contract, PostgresServer, Region
+from tidegate.contract.model import Contract, Region
 from tidegate.home import Home
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal

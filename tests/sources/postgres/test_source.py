@@ -21,7 +21,8 @@ from tests.support.servers import PostgresAddress, postgres_database
 
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
-from tidegate.contract.model import Clock, Contract, PostgresServer
+from tidegate.contract.database import PostgresServer
+from tidegate.contract.model import Clock, Contract
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.load import DeliveryReport, load_deliveries

@@ -11,7 +11,7 @@ from tidegate.contract.reading.written import whole_number
 # A fetch that takes longer than a day would meet the next one.
 MAX_TIME_LIMIT_SECONDS = 86_400
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_time_limit(doc: Document, custom: Written) -> int | None:
@@ -35,7 +35,7 @@ def required_variable(doc: Document, custom: Written, name: str, holds: str, at:
 
 def read_variable(doc: Document, custom: Written, name: str) -> str | None:
     variable = read_text(doc, custom, name)
-    if variable is not None and not _VARIABLE.fullmatch(variable):
+    if variable is not None and not VARIABLE.fullmatch(variable):
         # Not shown: it may be the secret itself.
         what = f"{name} is not a name of an environment variable"
         raise doc.refused(custom[name][1], what, "write the variable's name, never its value")

@@ -8,25 +8,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import get_args
 
 from open_data_contract_standard.model import Server as OdcsServer
 
+from tidegate.contract.database import DatabaseKind
 from tidegate.contract.files import PLAIN_FILES, FileOptions
 from tidegate.contract.model import (
     Clock,
     Contract,
     FolderServer,
-    PostgresServer,
     Region,
     S3Server,
     Server,
 )
 from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
+from tidegate.contract.reading.database import DATABASE_PROPERTIES, read_database, read_postgres
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_REGION, own_delivery_days
 from tidegate.contract.reading.document import At, Document, Written
 from tidegate.contract.reading.files import FILE_PROPERTIES, read_file_options
 from tidegate.contract.reading.http import HTTP_PROPERTIES, read_http
-from tidegate.contract.reading.outside import read_time_limit, required_text, required_variable
+from tidegate.contract.reading.python import PYTHON_PROPERTIES, read_python
 from tidegate.contract.reading.written import read_written
 from tidegate.delivery_days import DeliveryDays
 from tidegate.errors import ContractError
@@ -38,22 +40,40 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "local": frozenset({"path", "format", "delimiter", "encoding"}),
     "s3": frozenset({"location", "format", "delimiter", "encoding"}),
     "api": frozenset({"location"}),
-    # The standard demands them all. They only describe: connectionVariable says where to connect to.
+    "python": frozenset(),
+    # The standard demands them. They only describe: connectionVariable says where to connect to.
     "postgres": frozenset({"host", "port", "database", "schema_"}),
+    **dict.fromkeys(
+        get_args(DatabaseKind),
+        frozenset(
+            {
+                "host",
+                "port",
+                "database",
+                "schema_",
+                "serviceName",
+                "account",
+                "warehouse",
+                "project",
+                "dataset",
+                "region",
+            }
+        ),
+    ),
 }
 _OF_A_REGION = (*DAYS_OF_A_REGION, *CLOCK_PROPERTIES)
 _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
     "local": (*_OF_A_REGION, *FILE_PROPERTIES),
     "s3": (*_OF_A_REGION, *FILE_PROPERTIES),
     "api": (*_OF_A_REGION, *HTTP_PROPERTIES),
-    "postgres": (*_OF_A_REGION, "connectionVariable", "query", "readyQuery", "timeLimitSeconds"),
+    "python": (*_OF_A_REGION, *PYTHON_PROPERTIES),
+    **dict.fromkeys(("postgres", *get_args(DatabaseKind)), (*_OF_A_REGION, *DATABASE_PROPERTIES)),
 }
 
 # Becomes a part of table names, asset names and paths.
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _SEGMENT = re.compile(r"[^\\*?\[\]{}\x00-\x1f\x7f]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 
 
 def read_regions(
@@ -125,7 +145,12 @@ def _read_server(
         case "api":
             return read_http(doc, server, custom, at), replace(files, format="json")
         case "postgres":
-            return _read_postgres(doc, custom, at), replace(PLAIN_FILES, format="parquet")
+            return read_postgres(doc, custom, at), replace(PLAIN_FILES, format="parquet")
+        case "python":
+            return read_python(doc, custom, at), replace(files, format=None)
+    for kind in get_args(DatabaseKind):
+        if server.type == kind:
+            return read_database(doc, kind, custom, at), replace(PLAIN_FILES, format="parquet")
     raise AssertionError(f"a server of type {server.type} is allowed here, and nothing reads it: add how")
 
 
@@ -157,30 +182,3 @@ def _checked_path(doc: Document, location: str, rest: str, at: At) -> str:
         what = f"'{location}' is not a plain path below the landing folder"
         raise doc.refused(at, what, "write names and '/' only (no '..', no wildcards, no other placeholder)")
     return location
-
-
-# --- PostgreSQL
-
-
-def _read_postgres(doc: Document, custom: Written, at: At) -> PostgresServer:
-    what_connects = "how to connect (libpq settings or a URL)"
-    query = required_text(doc, custom, "query", "the query of a day's rows", at)
-    ready_query = required_text(doc, custom, "readyQuery", "the query that tells whether a day is ready", at)
-    _check_placeholders(doc, query, {"start", "end"}, custom["query"][1])
-    _check_placeholders(doc, ready_query, {"day"}, custom["readyQuery"][1])
-    return PostgresServer(
-        connection_variable=required_variable(doc, custom, "connectionVariable", what_connects, at),
-        query=query,
-        ready_query=ready_query,
-        time_limit_seconds=read_time_limit(doc, custom) or PostgresServer.time_limit_seconds,
-    )
-
-
-def _check_placeholders(doc: Document, query: str, needed: set[str], at: At) -> None:
-    found = set(_PLACEHOLDER.findall(query))
-    shown = " and ".join(f"'{{{name}}}'" for name in sorted(needed, reverse=True))
-    if missing := sorted(needed - found, reverse=True):
-        what = f"the query does not say where '{{{missing[0]}}}' goes"
-        raise doc.refused(at, what, f"write {shown} in it, without quotes around")
-    if unknown := sorted(found - needed):
-        raise doc.refused(at, f"'{{{unknown[0]}}}' means nothing in this query", f"write only {shown}")

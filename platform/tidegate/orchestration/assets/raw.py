@@ -10,9 +10,11 @@ from typing import Any
 
 import dagster as dg
 
+from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
-from tidegate.contract.model import CheckOutcome, Contract, FolderServer, PostgresServer, Region, S3Server
+from tidegate.contract.model import CheckOutcome, Contract, FolderServer, Region, S3Server
+from tidegate.contract.python import PythonServer
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake
@@ -150,6 +152,10 @@ def _kind_of(contract: Contract, landing: str) -> str:
             return "http"
         case PostgresServer():
             return "postgres"
+        case DatabaseServer():
+            return "database"
+        case PythonServer():
+            return "python"
         case S3Server():
             return "s3"
         case FolderServer():
@@ -169,7 +175,7 @@ def _trouble(contract: Contract, reports: Sequence[DeliveryReport]) -> str | Non
     asking again is a repetition, and a breaker's business.
     """
     for report in reports:
-        is_asked_for = isinstance(contract.region(report.region).server, HttpServer)
+        is_asked_for = isinstance(contract.region(report.region).server, HttpServer | PythonServer)
         if report.trouble or (is_asked_for and report.status == "rejected"):
             return report.trouble or report.rejection
     return None

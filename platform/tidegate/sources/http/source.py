@@ -81,8 +81,7 @@ class HttpOrigin:
         )
 
     def _url(self, base: httpx.URL, day: dt.date) -> httpx.URL:
-        put = partial(quote, safe="-_.~:/")
-        address = self.moments.fill(self.server.location, day, with_offset, put)
+        address = self.moments.fill(self.server.location, day, with_offset, lambda text, _: quote(text, safe="-_.~:/"))
         try:
             return httpx.URL(address.replace("{base}", str(base).rstrip("/")))
         except httpx.InvalidURL as error:

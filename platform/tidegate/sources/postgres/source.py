@@ -8,8 +8,6 @@ are equal bytes. Judging them belongs to `intake`, saying what went wrong to `po
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -23,15 +21,15 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
-from tidegate.contract.model import PostgresServer
+from tidegate.contract.database import PostgresServer
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal, quoted
-from tidegate.machine.background import started
 from tidegate.placeholders import Moments
 from tidegate.sources.origin import Outside
 from tidegate.sources.postgres.settings import with_defaults
 from tidegate.sources.postgres.trouble import cannot_answer, cannot_connect, took_too_long
+from tidegate.sources.ready import fingerprint_of_row, in_time
 from tidegate.window import ONE_DAY
 
 T = TypeVar("T")
@@ -81,7 +79,7 @@ class PostgresOrigin:
         `capture` does.
         """
         rows = self._ask(lambda database: {day: database.readiness(day) for day in days})
-        return {day: _fingerprint(row) for day, row in rows.items() if row and row[0] is True}
+        return {day: fingerprint_of_row(row) for day, row in rows.items() if row and row[0] is True}
 
     def _ask(self, question: Callable[[_Database], T]) -> T:
         """What the database answers within the server's time limit."""
@@ -90,7 +88,7 @@ class PostgresOrigin:
         )
         engine, self._engine = self._engine or _Engine(), None
         work = partial(self._answer, engine.con, connection.strip(), question)
-        answer = _in_time(self.server.time_limit_seconds, work)
+        answer = in_time(self.server.time_limit_seconds, work, "postgres")
         if answer is None:
             engine.con.interrupt()
             raise took_too_long(self.server)
@@ -192,19 +190,3 @@ class _Database:
 
 def _answers_to(query: str) -> str:
     return f"select * from postgres_query('source', {literal(query)})"
-
-
-def _fingerprint(row: tuple[object, ...]) -> str:
-    return hashlib.sha256(json.dumps(row, default=str).encode()).hexdigest()
-
-
-def _in_time(seconds: float, work: Callable[[], T]) -> T | None:
-    """What `work` returns; None when that takes longer than `seconds`.
-
-    On a thread, because libpq waits for ever for a server that hangs and still answers the network's probes. Such a
-    thread is left behind, and ends with the connection or the process.
-    """
-    try:
-        return started(work, "postgres").result(seconds)
-    except TimeoutError:
-        return None

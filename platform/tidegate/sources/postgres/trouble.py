@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tidegate.contract.model import PostgresServer
+from tidegate.contract.database import PostgresServer
 from tidegate.errors import SourceDownError, TidegateError
 from tidegate.sources.postgres.settings import secrets_of
 

@@ -1,0 +1,58 @@
+"""How a database is asked for a day, as plain values.
+
+Reading them from a contract belongs to `contract.reading.servers`, asking by them to `sources.postgres` and
+`sources.database`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+DatabaseKind = Literal["mysql", "sqlite", "sqlserver", "oracle", "snowflake", "bigquery", "redshift"]
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A query on a PostgreSQL database.
+
+    `connection_variable` names the environment variable with libpq settings or a URL. `query` holds `{start}` and
+    `{end}`, where the window's timestamps go as literals; `ready_query` holds `{day}`, and the day is ready when it
+    returns a row whose first value is true.
+    """
+
+    connection_variable: str
+    query: str
+    ready_query: str
+    time_limit_seconds: int = 600
+
+    @property
+    def address(self) -> str:
+        return f"${self.connection_variable}: {self.query}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return (self.connection_variable,)
+
+
+@dataclass(frozen=True)
+class DatabaseServer:
+    """A query on a database that SQLAlchemy has a dialect for.
+
+    `connection_variable` names the environment variable with SQLAlchemy's URL. The queries hold the day as
+    `placeholders` says; the day is ready when `ready_query` returns a row whose first value is true or 1.
+    """
+
+    kind: DatabaseKind
+    connection_variable: str
+    query: str
+    ready_query: str
+    time_limit_seconds: int = 600
+
+    @property
+    def address(self) -> str:
+        return f"${self.connection_variable}: {self.query}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return (self.connection_variable,)

@@ -1,0 +1,1 @@
+"""Deliveries from databases other than PostgreSQL, through SQLAlchemy."""

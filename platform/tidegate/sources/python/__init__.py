@@ -1,0 +1,1 @@
+"""Deliveries that somebody's Python function makes, in a process of its own."""
