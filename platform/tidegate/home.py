@@ -26,8 +26,8 @@ from tidegate.outputs.making import Maker
 from tidegate.outputs.pages.files import briefs, reports
 from tidegate.outputs.place import outputs_at
 from tidegate.publishing.due.made_of import DaysBehind
-from tidegate.publishing.gate import GateRequirements, together
 from tidegate.publishing.older_logic import OlderModel, older_models
+from tidegate.publishing.requirements import GateRequirements, together
 from tidegate.settings import Settings
 from tidegate.sources.origin import Outside
 from tidegate.storage.files import Storage

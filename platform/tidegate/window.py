@@ -191,6 +191,12 @@ class Window:
         return [self.cadence.after(self.start, i) for i in range(self.cadence.between(self.start, self.end))]
 
     @property
+    def has_every_day(self) -> bool:
+        """Whether every day from `start` to `end` is a partition. Conditions of queries ask it of decades, so the days
+        are counted and not listed."""
+        return self.cadence.between(self.start, self.end) == (self.end - self.start).days
+
+    @property
     def last(self) -> dt.date:
         """The last partition's day; the one before `start` when there is none."""
         return self.cadence.after(self.end, -1)

@@ -29,7 +29,7 @@ from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.outputs.expiry import expire_exports
 from tidegate.outputs.exports import Exports
 from tidegate.publishing.due.outputs import due_outputs
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.requirements import Mart
 from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY, Cadence, Window
 

@@ -18,7 +18,7 @@ from tidegate.lake.content import Content
 from tidegate.ledger.publications import Publication, newest_publications, publication_history
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.names import BUILD_JOBS
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.requirements import Mart
 from tidegate.window import ONE_DAY, Cadence, Window
 
 FRIDAY, SATURDAY, SUNDAY = (FIRST_DAY + ONE_DAY * i for i in range(3))

@@ -14,7 +14,8 @@ from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.known import days_lacking, incomplete_days
 from tidegate.ledger.required import WITHDRAWN, settled_days
 from tidegate.publishing.due.partitions import due_partitions
-from tidegate.publishing.gate import GateRequirements, closed_gates, held_days
+from tidegate.publishing.gate import closed_gates, held_days
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from tidegate.outputs.making import Making, make_outputs
 from tidegate.outputs.place import outputs_at
 from tidegate.outputs.removed_exports import withdraw_exports
 from tidegate.publishing.due.outputs import due_outputs
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.requirements import Mart
 from tidegate.publishing.retire import retire_marts
 from tidegate.storage.files import Storage
 from tidegate.storage.folder import FolderStorage

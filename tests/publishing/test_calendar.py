@@ -13,9 +13,9 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.reading.query import run_query
 from tidegate.ledger.publications import versions_of
 from tidegate.publishing.calendar import bring_up_to_date, enter_held
-from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.promises import Promise, overdue_partition
 from tidegate.publishing.promote import promote
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.publishing.retire import retire_marts
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Cadence, Window

@@ -12,7 +12,8 @@ import pytest
 from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
 from tidegate.ledger.checks import record_checks
 from tidegate.ledger.deliveries import record_deliveries
-from tidegate.publishing.gate import GateRequirements, closed_gates, held_days
+from tidegate.publishing.gate import closed_gates, days_to_look_at, held_days
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -219,6 +220,7 @@ def test_a_closed_gate_holds_its_day_and_no_other(
     shop.publish(WINDOW, factor=1)
     shop.build(WINDOW, factor=2)
     story(shop)
+    assert days_to_look_at(shop.lake.con, WINDOW.days, shop.requirements, few=0) == [DAY]
     promotion = shop.promote(WINDOW)
     assert {day: list(map(without_times, why)) for day, why in promotion.held.items()} == {DAY: sentences}
     assert list(promotion.published) == [day for day in WINDOW.days if day != DAY]
@@ -271,6 +273,8 @@ def test_an_open_gate_stays_open(shop: Shop, story: Callable[[Shop], None]) -> N
     story(shop)
     assert closed_gates(shop.lake.con, ONE, shop.requirements) == {}
     assert held_days(shop.lake.con, ONE, [shop.requirements]) == {}
+    # Nor is there more to look at, where many days are asked for.
+    assert days_to_look_at(shop.lake.con, [DAY], shop.requirements, few=0) == []
 
 
 def test_a_source_with_one_region_may_leave_it_out_of_its_assets_name(shop: Shop) -> None:
@@ -280,8 +284,10 @@ def test_a_source_with_one_region_may_leave_it_out_of_its_assets_name(shop: Shop
     row = shop.delivery(DAY, "eu-west")
     shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
     assert list(closed_gates(shop.lake.con, ONE, required)) == [DAY]
+    assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == [DAY]
     check(shop, "raw/orders", "values_are_valid", row.fingerprint, passed=True)
     assert closed_gates(shop.lake.con, ONE, required) == {}
+    assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == []
 
 
 def test_a_test_of_a_source_counts_by_the_build_it_ran_in(shop: Shop) -> None:
@@ -290,10 +296,13 @@ def test_a_test_of_a_source_counts_by_the_build_it_ran_in(shop: Shop) -> None:
     older = shop.build(WINDOW)
     check(shop, "raw/orders", "orders_has_rows", older, passed=True)
     assert closed_gates(shop.lake.con, ONE, required) == {}
+    assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == []
     newer = shop.build(WINDOW)
     assert list(closed_gates(shop.lake.con, ONE, required)) == [DAY]
+    assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == [DAY]
     check(shop, "raw/orders", "orders_has_rows", newer, passed=True)
     assert closed_gates(shop.lake.con, ONE, required) == {}
+    assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == []
 
 
 def test_a_check_of_nothing_that_was_ever_built_is_not_forgotten(shop: Shop) -> None:
@@ -325,6 +334,7 @@ def test_hostile_names_are_names(shop: Shop) -> None:
     shop.lake.unit_of_work(lambda con: finish_build(con, name))
     check(shop, f"raw/{name}/{name}", name, name, passed=True)
     assert closed_gates(shop.lake.con, ONE, required) == {}
+    assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == []
 
 
 def test_held_days_are_those_that_something_was_delivered_for(shop: Shop) -> None:

@@ -7,8 +7,8 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
-from tidegate.publishing.gate import Mart
 from tidegate.publishing.older_logic import older_models, on_older_logic
+from tidegate.publishing.requirements import Mart
 from tidegate.window import ONE_DAY, Cadence, Window
 
 if TYPE_CHECKING:

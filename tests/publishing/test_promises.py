@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tidegate.delivery_days import DeliveryDays
-from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.promises import Overdue, Promise, overdue_partition
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY, Cadence, Window
 from tidegate.zones import UTC, Zone
 

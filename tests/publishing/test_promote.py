@@ -15,8 +15,8 @@ from tidegate.lake.content import Content
 from tidegate.lake.lease import lease
 from tidegate.ledger import publications
 from tidegate.ledger.checks import record_checks
-from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import promote
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tests.support.lake.shop import MARTS
 
 from tidegate.ledger.publications import name_commit, newest_publications
 from tidegate.publishing.due.partitions import due_again
-from tidegate.publishing.gate import GateRequirements, Mart
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.publishing.retire import marts_without_model, retire_marts, retired_marts
 from tidegate.window import ONE_DAY, Cadence, Window
 

@@ -27,8 +27,8 @@ from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
 from tidegate.publishing.due.made_of import Ingredient, OutputKind
 from tidegate.publishing.due.outputs import due_outputs
 from tidegate.publishing.due.partitions import due_again
-from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.publishing.retire import retire_marts
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Cadence, Window

@@ -11,8 +11,8 @@ from statistics import median
 from tidegate.alerting.scene import Scene
 from tidegate.alerting.trouble import Kind, Trouble
 from tidegate.lake.sql import literal, sql_file
-from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.older_logic import on_older_logic
+from tidegate.publishing.requirements import GateRequirements
 
 # A share of quarantined rows is unusual above three times the usual one, which is the median of four weeks of
 # deliveries, and a percentage point: where nothing is usual, one row of a hundred is no news.

@@ -16,7 +16,7 @@ from tidegate.alerting.routing import Switchboard
 from tidegate.home import Home
 from tidegate.lake.sql import literal, sql_file
 from tidegate.ledger.alerts import AlertRecord, alerts_since
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import Cadence
 
 # What was published longer ago needs no notice: the alerting looks every minute, and a weekend may pass without it.

@@ -16,9 +16,10 @@ from tidegate.home import Home
 from tidegate.ledger.builds import built_partitions
 from tidegate.ledger.deliveries import delivered_days
 from tidegate.publishing.due.partitions import Due, due_partitions
-from tidegate.publishing.gate import GateRequirements, closed_gates
+from tidegate.publishing.gate import closed_among
 from tidegate.publishing.promises import missed_or_near
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.publishing.requirements import GateRequirements
+from tidegate.window import Cadence
 
 # A partition that became due is built within the hour, as restatements wait for each other that long; one that is due
 # for longer is not worked on.
@@ -61,10 +62,7 @@ class Scene:
         """Why the partitions of the product are closed that anything was delivered for, or that were built."""
         key = (product.product, product.cadence)
         if key not in self._closed:
-            windows = _begun(self.con, product)
-            self._closed[key] = {
-                day: reasons for window in windows for day, reasons in closed_gates(self.con, window, product).items()
-            }
+            self._closed[key] = closed_among(self.con, _begun(self.con, product), product)
         return self._closed[key]
 
     @cached_property
@@ -122,10 +120,10 @@ class Scene:
         )
 
 
-def _begun(con: DuckDBPyConnection, product: GateRequirements) -> list[Window]:
+def _begun(con: DuckDBPyConnection, product: GateRequirements) -> list[dt.date]:
     daily = product.cadence is Cadence.daily
     days = delivered_days(con) if daily else built_partitions(con, product.cadence)
-    return windows_of([day for day in days if day >= product.starts], product.cadence)
+    return [day for day in days if day >= product.starts]
 
 
 # What keeps a partition from being published: it is critical once the deadline is missed or near.

@@ -32,8 +32,8 @@ from tidegate.ledger.plans import end_plans, planned_partitions
 from tidegate.ledger.upkeep.plans import drop_tables
 from tidegate.machine.commits import commit_of
 from tidegate.publishing.due.partitions import partitions_to_build
-from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.promote import promote_open
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.publishing.retire import PublishedMart, retire_marts
 from tidegate.publishing.switch import Switch
 from tidegate.transform.parsed.graph import SERVING, Model

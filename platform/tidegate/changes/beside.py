@@ -27,7 +27,7 @@ from tidegate.ledger.deliveries import DeliveryRecord
 from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.plans import Plan, enter_planned, forget_longer, planned_partitions
 from tidegate.publishing.due.partitions import partitions_to_build
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.transform.build import Build, BuildResult
 from tidegate.transform.parsed.graph import SERVING, Graph, Model, Test, Undated
 from tidegate.transform.parsed.project import DbtProject, Shadow

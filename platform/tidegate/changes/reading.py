@@ -11,7 +11,7 @@ from tidegate.home import Home
 from tidegate.lake.sql import literal, rows_relation, sql_file
 from tidegate.ledger.contents import Kind
 from tidegate.ledger.made_of import made_of_relation
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import Cadence
 
 CHANGED = {"kind": "varchar", "subject": "varchar", "day": "date"}

@@ -23,7 +23,8 @@ from tidegate.ledger import publications
 from tidegate.ledger.changes import AppliedChange, change_named, changes_made, enter_change
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.publications import Publication, Rollback
-from tidegate.publishing.gate import GateRequirements, Mart, read_gates
+from tidegate.publishing.gate import read_gates
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.publishing.switch import Contents, Published, Switch, delete_days, insert_days, read_contents
 from tidegate.transform.parsed.graph import SERVING
 from tidegate.window import Cadence, Window

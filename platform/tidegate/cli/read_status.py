@@ -35,14 +35,14 @@ from tidegate.orchestration.history.run_ledger import finished_runs
 from tidegate.outputs.pages.files import FILES, INDEX
 from tidegate.publishing.due.outputs import due_outputs
 from tidegate.publishing.due.partitions import due_again
-from tidegate.publishing.gate import closed_for_any, held_days
+from tidegate.publishing.gate import closed_for_any
 from tidegate.publishing.older_logic import OlderLogic, on_older_logic
 from tidegate.publishing.periods import periods_left_out
 from tidegate.publishing.promises import Overdue, Promise, overdue_partition
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.publishing.shape import ChangeOfShape, changes_of_shape
 from tidegate.transform.parsed.graph import SERVING, Model
-from tidegate.window import ONE_DAY, Cadence, Window, windows_of
+from tidegate.window import Cadence
 from tidegate.zones import Zone
 
 RECENT_RUNS = 5
@@ -197,19 +197,14 @@ def _stale_days(con: DuckDBPyConnection, home: Home) -> list[dt.date]:
 
 def _held_days(con: DuckDBPyConnection, home: Home) -> dict[dt.date, list[str]]:
     days = [day for day in delivered_days(con) if day >= home.settings.start_date]
-    if not days:
-        return {}
-    window = Window(days[0], days[-1] + ONE_DAY)
-    return held_days(con, window, home.products_of(Cadence.daily))
+    return closed_for_any(con, days, home.products_of(Cadence.daily))
 
 
 def _status_of(con: DuckDBPyConnection, home: Home, cadence: Cadence) -> PeriodStatus:
     products, behind = home.products_of(cadence), home.days_behind(cadence)
-    built = windows_of(built_partitions(con, cadence), cadence)
-    closed = [closed_for_any(con, window, products) for window in built]
     return PeriodStatus(
         cadence,
-        held={partition: reasons for of_window in closed for partition, reasons in of_window.items()},
+        held=closed_for_any(con, built_partitions(con, cadence), products),
         stale=[due.day for due in due_again(con, products) if due.restates],
         left_out=periods_left_out(con, behind),
     )

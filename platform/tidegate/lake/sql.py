@@ -76,7 +76,7 @@ def day_in(column: str, start: dt.date, end: dt.date) -> str:
 def in_window(column: str, window: Window) -> str:
     """The condition that `column` is one of the window's partitions."""
     inside = day_in(column, window.start, window.end)
-    if len(window.days) == (window.end - window.start).days:
+    if window.has_every_day:
         return inside
     # Some days in between are no partitions.
     return f"({inside} and {quoted(column)} in ({', '.join(map(literal, window.days))}))"

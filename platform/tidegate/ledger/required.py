@@ -45,7 +45,7 @@ def _settled(beside: Collection[str]) -> str:
 
 
 # Whether the required delivery `r` is expected on the day of `d`. ISO counts Monday as 1.
-_IS_EXPECTED = """
+EXPECTED_DELIVERY = """
     d.day >= coalesce(r.first_day, d.day)
     and list_contains(r.weekdays, isodow(d.day)) and not list_contains(r.except_dates, d.day)
 """
@@ -88,7 +88,7 @@ def lacking_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces, b
     left join waived as w on w.source = r.source and w.region = r.region and w.partition_day = d.day
     left join settled as s on s.source = r.source and s.day = d.day
     where n.verdict = 'rejected'
-       or (n.verdict is distinct from 'accepted' and ({_IS_EXPECTED})
+       or (n.verdict is distinct from 'accepted' and ({EXPECTED_DELIVERY})
            and (s.day is null or n.verdict is not null or w.source is not null))
     """
 

@@ -287,7 +287,7 @@ class Runner:
                 rollbacks = sentences_of_rollbacks(con, window)
                 ended = rollbacks_ended_by(con, result.run_id, window)
                 unpublished = [day for day in window.days if day not in published]
-                closed = closed_for_any(con, window, self.home.products_of(window.cadence)) if unpublished else {}
+                closed = closed_for_any(con, window.days, self.home.products_of(window.cadence)) if unpublished else {}
         explained, crashes = _failures(result)
         reasons = {
             day: _with_causes(day, why, [*explained.values(), *_reported(result)]) for day, why in closed.items() if why

@@ -28,8 +28,8 @@ from tidegate.orchestration.names import BUILD_JOBS, DAILY_JOB, MAINTENANCE_JOB
 from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags, partitions_at
 from tidegate.orchestration.sensors.ticks import schedule_status
 from tidegate.publishing.due.partitions import due_partitions
-from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.periods import periods_with_days
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
 Runs = list[dg.RunRequest] | dg.SkipReason

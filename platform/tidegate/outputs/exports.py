@@ -35,7 +35,7 @@ from tidegate.ledger.publications import Publication, newest_publications
 from tidegate.outputs.making import Made, Unmade
 from tidegate.publishing.due.made_of import Ingredient, OutputKind
 from tidegate.publishing.due.outputs import Output
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.requirements import Mart
 from tidegate.storage.files import Storage, part, write
 from tidegate.window import Cadence, Window
 

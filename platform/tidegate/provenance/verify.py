@@ -28,8 +28,8 @@ from tidegate.ledger.publications import Publication, newest_publications
 from tidegate.ledger.upkeep.plans import drop_tables
 from tidegate.machine.processes import person
 from tidegate.provenance.why import deliveries_behind
-from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.older_logic import older_models
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.transform.parsed.graph import SERVING
 from tidegate.window import Cadence, Window
 

@@ -26,7 +26,7 @@ from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.publications import Publication, promote_of, publication_history, standing_rollbacks
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.provenance.lines import Lines, lines_of
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.transform.parsed.graph import SERVING, Model
 from tidegate.window import Cadence, Window
 

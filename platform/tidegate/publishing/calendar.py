@@ -24,8 +24,9 @@ from tidegate.ledger.calendar import (
     known_products,
 )
 from tidegate.ledger.entries import utc_now
-from tidegate.publishing.gate import GateRequirements, Gates, read_gates
+from tidegate.publishing.gate import Gates, read_gates
 from tidegate.publishing.promises import deadline_of, is_waited_for
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import Window
 
 # By product, why each of its held partitions is, in sentences.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import in_window, literal, rows_relation, sql_file
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import Cadence, Window
 
 PROJECT = {"product": "varchar", "cadence": "varchar", "model": "varchar", "is_mart": "boolean", "logic": "varchar"}

@@ -17,7 +17,7 @@ from tidegate.window import Cadence, Window
 from tidegate.zones import Zone
 
 if TYPE_CHECKING:
-    from tidegate.publishing.gate import GateRequirements
+    from tidegate.publishing.requirements import GateRequirements
 
 # No source pauses longer than some holidays.
 PARTITIONS_AHEAD = 31

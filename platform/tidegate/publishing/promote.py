@@ -19,7 +19,8 @@ from tidegate.lake.sql import qualified
 from tidegate.ledger.made_of import keep_made_of, product_thing
 from tidegate.ledger.publications import Rollback, standing_rollbacks
 from tidegate.publishing.calendar import keep_calendar, keep_holds
-from tidegate.publishing.gate import GateRequirements, Mart, read_gates
+from tidegate.publishing.gate import read_gates
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.publishing.shape import fit_published_tables
 from tidegate.publishing.switch import (
     Contents,

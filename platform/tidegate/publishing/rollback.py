@@ -20,8 +20,9 @@ from tidegate.lake.sql import in_window, qualified
 from tidegate.lake.tables import columns_that_lose, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.publications import Publication
-from tidegate.publishing.gate import GateRequirements, Mart, read_gates, together
+from tidegate.publishing.gate import read_gates
 from tidegate.publishing.promote import Promotion
+from tidegate.publishing.requirements import GateRequirements, Mart, together
 from tidegate.publishing.switch import Contents, Switch, delete_days, held_for_switching, insert_days, read_contents
 from tidegate.window import Cadence, Window
 

@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import ColumnTypeError, TidegateError
 from tidegate.lake.sql import in_window, literal, qualified, quoted
 from tidegate.lake.tables import change_types, ensure_table, table_columns, types_not_wider
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.requirements import Mart
 from tidegate.window import Cadence, Window, windows_of
 
 Columns = Mapping[str, str]

@@ -25,7 +25,7 @@ from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.publications import Publication, Rollback
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.requirements import Mart
 from tidegate.window import Cadence, Window
 
 Published = dict[dt.date, list[Publication]]

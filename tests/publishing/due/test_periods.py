@@ -17,13 +17,13 @@ from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.deliveries import record_deliveries
 from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.due.partitions import Due, due_partitions
-from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.periods import (
     periods_left_out,
     periods_to_begin,
     periods_with_days,
 )
 from tidegate.publishing.promote import Promotion, promote
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.publishing.due.partitions import Due, due_again, due_partitions, without_days_behind
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:

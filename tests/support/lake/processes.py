@@ -21,8 +21,8 @@ from tidegate.lake.lease import lease
 from tidegate.lake.sql import literal
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
-from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import promote
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.storage.folder import FolderStorage
 from tidegate.window import Window
 

@@ -27,8 +27,8 @@ from tidegate.ledger.checks import CheckRecord, record_checks
 from tidegate.ledger.contents import DayTable, enter_days
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.entries import utc_now
-from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.window import Window
 
 PROCESSES = Path(__file__).with_name("processes.py")

@@ -16,7 +16,7 @@ from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.outputs.pages import daily, weekly
-from tidegate.publishing.gate import Mart
+from tidegate.publishing.requirements import Mart
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.transform.invoke import variables
 from tidegate.transform.lake_plugin import lake_as_text, lake_of_text

@@ -11,8 +11,8 @@ from tidegate.alerting.trouble import Kind
 from tidegate.contract.model import Contract
 from tidegate.lake.sql import sql_file
 from tidegate.ledger.incidents import IncidentRecord
-from tidegate.publishing.gate import GateRequirements
 from tidegate.publishing.promises import next_deadline
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY
 
 # What holds partitions of a product, by the incidents that are open.

@@ -13,8 +13,8 @@ import dagster as dg
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.asset_keys import serving_key
-from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.older_logic import OlderLogic, on_older_logic
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.window import named
 
 LOGIC = "logic_is_current"

@@ -30,7 +30,7 @@ from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import DBT_NODE, LAKE_POOL, ROW_COUNT, TRANSFORM
 from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
 from tidegate.publishing.calendar import enter_held
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.transform.build import BuildResult, ModelOutcome, TestOutcome, build_window
 from tidegate.window import Cadence, Window
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from tidegate.contract.model import Contract
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 
 
 def owners_of(contracts: Iterable[Contract]) -> list[str]:

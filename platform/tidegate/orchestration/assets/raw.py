@@ -45,7 +45,7 @@ from tidegate.orchestration.names import (
 from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.private import selected_in_run
 from tidegate.publishing.calendar import enter_held
-from tidegate.publishing.gate import GateRequirements
+from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import Cadence
 
 SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}

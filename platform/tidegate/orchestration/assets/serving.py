@@ -28,8 +28,8 @@ from tidegate.orchestration.assets.preview import preview_of
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.names import COLUMN_SCHEMA, LAKE_POOL, ROW_COUNT, TABLE_NAME, group_of
 from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
-from tidegate.publishing.gate import GateRequirements, Mart
 from tidegate.publishing.promote import Promotion, promote
+from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.window import Cadence, Window
 
 # The check that tells a held partition from a published one.

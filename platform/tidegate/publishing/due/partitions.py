@@ -13,8 +13,9 @@ from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.publications import none_of
 from tidegate.ledger.required import lacking_relation, required_relation
 from tidegate.ledger.waivers import STANDING_WAIVERS
-from tidegate.publishing.gate import GateRequirements, closed_gates
-from tidegate.window import ONE_DAY, windows_of
+from tidegate.publishing.gate import closed_among
+from tidegate.publishing.requirements import GateRequirements
+from tidegate.window import ONE_DAY
 
 # Enough to tell a person why; a restatement of a year may have hundreds.
 CAUSES_NAMED = 5
@@ -150,7 +151,7 @@ def open_partitions_left_unpublished(con: DuckDBPyConnection, product: GateRequi
         """
     ).fetchall()
     unpublished = [day for (day,) in rows]
-    closed = {day for window in windows_of(unpublished, product.cadence) for day in closed_gates(con, window, product)}
+    closed = closed_among(con, unpublished, product)
     return [day for day in unpublished if day not in closed]
 
 

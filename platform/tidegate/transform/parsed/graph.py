@@ -15,8 +15,8 @@ from typing import Any
 from tidegate.errors import TidegateError
 from tidegate.ledger.calendar import NAME as CALENDAR
 from tidegate.ledger.contents import Seed
-from tidegate.publishing.gate import DEFAULT_PRODUCT
 from tidegate.publishing.promises import Promise
+from tidegate.publishing.requirements import DEFAULT_PRODUCT
 from tidegate.transform.parsed.columns import refuse_columns_no_table_can_have
 from tidegate.transform.parsed.groups import promises_of
 from tidegate.transform.parsed.nodes import (

@@ -11,8 +11,8 @@ from functools import cache
 
 from tidegate.ledger.contents import Seed
 from tidegate.publishing.due.made_of import DaysBehind
-from tidegate.publishing.gate import Mart
 from tidegate.publishing.promises import Promise
+from tidegate.publishing.requirements import Mart
 from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model
 from tidegate.window import Cadence
 
