@@ -1,6 +1,6 @@
 """Runs the contenders over the same landing files, compares what they published, and prints what they took.
 
-python -m benchmarks [--case day|year|big|commands|growth|all] [--days N] [--lines N] [--ages DAYS ...] [--runs N]
+python -m benchmarks [--case day|year|big|commands|growth|years|all] [--days N] [--lines N] [--ages DAYS ...] [--runs N]
     [--contenders NAME ...] [--data FOLDER]
 """
 
@@ -22,13 +22,16 @@ from benchmarks.contenders import CONTENDERS, Contender, Site
 from benchmarks.growth import growth_report
 from benchmarks.processes import FailedError, Measured, in_child, run
 from benchmarks.published import Published, refuse_other_content
+from benchmarks.years import years_report
 from tidegate.window import Window
 
 GIB = 2**30
 
 COMMANDS = "commands"
 GROWTH = "growth"
+YEARS = "years"
 AGES = (30, 365)
+AGES_OF_LEDGERS = (30, 365, 3650)
 
 Results = Mapping[str, Sequence[Measured]]
 
@@ -40,21 +43,29 @@ def main() -> None:
         for name, case in cases(given.days, given.lines).items():
             if given.case in (name, "all"):
                 print(_report(case, given), flush=True)
-        if given.case in (COMMANDS, "all"):
-            for line in commands_report(given.data.absolute(), given.runs):
-                print(line, flush=True)
-        if given.case in (GROWTH, "all"):
-            for line in growth_report(given.data.absolute(), given.ages):
-                print(line, flush=True)
+        for name, report in _reports_of_tidegate(given).items():
+            if given.case in (name, "all"):
+                for line in report:
+                    print(line, flush=True)
     except FailedError as error:
         raise SystemExit(str(error)) from error
+
+
+def _reports_of_tidegate(given: argparse.Namespace) -> dict[str, Iterator[str]]:
+    """What compares Tidegate with itself; each is made as its lines are read."""
+    data = given.data.absolute()
+    return {
+        COMMANDS: commands_report(data, given.runs),
+        GROWTH: growth_report(data, given.ages),
+        YEARS: years_report(data, AGES_OF_LEDGERS),
+    }
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.partition("\n")[0] if __doc__ else None
     )
-    parser.add_argument("--case", choices=["day", "year", "big", COMMANDS, GROWTH, "all"], default="all")
+    parser.add_argument("--case", choices=["day", "year", "big", COMMANDS, GROWTH, YEARS, "all"], default="all")
     parser.add_argument("--days", type=int, default=365, help="days of the case `year` (365)")
     parser.add_argument("--lines", type=int, default=5_000_000, help="lines of the case `big` (5,000,000)")
     parser.add_argument(

@@ -14,7 +14,7 @@ from tidegate.ledger.deliveries import record_deliveries
 from tidegate.ledger.known import days_lacking, incomplete_days
 from tidegate.ledger.required import WITHDRAWN, settled_days
 from tidegate.publishing.due.partitions import due_partitions
-from tidegate.publishing.gate import closed_gates, held_days
+from tidegate.publishing.gate import closed_among, held_days
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY, Window
 
@@ -46,7 +46,7 @@ def deliver(shop: Shop, day: dt.date, region: str, **fields: object) -> None:
 def waiting(shop: Shop, required: GateRequirements, window: Window = BOTH) -> set[dt.date]:
     """The days that wait for the new region, on which all agree."""
     con = shop.lake.con
-    closed = closed_gates(con, window, required)
+    closed = closed_among(con, window.days, required)
     lacking = {day for day, why in closed.items() if any("orders/ap-south" in sentence for sentence in why)}
     places = (required.deliveries, required.delivery_days)
     assert set(incomplete_days(con, *places)) == lacking == set(days_lacking(con, "orders", *places, 9))
@@ -71,10 +71,10 @@ def test_a_region_is_required_from_its_first_day_on(shop: Shop) -> None:
     assert waiting(shop, with_new_region(shop, NEXT)) == {NEXT}
     assert [each.day for each in due_partitions(shop.lake.con, with_new_region(shop, NEXT))] == [DAY]
     shop.build(BOTH)
-    assert DAY not in closed_gates(shop.lake.con, BOTH, with_new_region(shop, NEXT))
+    assert DAY not in closed_among(shop.lake.con, BOTH.days, with_new_region(shop, NEXT))
     # What it delivers before that is judged like any other.
     deliver(shop, DAY, "ap-south", verdict="rejected", reason="It is garbage.")
-    assert closed_gates(shop.lake.con, ONE, with_new_region(shop, NEXT)) == {DAY: ["It is garbage."]}
+    assert closed_among(shop.lake.con, ONE.days, with_new_region(shop, NEXT)) == {DAY: ["It is garbage."]}
     assert due_partitions(shop.lake.con, with_new_region(shop, NEXT)) == []
 
 
@@ -91,14 +91,14 @@ def test_nobody_waits_for_a_region_on_a_day_that_it_does_not_deliver_on(shop: Sh
     assert waiting(shop, required) == {NEXT}
     assert [each.day for each in due_partitions(shop.lake.con, required)] == [DAY]
     shop.build(BOTH)
-    assert DAY not in closed_gates(shop.lake.con, BOTH, required)
+    assert DAY not in closed_among(shop.lake.con, BOTH.days, required)
 
 
 def test_a_day_before_the_first_of_every_region_is_not_published_empty(shop: Shop) -> None:
     shop.build(ONE)
     places = shop.requirements.deliveries
     required = dataclasses.replace(shop.requirements, delivery_days=dict.fromkeys(places, DeliveryDays(NEXT)))
-    assert "no source delivers on this day" in closed_gates(shop.lake.con, ONE, required)[DAY][0]
+    assert "no source delivers on this day" in closed_among(shop.lake.con, ONE.days, required)[DAY][0]
 
 
 def test_a_day_that_was_published_with_a_region_that_left_waits_for_the_one_in_its_place(shop: Shop) -> None:
@@ -107,7 +107,7 @@ def test_a_day_that_was_published_with_a_region_that_left_waits_for_the_one_in_i
     deliver(shop, DAY, "ap", verdict=WITHDRAWN, touched=(DAY,))
     assert [each.day for each in due_partitions(shop.lake.con, shop.requirements)] == [DAY]
     assert waiting(shop, with_new_region(shop), ONE) == {DAY}
-    [sentence] = closed_gates(shop.lake.con, ONE, with_new_region(shop))[DAY]
+    [sentence] = closed_among(shop.lake.con, ONE.days, with_new_region(shop))[DAY]
     assert "published with orders/ap, which the contract no longer has" in sentence
     assert waiting(shop, with_new_region(shop, NEXT), ONE) == set()
 
@@ -148,12 +148,14 @@ def test_a_source_that_is_added_closes_no_day_of_the_year_before(shop: Shop, day
     shop.deliver(old, fingerprint="again", touched=(year.start,))
     assert [each.day for each in due_partitions(con, required)] == [year.start]
     shop.build(old)
-    assert closed_gates(con, old, required) == {year.start: [f"stg_weather {year.start}: never built. Run the day."]}
+    assert closed_among(con, old.days, required) == {
+        year.start: [f"stg_weather {year.start}: never built. Run the day."]
+    }
     whole = dataclasses.replace(shop, models=(*shop.models, "stg_weather"))
     build_id = whole.build(old)
     passed = shop.check(year.start, "staging/stg_weather", "degrees_are_plausible", build_id)
     shop.lake.unit_of_work(lambda con: record_checks(con, [passed]))
-    assert closed_gates(con, old, required) == {}
+    assert closed_among(con, old.days, required) == {}
 
 
 def test_nobody_waits_for_a_source_on_weekends_and_on_a_listed_holiday(shop: Shop) -> None:

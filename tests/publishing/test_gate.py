@@ -12,7 +12,7 @@ import pytest
 from tidegate.ledger.builds import begin_build, finish_build, interrupt_build
 from tidegate.ledger.checks import record_checks
 from tidegate.ledger.deliveries import record_deliveries
-from tidegate.publishing.gate import closed_gates, days_to_look_at, held_days
+from tidegate.publishing.gate import closed_among, days_to_look_at, held_days
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY, Window
 
@@ -271,7 +271,7 @@ def test_an_open_gate_stays_open(shop: Shop, story: Callable[[Shop], None]) -> N
     shop.deliver(WINDOW)
     shop.build(WINDOW)
     story(shop)
-    assert closed_gates(shop.lake.con, ONE, shop.requirements) == {}
+    assert closed_among(shop.lake.con, ONE.days, shop.requirements) == {}
     assert held_days(shop.lake.con, ONE, [shop.requirements]) == {}
     # Nor is there more to look at, where many days are asked for.
     assert days_to_look_at(shop.lake.con, [DAY], shop.requirements, few=0) == []
@@ -283,10 +283,10 @@ def test_a_source_with_one_region_may_leave_it_out_of_its_assets_name(shop: Shop
     )
     row = shop.delivery(DAY, "eu-west")
     shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
-    assert list(closed_gates(shop.lake.con, ONE, required)) == [DAY]
+    assert list(closed_among(shop.lake.con, ONE.days, required)) == [DAY]
     assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == [DAY]
     check(shop, "raw/orders", "values_are_valid", row.fingerprint, passed=True)
-    assert closed_gates(shop.lake.con, ONE, required) == {}
+    assert closed_among(shop.lake.con, ONE.days, required) == {}
     assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == []
 
 
@@ -295,26 +295,26 @@ def test_a_test_of_a_source_counts_by_the_build_it_ran_in(shop: Shop) -> None:
     shop.deliver(WINDOW)
     older = shop.build(WINDOW)
     check(shop, "raw/orders", "orders_has_rows", older, passed=True)
-    assert closed_gates(shop.lake.con, ONE, required) == {}
+    assert closed_among(shop.lake.con, ONE.days, required) == {}
     assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == []
     newer = shop.build(WINDOW)
-    assert list(closed_gates(shop.lake.con, ONE, required)) == [DAY]
+    assert list(closed_among(shop.lake.con, ONE.days, required)) == [DAY]
     assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == [DAY]
     check(shop, "raw/orders", "orders_has_rows", newer, passed=True)
-    assert closed_gates(shop.lake.con, ONE, required) == {}
+    assert closed_among(shop.lake.con, ONE.days, required) == {}
     assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == []
 
 
 def test_a_check_of_nothing_that_was_ever_built_is_not_forgotten(shop: Shop) -> None:
     required = GateRequirements(frozenset(), frozenset(), frozenset({("marts/other", "x")}), ())
-    assert closed_gates(shop.lake.con, ONE, required) == {
+    assert closed_among(shop.lake.con, ONE.days, required) == {
         DAY: ["marts/other 2024-06-02: the check x has not run. Run the day again."]
     }
 
 
 def test_an_unknown_day_says_all_that_is_missing_in_few_words(shop: Shop) -> None:
     many = dataclasses.replace(shop.requirements, models=frozenset(f"model_{i}" for i in range(12)))
-    assert closed_gates(shop.lake.con, ONE, many)[DAY] == [
+    assert closed_among(shop.lake.con, ONE.days, many)[DAY] == [
         "orders/eu-west 2024-06-02: no delivery was loaded. Once it has landed, run the day.",
         "orders/us-east 2024-06-02: no delivery was loaded. Once it has landed, run the day.",
         "marts/daily_sales 2024-06-02: the check revenue_adds_up has not run. Run the day again.",
@@ -330,10 +330,10 @@ def test_hostile_names_are_names(shop: Shop) -> None:
     row = dataclasses.replace(shop.delivery(DAY, name), source=name, fingerprint=name)
     shop.lake.unit_of_work(lambda con: record_deliveries(con, [row]))
     shop.lake.unit_of_work(lambda con: begin_build(con, name, [DAY], [name], name))
-    assert len(closed_gates(shop.lake.con, ONE, required)[DAY]) == 2
+    assert len(closed_among(shop.lake.con, ONE.days, required)[DAY]) == 2
     shop.lake.unit_of_work(lambda con: finish_build(con, name))
     check(shop, f"raw/{name}/{name}", name, name, passed=True)
-    assert closed_gates(shop.lake.con, ONE, required) == {}
+    assert closed_among(shop.lake.con, ONE.days, required) == {}
     assert days_to_look_at(shop.lake.con, [DAY], required, few=0) == []
 
 
@@ -344,5 +344,5 @@ def test_held_days_are_those_that_something_was_delivered_for(shop: Shop) -> Non
     assert held[DAY][0] == "daily_sales, daily_sales_by_region, stg_orders 2024-06-02: never built. Run the day."
 
 
-def test_an_empty_window_has_no_closed_gates(shop: Shop) -> None:
-    assert closed_gates(shop.lake.con, Window(DAY, DAY), shop.requirements) == {}
+def test_of_no_days_none_is_closed(shop: Shop) -> None:
+    assert closed_among(shop.lake.con, [], shop.requirements) == {}

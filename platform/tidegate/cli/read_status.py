@@ -27,7 +27,7 @@ from tidegate.ledger.incidents import IncidentRecord, newest_incidents
 from tidegate.ledger.judged_by import judged_otherwise
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
-from tidegate.ledger.outputs import standing_outputs
+from tidegate.ledger.outputs import was_made
 from tidegate.ledger.runs import newest_runs
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.orchestration.history.record import DagsterRecord
@@ -141,7 +141,7 @@ def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetim
             unmade_marts=marts_without_model(con, home.published_marts),
             retired_marts=retired_marts(con),
             outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),
-            index=home.outputs.address(INDEX) if standing_outputs(con, FILES) else None,
+            index=home.outputs.address(INDEX) if was_made(con, FILES) else None,
             recent_runs=_recent_runs(con, record),
             awaiting=awaiting_rows(con, home.contracts),
             first_day=home.settings.start_date,

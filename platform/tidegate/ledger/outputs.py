@@ -58,6 +58,12 @@ def standing_outputs(con: DuckDBPyConnection, kinds: Collection[str]) -> list[Ou
     return read_entries(con, OutputRecord, "outputs", of_kinds, newest_of="kind, partition_day")
 
 
+def was_made(con: DuckDBPyConnection, kinds: Collection[str]) -> bool:
+    """Whether there ever was an output of any of the kinds."""
+    of_kinds = f"kind in (select unnest({literal(sorted(kinds))}::varchar[]))"
+    return bool(con.execute(f"select 1 from ops.outputs where {of_kinds} limit 1").fetchone())
+
+
 def outputs_of_nothing(con: DuckDBPyConnection, folder: str, place: str) -> list[OutputRecord]:
     """The newest outputs at `place` of kinds in `folder`, each of one mart, whose partition shows nothing of it any
     more."""

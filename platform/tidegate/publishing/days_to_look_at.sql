@@ -17,7 +17,13 @@ required as ({{ required }}),
 
 checks as ({{ checks }}),
 
-newest as (select * from ({{ newest_deliveries }}) where day between {{ first }} and {{ last }}),
+newest as (
+
+    select *
+    from ({{ newest_deliveries }})
+    where day between {{ first }} and {{ last }}
+
+),
 
 shown as (
 
@@ -58,9 +64,26 @@ settled as (
 
     select m.day, count(*) = len({{ marts }}) and bool_and(s.build_id is not distinct from m.build_id) as shows_newest
     from of_models as m
-    left join shown as s on s.day = m.day and s.mart = m.model
+    left join shown as s on m.day = s.day and m.model = s.mart
     where list_contains({{ marts }}, m.model)
     group by m.day
+
+),
+
+-- Such a day waits for nothing that never came, unless a delivery of it was withdrawn.
+published as (
+
+    select distinct day
+    from shown
+    where not list_contains({{ beside }}, mart)
+
+),
+
+withdrawn as (
+
+    select day
+    from newest
+    where verdict = {{ withdrawn }}
 
 ),
 
@@ -69,7 +92,7 @@ lacking as (
     select d.day
     from days as d
     cross join required as r
-    left join newest as n on n.source = r.source and n.region = r.region and n.day = d.day
+    left join newest as n on r.source = n.source and r.region = n.region and d.day = n.day
     where
         n.verdict not in ('accepted', {{ withdrawn }})
         or (
@@ -77,8 +100,8 @@ lacking as (
             and ({{ is_expected }})
             and not (
                 {{ daily }}
-                and d.day in (select day from shown where not list_contains({{ beside }}, mart))
-                and d.day not in (select day from newest where verdict = {{ withdrawn }})
+                and d.day in (select day from published)
+                and d.day not in (select day from withdrawn)
             )
         )
 
@@ -120,15 +143,15 @@ judged as (
         ) as is_good
     from checks as c
     join results as r using (asset, check_name)
-    left join builds as b on b.day = r.day and b.build_id = r.subject
-    left join of_models as m on m.day = r.day and m.model = c.model
-    left join of_days as o on o.day = r.day
+    left join builds as b on r.day = b.day and r.subject = b.build_id
+    left join of_models as m on r.day = m.day and c.model = m.model
+    left join of_days as o on r.day = o.day
     left join (
         select source, region, partition_day as day, max_by(fingerprint, rowid) as fingerprint
         from ops.deliveries
         where partition_day between {{ first }} and {{ last }}
         group by all
-    ) as n on n.source = c.source and n.region = c.region and n.day = r.day
+    ) as n on c.source = n.source and c.region = n.region and r.day = n.day
 
 ),
 

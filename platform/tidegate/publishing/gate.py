@@ -41,15 +41,10 @@ class Gates:
         return {day: reasons for day, reasons in self.closed.items() if day in self.begun}
 
 
-def closed_gates(con: DuckDBPyConnection, window: Window, requirements: GateRequirements) -> dict[dt.date, list[str]]:
-    """Why each closed day of the window is closed, in sentences. A day that may be published is not in it."""
-    return closed_among(con, window.days, requirements)
-
-
 def closed_among(
     con: DuckDBPyConnection, days: Collection[dt.date], requirements: GateRequirements
 ) -> dict[dt.date, list[str]]:
-    """The same of any partitions of the product."""
+    """Why each of these partitions of the product is closed, in sentences. What may be published is not in it."""
     return {day: [reason for reason, _ in reasons] for day, reasons in _held_back(con, days, [requirements]).items()}
 
 

@@ -15,7 +15,7 @@ from tidegate.ledger.deliveries import newest_deliveries
 from tidegate.ledger.upkeep.after_lost_files import forget_lost_files
 from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.publishing.due.partitions import due_again
-from tidegate.publishing.gate import closed_gates
+from tidegate.publishing.gate import closed_among
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def test_what_a_mart_lost_is_built_again_before_its_day_is_published(shop: Shop)
     before = shop.served("daily_sales_by_region")
     file_of(shop, "marts", "daily_sales_by_region").unlink()
     assert len(forget_lost_files(shop.lake, "run-2")) == 1
-    assert list(closed_gates(shop.lake.con, DAYS, shop.requirements)) == list(DAYS.days)
+    assert list(closed_among(shop.lake.con, DAYS.days, shop.requirements)) == list(DAYS.days)
     assert shop.served("daily_sales_by_region") == before
     shop.build(DAYS, rows=30)
     assert sorted(shop.promote(DAYS).published) == list(DAYS.days)

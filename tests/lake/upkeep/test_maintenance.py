@@ -21,7 +21,7 @@ from tidegate.lake.upkeep.small_partitions import FILES_WORTH_MERGING
 from tidegate.ledger import publications
 from tidegate.ledger.deliveries import newest_deliveries
 from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
-from tidegate.publishing.gate import closed_gates
+from tidegate.publishing.gate import closed_among
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_contents_ledger_and_gates_stay(shop: Shop) -> None:
     assert files(lake) < files_before
     after = (contents(lake), publications.newest_publications(lake.con), newest_deliveries(lake.con, None, DAYS))
     assert after == before
-    assert closed_gates(lake.con, DAYS, shop.requirements) == {}
+    assert closed_among(lake.con, DAYS.days, shop.requirements) == {}
     assert stale_days(lake.con) == []
     assert upkeep_now(lake)[0] == 0
     shop.publish(DAYS, factor=9, rows=2)

@@ -16,7 +16,7 @@ from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.waivers import Waiver, grant, standing_waivers
 from tidegate.publishing.due.partitions import Due, due_partitions
-from tidegate.publishing.gate import closed_gates
+from tidegate.publishing.gate import closed_among
 from tidegate.window import ONE_DAY, Window
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def test_a_failed_build_is_answered_and_a_broken_off_one_is_not(shop: Shop) -> N
     begin(shop, "interrupted")
     shop.lake.unit_of_work(lambda con: interrupt_build(con, "interrupted"))
     first = due(shop)[DAY].build
-    assert "interrupted" in closed_gates(shop.lake.con, ONE, shop.requirements)[DAY][0]
+    assert "interrupted" in closed_among(shop.lake.con, ONE.days, shop.requirements)[DAY][0]
     begin(shop, "killed")
     assert due(shop)[DAY].build > first
 
@@ -155,7 +155,7 @@ def test_a_changed_seed_makes_due_what_reads_it(shop: Shop) -> None:
 
 def test_a_waived_region_lets_the_day_through_and_restates_it_when_it_comes(shop: Shop) -> None:
     deliver(shop, DAY, "us-east")
-    assert any("eu-west" in why for why in closed_gates(shop.lake.con, ONE, shop.requirements)[DAY])
+    assert any("eu-west" in why for why in closed_among(shop.lake.con, ONE.days, shop.requirements)[DAY])
     waive(shop, "eu-west")
     waive(shop, "eu-west")
     assert standing_waivers(shop.lake.con) == [DeliveryId("orders", "eu-west", DAY)]

@@ -43,7 +43,11 @@ class Output:
 
 def due_outputs(con: DuckDBPyConnection, kinds: Sequence[OutputKind], place: str) -> list[Output]:
     """Every due output of these kinds, oldest day first. `place` is where outputs go: those elsewhere do not count."""
-    return [output for output in outputs(con, kinds, place) if output.is_due]
+    if not kinds:
+        return []
+    # All that there can be are thousands a year, and mostly none is due.
+    query = f"select * from ({_outputs(kinds, place, None)}) where is_due order by day, kind"
+    return [Output(*row) for row in con.execute(query).fetchall()]
 
 
 def outputs(
