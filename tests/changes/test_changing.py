@@ -245,9 +245,9 @@ def test_a_plan_that_nobody_applies_is_dropped_by_maintenance(crowd: TemporaryHo
     ("changed", "held"),
     [
         pytest.param(NO_PLACES, "no longer has places", id="column dropped"),
-        pytest.param(RENAMED, r"no longer has places \(new: spots\)", id="column renamed"),
-        pytest.param(RETYPED, "places .*BIGINT.*VARCHAR", id="column of another type"),
-        pytest.param(NARROWED, "places .*BIGINT.*SMALLINT", id="column narrower"),
+        pytest.param(RENAMED, "no longer has places", id="column renamed"),
+        pytest.param(RETYPED, "places should become VARCHAR", id="column of another type"),
+        pytest.param(NARROWED, "places should become SMALLINT", id="column narrower"),
         pytest.param(ADDED, None, id="column added"),
         pytest.param(NEW_MART, None, id="mart added"),
         pytest.param(STAGING, None, id="staging"),
