@@ -53,7 +53,25 @@ class FixedWidthOptions:
 class ValueOptions:
     """How values are written in every format that writes them as text: CSV, texts in JSON, cells of a workbook."""
 
+    # Stand for no value, and so do blanks where a value is not text.
     null_words: tuple[str, ...] = ()
+    # Of a boolean, in any case. None: true, false, 1 and 0.
+    true_words: tuple[str, ...] = ()
+    false_words: tuple[str, ...] = ()
+    # Whether blanks around a text are no part of it.
+    trim: bool = False
+    decimal: str = "."
+    # Each of its characters may stand between thousands.
+    thousands: str = ""
+    # May stand before or after a number.
+    currency: tuple[str, ...] = ()
+    # What `5 %` is: 5, or 0.05. Empty: nothing.
+    percent: Literal["", "number", "fraction"] = ""
+    negatives: tuple[str, ...] = ()
+    date_formats: tuple[str, ...] = ()
+    timestamp_formats: tuple[str, ...] = ()
+    # Whether a date is taken of a timestamp, as it is written.
+    cut_time: bool = False
 
 
 @dataclass(frozen=True)

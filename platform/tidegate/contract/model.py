@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tidegate.contract.database import DatabaseServer, PostgresServer
-from tidegate.contract.files import PLAIN_FILES, FileOptions
+from tidegate.contract.files import PLAIN_FILES, FileOptions, ValueOptions
 from tidegate.contract.http import HttpServer
 from tidegate.contract.python import PythonServer
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
@@ -63,7 +63,7 @@ CLOCK_OF_UTC = Clock()
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a source. `strptime` says how its dates are written when not in ISO 8601, `zone` by which zone's
+    """One column of a source. `formats` say how its times are written when not in ISO 8601, `zone` by which zone's
     clock, whichever region writes it."""
 
     name: str
@@ -71,12 +71,23 @@ class Column:
     logical_type: LogicalType
     required: bool = False
     description: str = ""
-    strptime: str | None = None
+    formats: tuple[str, ...] = ()
     zone: Zone | None = None
     # Under which other names it may be delivered.
     delivered_as: tuple[str, ...] = ()
     # Of its values, missing ones included.
     anomaly: AtAnomaly = "warn"
+    # How its values are written where that differs from its region's: options of ValueOptions, by name.
+    values: tuple[tuple[str, object], ...] = ()
+
+    def written(self, values: ValueOptions) -> ValueOptions:
+        """How its values are written in files of a region that writes so."""
+        return replace(values, **dict(self.values)) if self.values else values  # type: ignore[arg-type]  # by name
+
+    def formats_in(self, values: ValueOptions) -> tuple[str, ...]:
+        """How its dates and times are written."""
+        of_kind = {"date": values.date_formats, "timestamp": values.timestamp_formats}
+        return self.formats or of_kind.get(self.logical_type, ())
 
     @property
     def ambiguous(self) -> str:

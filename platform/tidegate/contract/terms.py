@@ -101,10 +101,14 @@ def _of_column(column: Column) -> dict[str, Term]:
         f"column {column.name}": _plain(column.sql_type),
         f"presence of {column.name}": _plain("required" if column.required else "may be empty"),
     }
-    if column.strptime:
-        found[f"writing of {column.name}"] = _plain(column.strptime)
     if column.anomaly == "reject":
         found[f"unusual values of {column.name}"] = _plain("rejected")
+    if column.formats:
+        found[f"writing of {column.name}"] = _plain(" or ".join(column.formats))
+    if column.values:
+        found[f"values of {column.name}"] = _plain(", ".join(f"{name} {value!r}" for name, value in column.values))
+    if column.delivered_as:
+        found[f"names of {column.name}"] = _plain(", ".join(column.delivered_as))
     if column.zone:
         found[f"zone of {column.name}"] = _plain(column.zone.name)
     return found

@@ -36,13 +36,21 @@ TIMESTAMP = "logicalType: timestamp"
 AMERICAN_TIMESTAMP = "logicalType: timestamp, logicalTypeOptions: {format: 'M/d/yyyy H:mm'}"
 ZONED_TIMESTAMP = """logicalType: timestamp, logicalTypeOptions: {format: "yyyyMMdd'T'HHmmssXXX"}"""
 TIME = "logicalType: time"
+COMPACT_DATE = "logicalType: date, logicalTypeOptions: {format: yyyyMMdd}"
+TWO_DATES = "logicalType: date, logicalTypeOptions: {format: [dd.MM.yyyy, iso]}"
+EITHER_WAY = "logicalType: date, logicalTypeOptions: {format: [dd/MM/yyyy, MM/dd/yyyy]}"
+SHORT_YEAR = "logicalType: date, logicalTypeOptions: {format: dd.MM.yy}"
+MILLIS = "logicalType: timestamp, logicalTypeOptions: {format: epoch_millis}"
+SERIAL = "logicalType: timestamp, logicalTypeOptions: {format: excel_serial}"
+CLOCK_TIME = "logicalType: time, logicalTypeOptions: {format: 'h:mm a'}"
 STRING = "logicalType: string"
 
 TEXTS: list[tuple[str, str, Any]] = [
     *[(INTEGER, text, 5) for text in ("5", "+5", "05", " 5 ")],
     (INTEGER, "-0", 0),
     (INTEGER, "2147483647", 2147483647),
-    *[(INTEGER, text, INVALID) for text in ("3.7", "5.0", "5.", "1e3", "1E3", "0x1F", "1_000", "1,000")],
+    *[(INTEGER, text, 5) for text in ("5.0", "5.", "5.00", "5e0", "0.5E1", "50e-1")],
+    *[(INTEGER, text, INVALID) for text in ("3.7", "5.01", "15e-1", "0x1F", "1_000", "1,000", "1e99", "1e9999", "e3")],
     *[(INTEGER, text, INVALID) for text in ("2147483648", "9" * 50, "five")],
     *[(INTEGER, text, INVALID) for text in ("\u0665", "5 5", "\t5", "5\n", "NULL", "nan", "--5", "+")],
     (BIGINT, "2147483648", 2147483648),
@@ -55,8 +63,33 @@ TEXTS: list[tuple[str, str, Any]] = [
     *[(DECIMAL, text, Decimal("0.5")) for text in (".5", "0.5", "+0.50000000", " 0.5 ")],
     (DECIMAL, "-7", Decimal(-7)),
     (DECIMAL, "99999999999999.9999", Decimal("99999999999999.9999")),
-    *[(DECIMAL, text, INVALID) for text in ("1.23456", "100000000000000", "1e3", "1_0.5", "1,5", "12.50 EUR")],
+    *[(DECIMAL, text, INVALID) for text in ("1.23456", "100000000000000", "1e14", "1_0.5", "1,5", "12.50 EUR")],
     *[(DECIMAL, text, INVALID) for text in ("NaN", "inf", ".", "-", "0x1")],
+    (DECIMAL, "1.23E7", Decimal(12300000)),
+    (DECIMAL, "-1.5e-3", Decimal("-0.0015")),
+    (DECIMAL, "1.5e-5", INVALID),
+    (DECIMAL, "9.9e13", Decimal(99000000000000)),
+    (CENTS, "0.30000000000000004", Decimal("0.30")),
+    (CENTS, "19.990000000000002", Decimal("19.99")),
+    *[(CENTS, text, INVALID) for text in ("2.675", "0.300000000000004", "12345678901.239", "0.30000000000000000004")],
+    (COMPACT_DATE, "20240229", dt.date(2024, 2, 29)),
+    *[(COMPACT_DATE, text, INVALID) for text in ("2024123", "202435", "20240229x", "20240230", "2024-02-29")],
+    (TWO_DATES, "29.02.2024", dt.date(2024, 2, 29)),
+    (TWO_DATES, "2024-02-29", dt.date(2024, 2, 29)),
+    (TWO_DATES, "29/02/2024", INVALID),
+    # Two formats that say two days of one text say none.
+    (EITHER_WAY, "02/01/2024", INVALID),
+    (EITHER_WAY, "31/01/2024", dt.date(2024, 1, 31)),
+    (EITHER_WAY, "01/01/2024", dt.date(2024, 1, 1)),
+    (SHORT_YEAR, "31.12.24", dt.date(2024, 12, 31)),
+    (MILLIS, "1709632800123", moment(2024, 3, 5, 10, 0, 0, 123_000)),
+    (MILLIS, "1.709632800123E12", moment(2024, 3, 5, 10, 0, 0, 123_000)),
+    *[(MILLIS, text, INVALID) for text in ("soon", "9" * 30, "2024-03-05", "1709632800123.00001")],
+    (SERIAL, "45356.5", moment(2024, 3, 5, 12)),
+    (SERIAL, "45356.423611111109", moment(2024, 3, 5, 10, 10)),
+    *[(SERIAL, text, INVALID) for text in ("60", "-1", "2958466", "2024-03-05")],
+    (CLOCK_TIME, "6:05 PM", dt.time(18, 5)),
+    (CLOCK_TIME, "18:05", INVALID),
     (WHOLE, "999", Decimal(999)),
     (WHOLE, "999.00", Decimal(999)),
     (WHOLE, "99.5", INVALID),
@@ -234,6 +267,57 @@ def test_text(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     contract = contract_of(f"  - {{name: x, {kind}}}")
+    value, reasons = judged(con, contract, literal(text), "VARCHAR")
+    assert reasons == (["invalid_x"] if expected is INVALID else None)
+    assert value == (None if expected is INVALID else expected)
+
+
+EUROPEAN = (
+    "{property: decimal, value: ','}, {property: thousands, value: '.'}, {property: currency, value: ['€', 'EUR']}"
+)
+WRITTEN: list[tuple[str, str, str, Any]] = [
+    *[(DECIMAL, EUROPEAN, text, Decimal("1234.56")) for text in ("1.234,56", "1234,56", "1.234,56 €", "EUR 1.234,56")],
+    *[
+        (DECIMAL, EUROPEAN, text, Decimal("-1234.5"))
+        for text in ("-1.234,5", "€ -1234,5", "-€1.234,50", "\u00a0-1.234,5")
+    ],
+    *[
+        (DECIMAL, EUROPEAN, text, INVALID)
+        for text in ("1.23", "1,234.56", "1.2345,6", "$1", "1,2,3", "€", "- ,", "--1")
+    ],
+    *[(DECIMAL, "{property: thousands, value: ' '}", f"1{blank}234.5", Decimal("1234.5")) for blank in " \u00a0\u202f"],
+    (DECIMAL, "{property: thousands, value: ','}", "12,34,567.5", Decimal("1234567.5")),
+    (DECIMAL, "{property: negatives, value: [parentheses, trailing, unicode]}", "(5.00)", Decimal(-5)),
+    (DECIMAL, "{property: negatives, value: [parentheses, trailing, unicode]}", "5-", Decimal(-5)),
+    (DECIMAL, "{property: negatives, value: [parentheses, trailing, unicode]}", "\u22125", Decimal(-5)),
+    (DECIMAL, "{property: negatives, value: [parentheses, trailing, unicode]}", "(-5)", INVALID),
+    (DECIMAL, "{property: negatives, value: [parentheses, trailing, unicode]}", "(5", INVALID),
+    (DECIMAL, "{property: percent, value: number}", "12.5 %", Decimal("12.5")),
+    (DECIMAL, "{property: percent, value: fraction}", "12.5%", Decimal("0.125")),
+    (DECIMAL, "{property: percent, value: fraction}", "0.125", Decimal("0.125")),
+    (INTEGER, EUROPEAN, "1.234", 1234),
+    (INTEGER, EUROPEAN, "1,5", INVALID),
+    (DOUBLE, EUROPEAN, "1.234,5", 1234.5),
+    (BOOLEAN, "{property: trueWords, value: [Ja]}, {property: falseWords, value: [nein]}", "JA", True),
+    (BOOLEAN, "{property: trueWords, value: [Ja]}, {property: falseWords, value: [nein]}", "true", INVALID),
+    (DATE, "{property: nullWords, value: ['0000-00-00']}", "0000-00-00", None),
+    (DATE, "{property: cutTime, value: true}", "2024-02-29 23:59:59", dt.date(2024, 2, 29)),
+    (STRING, "{property: trim, value: true}", "\u00a0x y\t", "x y"),
+    (STRING, "{property: nullWords, value: [k.A.]}", "k.A.", None),
+    (STRING, "{property: nullWords, value: [k.A.]}", "k.A. ", "k.A. "),
+]
+
+
+@pytest.mark.parametrize(("kind", "properties", "text", "expected"), WRITTEN)
+def test_text_that_is_written_as_the_contract_says(
+    kind: str,
+    properties: str,
+    text: str,
+    expected: Any,
+    contract_of: Callable[..., Contract],
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    contract = contract_of(f"  - {{name: x, {kind}, customProperties: [{properties}]}}")
     value, reasons = judged(con, contract, literal(text), "VARCHAR")
     assert reasons == (["invalid_x"] if expected is INVALID else None)
     assert value == (None if expected is INVALID else expected)

@@ -42,7 +42,7 @@ def judge(con: Con, contract: Contract, rows: Sequence[Row], deliveries: Sequenc
 @pytest.mark.parametrize(
     ("declaration", "broken", "sound", "reason"),
     [
-        ("logicalType: string, required: true", [None, ""], [" ", "x"], "missing_x"),
+        ("logicalType: string, required: true", [None, "", " ", "\t\u00a0"], [" x", "x"], "missing_x"),
         (
             "logicalType: integer, logicalTypeOptions: {minimum: 3}",
             ["2", "-9"],

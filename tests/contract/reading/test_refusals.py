@@ -216,8 +216,8 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
     "unknown text format": ('{pattern: "^T[0-9]+$"}', "{format: hostname}", "hostname", "email, uuid, uri"),
     "date format": (
         "logicalType: timestamp",
-        "logicalType: timestamp\n        logicalTypeOptions: {format: dd/MM/yy}",
-        "dd/MM/yy",
+        "logicalType: timestamp\n        logicalTypeOptions: {format: dd/mm/yyyy}",
+        "dd/mm/yyyy",
         "is not understood",
     ),
     "time zone that nobody knows": (
@@ -515,7 +515,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "format: auto",
         "format: auto\n    customProperties: [{property: records, value: x}]",
         "records",
-        "not a custom property that Tidegate knows here; write one of",
+        "not a custom property that Tidegate knows here; write",
     ),
     # custom properties and promises
     "unknown custom property": (

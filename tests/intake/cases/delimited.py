@@ -112,25 +112,64 @@ CASES: dict[str, Case] = {
     "99f-multi-char-delim": Case([("A1", "1.0000")], server={"delimiter": "||"}),
     "25-ids": Case(says="hugeint"),
     "25b-hugeint": Case(says="hugeint"),
+    "01-semicolon-decimal-comma": Case(
+        [
+            ("A1", "Müller GmbH", "1234.5600", "2024-03-05"),
+            ("A2", "Søn", "19.9000", "2024-03-05"),
+            ("A3", "Ete", "-5.0000", "2024-03-04"),
+        ],
+        server={"delimiter": ";", "decimal": ",", "thousands": "."},
+    ),
+    "09-currency-accounting": Case(
+        [("A1", "1234.5000"), ("A2", "-45.0000"), ("A3", "-12.5000"), ("A4", "5.0000"), ("A5", "5.0000")],
+        server={"currency": ["$", "€"], "thousands": ",", "negatives": ["parentheses", "trailing"]},
+    ),
+    "10-null-tokens": Case(
+        [(f"A{n}", None, None, None, None, None) for n in range(1, 7)],
+        server={"nullWords": ["NULL", "N/A", "-", "\\N", "NaN", "nan"]},
+    ),
+    "10c-missing-values-text": Case([("A1", None), ("A2", "x")], server={"nullWords": ["N/A"]}),
+    "13c-blank-required": Case([], {"A1": "missing_c", "   ": "missing_id", "A3": "missing_c"}),
+    "21-scientific": Case([("A1", "150000.0000"), ("A2", "100000.0000"), ("A3", "0.0100"), ("A4", "2.0000")]),
+    "22-booleans": Case(
+        [(f"A{n}", "true" if n % 2 else "false") for n in range(1, 10)]
+        + [("B1", "false"), ("B2", "true"), ("B3", "false"), ("B5", "true")],
+        {"B4": "invalid_paid"},
+        server={
+            "trueWords": ["yes", "y", "t", "true", "1", "on", "j"],
+            "falseWords": ["no", "n", "f", "false", "0", "off"],
+        },
+    ),
+    "23c-date-2digit": Case([("A0", "2024-12-31")]),
+    "23e-date-excel-serial": Case(
+        [("A0", "2024-03-05")], {"A1": "invalid_d"}, columns={"d": {"logicalTypeOptions": {"format": "excel_serial"}}}
+    ),
+    "23f-epoch-seconds": Case(
+        [("A0", "2024-03-05 10:00:00")], columns={"d": {"logicalTypeOptions": {"format": "epoch_seconds"}}}
+    ),
+    "23i-date-as-timestamp": Case([(f"A{n}", "2024-03-05") for n in range(3)], server={"cutTime": True}),
+    "23k-compact-dates-short": Case(
+        [("A4", "2024-03-05"), ("A5", "2024-03-05")], {"A1": "invalid_d", "A2": "invalid_d", "A3": "invalid_d"}
+    ),
+    "26-trailing-spaces": Case([("A1", "EUR", "2.0000")], {"A1": "duplicate_key"}, server={"trim": True}),
+    "27-float-noise-text": Case([("A1", "0.30"), ("A2", "19.99")], {"A3": "invalid_amount"}),
+    "27b-excel-numbers-text": Case(
+        [("A1", "1234.5000"), ("A2", "1234.5000"), ("A3", "12.5000"), ("A4", "12.5000")], server={"thousands": " "}
+    ),
+    "28-number-forms": Case(
+        [("A1", "5.0000"), ("A2", "0.5000"), ("A3", "5.0000"), ("A4", "0.0000")],
+        dict.fromkeys(("A5", "A6", "A7", "A8", "A9", "B1", "B2"), "invalid_amount"),
+    ),
+    "64-swiss-numbers": Case([("A1", "1234.5000"), ("A2", "1234.5000")], server={"thousands": "'"}),
+    "99-wide-integers-float": Case([("A1", "5"), ("A2", "5"), ("A3", "1000"), ("A4", "7")]),
+    "99b-negatives": Case([], {"A1": "invalid_amount", "A2": "invalid_amount"}),
+    "70-us-business-day": Case(
+        [("A1", "2024-03-05 14:00:00", "1.0000"), ("A2", "2024-03-06 01:00:00", "2.0000")],
+        zone="America/New_York",
+    ),
 }
 
 NOT_YET: set[str] = {
-    "01-semicolon-decimal-comma",
-    "09-currency-accounting",
-    "10-null-tokens",
-    "10c-missing-values-text",
-    "13c-blank-required",
-    "21-scientific",
-    "22-booleans",
-    "23c-date-2digit",
-    "23e-date-excel-serial",
-    "23f-epoch-seconds",
-    "23i-date-as-timestamp",
-    "23k-compact-dates-short",
-    "26-trailing-spaces",
-    "27-float-noise-text",
-    "27b-excel-numbers-text",
-    "28-number-forms",
     "46-pandas-nullable-ids",
     "50b-sidecar-files",
     "50c-folder-in-folder",
@@ -138,8 +177,4 @@ NOT_YET: set[str] = {
     "51d-flat-file-at-path",
     "60x-empty-file",
     "61-file-order",
-    "64-swiss-numbers",
-    "70-us-business-day",
-    "99-wide-integers-float",
-    "99b-negatives",
 }

@@ -10,7 +10,7 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tidegate.intake.load import DeliveryReport
 from tidegate.lake.connect import Lake
 from tidegate.sources.origin import Outside
 from tidegate.window import Window
+from tidegate.zones import Zone
 
 # Read when the tests are collected: no test sees the environment of whoever runs them.
 VARIABLE = "TIDEGATE_TEST_CASES"
@@ -39,18 +40,19 @@ class Case:
     """What completes a case's contract, and what is right then.
 
     `server` and `contract` are custom properties there, `columns` adds keys to columns, by name; `format` and `path`
-    are the server's. `rows` are those of raw, all values as text. `kept_out` is what quarantine has: the reasons of its
-    rows, by the value of the first column, or by the raw line where it was not split. `says` are words of the rejection
-    or of the contract's refusal.
+    are the server's, `zone` is the platform's. `rows` are those of raw, all values as text. `kept_out` is what
+    quarantine has: the reasons of its rows, by the value of the first column or, where it was not split, by the line.
+    `says` are words of the rejection or of the contract's refusal.
     """
 
-    rows: list[tuple[str | None, ...]] | None = None
+    rows: Sequence[tuple[str | None, ...]] | None = None
     kept_out: dict[str, str] = field(default_factory=dict)
     says: str = ""
     server: Mapping[str, Any] = field(default_factory=dict)
     contract: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     format: str = ""
+    zone: str = "UTC"
     path: str = ""
 
 
@@ -67,7 +69,7 @@ def deliver(name: str, case: Case, home: Path, lake: Lake) -> tuple[Shop, list[D
     contract = home / "contracts" / source.name
     contract.parent.mkdir(exist_ok=True)
     contract.write_text(yaml.safe_dump(_completed(yaml.safe_load(source.read_text()), case), sort_keys=False))
-    shop = Shop(home, lake, load_contract(contract))
+    shop = Shop(home, lake, load_contract(contract, Zone(case.zone)))
     landing = home / "landing" / name
     shutil.copytree(written / "landing", landing)
     shop.outside = Outside(str(landing), str(home / "archive"))

@@ -9,10 +9,12 @@ first matched against what the type may look like: 1.6 s of CPU for 5 million li
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tidegate.contract.files import ValueOptions
+from tidegate.contract.files import PLAIN_VALUES, ValueOptions
+from tidegate.contract.judging import written
 from tidegate.contract.model import Column
 from tidegate.lake.sql import literal
 
@@ -58,14 +60,25 @@ class _Binary:
 _BINARY = {"FLOAT": _Binary(6, 24, "1e-6"), "DOUBLE": _Binary(15, 53, "1e-12")}
 
 
-def cast_strictly(column: Column, value: str, delivered_as: str, only: Moments | None = None) -> str:
+def cast_strictly(
+    column: Column,
+    value: str,
+    delivered_as: str,
+    only: Moments | None = None,
+    values: ValueOptions = PLAIN_VALUES,
+) -> str:
     """SQL for `value`, of SQL type `delivered_as`, as the type of `column`; null where it is not one.
 
     A timestamp with an offset becomes the moment in UTC, one without stays as it is; `only` leaves out the others.
+    Texts are written as `values` say.
     """
     delivered = _base(delivered_as)
     if delivered == "VARCHAR":
-        return _from_written(column, value, only)
+        return _from_written(column, value, only, column.written(values))
+    if delivered in INTEGERS | FLOATS | {"DECIMAL"} and column.formats_in(values):
+        # Dates and moments as numbers: 20240305, 1709632800.
+        text = f"regexp_replace({value}::varchar, '\\.0$', '')"
+        return _from_written(column, text, only, column.written(values))
     if delivered in _MOMENTS:
         return _from_moment(column, value, delivered, only)
     if column.logical_type == "date" and delivered == "DATE":
@@ -79,15 +92,6 @@ def cast_strictly(column: Column, value: str, delivered_as: str, only: Moments |
     if delivered in _EXACT:
         return _from_text(column, f"{value}::varchar", only)
     return f"null::{column.sql_type}"
-
-
-def given(value: str, values: ValueOptions) -> str:
-    """SQL for the text `value` where it says something: text formats cannot tell an empty value from none, and words
-    may stand for none."""
-    if not values.null_words:
-        return f"nullif({value}, '')"
-    words = ", ".join(literal(word) for word in ("", *values.null_words))
-    return f"case when trim({value}) not in ({words}) then {value} when trim({value}) = '' then nullif({value}, '') end"
 
 
 def never_fails(column: Column, delivered_as: str) -> bool:
@@ -111,19 +115,30 @@ def _from_moment(column: Column, value: str, delivered: str, only: Moments | Non
     return _from_text(column, f"{value}::varchar")
 
 
-def _from_written(column: Column, value: str, only: Moments | None) -> str:
-    if column.strptime is None:
-        return _from_text(column, value, only)
-    has_offset = "%z" in column.strptime
-    if only and (only == "with offset") != has_offset:
-        return f"null::{column.sql_type}"
-    # An offset of DuckDB's strptime is never `Z`.
-    text = f"regexp_replace(trim({value}), 'Z$', '+00:00')" if has_offset else f"trim({value})"
-    moment = f"try_strptime({text}, {literal(column.strptime)})"
-    if has_offset:
-        moment = f"({moment} at time zone 'UTC')"
+def _from_written(column: Column, value: str, only: Moments | None, values: ValueOptions) -> str:
+    match column.logical_type:
+        case "boolean":
+            return _from_text(column, written.truth(value, values))
+        case "integer" | "number":
+            return _from_text(column, written.number(value, values))
+        case "date" if values.cut_time and not column.formats_in(values):
+            return _from_text(column, f"substr({written.trimmed(value)}, 1, 10)", only)
+        case "date" | "timestamp" | "time" if formats := column.formats_in(values):
+            return _from_formats(column, value, formats, only, values.cut_time)
+    return _from_text(column, value, only)
+
+
+def _from_formats(column: Column, value: str, formats: Sequence[str], only: Moments | None, cut_time: bool) -> str:
     # Through text, so that the bounds of years and the midnight of dates hold here as well.
-    return _from_text(column, f"{moment}::varchar")
+    naive, moment = written.moment(value, formats, False), written.moment(value, formats, True)
+    if column.logical_type == "time":
+        return _from_text(column, f"substr({naive}, 12)")
+    if column.logical_type == "date":
+        days = f"coalesce({naive}, {moment})"
+        return _from_text(column, f"substr({days}, 1, 10)" if cut_time else days)
+    texts = {"without offset": naive, "with offset": moment}
+    typed = [_timestamp(column, text, kind) for kind, text in texts.items() if only in (None, kind)]  # type: ignore[arg-type]  # the two kinds
+    return f"coalesce({', '.join(typed)})"
 
 
 def _from_text(column: Column, value: str, only: Moments | None = None) -> str:
@@ -131,11 +146,13 @@ def _from_text(column: Column, value: str, only: Moments | None = None) -> str:
         case "string":
             return value
         case "integer":
-            return _matching(_INTEGER_TEXT, value, _try(column, value))
+            plain = f"when regexp_full_match({value}, {literal(_INTEGER_TEXT)}) then {_try(column, value)}"
+            return f"case {plain} else {_whole(column, value)} end"
         case "number" if column.sql_type in FLOATS:
             return _finite(column, value, f"regexp_full_match({value}, {literal(_FLOAT_TEXT)})")
         case "number":
-            return _matching(_decimal_text(column), value, _try(column, value))
+            exact = f"when regexp_full_match({value}, {literal(_decimal_text(column))}) then {_try(column, value)}"
+            return f"case {exact} else {_odd_decimal(column, value)} end"
         case "boolean":
             written = f"lower(trim({value}))"
             truth = f"when {written} in ('true', '1') then true"
@@ -146,6 +163,28 @@ def _from_text(column: Column, value: str, only: Moments | None = None) -> str:
             return _matching(_TIME_TEXT, value, _try(column, value))
         case "timestamp":
             return _timestamp(column, value, only)
+
+
+def _whole(column: Column, value: str) -> str:
+    """An integer that is written with places or an exponent: 3.0, 1.2E3."""
+    digits = f"regexp_extract({_plain_number(value)}, '^([+-]?[0-9]+)[.]?0*$', 1)"
+    return _try(column, f"nullif({digits}, '')")
+
+
+def _odd_decimal(column: Column, value: str) -> str:
+    """A decimal that is written with an exponent, or as a double prints that stands for it."""
+    text = f"trim({value})"
+    plain = written.without_exponent(text)
+    exact = f"when regexp_full_match({plain}, {literal(_decimal_text(column))}) then {_try(column, plain)}"
+    of_double = (
+        f"when {written.is_of_a_double(text)} then {_from_float(column, f'try_cast({text} as double)', 'DOUBLE')}"
+    )
+    return f"case {exact} {of_double} end"
+
+
+def _plain_number(value: str) -> str:
+    text = f"trim({value})"
+    return f"case when regexp_matches({text}, '[eE]') then {written.without_exponent(text)} else {text} end"
 
 
 def _timestamp(column: Column, value: str, only: Moments | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from tidegate.contract.files import ValueOptions
 from tidegate.contract.judging.casts import cast_strictly
 from tidegate.contract.model import AtChanges, Clock, Column, Contract
 from tidegate.lake.moments import by_offset_of, clock_at
@@ -29,13 +30,15 @@ def any_by_clock(contract: Contract, column: Column) -> bool:
     return any(column.name in columns_by_clock(contract, region.clock) for region in contract.regions)
 
 
-def shown_struct(columns: Iterable[Column], values: Mapping[str, str], present: Mapping[str, str]) -> str:
+def shown_struct(
+    columns: Iterable[Column], given: Mapping[str, str], present: Mapping[str, str], values: ValueOptions
+) -> str:
     """SQL for a struct of what the clock showed, by column: null where a value has an offset, or is no timestamp."""
-    shown = (
-        f"{quoted(column.name)} := {cast_strictly(column, values[column.name], present[column.name], 'without offset')}"
+    shown = {
+        column.name: cast_strictly(column, given[column.name], present[column.name], "without offset", values)
         for column in columns
-    )
-    return f"struct_pack({', '.join(shown)})"
+    }
+    return f"struct_pack({', '.join(f'{quoted(name)} := {value}' for name, value in shown.items())})"
 
 
 def with_moments(relation: str, zones: Mapping[str, Zone], at_changes: AtChanges) -> str:

@@ -26,7 +26,7 @@ _JUDGES = (
 _NO_LOGIC = ("description", "anomaly")
 
 # What counts only where it is written, so that the logic of contracts that do not say it stays as it was.
-_WHERE_WRITTEN = frozenset({"delivered_as", "formats", "values"})
+_WHERE_WRITTEN = frozenset({"delivered_as", "values"})
 
 
 def logic_of(contract: Contract) -> str:
@@ -69,5 +69,10 @@ def _without_words(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value) if field.name not in _NO_LOGIC]
         names = [name for name in names if name not in _WHERE_WRITTEN or getattr(value, name)]
-        return [(name, _without_words(getattr(value, name))) for name in names]
+        return [_part(name, getattr(value, name)) for name in names]
     return value
+
+
+def _part(name: str, value: Any) -> tuple[str, Any]:
+    # Of a column without formats, the logic is as it was when a column had one at most.
+    return ("strptime", None) if name == "formats" and not value else (name, _without_words(value))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tidegate.contract.files import PLAIN_VALUES, ValueOptions
-from tidegate.contract.judging.casts import Moments, cast_strictly, given, never_fails
+from tidegate.contract.judging.casts import Moments, cast_strictly, never_fails
 from tidegate.contract.judging.clocks import (
     clock_checks,
     columns_by_clock,
@@ -20,6 +20,7 @@ from tidegate.contract.judging.clocks import (
     shown_struct,
     with_moments,
 )
+from tidegate.contract.judging.written import given, trimmed
 from tidegate.contract.model import CLOCK_OF_UTC, AtChanges, Clock, Column, Contract, DeliveryRule, UniqueRule
 from tidegate.lake.sql import literal, quoted
 from tidegate.zones import Zone
@@ -44,7 +45,7 @@ def judge_select(
     """
     columns = ", ".join(quoted(column.name) for column in contract.columns)
     zones = {name: zone for name, zone in columns_by_clock(contract, clock).items() if name in present}
-    conditions = _conditions(contract, present, zones)
+    conditions = _conditions(contract, present, zones, values)
     broken = " or ".join(f"({condition})" for _, condition in conditions) or "false"
     return f"""
 select _delivery, _day, _file, {columns},
@@ -65,13 +66,14 @@ def _typed_rows(
     at_changes: AtChanges,
     values: ValueOptions,
 ) -> str:
-    typed = [_typed(column, present, zones) for column in contract.columns]
+    typed = [_typed(column, present, zones, values) for column in contract.columns]
     if zones:
         by_clock = [column for column in contract.columns if column.name in zones]
-        typed.append(f"{shown_struct(by_clock, {name: _raw_value(name) for name in zones}, present)} as _shown")
+        given_by_name = {column.name: _given(column, present, values) for column in by_clock}
+        typed.append(f"{shown_struct(by_clock, given_by_name, present, values)} as _shown")
     rows = f"""
     select _delivery, _day, _file, _raw, {", ".join(typed)}
-    from (select _delivery, _day, _file, {_raw_struct(present, values)} as _raw from {relation})"""
+    from (select _delivery, _day, _file, {_raw_struct(present)} as _raw from {relation})"""
     return with_moments(rows, zones, at_changes) if zones else rows
 
 
@@ -141,19 +143,23 @@ select * from (
 ))"""
 
 
-def _conditions(contract: Contract, present: Mapping[str, str], zones: Mapping[str, Zone]) -> list[tuple[str, str]]:
+def _conditions(
+    contract: Contract, present: Mapping[str, str], zones: Mapping[str, Zone], values: ValueOptions
+) -> list[tuple[str, str]]:
     """Each reason with the SQL that is true of a row that has it, over the typed columns and `_raw`."""
-    checks = [check for column in contract.columns for check in _column_checks(column, present, zones)]
+    checks = [check for column in contract.columns for check in _column_checks(column, present, zones, values)]
     return checks + [(rule.reason, rule.broken_when) for rule in contract.row_rules]
 
 
-def _column_checks(column: Column, present: Mapping[str, str], zones: Mapping[str, Zone]) -> Iterable[tuple[str, str]]:
+def _column_checks(
+    column: Column, present: Mapping[str, str], zones: Mapping[str, Zone], values: ValueOptions
+) -> Iterable[tuple[str, str]]:
     if column.name not in present:
         return [(column.missing, "true")] if column.required else []
-    raw = _raw_value(column.name)
+    raw = _given(column, present, values)
     checks = []
     if column.required:
-        checks.append((column.missing, f"{raw} is null"))
+        checks.append((column.missing, _says_nothing(column, present, raw)))
     invalid = f"{raw} is not null and {quoted(column.name)} is null"
     if column.name in zones:
         checks.append((column.invalid, f"{invalid} and not {is_of_a_change(column.name)}"))
@@ -168,14 +174,30 @@ def _reasons(conditions: Iterable[tuple[str, str]]) -> str:
     return f"list_filter([{each}], lambda reason: reason is not null)::varchar[]"
 
 
-def _raw_struct(present: Mapping[str, str], values: ValueOptions) -> str:
+def _raw_struct(present: Mapping[str, str]) -> str:
     if not present:
         return "null"
-    return f"struct_pack({', '.join(f'{quoted(name)} := {_as_delivered(name, present, values)}' for name in present)})"
+    return f"struct_pack({', '.join(f'{quoted(name)} := {_as_delivered(name, present)}' for name in present)})"
 
 
-def _as_delivered(name: str, present: Mapping[str, str], values: ValueOptions) -> str:
-    return given(quoted(name), values) if present[name].upper() == "VARCHAR" else quoted(name)
+def _as_delivered(name: str, present: Mapping[str, str]) -> str:
+    # Text formats cannot tell an empty value from none: both are null.
+    return f"nullif({quoted(name)}, '')" if present[name].upper() == "VARCHAR" else quoted(name)
+
+
+def _given(column: Column, present: Mapping[str, str], values: ValueOptions) -> str:
+    """The value as it is to be judged: null where it says nothing."""
+    raw, written = _raw_value(column.name), column.written(values)
+    if present[column.name].upper() != "VARCHAR" or not (written.null_words or written.trim):
+        return raw
+    return given(raw, written, column.logical_type == "string")
+
+
+def _says_nothing(column: Column, present: Mapping[str, str], value: str) -> str:
+    # Blanks alone are no text where one is required.
+    if column.logical_type == "string" and present[column.name].upper() == "VARCHAR":
+        return f"coalesce({trimmed(value)}, '') = ''"
+    return f"{value} is null"
 
 
 def _raw_value(name: str) -> str:
@@ -194,12 +216,13 @@ def json_of_text(values: Mapping[str, str]) -> str:
     return f"to_json(struct_pack({fields}))::varchar"
 
 
-def _typed(column: Column, present: Mapping[str, str], zones: Mapping[str, Zone]) -> str:
+def _typed(column: Column, present: Mapping[str, str], zones: Mapping[str, Zone], values: ValueOptions) -> str:
     name = quoted(column.name)
     if column.name not in present:
         return f"null::{column.sql_type} as {name}"
     only: Moments | None = "with offset" if column.name in zones else None
-    return f"{cast_strictly(column, _raw_value(column.name), present[column.name], only)} as {name}"
+    value = _given(column, present, values)
+    return f"{cast_strictly(column, value, present[column.name], only, values)} as {name}"
 
 
 def _duplicate_update(contract: Contract, rule: UniqueRule, judged_table: str) -> str:

@@ -14,6 +14,7 @@ from tidegate.contract.model import Column, LogicalType
 from tidegate.contract.reading.clocks import read_zone
 from tidegate.contract.reading.custom import read_anomaly
 from tidegate.contract.reading.document import At, Document, Written, closest
+from tidegate.contract.reading.values import VALUE_PROPERTIES, read_formats, read_own_values
 from tidegate.contract.reading.written import read_texts, read_written
 from tidegate.lake.sql import kept_by_the_lake
 from tidegate.zones import Zone
@@ -25,7 +26,7 @@ RESERVED = frozenset(
 )
 
 # Custom properties of a column.
-COLUMN_PROPERTIES = ("deliveredAs", "anomaly")
+COLUMN_PROPERTIES = ("deliveredAs", "anomaly", *VALUE_PROPERTIES)
 
 _INTEGERS = {
     "tinyint": "TINYINT",
@@ -68,27 +69,6 @@ _DEFAULT_TYPES = {
     "date": "DATE",
     "timestamp": "TIMESTAMP",
     "time": "TIME",
-}
-
-# The standard writes dates in the letters of the JDK's DateTimeFormatter, DuckDB in strptime's.
-_DATE_LETTERS = {
-    "yyyy": "%Y",
-    "MMM": "%b",
-    "MM": "%m",
-    "M": "%m",
-    "dd": "%d",
-    "d": "%d",
-    "HH": "%H",
-    "H": "%H",
-    "hh": "%I",
-    "h": "%I",
-    "mm": "%M",
-    "ss": "%S",
-    "SSS": "%g",
-    "SSSSSS": "%f",
-    "a": "%p",
-    "XXX": "%z",
-    "XX": "%z",
 }
 
 # Keys of the standard that would change what is loaded, were they obeyed. They are not, so they are refused.
@@ -148,10 +128,11 @@ def _read_column(doc: Document, prop: SchemaProperty, at: At) -> Column:
         # A key without a value identifies nothing.
         required=bool(prop.required or prop.primaryKey),
         description=" ".join((prop.description or "").split()),
-        strptime=_strptime(doc, prop, logical_type, at),
+        formats=_formats(doc, prop, logical_type, at),
         zone=_zone(doc, prop, logical_type, at),
         delivered_as=_delivered_as(doc, prop, custom),
         anomaly=read_anomaly(doc, custom),
+        values=read_own_values(doc, custom),
     )
 
 
@@ -245,31 +226,8 @@ def _physical_type(doc: Document, written: str, logical_type: str, at: At) -> st
     raise doc.refused(at, what, hint)
 
 
-def _strptime(doc: Document, prop: SchemaProperty, logical_type: str, at: At) -> str | None:
+def _formats(doc: Document, prop: SchemaProperty, logical_type: str, at: At) -> tuple[str, ...]:
     written: Any = (prop.logicalTypeOptions or {}).get("format")
     if written is None or logical_type not in ("date", "timestamp", "time"):
-        return None
-    where = (*at, "logicalTypeOptions", "format")
-    if logical_type == "time":
-        raise doc.refused(where, "a time has no format of its own", "leave it out; times are written '18:30:00'")
-    translated = _translated(str(written))
-    if translated is None or not re.search(r"(?=.*%Y)(?=.*%[mb])(?=.*%d)", translated):
-        what = f"the date format '{written}' is not understood, or names no day"
-        raise doc.refused(where, what, f"write it with {', '.join(_DATE_LETTERS)}, such as 'dd/MM/yyyy HH:mm'")
-    return translated
-
-
-def _translated(written: str) -> str | None:
-    """DuckDB's strptime format for one in the JDK's letters; texts stand in quotes: `yyyy-MM-dd'T'HH:mm`."""
-    translated = ""
-    for part in re.finditer(r"'[^']*'|([A-Za-z])\1*|.", written, re.DOTALL):
-        text = part[0]
-        if part[1]:
-            if text not in _DATE_LETTERS:
-                return None
-            translated += _DATE_LETTERS[text]
-        elif text == "'":
-            return None
-        else:
-            translated += text.strip("'").replace("%", "%%")
-    return translated
+        return ()
+    return read_formats(doc, written, logical_type, (*at, "logicalTypeOptions", "format"))

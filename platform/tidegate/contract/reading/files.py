@@ -21,9 +21,9 @@ from tidegate.contract.files import (
     FileOptions,
     FixedWidthOptions,
     TextOptions,
-    ValueOptions,
 )
 from tidegate.contract.reading.document import At, Document, Written
+from tidegate.contract.reading.values import VALUE_PROPERTIES, read_values
 from tidegate.contract.reading.written import read_choice, read_flag, read_texts, whole_number
 
 # Beyond them it is a mistake: a report has a page of words before its table at most.
@@ -36,7 +36,6 @@ _OF_FORMAT: Mapping[str, tuple[str, ...]] = {
     "csv": ("delimiter", "quote", "escape", "shortRows", "longRows", *_OF_TEXT),
     "fixed_width": ("widths", *_OF_TEXT),
 }
-VALUE_PROPERTIES = ("nullWords",)
 FILE_PROPERTIES = tuple(dict.fromkeys([*(name for names in _OF_FORMAT.values() for name in names), *VALUE_PROPERTIES]))
 
 # Fields of the standard's server that say the same as the property of that name.
@@ -182,11 +181,3 @@ def _read_delimiter(doc: Document, written: Written, default: str) -> str:
     if text and len(text) <= 8 and not set(text) & set("\r\n\0") and not text.isalnum():
         return text
     raise doc.refused(at, f"{value!r} cannot separate fields", "write one to eight characters in quotes, such as ';'")
-
-
-# --- values
-
-
-def read_values(doc: Document, written: Written, otherwise: ValueOptions) -> ValueOptions:
-    """How values are written as text: of a contract, a server or one column."""
-    return replace(otherwise, null_words=read_texts(doc, written, "nullWords", otherwise.null_words))

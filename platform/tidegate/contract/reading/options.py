@@ -113,5 +113,5 @@ _READERS: Mapping[str, Mapping[str, _Reader]] = {
     "boolean": {},
     "date": {**_BOUNDED, "format": _read_with_type},
     "timestamp": {**_BOUNDED, "format": _read_with_type, "defaultTimezone": _read_with_type},
-    "time": _BOUNDED,
+    "time": {**_BOUNDED, "format": _read_with_type},
 }
