@@ -80,11 +80,14 @@ def test_an_acknowledgement_reaches_the_pager_and_ends_the_repeats(sick: Sick, r
 
 
 def test_a_partition_is_ready_once_for_each_content(sick: Sick, receiver: Receiver) -> None:
-    config = alerting(receiver, routes=[], ready=[{"to": "hook"}])
+    config = alerting(receiver, routes=[], ready=[{"to": "hook"}], reports="https://reports.example.com/")
     sick.kinds = frozenset()
     day = Window.of_day(days_ago(1))
     sick.deliver(day.days)
     sick.watched.publish(day)
+    row = f"select date '{day.start}' as order_date, 1234.5 as net_revenue, 3 as total_orders"
+    with sick.home.lake() as lake:
+        lake.con.execute(f"insert into serving.daily_sales by name {row}")
     products = {each.product for each in sick.home.products_of(Cadence.daily) if each.marts}
     for _ in range(2):
         round_of(sick, config)
@@ -92,6 +95,11 @@ def test_a_partition_is_ready_once_for_each_content(sick: Sick, receiver: Receiv
         ("ready", product, str(day.start)) for product in products
     }
     told = len(receiver.bodies)
+    (sales,) = [body for body in receiver.bodies if body["rows"].get("daily_sales") is not None]
+    assert (sales["figures"]["Net revenue"], sales["figures"]["Total orders"]) == ("1234.5000", "3")
+    assert "Net revenue 1,234.50" in sales["lines"][0]
+    assert sales["link"] == f"https://reports.example.com/daily/{day.start}/brief.html"
+    assert not sales["restated"]
     # The same content again is the same notice.
     sick.deliver(day.days, fingerprint="another")
     sick.watched.publish(day)

@@ -29,6 +29,19 @@ def test_rows_are_typed_and_say_where_they_come_from(shop: Shop) -> None:
     ]
 
 
+def test_raw_columns_say_what_they_mean_and_checks_what_was_counted(shop: Shop) -> None:
+    report = shop.load_one("north", csv(row(1), row(2, price="free")))
+    comments = dict(
+        shop.lake.con.execute(
+            "select column_name, comment from duckdb_columns() where schema_name = 'raw' and comment is not null"
+        ).fetchall()
+    )
+    assert comments["_delivered_on"] == "The day that it was delivered for."
+    figures = {check.name: check.figures for check in report.checks}
+    assert all(figures.values()), "Dagster draws numbers only"
+    assert {"rows_read": 2, "rows_quarantined": 1, "invalid_price": 1} in figures.values()
+
+
 def test_broken_rows_are_quarantined_with_reason_file_and_line(shop: Shop) -> None:
     report = shop.load_one(
         "north", csv(row(1), "only,two", row(2, price="free"), "also,two", "more,two", row(3), row(4, price=""))

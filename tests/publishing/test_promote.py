@@ -263,3 +263,22 @@ def test_a_column_is_removed_from_all_published_days_at_once_or_from_none(shop: 
     promote(shop.lake, window, requirements, "run-3")
     assert shop.served() == [(day, 2) for day in window.days]
     assert promote(shop.lake, Window.of_day(window.start), requirements, "run-4").held == {}
+
+
+def test_published_columns_say_what_they_mean(shop: Shop) -> None:
+    one = Window.of_day(THREE.start)
+    marts = tuple(
+        dataclasses.replace(mart, comments={"net_revenue": f"Revenue of {mart.name}."})
+        for mart in shop.requirements.marts
+    )
+    shop.deliver(one)
+    shop.build(one)
+    promote(shop.lake, one, dataclasses.replace(shop.requirements, marts=marts), "run-1")
+    comments = (
+        "select table_name, column_name, comment from duckdb_columns() "
+        "where schema_name = 'serving' and comment is not null order by all"
+    )
+    expected = [(name, "net_revenue", f"Revenue of {name}.") for name in ("daily_sales", "daily_sales_by_region")]
+    assert shop.lake.con.execute(comments).fetchall() == expected
+    shop.publish(one, factor=2)
+    assert shop.lake.con.execute(comments).fetchall() == expected

@@ -184,6 +184,8 @@ class Alerting(_Strict):
     name: str = "tidegate"
     # Where docs/on-call.md can be read, for links.
     guide: Plain = "docs/on-call.md"
+    # Where the folder `reports` of the outputs can be read, for links to a day's page.
+    reports: Plain = ""
     channels: Mapping[str, Channel] = Field(default_factory=dict)
     routes: tuple[Route, ...] = (
         Route(to=(OWN,), severity=(Severity.high, Severity.critical)),

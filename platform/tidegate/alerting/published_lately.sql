@@ -14,7 +14,14 @@ select
     p.mart,
     p.rows,
     p.content_hash,
-    p.published_at
+    p.published_at,
+    exists (
+        select 1
+        from ops.publications as before
+        where
+            before.cadence = p.cadence and before.partition_day = p.partition_day and before.mart = p.mart
+            and before.content_hash <> p.content_hash
+    ) as is_restated
 from ops.publications as p
 semi join lately as l using (cadence, partition_day)
 where p.superseded_by is null

@@ -5,18 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.alerting.config import OWN, Ready
+from tidegate.alerting.config import OWN, Alerting, Ready
 from tidegate.alerting.message import Event, Message
 from tidegate.alerting.routing import Switchboard
 from tidegate.home import Home
-from tidegate.lake.sql import literal, sql_file
+from tidegate.lake.sql import CATALOG, literal, on_days, qualified, sql_file
 from tidegate.ledger.alerts import AlertRecord, alerts_since
+from tidegate.outputs.pages.files import FILES, files_of
 from tidegate.publishing.requirements import GateRequirements
+from tidegate.transform.parsed.measures import measures_of
 from tidegate.window import Cadence
 
 # What was published longer ago needs no notice: the alerting looks every minute, and a weekend may pass without it.
@@ -24,6 +28,19 @@ LATELY = dt.timedelta(days=3)
 
 # A restatement of years ago may come to content that a notice told of long before.
 NOTICES_KEPT = dt.timedelta(days=400)
+
+
+# More figures are for the page.
+HEADLINES = 6
+
+
+class Shown(NamedTuple):
+    """A mart's partition as it stands in `serving`."""
+
+    rows: int
+    content: str
+    published_at: dt.datetime
+    is_restated: bool
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,7 @@ class Published:
     content: str
     rows: tuple[tuple[str, int], ...]
     published_at: dt.datetime
+    is_restated: bool
 
     @property
     def subject(self) -> str:
@@ -55,19 +73,25 @@ def notices(con: DuckDBPyConnection, home: Home, switchboard: Switchboard) -> It
         for each in published:
             if ready.products and each.product not in ready.products:
                 continue
-            yield from _notices_of(each, ready, switchboard, told)
+            yield from _notices_of(con, home, each, ready, switchboard, told)
 
 
 def _notices_of(
-    published: Published, ready: Ready, switchboard: Switchboard, told: Sequence[AlertRecord]
+    con: DuckDBPyConnection,
+    home: Home,
+    published: Published,
+    ready: Ready,
+    switchboard: Switchboard,
+    told: Sequence[AlertRecord],
 ) -> Iterator[AlertRecord]:
-    message = notice(published, switchboard.config.name)
+    message = notice(published, switchboard.config)
     for channel in _channels(published, ready, switchboard):
         before = [each for each in told if each.channel == channel and each.subject == published.subject]
         is_restated = bool(before)
         if is_restated and (before[-1].dedup_key == message.dedup_key or not ready.restatements):
             continue
-        yield switchboard.alert(channel, published.subject, message, switchboard.now)
+        full = notice(published, switchboard.config, headlines(con, home, published), _page(home, published))
+        yield switchboard.alert(channel, published.subject, full, switchboard.now)
 
 
 def _channels(published: Published, ready: Ready, switchboard: Switchboard) -> list[str]:
@@ -77,16 +101,26 @@ def _channels(published: Published, ready: Ready, switchboard: Switchboard) -> l
     return [name for name in dict.fromkeys(found) if name is not None and name in known]
 
 
-def notice(published: Published, name: str) -> Message:
+def notice(published: Published, config: Alerting, figures: Figures | None = None, page: str = "") -> Message:
     """What is said. Its dedup key holds the content: of the same content it is the same notice."""
-    figures = ", ".join(f"{mart} {rows:,} rows" for mart, rows in published.rows)
+    name, told = config.name, figures or {}
+    rows = ", ".join(f"{mart} {rows:,} rows" for mart, rows in published.rows)
+    headline = ", ".join(f"{label} {_shown(value)}" for label, value in told.items())
+    happened = "is restated" if published.is_restated else "is published"
     return Message(
         Event.ready,
         "LOW",
         f"{name}/{published.subject}/{published.content}",
-        f"[{name}] {published.product}: the {published.cadence.singular} {published.day} is published",
-        (f"{figures}.", f"At {published.published_at:%Y-%m-%d %H:%M:%S} UTC, content {published.content}."),
+        f"[{name}] {published.product}: the {published.cadence.singular} {published.day} {happened}",
+        (
+            *([f"{headline}."] if headline else []),
+            f"{rows}.",
+            f"At {published.published_at:%Y-%m-%d %H:%M:%S} UTC, content {published.content}.",
+        ),
+        link=_link(page, config),
         facts={
+            "figures": {label: str(value) for label, value in told.items()},
+            "restated": published.is_restated,
             "product": published.product,
             "cadence": published.cadence,
             "partition": str(published.day),
@@ -97,12 +131,48 @@ def notice(published: Published, name: str) -> Message:
     )
 
 
+# What the project calls a measure of the marts, and its value.
+Figures = Mapping[str, Decimal | int]
+
+
+def headlines(con: DuckDBPyConnection, home: Home, published: Published) -> dict[str, Decimal | int]:
+    """The measures of the project's semantic models over the partition, those that are not null, a few."""
+    found: dict[str, Decimal | int] = {}
+    marts = [mart for product in home.products_of(published.cadence) for mart in product.marts]
+    for mart in marts:
+        measures = measures_of(home.dbt.manifest(), mart.name) if mart.name in dict(published.rows) else {}
+        for label, expression in measures.items():
+            row = con.execute(
+                f"select {expression} from {qualified(CATALOG, 'serving', mart.name)} "
+                f"where {on_days(mart.day_column, [published.day])}"
+            ).fetchone()
+            if row and row[0] is not None and len(found) < HEADLINES:
+                found.setdefault(label, row[0])
+    return found
+
+
+def _shown(value: Decimal | int) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _page(home: Home, published: Published) -> str:
+    """The page of the partition, beside the index; empty where there is none of it."""
+    for maker in home.makers_of(published.cadence):
+        if maker.kind.name in FILES and maker.kind.marts & dict(published.rows).keys():
+            return next(iter(files_of(maker.kind.name, published.day).values()))
+    return ""
+
+
+def _link(page: str, config: Alerting) -> str:
+    return f"{config.reports.rstrip('/')}/{page}" if page and config.reports else ""
+
+
 def published_lately(con: DuckDBPyConnection, home: Home, since: dt.datetime) -> list[Published]:
     """The partitions of which anything was published since (UTC, naive), as they stand."""
     query = sql_file("tidegate.alerting", "published_lately.sql", since=literal(since))
-    shown: dict[tuple[Cadence, dt.date], dict[str, tuple[int, str, dt.datetime]]] = defaultdict(dict)
-    for cadence, day, mart, rows, content, published_at in con.execute(query).fetchall():
-        shown[Cadence(cadence), day][mart] = (rows, content, published_at)
+    shown: dict[tuple[Cadence, dt.date], dict[str, Shown]] = defaultdict(dict)
+    for cadence, day, mart, *standing in con.execute(query).fetchall():
+        shown[Cadence(cadence), day][mart] = Shown(*standing)
     return [
         _published(product, day, marts)
         for (cadence, day), marts in shown.items()
@@ -112,14 +182,15 @@ def published_lately(con: DuckDBPyConnection, home: Home, since: dt.datetime) ->
     ]
 
 
-def _published(product: GateRequirements, day: dt.date, shown: dict[str, tuple[int, str, dt.datetime]]) -> Published:
+def _published(product: GateRequirements, day: dt.date, shown: dict[str, Shown]) -> Published:
     marts = {name: shown[name] for name in sorted(product.names)}
-    contents = hashlib.sha256(repr([(name, content) for name, (_, content, _) in marts.items()]).encode())
+    contents = hashlib.sha256(repr([(name, content) for name, (_, content, _, _) in marts.items()]).encode())
     return Published(
         product.product,
         product.cadence,
         day,
         contents.hexdigest()[:16],
-        tuple((name, rows) for name, (rows, _, _) in marts.items()),
-        max(published_at for _, _, published_at in marts.values()),
+        tuple((name, rows) for name, (rows, _, _, _) in marts.items()),
+        max(published_at for _, _, published_at, _ in marts.values()),
+        is_restated=any(is_restated for *_, is_restated in marts.values()),
     )

@@ -329,7 +329,7 @@ class RuleGroup:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What a rule group found in one delivery. `description` tells what to do next."""
+    """What a rule group found in one delivery. `description` tells what to do next, `figures` are what was measured."""
 
     name: str
     dimension: Dimension

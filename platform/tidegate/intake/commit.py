@@ -17,8 +17,9 @@ from tidegate.contract.model import Contract
 from tidegate.contract.terms import as_text, terms_of
 from tidegate.errors import TidegateError
 from tidegate.intake.profiles import Profiled, enter_profiles
-from tidegate.intake.rows import QUARANTINE, Verdict, loaded_rows, quarantined_rows, raw_columns
+from tidegate.intake.rows import QUARANTINE, RAW_COMMENTS, Verdict, loaded_rows, quarantined_rows, raw_columns
 from tidegate.intake.touched import Touched, in_partitions, touched_dates
+from tidegate.lake.comments import Comments, keep_comments
 from tidegate.lake.sql import day_in, literal, qualified
 from tidegate.lake.tables import ensure_table
 from tidegate.ledger.checks import CheckRecord, record_checks
@@ -69,6 +70,7 @@ def put_in_place(
         touched = touched_dates(con, contract, held, loaded)
         _overwrite(con, raw, held, loaded)
     _overwrite_quarantine(con, quarantine, records, quarantined)
+    keep_comments(con, {("raw", contract.source): _comments_of(contract)})
     refuse_miscounts(con, contract, records)
     entries = [dataclasses.replace(record, touched=tuple(touched.of(record.partition))) for record in records]
     record_deliveries(con, entries, touched.hashes)
@@ -82,6 +84,10 @@ def ensure_raw(con: DuckDBPyConnection, contract: Contract) -> None:
     otherwise = f"Keep the type, or load again what was loaded, under the new one: tidegate rebuild {contract.source}"
     ensure_table(con, "raw", contract.source, raw_columns(contract), "_delivered_on", otherwise)
     ensure_table(con, "quarantine", contract.source, QUARANTINE, "_delivered_on")
+
+
+def _comments_of(contract: Contract) -> Comments:
+    return {column.name: column.description for column in contract.columns} | RAW_COMMENTS
 
 
 def commit_lease(source: str) -> str:

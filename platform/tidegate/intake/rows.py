@@ -25,6 +25,12 @@ UNREADABLE_FILE = "unreadable_file"
 DELIVERY_REJECTED = "delivery_rejected"
 
 RAW_EXTRAS = {"_region": "varchar", "_delivered_on": "date", "_file": "varchar", "_fingerprint": "varchar"}
+RAW_COMMENTS = {
+    "_region": "The region that delivered the row.",
+    "_delivered_on": "The day that it was delivered for.",
+    "_file": "The file of the delivery that it stands in.",
+    "_fingerprint": "A hash over the bytes of the delivery.",
+}
 QUARANTINE = {
     "_region": "varchar",
     "_delivered_on": "date",

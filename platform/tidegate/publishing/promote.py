@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.lake.comments import keep_comments
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.sql import qualified
@@ -79,6 +80,9 @@ def promote_open(
         return Promotion({}, gates.closed)
     fit_published_tables(con, requirements.marts, days, requirements.cadence)
     contents = read_contents(con, window, requirements.marts)
+    keep_comments(
+        con, {("serving", mart.name): mart.comments for mart in requirements.marts if mart.comments is not None}
+    )
     kept = _kept(con, window, requirements, contents)
     for mart in requirements.marts:
         _switch_mart(con, mart, [day for day in days if day not in kept], contents)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tidegate.delivery_days import ALL_DAYS
+from tidegate.lake.comments import Comments
 from tidegate.ledger.contents import Kind, Seed
 from tidegate.ledger.made_of import Reads
 from tidegate.ledger.required import DaysOfPlaces, Place
@@ -30,6 +31,8 @@ class Mart:
     name: str
     day_column: str
     columns: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    # What its columns mean; None where that is not known.
+    comments: Comments | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -267,6 +267,7 @@ def _outcome(
         blocking=group.blocking,
         observed=_observed(contract, group.dimension, measures),
         description=_advice(contract, group.dimension, measures, problems) if problems else group.description,
+        figures=_figures(contract, group.dimension, measures),
     )
 
 
@@ -286,7 +287,24 @@ def _freshness(group: RuleGroup, stand_in: StandIn | None) -> CheckOutcome:
         blocking=group.blocking,
         observed=observed,
         description=description,
+        figures={"stands_in": int(stand_in is not None)},
     )
+
+
+def _figures(contract: Contract, dimension: Dimension, measures: Measures) -> dict[str, int | float]:
+    """What `_observed` says in words, as numbers that can be drawn over time."""
+    quarantined = _quarantined(contract, dimension, measures)
+    figures: dict[str, int | float] = {
+        "rows_read": measures.rows_read,
+        # A row with several reasons counts for each.
+        "rows_quarantined": sum(quarantined.values()),
+        **quarantined,
+    }
+    for rule in contract.delivery_rules:
+        number = _measured_number(rule, measures)
+        if rule.dimension == dimension and number is not None:
+            figures[rule.name] = float(number)
+    return figures
 
 
 def _observed(contract: Contract, dimension: Dimension, measures: Measures) -> str:

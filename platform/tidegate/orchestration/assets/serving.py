@@ -128,6 +128,7 @@ def report_gates(
             severity=dg.AssetCheckSeverity.ERROR,
             blocking=False,
             description="\n".join(why) or None,
+            metadata={"reasons": len(why)},
         )
         for mart in product.marts
         for day, why in reasons.items()

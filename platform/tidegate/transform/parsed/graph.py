@@ -131,6 +131,10 @@ class Graph:
         self._manifest = manifest
         self._nodes: Mapping[str, Node] = manifest["nodes"]
 
+    def comments_of(self, unique_id: str) -> dict[str, str]:
+        """What the YAML of a model says of its columns."""
+        return {name: column.get("description") or "" for name, column in self._nodes[unique_id]["columns"].items()}
+
     @cached_property
     def _kinds(self) -> dict[str, Kind]:
         refuse_what_reads_snapshots(self._nodes.values())

@@ -54,7 +54,7 @@ def _product(graph: Graph, name: str, cadence: Cadence) -> Product:
     checks = [test for test in graph.tests.values() if test.blocking and test.asset in assets]
     return Product(
         name=name,
-        marts=tuple(sorted((Mart(mart.name, mart.day_column, tuple(mart.columns)) for mart in marts), key=str)),
+        marts=tuple(sorted((_mart(graph, mart) for mart in marts), key=str)),
         sources=frozenset(source.name for source in graph.sources_of(models) if source.schema == RAW),
         models=frozenset(model.name for model in models),
         blocking_checks=frozenset((check.asset, check.name) for check in checks),
@@ -69,6 +69,10 @@ def _product(graph: Graph, name: str, cadence: Cadence) -> Product:
         seeds=graph.seeds_behind(behind),
         promise=graph.promises.get(name, Promise()),
     )
+
+
+def _mart(graph: Graph, mart: Model) -> Mart:
+    return Mart(mart.name, mart.day_column, tuple(mart.columns), graph.comments_of(mart.unique_id))
 
 
 def _days_behind(graph: Graph, cadence: Cadence, models: Sequence[Model]) -> DaysBehind:
