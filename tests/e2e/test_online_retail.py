@@ -5,13 +5,16 @@ The figures are those that were found in the file without Tidegate.
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import json
 import random
 import time
 from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 from tests.support.examples import THOROUGH
 from tests.support.online_retail import FILE, needs_online_retail
@@ -20,6 +23,8 @@ from tests.support.runs.rfm_in_pandas import COLUMNS, read_lines, rfm
 
 from tidegate.demo.online_retail import REGIONS, slice_online_retail
 from tidegate.ledger.publications import published_days
+from tidegate.provenance.verify import verify
+from tidegate.provenance.why import why
 from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY, Cadence, Window
 
@@ -248,3 +253,77 @@ def test_lines_that_come_late_and_days_in_no_order_end_in_the_same_figures(new_h
 
     assert late.contents("serving") == on_time.contents("serving")
     assert_nothing_is_lost(late, lines, quarantined=2)
+
+
+# A region, a customer and a category, each on one of two days.
+FIGURES = [
+    ("daily_sales_by_region", {"region": "abroad"}),
+    ("orders_daily_summary", {"customer_id": "17850"}),
+    ("daily_sales_by_category", {}),
+]
+
+
+def test_figures_lead_to_the_lines_of_the_file_and_a_changed_data_file_is_seen(home: TemporaryHome) -> None:
+    two_days = Window(FIRST, FIRST + 2 * ONE_DAY)
+    slice_into(home, two_days)
+    assert_all_is_published(home, two_days)
+    for mart, key in FIGURES:
+        assert_leads_to_the_lines(home, mart, key or largest_category(home))
+    assert verify(home.home, FIRST, Cadence.daily).is_equal
+    changed = change_by_hand(home, "orders_daily_summary")
+    verified = verify(home.home, FIRST, Cadence.daily)
+    assert not verified.is_equal
+    assert verified.altered == ["orders_daily_summary"]
+    (difference,) = [each for each in verified.marts if each.identical < each.partitions]
+    assert difference.rows is not None
+    assert [(sample[-2], sample[-1]) for sample in difference.rows.samples] == [changed]
+
+
+def largest_category(home: TemporaryHome) -> dict[str, str]:
+    query = "select product_category from serving.daily_sales_by_category where order_date = '{}' order by net_revenue"
+    return {"product_category": str(home.query(query.format(FIRST))[-1][0])}
+
+
+def assert_leads_to_the_lines(home: TemporaryHome, mart: str, key: dict[str, str]) -> None:
+    """Each line that a figure is made of stands where it is said, and together they add up to the figure."""
+    found = why(home.home, mart, FIRST, "net_revenue", key)
+    ((net_revenue,),) = [(row["net_revenue"],) for row in found.values]
+    orders = next(lines for lines in found.lines if lines.source == "orders")
+    assert orders.lines
+    total = Decimal(0)
+    for line in orders.lines:
+        source, _, place = line.delivery.partition("/")
+        region, _, day = place.partition(" ")
+        file = Path(home.settings.landing) / source / region / day / line.file
+        assert line.line is not None
+        with file.open(encoding="utf-8", newline="") as landed:
+            header, *rows = csv.reader(landed)
+        row = dict(zip(header, rows[line.line - 2], strict=True))
+        said = json.loads(line.values)
+        assert {name: said[name] for name in ("order_id", "customer_id")} == {
+            name: row[name] or None for name in ("order_id", "customer_id")
+        }
+        total += Decimal(row["quantity"]) * Decimal(row["unit_price"])
+    assert total == net_revenue
+
+
+def change_by_hand(home: TemporaryHome, mart: str) -> tuple[Decimal, Decimal]:
+    """Rewrite the data file of the first day's rows with one figure changed; returns it after and before."""
+    with home.home.lake() as lake:
+        listed = lake.con.execute(f"select data_file from ducklake_list_files('lake', '{mart}', schema => 'serving')")
+        files = [Path(file) for (file,) in listed.fetchall()]
+    home.home.close()
+    of_first = f"order_date = '{FIRST}' and customer_id = '17850'"
+    con = duckdb.connect()
+    for file in files:
+        rows = con.execute(f"select net_revenue from '{file}' where {of_first}").fetchall()
+        if not rows:
+            continue
+        schema = con.execute(f"select name, field_id from parquet_schema('{file}') where field_id is not null")
+        ids = ", ".join(f'"{name}": {number}' for name, number in schema.fetchall())
+        altered = f"select * replace (if({of_first}, net_revenue + 1, net_revenue) as net_revenue) from '{file}'"
+        new = file.with_suffix(".new")
+        con.execute(f"copy ({altered}) to '{new}' (format parquet, field_ids {{{ids}}})")
+        new.replace(file)
+        return rows[0][0] + 1, rows[0][0]
+    raise AssertionError(f"no data file of serving.{mart} holds {FIRST}")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from tests.support.outputs.shop import (
     BEFORE,
+    DAILY,
+    EARLY,
     MONDAY,
     SPARSE_MONDAY,
     Shop,
@@ -41,6 +43,11 @@ def full_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with lake_in(tmp_path_factory.mktemp("full")) as lake:
         shop = Shop(lake.con)
         shop.serve_days(random_days(Window(MONDAY - 400 * ONE_DAY, MONDAY + 8 * ONE_DAY)))
+        shop.tell_the_calendar()
+        for day in (MONDAY - ONE_DAY, MONDAY - 3 * ONE_DAY):
+            shop.publish(day, "daily", DAILY)
+        shop.publish(MONDAY - ONE_DAY, "daily", DAILY, "other", EARLY + ONE_DAY)
+        shop.hold(MONDAY - 2 * ONE_DAY, "A model failed: " + "word" * 50)
         shop.publish_monday(random_customers(600, BEFORE, seed=1)[:-20], BEFORE)
         shop.publish_monday(random_customers(600, MONDAY, seed=2)[30:], MONDAY)
         shop.publish_monday([customer_row("a-very-long-name" * 20, monday=SPARSE_MONDAY)], SPARSE_MONDAY)

@@ -19,7 +19,8 @@ from tidegate.changes.showing.page import as_page
 from tidegate.outputs.pages.brief import make_briefs
 from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
 from tidegate.outputs.pages.segmentation import make_report
-from tidegate.window import ONE_DAY, Window
+from tidegate.outputs.pages.standing import read_missing
+from tidegate.window import ONE_DAY, Cadence, Window
 
 CHROMIUM = shutil.which("chromium")
 
@@ -55,7 +56,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory, full_shop: Shop) -> Path:
         WeekEntry.of(report.json, {"Report": f"{name}.html", "JSON": f"{name}.json"})
         for name, report in reports.items()
     ]
-    index = make_index(weeks, [DayEntry.of(each.json, {"Brief": "brief.html", "JSON": "b.json"}) for each in briefs])
+    index = make_index(
+        weeks,
+        [
+            DayEntry.of(each.json, {"Brief": "brief.html", "JSON": "b.json"})
+            for each in briefs
+            if each.day != MONDAY - 2 * ONE_DAY
+        ],
+        missing_days=read_missing(full_shop.con, "daily_sales", Cadence.daily),
+    )
     pages = {name: report.html for name, report in reports.items()} | {"plan": as_page(PLANNED)}
     for name, html in {**pages, "brief": brief.html, "first-brief": first.html, "index": index}.items():
         (where / f"{name}.html").write_text(html, encoding="utf-8")

@@ -29,7 +29,8 @@ from tests.support.outputs.shop import (
 from tidegate.outputs.pages.brief import RULE, Brief, make_briefs
 from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
 from tidegate.outputs.pages.segmentation import Report, make_report
-from tidegate.window import ONE_DAY, Window
+from tidegate.outputs.pages.standing import read_missing
+from tidegate.window import ONE_DAY, Cadence, Window
 
 SUNDAY = MONDAY - ONE_DAY
 # Values as a broken or hostile source delivers them, down to what ends an attribute, a cell or a comment.
@@ -234,7 +235,7 @@ def test_hostile_values_stay_text_on_every_page(hostile: tuple[Report, Brief]) -
     plain = {
         "html", "head", "meta", "title", "link", "style", "body", "header", "main", "footer", "section", "div", "p",
         "h1", "h2", "ul", "li", "span", "figure", "svg", "g", "path", "text", "details", "summary", "table", "caption",
-        "thead", "tbody", "tr", "th", "td", "a",
+        "thead", "tbody", "tr", "th", "td", "a", "nav", "dl", "dt", "dd", "code",
     }  # fmt: skip
     for page in map(read_page, (report.html, brief.html, index)):
         assert {element.tag for element in page.all()} <= plain
@@ -407,3 +408,47 @@ def test_an_entry_is_read_from_the_json_of_its_page(full_shop: Shop, report: Rep
     assert week.became_at_risk == facts["became_at_risk"]["customers"]
     assert (day.day, day.net_revenue) == (SUNDAY, net_revenue_of(full_shop, SUNDAY))
     assert tuple(day.flagged) == brief.flagged
+
+
+def test_a_page_says_which_publication_it_shows_and_since_when(brief: Brief, report: Report) -> None:
+    said = read_page(brief.html).all("footer")[0].text()
+    assert f"Shows publication {SUNDAY:%Y%m%d}-other, content " in said
+    assert "first published 2024-07-01 06:00 UTC, restated 2024-07-02 06:00 UTC." in said
+    assert f"tidegate why daily_sales --partition {SUNDAY}" in said
+    of_monday = read_page(report.html).all("footer")[0].text()
+    assert f"Shows publication {MONDAY:%Y%m%d}-content, content " in of_monday
+    assert "first published 2024-07-01 06:00 UTC." in of_monday
+
+
+def test_pages_lead_to_the_rows_beside_them_in_the_index_which_are_there(brief: Brief, report: Report) -> None:
+    days = [SUNDAY + i * ONE_DAY for i in range(-7, 2)]
+    mondays = [MONDAY + i * 7 * ONE_DAY for i in (-1, 0, 1)]
+    weeks = [WeekEntry(day, None, None, None, 0, {"Report": "w.html"}) for day in mondays]
+    index = read_page(make_index(weeks, entries(days)))
+    rows = {row.attributes["id"] for row in index.all("tr") if "id" in row.attributes}
+    for page in (brief, report):
+        links = [str(a.attributes["href"]) for a in read_page(page.html).all("nav")[0].all("a")]
+        assert {href.partition("#")[0] for href in links} == {"../../index.html"}
+        assert {href.partition("#")[2] for href in links} - {""} <= rows
+    assert len(rows) == len(days) + len(mondays)
+
+
+def test_a_held_day_is_a_row_with_its_reason(full_shop: Shop, report: Report) -> None:
+    held = MONDAY - 2 * ONE_DAY
+    (missing,) = read_missing(full_shop.con, "daily_sales", Cadence.daily)
+    assert (missing.day, missing.state) == (held, "held")
+    index = read_page(make_index([], entries([held - ONE_DAY, held + ONE_DAY]), missing_days=[missing]))
+    (_, *rows) = next(table for caption, table in index.tables().items() if caption.endswith("June 2024"))
+    assert [row[0] for row in rows] == ["Sunday 2 June 2024", "Saturday 1 June 2024"]
+    assert rows[1][1].startswith("Held: A model failed: word")
+    (row,) = read_page(report.html).tables()["What is not published, and why"][1:]
+    assert row[0] == "Saturday 1 June 2024"
+    assert row[1].startswith("Held: A model failed: word")
+
+
+def test_a_brief_says_what_its_figures_mean(brief: Brief) -> None:
+    page = read_page(brief.html)
+    (net_revenue,) = [each for each in page.all("dt") if each.attributes.get("id") == "net_revenue"]
+    assert net_revenue.text().startswith("Net revenue")
+    assert "Gross revenue less returned amount." in [each.text() for each in page.all("dd")]
+    assert "#net_revenue" in [a.attributes["href"] for a in page.all("a")]

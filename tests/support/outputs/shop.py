@@ -13,15 +13,17 @@ from typing import Any
 from duckdb import DuckDBPyConnection
 from tests.support.lake.copied import new_lake
 
+from tidegate.lake.comments import keep_comments
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import qualified, rows_relation
+from tidegate.ledger.calendar import ProductRow, enter_holds, enter_product
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries
 from tidegate.ledger.publications import Publication, record_publications
 from tidegate.outputs.pages.brief import Brief, make_briefs
 from tidegate.outputs.pages.weekly import SEGMENTS
 from tidegate.publishing.older_logic import OlderModel
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Window
 
 Row = dict[str, Any]
 
@@ -78,6 +80,7 @@ MARTS: dict[str, dict[str, str]] = {
     },
 }
 QUARANTINE = {"_delivered_on": "date", "_region": "varchar", "reasons": "varchar[]"}
+DAILY = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
 WEEKLY = ("customer_rfm", "segment_summary")
 # UTC and naive, as the ledger keeps times.
 EARLY = dt.datetime.fromisoformat("2024-07-01 06:00")
@@ -159,6 +162,16 @@ class Shop:
             f"where superseded_by is null and partition_day = date '{day}' and cadence = '{cadence}'"
         )
         record_publications(self.con, rows)
+
+    def tell_the_calendar(self) -> None:
+        """Enter the products, as their first publication does, and what the columns of days mean."""
+        for name, cadence, marts in (("sales", "daily", DAILY), ("segments", "weekly", WEEKLY)):
+            enter_product(self.con, ProductRow(name, cadence, marts, ""), [])
+        keep_comments(self.con, {("serving", "daily_sales"): {"net_revenue": "Gross revenue less returned amount."}})
+
+    def hold(self, day: dt.date, reason: str) -> None:
+        """Enter why a day is not published."""
+        enter_holds(self.con, "sales", Cadence.daily, [day], {day: reason})
 
     def deliver(self, *deliveries: DeliveryRecord) -> None:
         record_deliveries(self.con, deliveries)

@@ -6,7 +6,7 @@ What the figures are belongs to `daily`, which of them are unusual to `anomalies
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.outputs.pages.anomalies import LIMITS, MIN_COMPARABLE_DAYS
 from tidegate.outputs.pages.daily import (
+    MARTS,
     WEEKS_COMPARED,
     ComparedFigure,
     DailyFacts,
@@ -22,7 +23,10 @@ from tidegate.outputs.pages.daily import (
     ReadOlderLogic,
     read_days,
 )
+from tidegate.outputs.pages.links import INDEX_FROM_A_PAGE, anchor
+from tidegate.outputs.pages.meanings import Meaning, read_meanings
 from tidegate.outputs.pages.quality_words import QualitySection, quality_of_day
+from tidegate.outputs.pages.standing import Standing, read_standing
 from tidegate.outputs.rendering.charts import Column, Series, draw_columns
 from tidegate.outputs.rendering.drawing import to_data_uri
 from tidegate.outputs.rendering.markdown import heading, image, paragraph, strong
@@ -42,6 +46,7 @@ from tidegate.outputs.rendering.numbers import (
 )
 from tidegate.outputs.rendering.page import Picture, Table, Tile, render
 from tidegate.outputs.rendering.records import to_json
+from tidegate.window import ONE_DAY, Cadence
 from tidegate.zones import UTC
 
 LABELS = {
@@ -96,30 +101,42 @@ def make_briefs(
 
     Raises TidegateError when one of the days is not published.
     """
-    return (_brief(facts, timezone) for facts in read_days(con, days, read_older_logic))
+    standing = read_standing(con, MARTS[0], Cadence.daily, days)
+    meanings = read_meanings(con, MARTS[0], LABELS) if days else []
+    return (
+        _brief(facts, standing.get(facts.day), meanings, timezone) for facts in read_days(con, days, read_older_logic)
+    )
 
 
-def _brief(facts: DailyFacts, timezone: str) -> Brief:
+def _brief(facts: DailyFacts, standing: Standing | None, meanings: Sequence[Meaning], timezone: str) -> Brief:
     picture = _picture(facts)
     quality = quality_of_day(facts.quality)
     return Brief(
         day=facts.day,
         flagged=tuple(figure.measure for figure in facts.flagged),
         says_older_logic=bool(facts.older_logic),
-        html=_page(facts, picture, quality, timezone),
+        html=_page(facts, picture, quality, standing, meanings, timezone),
         markdown=_markdown(facts, picture, quality),
         json=to_json("brief", facts),
     )
 
 
-def _page(facts: DailyFacts, picture: Picture, quality: QualitySection, timezone: str) -> str:
+def _page(
+    facts: DailyFacts,
+    picture: Picture,
+    quality: QualitySection,
+    standing: Standing | None,
+    meanings: Sequence[Meaning],
+    timezone: str,
+) -> str:
     return render(
         "brief.html",
         title=f"{long_date(facts.day)}: daily brief",
         heading=long_date(facts.day),
+        day=facts.day,
         lead=_lead(facts),
         flags=_flags(facts),
-        tiles=_tiles(facts),
+        tiles=_tiles(facts, {each.column for each in meanings}),
         picture=picture,
         figures=_figures_table(facts),
         parts_of_day=_parts(facts),
@@ -128,7 +145,21 @@ def _page(facts: DailyFacts, picture: Picture, quality: QualitySection, timezone
         rule=RULE,
         timezone=timezone,
         older_logic=_older_logic(facts),
+        standing=standing,
+        links=_links(facts.day),
+        meanings=meanings,
     )
+
+
+def _links(day: dt.date) -> list[tuple[str, str]]:
+    """Where to go from here. The index has a row for each day and week, with a page or with why there is none."""
+    monday = Cadence.weekly.after(day, 1)
+    return [
+        (f"Day before: {long_date(day - ONE_DAY)}", anchor(Cadence.daily, day - ONE_DAY)),
+        (f"Day after: {long_date(day + ONE_DAY)}", anchor(Cadence.daily, day + ONE_DAY)),
+        ("Its week", anchor(Cadence.weekly, monday)),
+        ("All reports", INDEX_FROM_A_PAGE),
+    ]
 
 
 def _markdown(facts: DailyFacts, picture: Picture, quality: QualitySection) -> str:
@@ -190,9 +221,12 @@ def _as_measured(figure: ComparedFigure, value: Decimal | None) -> str:
     return tenth(value) if isinstance(figure.value, int) else amount(value)
 
 
-def _tiles(facts: DailyFacts) -> list[Tile]:
+def _tiles(facts: DailyFacts, described: Collection[str]) -> list[Tile]:
     figures = {figure.measure: figure for figure in facts.figures}
-    return [Tile(LABELS[name], _shown(figures[name]), _against(figures[name])) for name in HEADLINES]
+    return [
+        Tile(LABELS[name], _shown(figures[name]), _against(figures[name]), f"#{name}" if name in described else "")
+        for name in HEADLINES
+    ]
 
 
 def _against(figure: ComparedFigure) -> str:

@@ -25,6 +25,7 @@ from tidegate.ledger.outputs import standing_outputs
 from tidegate.ledger.upkeep.days import timezone_of
 from tidegate.outputs.making import Made, Unmade
 from tidegate.outputs.pages import daily, weekly
+from tidegate.outputs.pages.standing import read_missing
 from tidegate.publishing.due.made_of import Ingredient, OutputKind
 from tidegate.publishing.due.outputs import Output
 from tidegate.storage.files import Storage, write
@@ -47,7 +48,7 @@ FILES = {
 }
 
 # Raised when pages look or say other things than before: all of them are due then.
-REVISION = 3
+REVISION = 4
 
 # All pages are made under one lease, since the index is of them all; a lease is of days.
 ANY_DAY = dt.date(1970, 1, 1)
@@ -167,4 +168,8 @@ def _renew_index(con: DuckDBPyConnection, store: Storage, kind: str, made: Seque
         for (of_kind, day), summary in summaries.items()
         if of_kind == BRIEFS
     ]
-    write(store, {INDEX: make_index(weeks, days).encode()})
+    missing = [
+        read_missing(con, mart, cadence)
+        for mart, cadence in ((weekly.MARTS[-1], Cadence.weekly), (daily.MARTS[0], Cadence.daily))
+    ]
+    write(store, {INDEX: make_index(weeks, days, *missing).encode()})

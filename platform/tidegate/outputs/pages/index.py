@@ -15,8 +15,11 @@ from itertools import groupby
 from typing import Self
 
 from tidegate.outputs.pages.brief import LABELS
+from tidegate.outputs.pages.links import row_id
+from tidegate.outputs.pages.standing import Missing
 from tidegate.outputs.rendering.numbers import MONTHS, amount, long_date, whole
 from tidegate.outputs.rendering.page import render
+from tidegate.window import Cadence
 
 # What is there (`Report`, `JSON`, `CSV`) and where, relative to the index. The first is the page itself.
 Links = Mapping[str, str]
@@ -94,37 +97,53 @@ def _summary(entry: WeekEntry | DayEntry, names: Sequence[str]) -> str:
     return json.dumps({name: getattr(entry, name) for name in names}, default=str)
 
 
-def make_index(reports: Sequence[WeekEntry], briefs: Sequence[DayEntry]) -> str:
-    """The index page, the newest first, whatever the order of the entries."""
-    weeks = sorted(reports, key=lambda entry: entry.monday, reverse=True)
-    days = sorted(briefs, key=lambda entry: entry.day, reverse=True)
+def make_index(
+    reports: Sequence[WeekEntry],
+    briefs: Sequence[DayEntry],
+    missing_weeks: Sequence[Missing] = (),
+    missing_days: Sequence[Missing] = (),
+) -> str:
+    """The index page, the newest first, whatever the order of the entries. What is missing is a row, unless there is a
+    page of an earlier version."""
+    lines_of_weeks = {each.day: _missing_line(Cadence.weekly, each) for each in missing_weeks}
+    lines_of_weeks |= {entry.monday: _week_line(entry) for entry in reports}
+    lines_of_days = {each.day: _missing_line(Cadence.daily, each) for each in missing_days}
+    lines_of_days |= {entry.day: _day_line(entry) for entry in briefs}
+    weeks = sorted(lines_of_weeks.items(), reverse=True)
+    days = sorted(lines_of_days.items(), reverse=True)
     return render(
         "index.html",
         title="Reports",
         years=[
-            (year, [_week_line(entry) for entry in entries])
-            for year, entries in groupby(weeks, key=lambda entry: entry.monday.year)
+            (year, [line for _, line in entries]) for year, entries in groupby(weeks, key=lambda entry: entry[0].year)
         ],
         months=[
-            (f"{MONTHS[month - 1]} {year}", [_day_line(entry) for entry in entries])
-            for (year, month), entries in groupby(days, key=lambda entry: (entry.day.year, entry.day.month))
+            (f"{MONTHS[month - 1]} {year}", [line for _, line in entries])
+            for (year, month), entries in groupby(days, key=lambda entry: (entry[0].year, entry[0].month))
         ],
     )
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the index: what it is called, its cells, and its links, the first of which is the name's own."""
+    """A row of the index: what it is called, its cells, and its links, the first of which is the name's own. Of what is
+    missing there is no link, and `why` is in place of the cells."""
 
+    row_id: str
     name: str
     cells: Sequence[str]
     href: str
     others: Sequence[tuple[str, str]]
+    why: str = ""
 
 
-def _line(name: str, cells: Sequence[str], links: Links) -> Line:
+def _line(cadence: Cadence, day: dt.date, cells: Sequence[str], links: Links) -> Line:
     (_, href), *others = links.items()
-    return Line(name, cells, href, others)
+    return Line(row_id(cadence, day), long_date(day), cells, href, others)
+
+
+def _missing_line(cadence: Cadence, missing: Missing) -> Line:
+    return Line(row_id(cadence, missing.day), long_date(missing.day), (), "", (), missing.sentence)
 
 
 def _week_line(entry: WeekEntry) -> Line:
@@ -134,9 +153,10 @@ def _week_line(entry: WeekEntry) -> Line:
         whole(entry.orders),
         whole(entry.became_at_risk),
     )
-    return _line(long_date(entry.monday), cells, entry.links)
+    return _line(Cadence.weekly, entry.monday, cells, entry.links)
 
 
 def _day_line(entry: DayEntry) -> Line:
     unusual = ", ".join(LABELS.get(measure, measure).lower() for measure in entry.flagged)
-    return _line(long_date(entry.day), (amount(entry.net_revenue), whole(entry.orders), unusual), entry.links)
+    cells = (amount(entry.net_revenue), whole(entry.orders), unusual)
+    return _line(Cadence.daily, entry.day, cells, entry.links)

@@ -13,10 +13,13 @@ from decimal import Decimal
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.outputs.pages.links import INDEX_FROM_A_PAGE, anchor
 from tidegate.outputs.pages.quality import Quality
 from tidegate.outputs.pages.quality_words import days_in_words, quality_of_week
+from tidegate.outputs.pages.standing import Missing, Standing, read_missing, read_standing
 from tidegate.outputs.pages.weekly import (
     AT_RISK,
+    MARTS,
     RFM_WINDOW,
     SCORES,
     Customer,
@@ -39,10 +42,12 @@ from tidegate.outputs.rendering.numbers import (
     short_date,
     signed_percent,
     tenth,
+    weekday,
     whole,
 )
 from tidegate.outputs.rendering.page import Picture, Table, Tile, render
 from tidegate.outputs.rendering.records import to_csv, to_json
+from tidegate.window import Cadence
 
 NOT_A_CUSTOMER = "Not a customer yet"
 NO_CUSTOMER_ANY_MORE = "No customer any more"
@@ -84,10 +89,14 @@ def make_report(con: DuckDBPyConnection, monday: dt.date) -> Report:
     Raises TidegateError when that Monday's segmentation is not published.
     """
     facts = read_week(con, monday)
-    return Report(monday, _page(facts), to_json("segmentation", facts), to_csv(CSV_COLUMNS, _csv_rows(facts)))
+    standing = read_standing(con, MARTS[-1], Cadence.weekly, [monday]).get(monday)
+    missing = [each for each in read_missing(con, MARTS[0], Cadence.daily) if facts.first_day <= each.day < monday]
+    return Report(
+        monday, _page(facts, standing, missing), to_json("segmentation", facts), to_csv(CSV_COLUMNS, _csv_rows(facts))
+    )
 
 
-def _page(facts: WeeklyFacts) -> str:
+def _page(facts: WeeklyFacts, standing: Standing | None, missing: Sequence[Missing]) -> str:
     heading = f"Week of {date_range(facts.first_day, facts.last_day)}"
     return render(
         "segmentation.html",
@@ -99,11 +108,30 @@ def _page(facts: WeeklyFacts) -> str:
         tiles=_tiles(facts),
         pictures=[_trend(facts), _segments(facts), _moves(facts), _heat_map(facts)],
         lists=[_at_risk(facts), _lapsing(facts)],
+        standing=standing,
+        links=_links(facts.monday),
+        missing=Table(
+            "What is not published, and why",
+            ("Day", "Why"),
+            [(long_date(each.day), each.sentence) for each in missing],
+            texts=2,
+        ),
         quality=quality_of_week(facts.quality),
         glossary=GLOSSARY,
         footer=f"From serving.daily_sales, orders_daily_summary, customer_rfm and segment_summary of {facts.monday}; "
         "data quality from ops and quarantine.",
     )
+
+
+def _links(monday: dt.date) -> list[tuple[str, str]]:
+    """Where to go from here: rows of the index, which has one for each week and day."""
+    days = Cadence.weekly.days_about(monday).days
+    return [
+        ("Week before", anchor(Cadence.weekly, Cadence.weekly.after(monday, -1))),
+        ("Week after", anchor(Cadence.weekly, Cadence.weekly.after(monday, 1))),
+        *((f"{weekday(day)} {short_date(day)}", anchor(Cadence.daily, day)) for day in days),
+        ("All reports", INDEX_FROM_A_PAGE),
+    ]
 
 
 def _lead(facts: WeeklyFacts) -> Iterator[str]:

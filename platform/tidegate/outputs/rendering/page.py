@@ -21,6 +21,8 @@ class Tile:
     label: str
     value: str
     note: str
+    # Where on the page it says what the figure means.
+    href: str = ""
 
 
 @dataclass(frozen=True)
