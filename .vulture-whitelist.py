@@ -72,6 +72,7 @@ _.units_sold
 _.buffer_text
 _.CharacterDataHandler
 _.EndElementHandler
+_.EntityDeclHandler
 _.ordered_attributes
 _.StartElementHandler
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FileFormat = Literal["csv", "fixed_width", "json", "parquet"]
+FileFormat = Literal["csv", "fixed_width", "json", "json_array", "xlsx", "xml", "parquet", "avro", "orc"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,29 @@ class FixedWidthOptions:
 
 
 @dataclass(frozen=True)
+class JsonOptions:
+    """Where a JSON document has its records: the keys that lead to them."""
+
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class XmlOptions:
+    """Which elements are an XML file's records: the end of the path to them. None: those inside of the outermost."""
+
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class XlsxOptions:
+    """Which sheets of a workbook are read, and in which row their header stands. None: the only one, the first row with
+    anything in it."""
+
+    sheets: tuple[str, ...] = ()
+    header_row: int | None = None
+
+
+@dataclass(frozen=True)
 class ValueOptions:
     """How values are written in every format that writes them as text: CSV, texts in JSON, cells of a workbook."""
 
@@ -82,6 +105,9 @@ class FileOptions:
     text: TextOptions = TextOptions()
     csv: CsvOptions = CsvOptions()
     fixed_width: FixedWidthOptions = FixedWidthOptions()
+    json: JsonOptions = JsonOptions()
+    xml: XmlOptions = XmlOptions()
+    xlsx: XlsxOptions = XlsxOptions()
     values: ValueOptions = ValueOptions()
 
 

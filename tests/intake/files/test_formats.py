@@ -112,6 +112,56 @@ def test_nested_json_values_become_json_text(shop: Shop) -> None:
     assert shop.raw("sale_id, note, price::varchar") == [('{"a":[1,"x"]}', '[{"b":2}]', "1.1000")]
 
 
+@pytest.mark.parametrize("keys", ["other case", "one line in other case"])
+def test_json_keys_are_found_whatever_their_case(shop: Shop, keys: str) -> None:
+    other = '{"Sale_ID":"s1","LINE":1,"Note ":"x","price":1.10,"sold_at":"2024-03-01"}'
+    plain = '{"sale_id":"s2","line":1,"note":"y","price":2.20,"sold_at":"2024-03-01","more":1}\n'
+    report = shop.load_one("north", {"a.jsonl": (plain * (keys != "other case") + other).encode()})
+
+    assert report.drift is not None
+    assert report.drift.added == (("more",) if keys != "other case" else ())
+    assert ("s1", 1, "x", "1.1000") in shop.raw("sale_id, line, note, price::varchar")
+
+
+def test_a_json_key_that_is_there_twice_costs_its_line(shop: Shop) -> None:
+    good = '{"sale_id":"s%d","line":1,"price":1,"sold_at":"2024-03-01","extra":1,"extra":2}'
+    line = good % 9
+    twice = [line.replace('"price":1', '"price":1,"price":2'), line.replace('"price":1', '"Price":1,"PRICE":2')]
+    report = shop.load_one("north", {"a.jsonl": "\n".join([good % 1, *twice, good % 2, good % 3, good % 4]).encode()})
+
+    assert report.reasons == {"unparsable_line": 2}
+    assert shop.quarantined("_line") == [2, 3]
+    assert shop.raw() == ["s1", "s2", "s3", "s4"]
+
+
+NESTED = [
+    '{"a":[1.10,12345678901234567890.123456789,1e2,-0],"b":"\\u001f","c":1,"c":2}',
+    '[{"x":1},"é",null,true,1234567]',
+]
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_numbers_in_nested_json_keep_their_digits_whichever_way_it_is_read(shop: Shop, odd: bool) -> None:
+    line = '{"sale_id":"s1","line":1,"note":%s,"price":1.10,"sold_at":"2024-03-01"}\n'
+    lines = [(line % nested).replace("s1", f"s{n}") for n, nested in enumerate(NESTED)]
+    if odd:
+        lines.append('{"sale_id":"s9","line":1,"note":"x: 5, y: 1.10}","price":1,"sold_at":"2024-03-01"}')
+    shop.load_one("north", {"a.jsonl": "".join(lines).encode()})
+
+    assert sorted(shop.raw("note", "sale_id <> 's9'")) == sorted(NESTED)
+
+
+def test_a_json_document_is_not_taken_for_lines_of_which_the_last_is_one(open_shop: OpenShop) -> None:
+    rows = [line.strip() for line in JSON.decode().splitlines()]
+    for text in (f"[\n{rows[0]},\n{rows[1]}\n]", f'{{"data": [\n{rows[0]}\n]}}'):
+        shop = open_shop(SALES.replace("format: auto", "format: json").replace("value: 74", "value: 100"))
+        report = shop.load_one("north", {"a.json": text.encode()})
+
+        assert report.rejection is not None
+        assert "is one JSON document" in report.rejection
+        assert shop.raw() == []
+
+
 def test_broken_json_lines_are_quarantined_as_they_were(shop: Shop) -> None:
     good = b'{"sale_id":"s%d","line":1,"price":1,"sold_at":"2024-03-01"}'
     broken = [b'{"sale_id":', b"[1]", b'"text"', b'{"a":1}{"b":2}', b"\xff", b'{"a":"\x00"}']

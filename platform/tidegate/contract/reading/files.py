@@ -20,7 +20,10 @@ from tidegate.contract.files import (
     FileFormat,
     FileOptions,
     FixedWidthOptions,
+    JsonOptions,
     TextOptions,
+    XlsxOptions,
+    XmlOptions,
 )
 from tidegate.contract.reading.document import At, Document, Written
 from tidegate.contract.reading.values import VALUE_PROPERTIES, read_values
@@ -35,6 +38,9 @@ _OF_TEXT = ("encoding", "header", "columnNames", "skipLines", "comment", "footer
 _OF_FORMAT: Mapping[str, tuple[str, ...]] = {
     "csv": ("delimiter", "quote", "escape", "shortRows", "longRows", *_OF_TEXT),
     "fixed_width": ("widths", *_OF_TEXT),
+    "json_array": ("records",),
+    "xml": ("records",),
+    "xlsx": ("sheet", "headerRow"),
 }
 FILE_PROPERTIES = tuple(dict.fromkeys([*(name for names in _OF_FORMAT.values() for name in names), *VALUE_PROPERTIES]))
 
@@ -64,6 +70,9 @@ def _options(doc: Document, written: Written, otherwise: FileOptions, file_forma
         text=_read_text(doc, written, otherwise.text),
         csv=_read_csv(doc, written, otherwise.csv),
         fixed_width=_read_fixed_width(doc, written, otherwise.fixed_width, file_format),
+        json=JsonOptions(_read_path(doc, written, ".", otherwise.json.records)),
+        xml=XmlOptions(_read_path(doc, written, "/", otherwise.xml.records)),
+        xlsx=_read_xlsx(doc, written, otherwise.xlsx),
         values=read_values(doc, written, otherwise.values),
     )
 
@@ -181,3 +190,21 @@ def _read_delimiter(doc: Document, written: Written, default: str) -> str:
     if text and len(text) <= 8 and not set(text) & set("\r\n\0") and not text.isalnum():
         return text
     raise doc.refused(at, f"{value!r} cannot separate fields", "write one to eight characters in quotes, such as ';'")
+
+
+def _read_path(doc: Document, written: Written, separator: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    if "records" not in written:
+        return default
+    value, at = written["records"]
+    names = tuple(str(value).split(separator)) if isinstance(value, str) else ()
+    if names and all(name.strip() for name in names):
+        return names
+    what = f"{value!r} does not say where the records are"
+    raise doc.refused(at, what, "write the keys of JSON as 'data.items', the elements of XML as 'orders/order'")
+
+
+def _read_xlsx(doc: Document, written: Written, otherwise: XlsxOptions) -> XlsxOptions:
+    return XlsxOptions(
+        sheets=read_texts(doc, written, "sheet", otherwise.sheets),
+        header_row=whole_number(doc, written, "headerRow", 1, 1_000, "a row") or otherwise.header_row,
+    )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,66 @@ class _Number(str):
     __slots__ = ()
 
 
-_DECODER = json.JSONDecoder(parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+class _Repeating(dict[str, object]):
+    """An object with a key that is there twice: `pairs` is all of it, as written."""
+
+    def __init__(self, pairs: Sequence[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
+def _as_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Repeating(pairs)
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_Number, parse_int=_Number, parse_constant=_Number, object_pairs_hook=_as_object
+)
+
+# A file whose lines have more different lists of keys is looked up key by key; so is what comes after these.
+MANY_KEY_ORDERS = 1_000
+
+
+def alike(name: str) -> str:
+    """What two names have in common that mean one column: neither case nor spaces around make a difference."""
+    return name.strip().lower()
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where an object has the values of `columns`, whatever the case of its keys."""
+
+    columns: Sequence[str]
+    _placed: dict[tuple[str, ...], tuple[str | None, ...] | None] = field(default_factory=dict)
+
+    def place(self, keys: Sequence[str]) -> tuple[str | None, ...] | None:
+        """By column the key that has its value, None for one that is left out; None when two keys could have one."""
+        keys = tuple(keys)
+        if keys not in self._placed:
+            if len(self._placed) >= MANY_KEY_ORDERS:
+                self._placed.clear()
+            self._placed[keys] = self._place(keys)
+        return self._placed[keys]
+
+    def _place(self, keys: tuple[str, ...]) -> tuple[str | None, ...] | None:
+        by_name: dict[str, list[str]] = {}
+        for key in keys:
+            by_name.setdefault(alike(key), []).append(key)
+        placed: list[str | None] = []
+        for column in self.columns:
+            spelled = by_name.get(alike(column), [])
+            meant = [key for key in spelled if key == column] or spelled
+            if len(meant) > 1:
+                return None
+            placed.append(meant[0] if meant else None)
+        return tuple(placed)
+
+    def are_plain(self, keys: Sequence[str]) -> bool:
+        """Whether each key is there once, and none is one of the columns' names in another spelling."""
+        names = {alike(column) for column in self.columns}
+        once = len({*map(alike, keys)}) == len(keys)
+        return once and all(key in self.columns or alike(key) not in names for key in keys)
 
 
 def parse_object(line: bytes) -> dict[str, object] | None:
@@ -37,22 +97,30 @@ def parse_object(line: bytes) -> dict[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def added_keys(path: Path, gzipped: bool, known: Sequence[str]) -> tuple[str, ...]:
-    """The keys in the first lines of a file that are not `known`."""
+def sampled_keys(path: Path, gzipped: bool) -> tuple[tuple[str, ...], ...]:
+    """The lists of keys in the first lines of a file, each once."""
     with open_text(path, gzipped) as stream:
         objects = [parse_object(line) or {} for _, line, _ in islice(_numbered_lines(stream), SAMPLED_LINES)]
-    return tuple(dict.fromkeys(key for found in objects for key in found if key not in known))
+    return tuple(dict.fromkeys(_keys(found) for found in objects))
+
+
+def is_document(path: Path, gzipped: bool) -> bool:
+    """Whether the first line is the beginning of an array, or of an object that goes on in the next line."""
+    with open_text(path, gzipped) as stream:
+        line = next((line.strip() for _, line, _ in _numbered_lines(stream)), b"")
+    return line.startswith(b"[") or (line.startswith(b"{") and line.endswith((b"{", b"[", b",")))
 
 
 def fix(path: Path, gzipped: bool, columns: Sequence[str], sound: RowWriter) -> Iterator[BrokenLine]:
     """Write the values of `columns` of every JSON object to `sound`; yields the lines that are none."""
+    keys = Keys(columns)
     with open_text(path, gzipped) as stream:
         for number, line, length in _numbered_lines(stream):
-            row = _row(line, columns) if length <= MAX_RECORD else None
-            if row is None:
+            values = row(line, keys) if length <= MAX_RECORD else None
+            if values is None:
                 yield BrokenLine(number, line[:MAX_RECORD], length)
             else:
-                sound.add(row)
+                sound.add(values)
 
 
 def broken_lines(path: Path, gzipped: bool, suspects: set[bytes]) -> tuple[list[BrokenLine], int] | None:
@@ -87,12 +155,17 @@ def _numbered_lines(stream: BufferedReader, *, blank_at_end: bool = False) -> It
             yield number, content, length
 
 
-def _row(line: bytes, columns: Sequence[str]) -> list[bytes] | None:
+def _keys(found: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(key for key, _ in found.pairs) if isinstance(found, _Repeating) else tuple(found)
+
+
+def row(line: bytes, keys: Keys) -> list[bytes] | None:
     found = parse_object(line)
-    if found is None:
+    placed = None if found is None else keys.place(_keys(found))
+    if found is None or placed is None:
         return None
     try:
-        row = [_text(found.get(column)).encode("utf-8") for column in columns]
+        row = [b"" if key is None else _text(found[key]).encode("utf-8") for key in placed]
     except (UnicodeEncodeError, RecursionError):
         # Half of a surrogate pair is not text that a table can hold.
         return None
@@ -113,6 +186,8 @@ def _text(value: object) -> str:
 
 def _nested(value: object) -> str:
     match value:
+        case _Repeating():
+            return "{" + ",".join(f"{_nested(str(key))}:{_nested(item)}" for key, item in value.pairs) + "}"
         case dict():
             return "{" + ",".join(f"{_nested(str(key))}:{_nested(item)}" for key, item in value.items()) + "}"
         case list():

@@ -23,6 +23,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.contract.judging.verdicts import judge_select
 from tidegate.contract.model import Contract
+from tidegate.intake.files.archives import expand
 from tidegate.intake.files.engine import ENGINE_FAULTS, blames_the_file, first_line, probe
 from tidegate.intake.files.formats import FORMATS
 from tidegate.intake.files.formats.layout import (
@@ -92,6 +93,7 @@ class _Reading:
     ) -> None:
         self.con = con
         self.contract = contract
+        files, self.refused = expand(contract, files, scratch)
         self.archived = Batch(scratch / "archived", files)
         self.fixed = Batch(scratch / "fixed", files)
         self.plain = scratch / "plain"
@@ -118,6 +120,9 @@ class _Reading:
         self.plain.mkdir()
         alike: dict[Layout, list[DataFile]] = defaultdict(list)
         for file in self.archived.files:
+            if file in self.refused:
+                self.found.unreadable[file] = self.refused[file]
+                continue
             try:
                 opened, found = examine(self.contract, file, self.plain / str(file.number))
             except UnreadableFileError as error:
@@ -125,6 +130,7 @@ class _Reading:
                 continue
             self.archived.path(file).symlink_to(opened.path)
             self.opened[file], self.examined[file] = opened, found
+            self.archived.plain_keys.update(found.plain_keys)
             self.found.headers[file.delivery].append(found.header)
             alike[replace(found.layout, options=file.options, clock=file.clock)].append(file)
         return alike
@@ -133,11 +139,14 @@ class _Reading:
         if self.each_first:
             files = [file for file in files if self._survives(layout, file)]
         how = FORMATS[layout.format]
-        if how.records is None and how.relation is not None:
-            self._judge_each(layout, {file: self.examined[file].rows for file in files}, how.relation)
-            return
         trusted = [file for file in files if how.relation and self.examined[file].is_regular]
-        come_out = self._read_text(layout, trusted) if trusted else set()
+        come_out: set[DataFile] = set()
+        if trusted and how.relation and how.leftovers is None:
+            # What DuckDB makes of them is final.
+            self._judge_each(layout, {file: self.examined[file].rows for file in trusted}, how.relation)
+            come_out = set(trusted)
+        elif trusted:
+            come_out = self._read_text(layout, trusted)
         if odd := [file for file in files if file not in come_out]:
             self._read_fixed(layout, odd)
 
@@ -219,13 +228,17 @@ class _Reading:
         if records is None:
             raise AssertionError(f"{layout.format} is read by DuckDB alone, and is never fixed")
         with self.fixed.path(file).open("wb") as stream:
-            sound = RowWriter(stream)
-            for count, line in enumerate(records(self.opened[file], self.examined[file], sound), start=1):
-                self._account(file, 0, [line])
-                if count > max(MANY_BROKEN_LINES, sound.rows):
-                    self.found.rows[file.delivery] -= count
-                    self._refuse(file, f"has over {MANY_BROKEN_LINES:,} lines that cannot be read, and fewer others")
-                    break
+            sound, count = RowWriter(stream), 0
+            try:
+                for count, line in enumerate(records(self.opened[file], self.examined[file], sound), start=1):
+                    self._account(file, 0, [line])
+                    if count > max(MANY_BROKEN_LINES, sound.rows):
+                        raise UnreadableFileError(
+                            f"has over {MANY_BROKEN_LINES:,} lines that cannot be read, and fewer others"
+                        )
+            except UnreadableFileError as error:
+                self.found.rows[file.delivery] -= count
+                self._refuse(file, str(error))
         return sound.rows
 
     # --- what all share

@@ -1,7 +1,7 @@
 """What kind of file this is, and its bytes as they are to be read, or why nobody can read it.
 
-Bytes speak louder than names: gzip data is unpacked, and Parquet is read as Parquet whatever the file is
-called. What each format makes of its files is in `formats`.
+Bytes speak louder than names: what is packed is unpacked, and Parquet is read as Parquet whatever the file is
+called. What each format makes of its files is in `formats`; files in ZIP archives are `archives`'.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tidegate.contract.files import FileFormat, FileOptions
+from tidegate.contract.files import FileFormat
 from tidegate.contract.model import Contract
+from tidegate.intake.files import json_text
+from tidegate.intake.files.archives import is_workbook
 from tidegate.intake.files.formats import FORMATS
 from tidegate.intake.files.formats.layout import (
     ADVICE,
@@ -27,27 +29,24 @@ from tidegate.intake.files.formats.layout import (
 )
 from tidegate.intake.files.plain import UTF_8, UTF_16_MARKS, encoding_in_doubt, is_plain, make_plain
 from tidegate.intake.files.text import census, open_text
+from tidegate.intake.files.unpacking import PACKED_SUFFIXES, ZIP, PackedError, TooLargeError, packing_of, unpack
 
-GZIP = b"\x1f\x8b"
-PARQUET = b"PAR1"
+_MAGIC: dict[bytes, FileFormat] = {b"PAR1": "parquet", b"Obj\x01": "avro", b"ORC": "orc"}
 FOREIGN = {
-    b"PK\x03\x04": "is a ZIP archive or an Excel workbook",
-    b"\x28\xb5\x2f\xfd": "is compressed with zstd",
-    b"BZh": "is compressed with bzip2",
-    b"\xfd7zXZ": "is compressed with xz",
-    GZIP: "is a gzip file inside a gzip file",
-    PARQUET: "is a Parquet file inside a gzip file",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook of the old kind (.xls), or has a password: save it as .xlsx, without",
 }
-
+_CALLED = {"parquet": "a Parquet", "avro": "an Avro", "orc": "an ORC", "xlsx": "an Excel"}
 _SUFFIXES = {suffix: name for name, of_it in FORMATS.items() for suffix in of_it.suffixes}
+
+# Read as lines, which are counted first.
+_LINES: tuple[FileFormat, ...] = ("csv", "fixed_width", "json")
 
 
 def examine(contract: Contract, file: DataFile, plain: Path) -> tuple[Opened, Examined]:
     """Look at a file, once through. `plain` is where a copy may stand of what is not plain text. Raises
     UnreadableFileError."""
-    file_format, gzipped = kind_of(file.archived, file.name, file.options)
-    opened = Opened(contract, file, file.archived, gzipped)
-    if file_format == "parquet":
+    opened, file_format = _opened(contract, file, plain.with_suffix(".unpacked"))
+    if file_format not in _LINES:
         return opened, FORMATS[file_format].examine(opened)
     with _damage_as_error():
         most = most_unpacked(contract, file)
@@ -65,6 +64,25 @@ def examine(contract: Contract, file: DataFile, plain: Path) -> tuple[Opened, Ex
         return opened, FORMATS[file_format].examine(opened)
 
 
+def _opened(contract: Contract, file: DataFile, room: Path) -> tuple[Opened, FileFormat]:
+    """The file, unpacked into `room` unless DuckDB reads it as it is, and its format."""
+    path, gzipped = file.archived, False
+    packing = packing_of(_head(path, gzipped=False))
+    if packing == "gzip":
+        gzipped = True
+    elif packing:
+        path = _unpacked(contract, file, room)
+    head = _head(path, gzipped)
+    if packing and packing_of(head):
+        raise UnreadableFileError(f"is a {packing_of(head)} file inside a {packing} file. Pack it once")
+    file_format = _format_of(file, path, head, gzipped)
+    if gzipped and file_format not in _LINES:
+        path, gzipped = _unpacked(contract, file, room), False
+    if file_format == "xlsx" and not _is_workbook(path):
+        raise UnreadableFileError(f"is a ZIP archive that is no workbook. {ADVICE}")
+    return Opened(contract, file, path, gzipped), file_format
+
+
 def _made_plain(opened: Opened, plain: Path, most: int) -> Opened:
     if is_plain(opened.options.text):
         return opened
@@ -74,36 +92,67 @@ def _made_plain(opened: Opened, plain: Path, most: int) -> Opened:
     return replace(opened, path=found.path, gzipped=False, skipped=found.skipped)
 
 
-def kind_of(path: Path, name: str, options: FileOptions) -> tuple[FileFormat, bool]:
-    """The file's format and whether it is gzipped. Raises UnreadableFileError."""
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    if start == PARQUET:
-        return "parquet", False
-    gzipped = start.startswith(GZIP)
+def _head(path: Path, gzipped: bool) -> bytes:
     with _damage_as_error(), open_text(path, gzipped) as stream:
-        head = stream.read(8)
+        return stream.read(8)
+
+
+def _unpacked(contract: Contract, file: DataFile, room: Path) -> Path:
+    most = most_unpacked(contract, file)
+    try:
+        unpack(file.archived, room, most)
+    except TooLargeError:
+        raise trap(contract, f"{most:,} bytes") from None
+    except PackedError as error:
+        raise UnreadableFileError(str(error)) from error
+    return room
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        return is_workbook(path)
+    except PackedError as error:
+        raise UnreadableFileError(str(error)) from error
+
+
+def _format_of(file: DataFile, path: Path, head: bytes, gzipped: bool) -> FileFormat:
+    for magic, file_format in _MAGIC.items():
+        if head.startswith(magic):
+            return file_format
+    if head.startswith(ZIP):
+        return "xlsx"
     for magic, what in FOREIGN.items():
         if head.startswith(magic):
             raise UnreadableFileError(f"{what}. {ADVICE}")
-    if head.startswith(UTF_16_MARKS) and options.text.encoding == UTF_8:
+    if head.startswith(UTF_16_MARKS) and file.options.text.encoding == UTF_8 and file.options.format != "xml":
         raise UnreadableFileError(
             "is UTF-16 text. Write `encoding: utf-16` at the contract's server, or send it as UTF-8"
         )
-    return _text_format(name, options.format, head), gzipped
+    return _text_format(file, path, head, gzipped)
 
 
-def _text_format(name: str, declared: FileFormat | None, head: bytes) -> FileFormat:
-    chosen = declared or _SUFFIXES.get(Path(name.lower().removesuffix(".gz")).suffix)
+def _text_format(file: DataFile, path: Path, head: bytes, gzipped: bool) -> FileFormat:
+    declared = file.options.format
+    chosen = declared or _by_name(file.name)
     if chosen is None:
         raise UnreadableFileError(
             f"has a name that does not tell its format. {ADVICE}, or set `format` at the contract's server"
         )
-    if chosen == "parquet":
-        raise UnreadableFileError(f"does not begin as a Parquet file does. {ADVICE}")
+    if chosen in _CALLED:
+        raise UnreadableFileError(f"does not begin as {_CALLED[chosen]} file does. {ADVICE}")
     if chosen == "csv" and not head:
         raise UnreadableFileError("is empty. A day without rows is a file with only its header")
+    with _damage_as_error():
+        if chosen == "json" and declared is None and json_text.is_document(path, gzipped):
+            return "json_array"
     return chosen
+
+
+def _by_name(name: str) -> FileFormat | None:
+    plain = name.lower()
+    while plain.endswith(PACKED_SUFFIXES):
+        plain = plain.rpartition(".")[0]
+    return _SUFFIXES.get(Path(plain).suffix)
 
 
 @contextmanager

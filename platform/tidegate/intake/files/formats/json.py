@@ -21,6 +21,7 @@ from tidegate.intake.files.formats.layout import (
     Leftover,
     Opened,
     Placed,
+    UnreadableFileError,
     is_sparse,
 )
 from tidegate.intake.files.relations import drop_rejects, paths, reading, rejects_options, with_files
@@ -37,8 +38,17 @@ _NUMBER_VALUE = r"(:[ \t]*)(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?
 _NUMBER_AS_TEXT = r'\1"\2"\3'
 _NESTED_VALUE = r":[ \t]*[\[{]"
 
+# What DuckDB writes with other digits or letters when it is inside of a nested value: 1.10, 16 digits, 1e2, -0, \u001f.
+_REWRITTEN = r"[:,\[][ \t]*-?(?:[0-9]+[.eE]|[0-9]{16}|-0)|\\u00"
+
+# In the name of a key, whatever does not show: names are compared without.
+_UNSEEN = r"[\s\p{Z}\p{C}]"
+
+# Lists of keys that are known to be plain, tried before looking at each key: more would make it no faster.
+MANY_KEY_ORDERS = 20
+
 # A text with a NUL in it is none that every tool can hold; `json_text` decides.
-_IS_ROW = r"json_valid(exact) and starts_with(ltrim(exact, ' ' || chr(9)), '{') and not contains(line, '\u0000')"
+_IS_OBJECT = r"json_valid(exact) and starts_with(ltrim(exact, ' ' || chr(9)), '{') and not contains(line, '\u0000')"
 
 
 # More left-out lines than this are not looked up one by one: reading them all as records keeps no list.
@@ -47,29 +57,33 @@ MANY_SUSPECTS = 100_000
 
 def _examine(opened: Opened) -> Examined:
     contract, counted = opened.contract, opened.census
+    if opened.options.format == "json" and json_text.is_document(opened.path, opened.gzipped):
+        raise UnreadableFileError("is one JSON document, not lines with an object each. Write `format: json_array`")
     # A JSON object may leave out what is null, so no column can be told to be missing from the file.
     known = tuple(column.name for column in contract.columns)
     columns = tuple(Placed(name, position) for position, name in enumerate(known))
     layout = Layout("json", opened.gzipped, len(known), columns)
-    header = known + json_text.added_keys(opened.path, opened.gzipped, known)
-    is_regular = counted.is_regular and not is_sparse(counted.braces, counted.lines)
-    return Examined(layout, header, counted.lines, is_regular)
+    keys, sampled = json_text.Keys(known), json_text.sampled_keys(opened.path, opened.gzipped)
+    names = {json_text.alike(name) for name in known}
+    added = dict.fromkeys(key for order in sampled for key in order if json_text.alike(key) not in names)
+    plain = tuple(order for order in sampled if keys.are_plain(order))
+    is_regular = counted.is_regular and plain == sampled and not is_sparse(counted.braces, counted.lines)
+    return Examined(layout, known + tuple(added), counted.lines, is_regular, plain_keys=plain)
 
 
 def _relation(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
     """The rows of JSON lines files; lines that are no JSON objects are left out (see `_suspects`)."""
-    shape = literal(json.dumps({column.name: "VARCHAR" for column in layout.columns}))
+    shape = _shape(layout)
     rows = f"""(
-select _path, json_transform(exact, {shape}) as found,
-  case when nested then json_transform(line, {shape}) end as whole
-from {_json_lines(batch, files, layout)} where {_IS_ROW}
+select _path, found, case when nested then json_transform(line, {shape}) end as whole
+from {_json_rows(batch, files, layout)} where is_row
 )"""
     return with_files(batch, layout.columns, rows, _by_key)
 
 
 def _suspects(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
     """The query for the lines that `_relation` leaves out: `_path, line`."""
-    return f"select distinct _path, line from {_json_lines(batch, files, layout)} where not ({_IS_ROW})"
+    return f"select distinct _path, line from {_json_rows(batch, files, layout)} where not is_row"
 
 
 def _by_key(column: Placed) -> str:
@@ -77,6 +91,38 @@ def _by_key(column: Placed) -> str:
     found = f"struct_extract(read.found, {literal(column.name)})"
     whole = f"struct_extract(read.whole, {literal(column.name)})"
     return f"case when read.whole is not null and {found}[1] in ('{{', '[') then {whole} else {found} end"
+
+
+def _shape(layout: Layout) -> str:
+    return literal(json.dumps({column.name: "VARCHAR" for column in layout.columns}))
+
+
+def _json_rows(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
+    """Every line with its values, `found`, and whether these are for certain what the line says, `is_row`."""
+    any_nested = " or ".join(f"found[{literal(c.name)}][1] in ('{{', '[')" for c in layout.columns)
+    rewritten = f"nested and regexp_matches(line, {literal(_REWRITTEN)}) and ({any_nested})"
+    return f"""(
+select *, is_plain and not coalesce({rewritten}, false) as is_row
+from (
+  select *, case when is_plain then json_transform(exact, {_shape(layout)}) end as found
+  from (
+    select *, case when {_IS_OBJECT} then {_has_plain_keys(batch, layout)} else false end as is_plain
+    from {_json_lines(batch, files, layout)}
+  )
+)
+)"""
+
+
+def _has_plain_keys(batch: Batch, layout: Layout) -> str:
+    """The condition that each key is there once, as the contract spells it; false for some that are right, too."""
+    known = [column.name for column in layout.columns]
+    spelled = f"lower(regexp_replace(key, {literal(_UNSEEN)}, '', 'g'))"
+    names = f"list_transform({literal(known)}, lambda key: {spelled})"
+    other = f"list_contains({names}, {spelled}) and not list_contains({literal(known)}, key)"
+    once = f"len(list_distinct(list_transform(json_keys(exact), lambda key: {spelled}))) = len(json_keys(exact))"
+    usual = ", ".join(literal(list(keys)) for keys in sorted(batch.plain_keys)[:MANY_KEY_ORDERS] if keys)
+    looked_at = f"{once} and len(list_filter(json_keys(exact), lambda key: {other})) = 0"
+    return f"case when json_keys(exact) in ({usual}) then true else {looked_at} end" if usual else f"({looked_at})"
 
 
 def _json_lines(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:

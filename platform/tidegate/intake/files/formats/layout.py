@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
@@ -75,6 +75,10 @@ class Examined:
     ends_lines_with_cr_only: bool = False
     has_quotes: bool = False
     lines_before: int = 0
+    # Where each of the layout's columns is known by another name or place: that, in the same order.
+    taken: tuple[str, ...] = ()
+    # JSON lines: lists of keys where each is there once, and spelled as the contract spells it.
+    plain_keys: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ class Batch:
 
     folder: Path
     files: Sequence[DataFile]
+    plain_keys: set[tuple[str, ...]] = field(default_factory=set)
 
     def path(self, file: DataFile) -> Path:
         return self.folder / str(file.number)
@@ -150,8 +155,8 @@ class Format:
 
     `examine` looks at one file, once through, and raises UnreadableFileError for one that cannot be read.
     `relation` is the SQL by which DuckDB reads files of one layout as they are. None: DuckDB does not read this format.
-    `records` reads one file without DuckDB, record by record: it writes each as CSV and yields what is no record. None:
-    what DuckDB makes of a file is final.
+    `records` reads one file without DuckDB, record by record: it writes each as CSV and yields what is no record. It is
+    for files that are not regular, and raises UnreadableFileError over one that is damaged after all.
     `leftovers` says, where DuckDB leaves out lines that are no rows, which of each file those are. It is given how many
     rows too few came out of each file.
     """
@@ -166,7 +171,7 @@ class Format:
 # --- what the columns of a file are to the contract
 
 
-def refuse_too_many(names: Sequence[str]) -> None:
+def refuse_too_many(names: Sequence[object]) -> None:
     if len(names) > MAX_COLUMNS:
         raise UnreadableFileError(
             f"has {len(names):,} columns, above the {MAX_COLUMNS:,} that are read. Send the contract's columns"
@@ -187,6 +192,17 @@ def refuse_foreign_header(
     twice = next((column.name for column in columns if names.count(column.name) > 1), None)
     if twice:
         raise UnreadableFileError(f"has two columns named {twice}, and which one is meant nobody can tell")
+
+
+def placed_by_name(opened: Opened, file_format: FileFormat, names: Sequence[str]) -> Examined:
+    """A file whose `records` writes the contract's columns that are among `names`, in the contract's order."""
+    contract = opened.contract
+    spelled = as_the_contract_spells(contract, names)
+    found = [column.name for column in contract.columns if column.name in spelled]
+    columns = tuple(Placed(name, position) for position, name in enumerate(found))
+    refuse_foreign_header(contract, spelled, columns)
+    taken = tuple(names[spelled.index(name)] for name in found)
+    return Examined(Layout(file_format, False, len(columns), columns), spelled, 0, taken=taken)
 
 
 def as_the_contract_spells(contract: Contract, names: Sequence[str]) -> tuple[str, ...]:

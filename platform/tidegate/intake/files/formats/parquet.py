@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 
+from tidegate.intake.files import arrow_text
 from tidegate.intake.files.engine import first_line, probe
 from tidegate.intake.files.formats.layout import (
     Batch,
@@ -18,38 +20,94 @@ from tidegate.intake.files.formats.layout import (
     UnreadableFileError,
     as_the_contract_spells,
     most_unpacked,
+    placed_by_name,
     refuse_foreign_header,
     refuse_too_many,
     trap,
 )
 from tidegate.intake.files.relations import paths, with_files
+from tidegate.intake.files.text import BrokenLine, RowWriter
 from tidegate.lake.sql import literal, quoted
+
+# Of a decimal in DuckDB. It reads wider ones as doubles, and wrongly.
+MOST_DIGITS = 38
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A column of a file: its name there and in DuckDB, its type, and whether decimals in it have more digits than
+    DuckDB's."""
+
+    name: str
+    known_as: str
+    sql_type: str
+    is_wide: bool
 
 
 def _examine(opened: Opened) -> Examined:
-    contract, file = opened.contract, literal(str(opened.path))
+    contract = opened.contract
+    fields, rows = _look_at(opened)
+    most = most_unpacked(contract, opened.file)
+    if rows * len(contract.columns) > most:
+        raise trap(contract, f"{most:,} values")
+    refuse_too_many(fields)
+    spelled = as_the_contract_spells(contract, [field.name for field in fields])
+    columns = tuple(
+        Placed(name, field.known_as, field.sql_type)
+        for name, field in zip(spelled, fields, strict=True)
+        if any(column.name == name for column in contract.columns)
+    )
+    refuse_foreign_header(contract, spelled, columns)
+    if any(field.is_wide for name, field in zip(spelled, fields, strict=True) if name in {c.name for c in columns}):
+        return _examined_by_arrow(opened, [field.name for field in fields])
+    return Examined(Layout("parquet", False, len(fields), columns), spelled, rows)
+
+
+def _look_at(opened: Opened) -> tuple[list[_Field], int]:
+    """The columns of a file, and how many rows it says that it has."""
+    file = literal(str(opened.path))
     try:
         with probe() as con:
             described = con.execute(
                 f"describe select * from read_parquet({file}, hive_partitioning = false)"
             ).fetchall()
+            schema = con.execute(
+                f"select name, coalesce(num_children, 0), coalesce(precision, 0) from parquet_schema({file})"
+            ).fetchall()
             counted = con.execute(f"select num_rows from parquet_file_metadata({file})").fetchone()
     # Of any kind: on damage that it does not expect, DuckDB raises its base class and faults of its own.
     except duckdb.Error as error:
         raise UnreadableFileError(f"is a damaged Parquet file ({first_line(error)})") from error
-    rows, most = counted[0] if counted else 0, most_unpacked(contract, opened.file)
-    if rows * len(contract.columns) > most:
-        raise trap(contract, f"{most:,} values")
-    types = {str(row[0]): str(row[1]) for row in described}
-    refuse_too_many(list(types))
-    spelled = as_the_contract_spells(contract, list(types))
-    columns = tuple(
-        Placed(name, given, types[given])
-        for name, given in zip(spelled, types, strict=True)
-        if any(column.name == name for column in contract.columns)
-    )
-    refuse_foreign_header(contract, spelled, columns)
-    return Examined(Layout("parquet", False, len(types), columns), spelled, rows)
+    columns = _columns(schema)
+    if len(columns) != len(described):
+        raise UnreadableFileError("is a damaged Parquet file (its columns are not those of its schema)")
+    fields = [
+        _Field(name, str(known_as), str(sql_type), digits > MOST_DIGITS)
+        for (name, digits), (known_as, sql_type, *_) in zip(columns, described, strict=True)
+    ]
+    return fields, counted[0] if counted else 0
+
+
+def _columns(schema: Sequence[tuple[str, int, int]]) -> list[tuple[str, int]]:
+    """The names of the columns, and the most digits of a decimal in each; in a schema, nested fields follow theirs."""
+    found: list[tuple[str, int]] = []
+    missing = 0
+    for name, children, digits in schema[1:]:
+        if missing:
+            found[-1] = (found[-1][0], max(found[-1][1], digits))
+            missing += children - 1
+        else:
+            found.append((name, digits))
+            missing = children
+    return found
+
+
+def _examined_by_arrow(opened: Opened, names: Sequence[str]) -> Examined:
+    if not arrow_text.is_installed("pyarrow"):
+        raise UnreadableFileError(
+            f"has decimals of more than {MOST_DIGITS} digits, which DuckDB reads wrongly. {arrow_text.HOW_TO_GET_IT}"
+        )
+    return replace(placed_by_name(opened, "parquet", names), is_regular=False)
 
 
 def _relation(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
@@ -64,4 +122,19 @@ def _by_name(column: Placed) -> str:
     return f"replace({value}, chr(0), '\\x00')" if column.sql_type == "VARCHAR" else value
 
 
-FORMAT = Format(suffixes=(".parquet",), examine=_examine, relation=_relation)
+def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
+    """By Arrow, which has decimals of 76 digits."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(str(opened.path))
+        at = [file.schema_arrow.names.index(name) for name in examined.taken]
+        for batch in file.iter_batches():
+            arrow_text.write_rows(batch.select(at), sound)
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableFileError(f"is a damaged Parquet file ({error})") from error
+    yield from ()
+
+
+FORMAT = Format(suffixes=(".parquet",), examine=_examine, relation=_relation, records=_records)

@@ -1,0 +1,77 @@
+"""Avro files (object containers), by fastavro: DuckDB's own reader lacks some logical types and ways of packing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from tidegate.intake.files import arrow_text
+from tidegate.intake.files.formats.layout import (
+    Examined,
+    Format,
+    Opened,
+    UnreadableFileError,
+    most_unpacked,
+    placed_by_name,
+    refuse_too_many,
+    trap,
+)
+from tidegate.intake.files.text import BrokenLine, RowWriter
+
+# What fastavro raises over a file that is not as Avro writes it.
+_DAMAGE = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
+
+
+@contextmanager
+def _reading(stream: IO[bytes]) -> Iterator[Any]:
+    import fastavro
+
+    try:
+        yield fastavro.reader(stream)
+    except _DAMAGE as error:
+        raise UnreadableFileError(f"is a damaged Avro file ({type(error).__name__}: {error})") from error
+
+
+def _examine(opened: Opened) -> Examined:
+    if not arrow_text.is_installed("fastavro"):
+        raise UnreadableFileError(f"is an Avro file. {arrow_text.HOW_TO_GET_IT}")
+    with opened.path.open("rb") as stream, _reading(stream) as read:
+        fields = read.writer_schema["fields"] if read.writer_schema.get("type") == "record" else []
+        names = tuple(str(field["name"]) for field in fields)
+    refuse_too_many(names)
+    return placed_by_name(opened, "avro", names)
+
+
+def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
+    most = most_unpacked(opened.contract, opened.file)
+    with opened.path.open("rb") as stream, _reading(stream) as read:
+        for number, record in enumerate(read, start=1):
+            values = [record[name] for name in examined.taken]
+            if any(isinstance(value, bytes) for value in values):
+                shown = repr(record).encode("utf-8", "backslashreplace")
+                yield BrokenLine(number, shown, len(shown))
+                continue
+            sound.add(_text(value).replace("\0", "\\x00").encode("utf-8", "backslashreplace") for value in values)
+            if number * len(values) > most:
+                raise trap(opened.contract, f"{most:,} values")
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case dt.datetime():
+            return value.isoformat(sep=" ")
+        case dt.date() | dt.time():
+            return value.isoformat()
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+FORMAT = Format(suffixes=(".avro",), examine=_examine, records=_records)

@@ -1,0 +1,51 @@
+"""JSON documents: an array of objects, objects one after the other, or what is at a path inside of an object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from tidegate.intake.files import json_document, json_text
+from tidegate.intake.files.formats.layout import Examined, Format, Layout, Opened, Placed, UnreadableFileError
+from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter
+
+
+def _spans(opened: Opened) -> Iterator[json_document.Span]:
+    try:
+        yield from json_document.records(opened.path, opened.options.json.records, MAX_RECORD)
+    except json_document.DocumentError as error:
+        raise UnreadableFileError(str(error)) from error
+
+
+def _examine(opened: Opened) -> Examined:
+    # A JSON object may leave out what is null, so no column can be told to be missing from the file.
+    known = tuple(column.name for column in opened.contract.columns)
+    sampled = [json_text.parse_object(span.bytes) for span in islice(_spans(opened), json_text.SAMPLED_LINES)]
+    keys = dict.fromkeys(key for found in sampled for key in found or ())
+    names = {json_text.alike(name) for name in known}
+    if keys and not {json_text.alike(key) for key in keys} & names:
+        raise UnreadableFileError(_where_else(opened, list(keys)))
+    added = tuple(key for key in keys if json_text.alike(key) not in names)
+    columns = tuple(Placed(name, position) for position, name in enumerate(known))
+    return Examined(Layout("json_array", False, len(known), columns), known + added, 0)
+
+
+def _where_else(opened: Opened, keys: list[str]) -> str:
+    what = f"has none of the contract's columns in its records; they have {', '.join(keys[:5])}"
+    lists = [] if opened.options.json.records else json_document.lists_of_objects(opened.path)
+    if not lists:
+        return f"{what}. Write as `records` where the records are"
+    return f"{what}. If the records are in `{lists[0]}`, write `format: json_array` and `records: {lists[0]}`"
+
+
+def _records(opened: Opened, _examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
+    keys = json_text.Keys([column.name for column in opened.contract.columns])
+    for span in _spans(opened):
+        row = json_text.row(span.bytes, keys) if span.length <= MAX_RECORD else None
+        if row is None:
+            yield BrokenLine(span.line, span.bytes, span.length)
+        else:
+            sound.add(row)
+
+
+FORMAT = Format(suffixes=(), examine=_examine, records=_records)
