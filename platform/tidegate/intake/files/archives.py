@@ -28,7 +28,7 @@ def is_workbook(path: Path) -> bool:
 
 
 def expand(contract: Contract, files: Sequence[DataFile], folder: Path) -> tuple[list[DataFile], dict[DataFile, str]]:
-    """The files, those in ZIP archives in place of these, numbered anew; and by archive why it cannot be read."""
+    """The files, those in ZIP archives in place of these, numbered again; and by archive why it cannot be read."""
     expanded: list[DataFile] = []
     refused: dict[DataFile, str] = {}
     for file in files:
