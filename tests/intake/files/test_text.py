@@ -117,5 +117,5 @@ def test_json_that_is_no_row_is_a_broken_line(tmp_path: Path, line: bytes) -> No
     (tmp_path / "a").write_bytes(line + b'\n{"a":1}\n')
     sound = RowWriter(io.BytesIO())
 
-    assert [broken.number for broken in json_text.fix(tmp_path / "a", False, ["a"], sound)] == [1]
+    assert [broken.number for broken in json_text.fix(tmp_path / "a", False, ["a"], ["."], sound)] == [1]
     assert sound.rows == 1

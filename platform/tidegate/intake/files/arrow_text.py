@@ -6,7 +6,7 @@ pyarrow comes with the extra `files`; it is imported where such a file is read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,13 @@ def is_text_of(sql_like: pa.DataType) -> bool:
     return not (types.is_binary(sql_like) or types.is_large_binary(sql_like) or types.is_fixed_size_binary(sql_like))
 
 
-def write_rows(batch: pa.RecordBatch | pa.Table, sound: RowWriter) -> None:
-    """Write the batch's rows."""
-    for row in zip(*(_texts(column) for column in batch.columns), strict=True):
+def write_rows(batch: pa.RecordBatch | pa.Table, marks: Sequence[str], sound: RowWriter) -> None:
+    """Write the batch's rows, numbers with `marks` in place of their points."""
+    for row in zip(*map(_texts, batch.columns, marks), strict=True):
         sound.add(value.replace("\0", "\\x00").encode("utf-8") for value in row)
 
 
-def _texts(column: Any) -> Iterator[str]:
+def _texts(column: Any, mark: str) -> Iterator[str]:
     import pyarrow as pa
     import pyarrow.types as types
 
@@ -45,4 +45,6 @@ def _texts(column: Any) -> Iterator[str]:
         )
     if types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    return (value or "" for value in column.cast(pa.string()).to_pylist())
+    texts = (value or "" for value in column.cast(pa.string()).to_pylist())
+    is_number = types.is_decimal(column.type) or types.is_floating(column.type)
+    return (text.replace(".", mark) for text in texts) if is_number and mark != "." else texts

@@ -111,12 +111,15 @@ def is_document(path: Path, gzipped: bool) -> bool:
     return line.startswith(b"[") or (line.startswith(b"{") and line.endswith((b"{", b"[", b",")))
 
 
-def fix(path: Path, gzipped: bool, columns: Sequence[str], sound: RowWriter) -> Iterator[BrokenLine]:
-    """Write the values of `columns` of every JSON object to `sound`; yields the lines that are none."""
+def fix(
+    path: Path, gzipped: bool, columns: Sequence[str], marks: Sequence[str], sound: RowWriter
+) -> Iterator[BrokenLine]:
+    """Write the values of `columns` of every JSON object to `sound`; yields the lines that are none. Numbers get the
+    `marks`, by column, in place of their points."""
     keys = Keys(columns)
     with open_text(path, gzipped) as stream:
         for number, line, length in _numbered_lines(stream):
-            values = row(line, keys) if length <= MAX_RECORD else None
+            values = row(line, keys, marks) if length <= MAX_RECORD else None
             if values is None:
                 yield BrokenLine(number, line[:MAX_RECORD], length)
             else:
@@ -159,18 +162,27 @@ def _keys(found: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(key for key, _ in found.pairs) if isinstance(found, _Repeating) else tuple(found)
 
 
-def row(line: bytes, keys: Keys) -> list[bytes] | None:
+def row(line: bytes, keys: Keys, marks: Sequence[str]) -> list[bytes] | None:
+    """The values of the keys' columns, numbers with `marks` in place of their points; None when the line has none."""
     found = parse_object(line)
     placed = None if found is None else keys.place(_keys(found))
     if found is None or placed is None:
         return None
     try:
-        row = [b"" if key is None else _text(found[key]).encode("utf-8") for key in placed]
+        row = [
+            b"" if key is None else _marked(found[key], mark).encode("utf-8")
+            for key, mark in zip(placed, marks, strict=True)
+        ]
     except (UnicodeEncodeError, RecursionError):
         # Half of a surrogate pair is not text that a table can hold.
         return None
     # And nor is a NUL, for most tools.
     return None if any(b"\0" in value for value in row) else row
+
+
+def _marked(value: object, mark: str) -> str:
+    text = _text(value)
+    return text.replace(".", mark) if mark != "." and isinstance(value, _Number) else text
 
 
 def _text(value: object) -> str:

@@ -44,12 +44,14 @@ class WorkbookError(TidegateError):
 
 @dataclass(frozen=True)
 class Row:
-    """A row that has anything in it, `number` as Excel shows it. `unknown`: by position why a cell has no value."""
+    """A row that has anything in it, `number` as Excel shows it. `unknown`: by position why a cell has no value.
+    `numbers` are the positions of numbers with a point."""
 
     sheet: str
     number: int
     cells: tuple[str, ...]
     unknown: dict[int, str]
+    numbers: frozenset[int]
 
 
 def sheet_names(path: Path, largest: int) -> list[str]:
@@ -109,7 +111,8 @@ def _row(sheet: str, number: int, cells: Sequence[Any], as_written: Sequence[Any
             texts += [""] * (at + 1 - len(texts))
     if not unknown and not any(texts):
         return None
-    return Row(sheet, number, tuple(texts), unknown)
+    numbers = frozenset(at for at, cell in enumerate(cells) if isinstance(cell.value, float))
+    return Row(sheet, number, tuple(texts), unknown, numbers)
 
 
 def _text(value: Any) -> str:
@@ -121,7 +124,8 @@ def _text(value: Any) -> str:
         case float() if value.is_integer() and abs(value) < 1e15:
             return str(int(value))
         case dt.datetime():
-            return value.isoformat(sep=" ")
+            # With a T, so that no pattern that a contract has for texts takes it for another day.
+            return value.isoformat()
         case dt.date() | dt.time():
             return value.isoformat()
         case dt.timedelta() if dt.timedelta(0) <= value < dt.timedelta(days=1):

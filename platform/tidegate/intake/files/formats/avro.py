@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import IO, Any
 
 from tidegate.intake.files import arrow_text
@@ -14,6 +15,7 @@ from tidegate.intake.files.formats.layout import (
     Format,
     Opened,
     UnreadableFileError,
+    decimal_marks,
     most_unpacked,
     placed_by_name,
     refuse_too_many,
@@ -47,6 +49,7 @@ def _examine(opened: Opened) -> Examined:
 
 def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
     most = most_unpacked(opened.contract, opened.file)
+    marks = decimal_marks(opened, [column.name for column in examined.layout.columns])
     with opened.path.open("rb") as stream, _reading(stream) as read:
         for number, record in enumerate(read, start=1):
             values = [record[name] for name in examined.taken]
@@ -54,9 +57,15 @@ def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[B
                 shown = repr(record).encode("utf-8", "backslashreplace")
                 yield BrokenLine(number, shown, len(shown))
                 continue
-            sound.add(_text(value).replace("\0", "\\x00").encode("utf-8", "backslashreplace") for value in values)
+            texts = map(_marked, values, marks)
+            sound.add(text.replace("\0", "\\x00").encode("utf-8", "backslashreplace") for text in texts)
             if number * len(values) > most:
                 raise trap(opened.contract, f"{most:,} values")
+
+
+def _marked(value: object, mark: str) -> str:
+    text = _text(value)
+    return text.replace(".", mark) if mark != "." and isinstance(value, (float, Decimal)) else text
 
 
 def _text(value: object) -> str:

@@ -22,6 +22,7 @@ from tidegate.intake.files.formats.layout import (
     Opened,
     Placed,
     UnreadableFileError,
+    decimal_marks,
     is_sparse,
 )
 from tidegate.intake.files.relations import drop_rejects, paths, reading, rejects_options, with_files
@@ -68,6 +69,7 @@ def _examine(opened: Opened) -> Examined:
     added = dict.fromkeys(key for order in sampled for key in order if json_text.alike(key) not in names)
     plain = tuple(order for order in sampled if keys.are_plain(order))
     is_regular = counted.is_regular and plain == sampled and not is_sparse(counted.braces, counted.lines)
+    is_regular = is_regular and set(decimal_marks(opened, known)) == {"."}
     return Examined(layout, known + tuple(added), counted.lines, is_regular, plain_keys=plain)
 
 
@@ -137,7 +139,7 @@ from read_csv({paths(batch, files)}, {options}) where line is not null
 
 def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
     names = [column.name for column in examined.layout.columns]
-    return json_text.fix(opened.path, opened.gzipped, names, sound)
+    return json_text.fix(opened.path, opened.gzipped, names, decimal_marks(opened, names), sound)
 
 
 def _leftovers(

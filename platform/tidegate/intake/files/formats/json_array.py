@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from itertools import islice
 
 from tidegate.intake.files import json_document, json_text
-from tidegate.intake.files.formats.layout import Examined, Format, Layout, Opened, Placed, UnreadableFileError
+from tidegate.intake.files.formats.layout import (
+    Examined,
+    Format,
+    Layout,
+    Opened,
+    Placed,
+    UnreadableFileError,
+    decimal_marks,
+)
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter
 
 
@@ -39,9 +47,10 @@ def _where_else(opened: Opened, keys: list[str]) -> str:
 
 
 def _records(opened: Opened, _examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
-    keys = json_text.Keys([column.name for column in opened.contract.columns])
+    names = [column.name for column in opened.contract.columns]
+    keys, marks = json_text.Keys(names), decimal_marks(opened, names)
     for span in _spans(opened):
-        row = json_text.row(span.bytes, keys) if span.length <= MAX_RECORD else None
+        row = json_text.row(span.bytes, keys, marks) if span.length <= MAX_RECORD else None
         if row is None:
             yield BrokenLine(span.line, span.bytes, span.length)
         else:

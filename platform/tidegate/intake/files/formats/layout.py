@@ -221,6 +221,16 @@ def _alike(name: str) -> str:
     return " ".join(_INVISIBLE.sub("", name).split()).lower()
 
 
+def decimal_marks(opened: Opened, names: Sequence[str]) -> tuple[str, ...]:
+    """By column what stands for the point of a number that is no text: it is judged by the notation of those that are,
+    and with `decimal: ","` and `thousands: "."` 1.500 would be 1500."""
+    columns = (opened.contract.column(name) for name in names)
+    return tuple(
+        column.written(opened.options.values).decimal if column.logical_type in ("integer", "number") else "."
+        for column in columns
+    )
+
+
 # --- what is too much
 
 

@@ -11,6 +11,7 @@ from tidegate.intake.files.formats.layout import (
     Format,
     Opened,
     UnreadableFileError,
+    decimal_marks,
     most_unpacked,
     placed_by_name,
     refuse_too_many,
@@ -50,10 +51,11 @@ def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[B
 
     file = _open(opened)
     wanted = list(examined.taken)
+    marks = decimal_marks(opened, [column.name for column in examined.layout.columns])
     try:
         for stripe in range(file.nstripes):
             batch = file.read_stripe(stripe, columns=wanted)
-            arrow_text.write_rows(batch.select(wanted), sound)
+            arrow_text.write_rows(batch.select(wanted), marks, sound)
     except (pa.ArrowException, OSError) as error:
         raise UnreadableFileError(f"is a damaged ORC file ({error})") from error
     yield from ()

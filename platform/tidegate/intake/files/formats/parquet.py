@@ -19,6 +19,7 @@ from tidegate.intake.files.formats.layout import (
     Placed,
     UnreadableFileError,
     as_the_contract_spells,
+    decimal_marks,
     most_unpacked,
     placed_by_name,
     refuse_foreign_header,
@@ -127,11 +128,12 @@ def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[B
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    marks = decimal_marks(opened, [column.name for column in examined.layout.columns])
     try:
         file = pq.ParquetFile(str(opened.path))
         at = [file.schema_arrow.names.index(name) for name in examined.taken]
         for batch in file.iter_batches():
-            arrow_text.write_rows(batch.select(at), sound)
+            arrow_text.write_rows(batch.select(at), marks, sound)
     except (pa.ArrowException, OSError) as error:
         raise UnreadableFileError(f"is a damaged Parquet file ({error})") from error
     yield from ()

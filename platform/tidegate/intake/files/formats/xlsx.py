@@ -12,6 +12,7 @@ from tidegate.intake.files.formats.layout import (
     Opened,
     UnreadableFileError,
     as_the_contract_spells,
+    decimal_marks,
     most_unpacked,
     placed_by_name,
     refuse_too_many,
@@ -37,6 +38,7 @@ def _examine(opened: Opened) -> Examined:
 def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
     null_words = set(opened.options.values.null_words)
     wanted = [column.name for column in examined.layout.columns]
+    marks = decimal_marks(opened, wanted)
     for sheet in _sheets(opened):
         header = _header(opened, sheet)
         spelled = as_the_contract_spells(opened.contract, header.cells)
@@ -45,7 +47,7 @@ def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[B
             if row.number <= header.number:
                 continue
             unknown = {at for at in row.unknown if at >= len(row.cells) or row.cells[at] not in null_words}
-            values = ["" if at is None or at >= len(row.cells) else row.cells[at] for at in places]
+            values = [_value(row, at, mark) for at, mark in zip(places, marks, strict=True)]
             if unknown & set(places) or any("\0" in value for value in values):
                 yield _broken(row)
                 continue
@@ -53,6 +55,12 @@ def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[B
                 sound.add([value.encode("utf-8") for value in values])
             except UnicodeEncodeError:
                 yield _broken(row)
+
+
+def _value(row: workbook.Row, at: int | None, mark: str) -> str:
+    if at is None or at >= len(row.cells):
+        return ""
+    return row.cells[at].replace(".", mark) if at in row.numbers else row.cells[at]
 
 
 def _broken(row: workbook.Row) -> BrokenLine:
