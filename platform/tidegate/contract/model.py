@@ -344,11 +344,10 @@ class CheckOutcome:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """What of a delivery cannot be read: by the name of each such file, why. `archived` is where its bytes are kept."""
+    """What of a delivery cannot be read: by the name of each such file, why."""
 
     files: Mapping[str, str]
     of_files: int
-    archived: str
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -246,7 +247,7 @@ class Finding:
             if isinstance(region.server, HttpServer):
                 self._add_pages(found, delivery, captured, region.server, region)
                 continue
-            for file in captured.files:
+            for file in sorted(captured.files, key=lambda file: _natural(file.shown_name)):
                 if not file.refused:
                     archived = self.archive.local(file)
                     found.add(delivery, captured.day, file.shown_name, archived, region.files, region.clock)
@@ -261,6 +262,12 @@ class Finding:
         with lines.open("wb") as stream:
             found.unreadable[delivery] |= join_pages(pages, server, stream)
         found.add(delivery, captured.day, name_of_lines(server), lines, region.files, region.clock)
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    """The order of names as people have it: orders_9 before orders_10."""
+    parts = re.split("([0-9]+)", name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 @contextmanager

@@ -300,7 +300,7 @@ def _verdict(
     past: Past,
     started_at: dt.datetime,
 ) -> Verdict:
-    unreadable = Unreadable(judged.unreadable, len(captured.files), captured.manifest) if judged.unreadable else None
+    unreadable = Unreadable(judged.unreadable, len(captured.files)) if judged.unreadable else None
     partition = Partition(captured.region, captured.day)
     # Another day's delivery is as that day's.
     comparison = NOT_COMPARED if stand_in else past.beside(partition, judged.profile)

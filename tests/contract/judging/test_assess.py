@@ -227,11 +227,12 @@ def test_drift_warns_or_rejects(orders: Contract) -> None:
 
 def test_a_file_that_cannot_be_read_rejects_whatever_the_rest_is_like(orders: Contract) -> None:
     fine = Measures(100, 100, 0, {}, {"share_of_guests": Decimal(0)})
-    unreadable = Unreadable({"b.csv": "ends in the middle"}, 3, "deliveries/orders/x.json")
+    unreadable = Unreadable({"b.csv": "ends in the middle"}, 3)
     verdict = assess(orders, fine, Drift(missing_required=("order_id",)), None, unreadable)
     assert verdict.rejection == (
         "b.csv ends in the middle. Nothing was loaded; what could be read is in quarantine.orders, the bytes are in "
-        "the archive (deliveries/orders/x.json), and what was loaded before stays. Fix the source and deliver again."
+        "the archive, and what was loaded before stays. Fix the source and deliver again, or say in "
+        f"{orders.label} how its files are written."
     )
     accounted = outcome(verdict.checks, "every_row_is_accounted_for")
     assert (verdict.accepted, accounted.passed, accounted.severity) == (False, False, "error")

@@ -14,7 +14,7 @@ CASES: dict[str, Case] = {
         says="two columns named amount",
     ),
     "13b-duplicate-foreign-header": Case([("A1", "1.0000")]),
-    "14-header-spelling": Case([("A1", "1.0000", None)]),
+    "14-header-spelling": Case([("A1", "1.0000", "2024-03-05")]),
     "14b-header-nbsp-zero-width": Case([("A1", "1.0000")]),
     "15b-footer-only": Case(
         [("A1", "1.0000"), ("A2", "2.0000")],
@@ -167,14 +167,23 @@ CASES: dict[str, Case] = {
         [("A1", "2024-03-05 14:00:00", "1.0000"), ("A2", "2024-03-06 01:00:00", "2.0000")],
         zone="America/New_York",
     ),
+    "50c-folder-in-folder": Case(
+        [], {"region=eu is a folder where a file is expected": "unreadable_file"}, "region=eu is a folder"
+    ),
+    "51d-flat-file-at-path": Case(says="orders_2024-03-05.csv is not a folder"),
+    "60x-empty-file": Case(
+        [],
+        {
+            "A1": "delivery_rejected",
+            "a.csv is empty. A day without rows is a file with only its header": "unreadable_file",
+        },
+        "a.csv is empty",
+    ),
+    "61-file-order": Case([("A1", "10.0000")], {"A1": "duplicate_key"}),
 }
 
 NOT_YET: set[str] = {
     "46-pandas-nullable-ids",
     "50b-sidecar-files",
-    "50c-folder-in-folder",
     "51-flat-folder-dated-names",
-    "51d-flat-file-at-path",
-    "60x-empty-file",
-    "61-file-order",
 }

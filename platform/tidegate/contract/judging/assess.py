@@ -102,9 +102,9 @@ def _reject_unreadable(contract: Contract, unreadable: Unreadable, outcomes: Seq
     """Rules over the rest say little: whatever they found, the file that cannot be read is the reason."""
     files = "; ".join(f"{name} {why}" for name, why in unreadable.files.items())
     rejection = (
-        f"{files}. Nothing was loaded; what could be read is in quarantine.{contract.source}, the bytes are "
-        f"in the archive ({unreadable.archived}), and what was loaded before stays. "
-        "Fix the source and deliver again."
+        f"{files}. Nothing was loaded; what could be read is in quarantine.{contract.source}, the bytes are in the "
+        "archive, and what was loaded before stays. Fix the source and deliver again, or say in "
+        f"{contract.label} how its files are written."
     )
     observed = f"{len(unreadable.files)} of {unreadable.of_files} files cannot be read"
     checks = (

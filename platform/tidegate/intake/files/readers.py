@@ -312,10 +312,15 @@ from read_csv({literal(str(written))}, columns = {{'number': 'INTEGER', 'line': 
 join (values {values}) as of_file(number, delivery, day, file) using (number)""")
 
     def restore_the_order_of_files(self) -> None:
-        """Of equal keys the last line wins, so a delivery's files must lie one after the other, by name."""
+        """Of equal keys the last line wins, so a delivery's files must lie one after the other, in their order."""
         files = Counter(file.delivery for file in self.archived.files)
         if self.reads > 1 and max(files.values()) > 1:
-            self.con.execute(f"create or replace temp table {JUDGED} as from {JUDGED} order by _delivery, _file, rowid")
+            columns = {"_delivery": "integer", "_file": "varchar", "number": "integer"}
+            order = rows_relation(columns, [(file.delivery, file.name, file.number) for file in self.archived.files])
+            self.con.execute(f"""
+create or replace temp table {JUDGED} as
+select judged.* from {JUDGED} as judged join ({order}) as placed using (_delivery, _file)
+order by placed.number, judged.rowid""")
 
     def note_places(self) -> None:
         """Rows of a file follow each other, so where the first one is tells the line of every other."""
