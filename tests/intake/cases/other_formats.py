@@ -81,11 +81,12 @@ CASES: dict[str, Case] = {
     "45-parquet-types": Case([], {"A1": "invalid_bin"}),
     "52-xlsx": Case([("A1", "1.5000", "2024-03-05")]),
     "91-json-values-objects": Case([], {'{"$oid":"65e6f0"}': "invalid_amount invalid_at"}),
+    "21j-scientific-json": Case([("A1", "100.0000"), ("A2", "0.0100"), ("A3", "12.0000")]),
+    "27j-float-noise-json": Case([("A1", "0.30"), ("A2", "19.99")], {"A3": "invalid_amount"}),
+    "41b-json-epoch-millis": Case(
+        [("A1", "2024-03-05 10:00:00.123")], columns={"at": {"logicalTypeOptions": {"format": "epoch_millis"}}}
+    ),
+    "49-parquet-odd-dates": Case([("A1", "2024-03-05", "2024-03-05", "10:30:00", "2024-03-05")]),
 }
 
-NOT_YET: set[str] = {
-    "21j-scientific-json",
-    "27j-float-noise-json",
-    "41b-json-epoch-millis",
-    "49-parquet-odd-dates",
-}
+NOT_YET: set[str] = set()
