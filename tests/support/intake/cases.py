@@ -28,11 +28,10 @@ from tidegate.zones import Zone
 
 # Read when the tests are collected: no test sees the environment of whoever runs them.
 VARIABLE = "TIDEGATE_TEST_CASES"
+GIVEN = bool(os.environ.get(VARIABLE))
 FOLDER = Path(os.environ.get(VARIABLE, "")).resolve()
 
-needs_cases = pytest.mark.skipif(
-    not os.environ.get(VARIABLE), reason=f"needs files as people have them: set {VARIABLE} to their folder"
-)
+needs_cases = pytest.mark.skipif(not GIVEN, reason=f"needs files as people have them: set {VARIABLE} to their folder")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Case:
 
 def names() -> list[str]:
     """The cases that there are."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/case.json")) if os.environ.get(VARIABLE) else []
+    return sorted(path.parent.name for path in FOLDER.glob("*/case.json")) if GIVEN else []
 
 
 def deliver(name: str, case: Case, home: Path, lake: Lake) -> tuple[Shop, list[DeliveryReport]]:
