@@ -5,22 +5,33 @@ A small share runs always, always the same. `TIDEGATE_MUTATED_FILES=2000` runs t
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
 import json
+import lzma
 import os
 import random
 import resource
 import time
-from collections.abc import Callable, Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import fastavro
+import openpyxl
+import pyarrow as pa
 import pytest
-from tests.support.intake.shop import DAY, SALES, Shop, csv, open_shop_in, row
+from backports import zstd
+from pyarrow import orc, parquet
+from tests.support.intake.shop import DAY, HEADER, SALES, Shop, csv, open_shop_in, row
 
 from tidegate.window import ONE_DAY, Window
 
-FILES = int(os.environ.get("TIDEGATE_MUTATED_FILES", "24"))
+FILES = int(os.environ.get("TIDEGATE_MUTATED_FILES", "36"))
 FILES_AT_ONCE = 12
 
 # What a small machine has not got.
@@ -51,6 +62,47 @@ def as_json(sale: int) -> dict[str, object]:
     }
 
 
+def as_workbook() -> bytes:
+    book, stream = openpyxl.Workbook(), io.BytesIO()
+    for line in (HEADER.split(","), *([f"s{n}", 1, "note", 1.5, DAY] for n in range(50))):
+        book.active.append(line)
+    book.save(stream)
+    return stream.getvalue()
+
+
+def as_xml() -> bytes:
+    fields = "<line>1</line><note>&amp; é</note><price>1.5</price><sold_at>2024-03-01</sold_at>"
+    rows = "".join(f'<sale sale_id="s{n}">{fields}</sale>\n' for n in range(50))
+    return f'<?xml version="1.0"?>\n<!DOCTYPE sales>\n<sales>{rows}</sales>'.encode()
+
+
+def as_avro(codec: str) -> bytes:
+    kinds = {"sale_id": "string", "line": "int", "note": ["null", "string"], "price": "double", "sold_at": "string"}
+    schema = {"type": "record", "name": "sale", "fields": [{"name": n, "type": kind} for n, kind in kinds.items()]}
+    rows = [{"sale_id": f"s{n}", "line": 1, "note": None, "price": 1.5, "sold_at": "2024-03-01"} for n in range(50)]
+    stream = io.BytesIO()
+    fastavro.writer(stream, schema, rows, codec=codec)
+    return stream.getvalue()
+
+
+def as_arrow_writes() -> list[tuple[str, bytes]]:
+    """An ORC file, and a Parquet file with decimals that DuckDB does not have."""
+    prices = pa.array([Decimal("1.5")] * 50, pa.decimal256(50, 4))
+    columns = {"sale_id": [f"s{n}" for n in range(50)], "line": [1] * 50, "sold_at": [str(DAY)] * 50}
+    streams = io.BytesIO(), io.BytesIO()
+    orc.write_table(pa.table({**columns, "price": prices.cast(pa.decimal128(18, 4))}), streams[0], compression="zlib")
+    parquet.write_table(pa.table({**columns, "price": prices}), streams[1])
+    return [("a.orc", streams[0].getvalue()), ("wide.parquet", streams[1].getvalue())]
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
 def sound_files(folder: Path) -> list[tuple[str, bytes]]:
     """A file of each kind that people deliver, those included that are only refused."""
     text = csv(*ROWS)
@@ -65,11 +117,19 @@ def sound_files(folder: Path) -> list[tuple[str, bytes]]:
         ("a.csv", text.decode().encode("latin-1")),
         ("a.csv.gz", gzip.compress(text)),
         ("a.csv.gz", gzip.compress(text) + gzip.compress(text)),
-        ("a.csv.zst", b"\x28\xb5\x2f\xfd" + text),
+        ("a.csv.zst", zstd.compress(text)),
+        ("a.csv.bz2", bz2.compress(text)),
+        ("a.csv.xz", lzma.compress(text) * 2),
+        ("a.zip", zipped({"b.csv": text, "c.jsonl": lines})),
         ("a.jsonl", lines),
         ("a.json", json.dumps([as_json(sale) for sale in range(9)], indent=1).encode()),
         ("a.jsonl.gz", gzip.compress(lines)),
-        ("a.xlsx", b"PK\x03\x04" + text),
+        ("a.xlsx", as_workbook()),
+        ("a.xml", as_xml()),
+        ("a.xml.gz", gzip.compress(as_xml())),
+        ("a.avro", as_avro("null")),
+        ("a.avro", as_avro("deflate")),
+        *as_arrow_writes(),
         *((f"{codec}.parquet", as_parquet(folder, codec)) for codec in ("snappy", "zstd", "gzip", "uncompressed")),
     ]
 
@@ -129,6 +189,27 @@ def swap_the_header(chance: random.Random, content: bytes) -> bytes:
     return chance.choice(heads) + content[4:]
 
 
+def damage_inside(chance: random.Random, content: bytes) -> bytes:
+    """Of a ZIP archive or a workbook one of its files, packed again: else its checksum tells that it is damaged."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        name = chance.choice(sorted(files))
+        files[name] = chance.choice(DAMAGE)(chance, files[name])
+        return zipped(files)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        LookupError,
+        NotImplementedError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        ValueError,
+    ):
+        return content
+
+
 def pack_a_bomb(chance: random.Random, content: bytes) -> bytes:
     piece = chance.choice((b"\n", b"\r\n", b" ", b"a\n", b",,,,\n", b"{}\n", b'"', b"\0", content[:500]))
     size = 300 << 20 if chance.random() < 0.1 else 8 << 20
@@ -155,7 +236,8 @@ def mutated(number: int, sound: list[tuple[str, bytes]]) -> tuple[str, bytes]:
     if number % 40 == 39:
         return name.removesuffix(".gz") + ".gz", pack_a_bomb(chance, content)
     for _ in range(chance.choice((1, 1, 2))):
-        content = chance.choice(DAMAGE)(chance, content) or b"x"
+        inside = content.startswith(b"PK") and chance.random() < 0.8
+        content = (damage_inside if inside else chance.choice(DAMAGE))(chance, content) or b"x"
     return name, content
 
 

@@ -1,50 +1,74 @@
-"""Values that Arrow reads and DuckDB does not, as the text that says the same: ORC, and decimals of 39 to 76 digits.
+"""Files that Arrow reads and DuckDB does not, as the text that says the same: ORC, and decimals of 39 to 76 digits.
 
-pyarrow comes with the extra `files`; it is imported where such a file is read.
+pyarrow comes with the extra `files`, and is imported where such a file is read only: in `arrow_process`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from tidegate.intake.files.text import RowWriter
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from tidegate.contract.files import FileFormat
+from tidegate.errors import TidegateError
+from tidegate.intake.files.text import BLOCK, RowWriter
 
 HOW_TO_GET_IT = "Install the extra that reads it: pip install 'tidegate[files]'"
+_READER = (sys.executable, "-m", "tidegate.intake.files.arrow_process")
+
+
+class ArrowError(TidegateError):
+    """A file that Arrow cannot read. The message says why."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a file says of itself: its columns, those of them that hold bytes, and how many rows it has."""
+
+    names: tuple[str, ...]
+    of_bytes: frozenset[str]
+    rows: int
 
 
 def is_installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def is_text_of(sql_like: pa.DataType) -> bool:
-    """Whether a text can say what values of this type are: of bytes, none can."""
-    import pyarrow.types as types
-
-    return not (types.is_binary(sql_like) or types.is_large_binary(sql_like) or types.is_fixed_size_binary(sql_like))
-
-
-def write_rows(batch: pa.RecordBatch | pa.Table, marks: Sequence[str], sound: RowWriter) -> None:
-    """Write the batch's rows, numbers with `marks` in place of their points."""
-    for row in zip(*map(_texts, batch.columns, marks), strict=True):
-        sound.add(value.replace("\0", "\\x00").encode("utf-8") for value in row)
+def describe(file_format: FileFormat, path: Path) -> Described:
+    """Raises ArrowError."""
+    told = _read({"format": file_format, "path": str(path), "columns": None}, None)
+    return Described(tuple(told["names"]), frozenset(told["bytes"]), told["rows"])
 
 
-def _texts(column: Any, mark: str) -> Iterator[str]:
-    import pyarrow as pa
-    import pyarrow.types as types
+def write_rows(
+    file_format: FileFormat, path: Path, columns: Sequence[str], marks: Sequence[str], sound: RowWriter
+) -> None:
+    """Write the rows of a file, numbers with `marks` in place of their points. Raises ArrowError."""
+    task: dict[str, object] = {"format": file_format, "path": str(path), "columns": [*columns], "marks": [*marks]}
+    sound.take(b"", _read(task, sound)["rows"])
 
-    if types.is_nested(column.type):
-        return (
-            "" if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in column.to_pylist()
-        )
-    if types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    texts = (value or "" for value in column.cast(pa.string()).to_pylist())
-    is_number = types.is_decimal(column.type) or types.is_floating(column.type)
-    return (text.replace(".", mark) for text in texts) if is_number and mark != "." else texts
+
+def _read(task: dict[str, object], sound: RowWriter | None) -> dict[str, Any]:
+    with tempfile.TemporaryFile() as told:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(_READER, stdin=pipe, stdout=pipe, stderr=told) as child:  # noqa: S603
+            if child.stdin and child.stdout:
+                child.stdin.write(json.dumps(task).encode())
+                child.stdin.close()
+                while block := child.stdout.read(BLOCK):
+                    if sound:
+                        sound.take(block, 0)
+        told.seek(0)
+        lines = told.read().decode("utf-8", "replace").strip().splitlines()
+    if child.returncode != 0:
+        raise ArrowError(f"its reader ended: {lines[-1] if lines else child.returncode}")
+    answer: dict[str, Any] = json.loads(lines[-1])
+    if "damaged" in answer:
+        raise ArrowError(answer["damaged"])
+    return answer

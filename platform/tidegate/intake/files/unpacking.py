@@ -7,6 +7,7 @@ delivery's; what an operating system leaves in it for itself is not.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import zipfile
@@ -155,7 +156,7 @@ def _damage_as_error(what: str, kinds: tuple[type[Exception], ...]) -> Iterator[
     try:
         yield
     except kinds as error:
-        # A full disk is not the file's fault.
-        if isinstance(error, OSError) and error.errno is not None:
+        # A full disk is not the file's fault. To read before the beginning is.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise PackedError(f"{what} ({error})") from error

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import lzma
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import IO, Any
+
+from backports import zstd
 
 from tidegate.intake.files import arrow_text
 from tidegate.intake.files.formats.layout import (
@@ -24,16 +29,21 @@ from tidegate.intake.files.formats.layout import (
 from tidegate.intake.files.text import BrokenLine, RowWriter
 
 # What fastavro raises over a file that is not as Avro writes it.
-_DAMAGE = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, TypeError, ValueError)
+_DAMAGE = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
+    *(TypeError, ValueError, struct.error, zlib.error, lzma.LZMAError, zstd.ZstdError),
+)
 
 
 @contextmanager
 def _reading(stream: IO[bytes]) -> Iterator[Any]:
+    import cramjam
     import fastavro
+    from fastavro.schema import SchemaParseException, UnknownType
 
     try:
         yield fastavro.reader(stream)
-    except _DAMAGE as error:
+    except (*_DAMAGE, SchemaParseException, UnknownType, cramjam.DecompressionError) as error:
         raise UnreadableFileError(f"is a damaged Avro file ({type(error).__name__}: {error})") from error
 
 

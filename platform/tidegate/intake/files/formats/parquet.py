@@ -125,16 +125,10 @@ def _by_name(column: Placed) -> str:
 
 def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
     """By Arrow, which has decimals of 76 digits."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     marks = decimal_marks(opened, [column.name for column in examined.layout.columns])
     try:
-        file = pq.ParquetFile(str(opened.path))
-        at = [file.schema_arrow.names.index(name) for name in examined.taken]
-        for batch in file.iter_batches():
-            arrow_text.write_rows(batch.select(at), marks, sound)
-    except (pa.ArrowException, OSError) as error:
+        arrow_text.write_rows("parquet", opened.path, examined.taken, marks, sound)
+    except arrow_text.ArrowError as error:
         raise UnreadableFileError(f"is a damaged Parquet file ({error})") from error
     yield from ()
 
