@@ -471,9 +471,9 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
     "s3 that is http": ("s3://bucket/things", "http://bucket/things", "http://", "is not an address in S3"),
     "unknown file format": (
         "format: auto",
-        "format: xlsx",
-        "format: xlsx",
-        "write one of auto, csv, fixed_width, json, parquet",
+        "format: docx",
+        "format: docx",
+        "write one of auto, csv, fixed_width, json, ",
     ),
     "a weekday that there is none of": (
         "format: auto",
@@ -513,8 +513,8 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
     ),
     "file server with custom properties": (
         "format: auto",
-        "format: auto\n    customProperties: [{property: records, value: x}]",
-        "records",
+        "format: auto\n    customProperties: [{property: recordCount, value: x}]",
+        "recordCount",
         "not a custom property that Tidegate knows here; write",
     ),
     # custom properties and promises

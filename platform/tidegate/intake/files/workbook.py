@@ -21,9 +21,6 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 from tidegate.errors import TidegateError
 
 # Excel's own limit. A row with a higher number is damage, and the empty ones before it would take for ever.
@@ -31,7 +28,7 @@ MAX_ROWS = 1_048_576
 
 # What openpyxl raises over a file that is not as Excel writes it. (An error of XML is a SyntaxError.)
 _DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, struct.error, InvalidFileException, SyntaxError, EOFError, OSError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, EOFError, OSError),
     *(ArithmeticError, AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError),
 )
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
@@ -60,7 +57,7 @@ def sheet_names(path: Path, largest: int) -> list[str]:
         with zipfile.ZipFile(stream) as packed:
             if sum(part.file_size for part in packed.infolist()) > largest:
                 raise WorkbookError(f"is a workbook that unpacks to more than {largest:,} bytes")
-        book = load_workbook(stream, read_only=True, keep_links=False)
+        book = _opened(stream)
         return [sheet.title for sheet in book.worksheets]
 
 
@@ -90,9 +87,20 @@ def _has_formulas(path: Path) -> bool:
     return False
 
 
+def _opened(stream: Any, data_only: bool = False) -> Any:
+    # Not above: it brings numpy along, which only who reads a workbook pays for.
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        return load_workbook(stream, read_only=True, data_only=data_only, keep_links=False)
+    except InvalidFileException as error:
+        raise _damaged(error) from error
+
+
 def _cells(stream: Any, sheet: str, *, data_only: bool) -> Iterator[Sequence[Any]]:
-    book = load_workbook(stream, read_only=True, data_only=data_only, keep_links=False)
-    found: Any = book[sheet]
+    book = _opened(stream, data_only)
+    found = book[sheet]
     # What a sheet says of its size may be wrong, and rows are padded to it.
     found.reset_dimensions()
     yield from found.iter_rows()
@@ -141,4 +149,8 @@ def _damage_as_error() -> Iterator[None]:
     except _DAMAGE as error:
         if isinstance(error, TidegateError):
             raise
-        raise WorkbookError(f"is a damaged workbook ({type(error).__name__}: {error})") from error
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> WorkbookError:
+    return WorkbookError(f"is a damaged workbook ({type(error).__name__}: {error})")
