@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as SmtpMessage
 from aiosmtpd.smtp import AuthResult
-from tests.support.servers import free_port
+from tests.support.servers import address_of, free_port, http_server
 
 # What must never be seen anywhere but at its receiver.
 TOKEN = "5ecret-t0ken"
@@ -55,14 +54,9 @@ def http_receiver() -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    receiver.url = f"http://127.0.0.1:{server.server_port}/{TOKEN}"
-    try:
+    with http_server(Handler) as server:
+        receiver.url = f"{address_of(server)}/{TOKEN}"
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class _Mailbox(SmtpMessage):

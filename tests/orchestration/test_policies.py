@@ -41,7 +41,7 @@ SERVERS: dict[str, Server] = {
     "s3": S3Server("s3://shop/customers/{day}"),
     "http": HttpServer("{base}/customers?as_of={day}", "CRM_URL", "customers"),
     "postgres": PostgresServer("SHOP", "select {start}, {end}", "select {day}"),
-    "database": DatabaseServer("mysql", "SHOP", "select {start}, {end}", "select {day}"),
+    "database": DatabaseServer("SHOP", "select {start}, {end}", "select {day}", kind="mysql"),
     "python": PythonServer("feeds:rows"),
 }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
-from tidegate.contract.database import DatabaseServer, PostgresServer
+from tidegate.contract.database import QueriedServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups, wanted
 from tidegate.contract.judging.clocks import any_by_clock
@@ -114,7 +114,7 @@ def _comes_as(region: Region) -> str:
             )
         case PythonServer() as python:
             return f"what the Python function {code(python.function)} yields"
-        case PostgresServer() | DatabaseServer() as database:
+        case QueriedServer() as database:
             return f"rows of the database in {code('$' + database.connection_variable)}"
 
 
@@ -126,9 +126,7 @@ def _files(region: Region) -> str:
 def _queries(contract: Contract) -> str:
     """What databases are asked, once each."""
     asked = {
-        region.server.query: region.name
-        for region in contract.regions
-        if isinstance(region.server, PostgresServer | DatabaseServer)
+        region.server.query: region.name for region in contract.regions if isinstance(region.server, QueriedServer)
     }
     return "\n\n".join(f"{code(name)} is asked:\n\n{block(query, 'sql')}" for query, name in asked.items())
 
@@ -166,7 +164,7 @@ def _complete_when(contract: Contract, server: Server) -> str:
         case PythonServer(ready=ready):
             said = f"{code(ready)} says so" if ready else "the function has ended"
             return f"It is complete when {said}, within {server.time_limit_seconds:,} seconds."
-        case PostgresServer() | DatabaseServer():
+        case QueriedServer():
             return f"It is complete when the database says so: {code(server.ready_query)}."
         case HttpServer():
             return (

@@ -33,7 +33,7 @@ from tidegate.alerting.operations import Operations
 from tidegate.alerting.scene import Scene
 from tidegate.alerting.trouble import Trouble
 from tidegate.backup.place import Place
-from tidegate.contract.database import DatabaseServer, PostgresServer
+from tidegate.contract.database import QueriedServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.model import shown_path
 from tidegate.contract.python import PythonServer
@@ -148,7 +148,7 @@ def credentials(visit: Visit) -> Iterator[Finding]:
     for contract in visit.home.contracts.values():
         for region in contract.regions:
             match region.server:
-                case HttpServer() | PostgresServer() | DatabaseServer() | PythonServer() as server:
+                case HttpServer() | QueriedServer() | PythonServer() as server:
                     names = server.variables
                 case _:
                     names = ()

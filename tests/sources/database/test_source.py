@@ -50,7 +50,7 @@ def file(tmp_path: Path) -> Iterator[Path]:
 
 
 def origin(url: object, query: str = QUERY, ready: str = READY, zone: str = "UTC") -> DatabaseOrigin:
-    server = DatabaseServer("sqlite", "SHOP", query, ready, time_limit_seconds=30)
+    server = DatabaseServer("SHOP", query, ready, time_limit_seconds=30, kind="sqlite")
     moments = UTC_DAYS if zone == "UTC" else Moments(Zone(zone), Zone(zone))
     return DatabaseOrigin("shop", server, Outside("", "", {"SHOP": str(url)}), moments)
 
@@ -169,7 +169,9 @@ def test_mysql_gives_every_type_to_the_digit(tmp_path: Path) -> None:
             """'{"p": 1.10}', 1, 'é%%😀', '2024-01-05')""",
         ):
             database.exec_driver_sql(statement)
-    server = DatabaseServer("mysql", "SHOP", "select * from t where c >= {start} and c < {end}", "select {day} = {day}")
+    server = DatabaseServer(
+        "SHOP", "select * from t where c >= {start} and c < {end}", "select {day} = {day}", kind="mysql"
+    )
     asked = DatabaseOrigin("shop", server, Outside("", "", {"SHOP": url}), UTC_DAYS)
     ((a, b, c, d, e, f, _, h, i, j, k),) = rows_of(asked, tmp_path)
     assert a == "12345678901234567890123456789012345.123456789012345678901234567890"

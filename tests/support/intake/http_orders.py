@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.support.servers import address_of, http_server
 
 ORDERS = [
     {"id": f"A{number}", "amount": f"{number}.10", "at": f"2024-01-05T0{number // 2}:00:00Z"} for number in range(7)
@@ -53,16 +54,10 @@ class Orders:
 @contextmanager
 def orders_api(answer: Callable[[Asked], Said | Any]) -> Iterator[Orders]:
     """Serve what `answer` makes of each request: a `Said`, or JSON."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    served = Orders(f"http://127.0.0.1:{server.server_port}", answer)
-    server.served = served  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with http_server(_Handler) as server:
+        served = Orders(address_of(server), answer)
+        server.served = served  # type: ignore[attr-defined]
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from tests.support.intake.shop import Shop, open_shop_in
+from tests.support.servers import address_of, http_server
 
 from tidegate.contract.http import HttpServer
 
@@ -100,17 +100,10 @@ class Api:
 
 @contextmanager
 def api(*answers: Answer) -> Iterator[Api]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    served = Api(f"http://127.0.0.1:{server.server_port}", list(answers))
-    server.api = served  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with http_server(_Handler) as server:
+        served = Api(address_of(server), list(answers))
+        server.api = served  # type: ignore[attr-defined]
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -9,7 +9,6 @@ is whoever writes the contract's to install. Judging rows belongs to `intake`, s
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,12 +21,12 @@ from sqlalchemy.engine import URL, Connection
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
 from tidegate.contract.database import DatabaseKind, DatabaseServer
-from tidegate.errors import IncompleteError, SourceDownError, TidegateError
+from tidegate.errors import SourceDownError, TidegateError
 from tidegate.lake.sql import literal
 from tidegate.placeholders import Moments, without_offset
 from tidegate.sources.database.trouble import cannot_answer, cannot_connect, url_of
 from tidegate.sources.origin import Outside
-from tidegate.sources.ready import fingerprint_of_row, in_time, is_true
+from tidegate.sources.ready import capture_if_ready, fingerprint_of_row, in_time, is_true
 from tidegate.sources.rows import text_of, write_texts
 
 T = TypeVar("T")
@@ -65,18 +64,9 @@ class DatabaseOrigin:
         return f"the database in ${self.server.connection_variable}, asked for {day}"
 
     def capture(self, archive: Archive, source: str, day: dt.date) -> Captured | None:
-        # A copy that was given up may still write into the folder.
-        with tempfile.TemporaryDirectory(prefix="tidegate-", ignore_cleanup_errors=True) as folder:
-            file = Path(folder) / f"{source}.parquet"
-            row = self._ask(lambda asked: asked.copy_if_ready(day, file))
-            if row is None:
-                return None
-            if not is_true(row[0]):
-                raise IncompleteError(
-                    f"{self.describe(day)}, does not say yet that it is complete (readyQuery). "
-                    "What was loaded before stays; run again when it does."
-                )
-            return archive.enter(source, self.region, day, [archive.adopt(file.name, file)])
+        return capture_if_ready(
+            self, archive, source, day, lambda file: self._ask(lambda asked: asked.copy_if_ready(day, file))
+        )
 
     def ready_days(self, days: Iterable[dt.date]) -> dict[dt.date, str]:
         """Those of `days` that are complete, each with a fingerprint of the readyQuery's row. Raises as `capture`."""
@@ -155,14 +145,15 @@ class _Asked:
             )
         return row
 
-    def copy_if_ready(self, day: dt.date, file: Path) -> tuple[object, ...] | None:
-        """The readyQuery's row; where it says that the day is complete, its rows are in `file`."""
+    def copy_if_ready(self, day: dt.date, file: Path) -> bool | None:
+        """Whether the day is ready, and then its rows are in `file`; None when the database knows no such day."""
         row = self.readiness(day)
-        if row is not None and is_true(row[0]):
-            self.now = "query"
-            with self._connection.exec_driver_sql(self._filled(self._server.query, day)) as result:
-                write_texts(list(result.keys()), _texts(result), file, in_order_of_values=True)
-        return row
+        if row is None or not is_true(row[0]):
+            return None if row is None else False
+        self.now = "query"
+        with self._connection.exec_driver_sql(self._filled(self._server.query, day)) as result:
+            write_texts(list(result.keys()), _texts(result), file, in_order_of_values=True)
+        return True
 
     def _filled(self, query: str, day: dt.date) -> str:
         return self._moments.fill(query, day, without_offset, self._as_literal)

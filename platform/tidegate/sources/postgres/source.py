@@ -22,14 +22,14 @@ from duckdb import DuckDBPyConnection
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
 from tidegate.contract.database import PostgresServer
-from tidegate.errors import IncompleteError, TidegateError
+from tidegate.errors import TidegateError
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal, quoted
 from tidegate.placeholders import Moments
 from tidegate.sources.origin import Outside
 from tidegate.sources.postgres.settings import with_defaults
 from tidegate.sources.postgres.trouble import cannot_answer, cannot_connect, took_too_long
-from tidegate.sources.ready import fingerprint_of_row, in_time
+from tidegate.sources.ready import capture_if_ready, fingerprint_of_row, in_time
 from tidegate.window import ONE_DAY
 
 T = TypeVar("T")
@@ -59,18 +59,9 @@ class PostgresOrigin:
         return f"the database in ${self.server.connection_variable}, asked for {day}"
 
     def capture(self, archive: Archive, source: str, day: dt.date) -> Captured | None:
-        # A copy that was given up may still write into the folder.
-        with tempfile.TemporaryDirectory(prefix="tidegate-", ignore_cleanup_errors=True) as folder:
-            file = Path(folder) / f"{source}.parquet"
-            ready = self._ask(lambda database: database.copy_if_ready(day, file))
-            if ready is None:
-                return None
-            if not ready:
-                raise IncompleteError(
-                    f"{self.describe(day)}, does not say yet that it is complete (readyQuery). "
-                    "What was loaded before stays; run again when it does."
-                )
-            return archive.enter(source, self.region, day, [archive.adopt(file.name, file)])
+        return capture_if_ready(
+            self, archive, source, day, lambda file: self._ask(lambda database: database.copy_if_ready(day, file))
+        )
 
     def ready_days(self, days: Iterable[dt.date]) -> dict[dt.date, str]:
         """Those of `days` that are complete, each with a fingerprint of the readyQuery's row.

@@ -9,11 +9,10 @@ from tidegate.intake.files import json_document, json_text
 from tidegate.intake.files.formats.layout import (
     Examined,
     Format,
-    Layout,
     Opened,
-    Placed,
     UnreadableFileError,
     decimal_marks,
+    placed_by_key,
 )
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter
 
@@ -26,16 +25,13 @@ def _spans(opened: Opened) -> Iterator[json_document.Span]:
 
 
 def _examine(opened: Opened) -> Examined:
-    # A JSON object may leave out what is null, so no column can be told to be missing from the file.
-    known = tuple(column.name for column in opened.contract.columns)
     sampled = [json_text.parse_object(span.bytes) for span in islice(_spans(opened), json_text.SAMPLED_LINES)]
     keys = dict.fromkeys(key for found in sampled for key in found or ())
-    names = {json_text.alike(name) for name in known}
+    names = {json_text.alike(column.name) for column in opened.contract.columns}
     if keys and not {json_text.alike(key) for key in keys} & names:
         raise UnreadableFileError(_where_else(opened, list(keys)))
     added = tuple(key for key in keys if json_text.alike(key) not in names)
-    columns = tuple(Placed(name, position) for position, name in enumerate(known))
-    return Examined(Layout("json_array", False, len(known), columns), known + added, 0)
+    return placed_by_key(opened, "json_array", added)
 
 
 def _where_else(opened: Opened, keys: list[str]) -> str:

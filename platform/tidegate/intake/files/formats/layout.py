@@ -205,6 +205,14 @@ def placed_by_name(opened: Opened, file_format: FileFormat, names: Sequence[str]
     return Examined(Layout(file_format, False, len(columns), columns), spelled, 0, taken=taken)
 
 
+def placed_by_key(opened: Opened, file_format: FileFormat, added: Sequence[str]) -> Examined:
+    """A file whose records name their values, `added` among them that are none of the contract's. A record may leave
+    out what is null, so no column can be told to be missing."""
+    known = tuple(column.name for column in opened.contract.columns)
+    columns = tuple(Placed(name, position) for position, name in enumerate(known))
+    return Examined(Layout(file_format, False, len(known), columns), (*known, *added), 0)
+
+
 def as_the_contract_spells(contract: Contract, names: Sequence[str]) -> tuple[str, ...]:
     """The names as delivered, those of a contract's columns replaced by the column's own: `delivered_as` says under
     which others it may come. Case, and what looks like a space or like nothing, make no difference."""

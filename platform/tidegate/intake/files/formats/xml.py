@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from tidegate.intake.files import markup
-from tidegate.intake.files.formats.layout import Examined, Format, Layout, Opened, Placed, UnreadableFileError
+from tidegate.intake.files.formats.layout import Examined, Format, Opened, UnreadableFileError, placed_by_key
 from tidegate.intake.files.json_text import SAMPLED_LINES, Keys, alike
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter
 
@@ -20,18 +20,15 @@ def _elements(opened: Opened) -> Iterator[markup.Element]:
 
 
 def _examine(opened: Opened) -> Examined:
-    # An element may leave out what is null, so no column can be told to be missing from the file.
-    known = tuple(column.name for column in opened.contract.columns)
+    names = {alike(column.name) for column in opened.contract.columns}
     sampled = [element.fields for element in islice(_elements(opened), SAMPLED_LINES)]
     paths = dict.fromkeys(_name(path) for fields in sampled for path, _ in fields)
-    if paths and not {alike(path) for path in paths} & {alike(name) for name in known}:
+    if paths and not {alike(path) for path in paths} & names:
         raise UnreadableFileError(
             f"has records without any of the contract's columns; they have {', '.join(list(paths)[:5])}. "
             "Write as `records` which elements are the records"
         )
-    added = tuple(path for path in paths if alike(path) not in {alike(name) for name in known})
-    columns = tuple(Placed(name, position) for position, name in enumerate(known))
-    return Examined(Layout("xml", False, len(known), columns), known + added, 0)
+    return placed_by_key(opened, "xml", [path for path in paths if alike(path) not in names])
 
 
 def _records(opened: Opened, _examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
