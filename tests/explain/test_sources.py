@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from tests.support.intake.shop import SALES
 
-from tidegate.contract.judging.assess import reasons_of, rule_groups, wanted
+from tidegate.contract.judging.assess import reasons_of, rule_groups
+from tidegate.contract.judging.thresholds import wanted
 from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contract, load_contracts
 from tidegate.explain.markdown import code, page, table, text

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tidegate.contract.database import QueriedServer
 from tidegate.contract.http import HttpServer
-from tidegate.contract.judging.assess import rule_groups, wanted
+from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.judging.clocks import any_by_clock
+from tidegate.contract.judging.thresholds import wanted
 from tidegate.contract.model import (
     DUPLICATE_KEY,
     UNPARSABLE,

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from tidegate.contract.judging.as_usual import ROW_COUNT, VALUES
-from tidegate.contract.judging.assess import GROUP_NAMES, assess, holds, reasons_of, rule_groups
+from tidegate.contract.judging.assess import GROUP_NAMES, assess, reasons_of, rule_groups
 from tidegate.contract.judging.measure import measure, nothing_read
+from tidegate.contract.judging.thresholds import holds
 from tidegate.contract.judging.verdicts import judge_select
 from tidegate.contract.model import CheckOutcome, Comparison, Contract, Drift, Measures, Threshold, Unreadable
 from tidegate.contract.reading.odcs import load_contract

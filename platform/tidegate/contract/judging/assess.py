@@ -23,20 +23,19 @@ from tidegate.contract.judging.as_usual import (
     remedy_of_unusual,
 )
 from tidegate.contract.judging.clocks import any_by_clock
+from tidegate.contract.judging.thresholds import broken_rule, figure, measured_number, percent, wanted
 from tidegate.contract.judging.unusual import Comparison
 from tidegate.contract.model import (
     UNPARSABLE,
     Assessment,
     CheckOutcome,
     Contract,
-    DeliveryRule,
     Dimension,
     Drift,
     Measures,
     RuleGroup,
     Severity,
     StandIn,
-    Threshold,
     Unreadable,
 )
 
@@ -57,17 +56,6 @@ UNLIKELY = 0.01
 
 FRESHNESS = "freshness_of_source"
 NOT_COMPARED = Comparison()
-
-_IN_WORDS = {
-    "mustBe": "must be {}",
-    "mustNotBe": "must not be {}",
-    "mustBeGreaterThan": "must be above {}",
-    "mustBeGreaterOrEqualTo": "must be at least {}",
-    "mustBeLessThan": "must be below {}",
-    "mustBeLessOrEqualTo": "must be at most {}",
-    "mustBeBetween": "must be from {} to {}",
-    "mustNotBeBetween": "must not be from {} to {}",
-}
 
 
 def assess(
@@ -158,7 +146,7 @@ def _problems(contract: Contract, dimension: Dimension, measures: Measures, drif
     if counts := _quarantined(contract, dimension, measures):
         problems.append(("warning", f"Rows were quarantined ({_listed(counts)})"))
     measured = [rule for rule in contract.delivery_rules if rule.dimension == dimension]
-    problems += [(rule.severity, text) for rule in measured if (text := _broken(rule, measures))]
+    problems += [(rule.severity, text) for rule in measured if (text := broken_rule(rule, measures))]
     if dimension == "accuracy":
         problems += _too_many_quarantined(contract, measures)
     elif dimension == "consistency":
@@ -177,9 +165,9 @@ def _too_many_quarantined(contract: Contract, measures: Measures) -> list[tuple[
     limit = contract.max_quarantined_percent
     if not _are_too_many(contract, measures.rows_broken, measures.rows_read):
         return []
-    share = _percent(100 * Decimal(measures.rows_broken) / measures.rows_read)
+    share = percent(100 * Decimal(measures.rows_broken) / measures.rows_read)
     rows = f"{measures.rows_broken:,} of {measures.rows_read:,} rows ({share})"
-    return [("error", f"{rows} broke the contract, above its limit of {_percent(limit)} (maxQuarantinedPercent)")]
+    return [("error", f"{rows} broke the contract, above its limit of {percent(limit)} (maxQuarantinedPercent)")]
 
 
 def _are_too_many(contract: Contract, broken: int, read: int) -> bool:
@@ -214,45 +202,6 @@ def _drifted(drift: Drift) -> list[tuple[Severity, str]]:
     if drift.added:
         problems.append(("warning", f"It has the new {_columns(drift.added)}, not loaded"))
     return problems
-
-
-def _broken(rule: DeliveryRule, measures: Measures) -> str | None:
-    """What is wrong by `rule`, or None. On a delivery without sound rows there may be nothing to measure."""
-    if rule.name in measures.failures:
-        return f"{rule.name} could not be measured: {measures.failures[rule.name]}"
-    number = _measured_number(rule, measures)
-    if number is None:
-        return f"{rule.name} gave no number" if measures.rows_sound else None
-    if holds(rule.threshold, number):
-        return None
-    return f"{rule.name} is {_figure(rule, number)} and {wanted(rule)}"
-
-
-def _measured_number(rule: DeliveryRule, measures: Measures) -> Decimal | None:
-    # Also counts the lines that could not be parsed, which no SQL saw.
-    return Decimal(measures.rows_read) if rule.kind == "rows_read" else measures.values.get(rule.name)
-
-
-def holds(threshold: Threshold, number: Decimal) -> bool:
-    """Whether `number` is what the threshold asks for. Ranges include both ends."""
-    first, last = threshold.limits[0], threshold.limits[-1]
-    match threshold.comparison:
-        case "mustBe":
-            return number == first
-        case "mustNotBe":
-            return number != first
-        case "mustBeGreaterThan":
-            return number > first
-        case "mustBeGreaterOrEqualTo":
-            return number >= first
-        case "mustBeLessThan":
-            return number < first
-        case "mustBeLessOrEqualTo":
-            return number <= first
-        case "mustBeBetween":
-            return first <= number <= last
-        case "mustNotBeBetween":
-            return not first <= number <= last
 
 
 def _outcome(
@@ -301,7 +250,7 @@ def _figures(contract: Contract, dimension: Dimension, measures: Measures) -> di
         **quarantined,
     }
     for rule in contract.delivery_rules:
-        number = _measured_number(rule, measures)
+        number = measured_number(rule, measures)
         if rule.dimension == dimension and number is not None:
             figures[rule.name] = float(number)
     return figures
@@ -314,9 +263,9 @@ def _observed(contract: Contract, dimension: Dimension, measures: Measures) -> s
     if counts := _quarantined(contract, dimension, measures):
         figures.append(_listed(counts))
     for rule in contract.delivery_rules:
-        number = _measured_number(rule, measures)
+        number = measured_number(rule, measures)
         if rule.dimension == dimension and number is not None:
-            figures.append(f"{rule.name} {_figure(rule, number)}")
+            figures.append(f"{rule.name} {figure(rule, number)}")
     return "; ".join(figures)
 
 
@@ -371,7 +320,7 @@ def _builtin_guards(contract: Contract) -> Mapping[Dimension, list[str]]:
         "completeness": required,
         "accuracy": [
             "every value must be of its column's type",
-            f"at most {_percent(contract.max_quarantined_percent)} of the rows may be quarantined",
+            f"at most {percent(contract.max_quarantined_percent)} of the rows may be quarantined",
         ],
         "consistency": ["every required column must be delivered, and new ones be known to the contract"],
         "timeliness": [],
@@ -395,24 +344,6 @@ def _is_blocking(contract: Contract, dimension: Dimension) -> bool:
 
 
 # --- words
-
-
-def wanted(rule: DeliveryRule) -> str:
-    """What the rule asks of its number, in words: 'must be at most 60 %'."""
-    return _IN_WORDS[rule.threshold.comparison].format(*(_figure(rule, limit) for limit in rule.threshold.limits))
-
-
-def _figure(rule: DeliveryRule, number: Decimal) -> str:
-    return _percent(number) if rule.threshold.unit == "percent" else _plain(number)
-
-
-def _percent(number: Decimal) -> str:
-    return f"{_plain(round(number, 2))} %"
-
-
-def _plain(number: Decimal) -> str:
-    text = f"{number:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _listed(counts: Mapping[str, int]) -> str:
