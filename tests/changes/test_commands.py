@@ -23,8 +23,9 @@ DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(vi
 # Commands are killed so often in all, and one of them so often before it may end.
 KILLS, KILLS_OF_ONE = 20, 5
 DONE_ALREADY = "has the logic that the project has now|was taken back already"
-# A command is in the midst of its work until its files have changed about so often.
-STEPS = 40
+# A command is in the midst of its work until its files have changed about so often; the shortest takes a few changes at
+# least, and its first kill comes within these.
+STEPS, FIRST_STEPS = 40, 3
 
 
 @pytest.fixture
@@ -99,7 +100,8 @@ def carried_through(home: TemporaryHome, chance: random.Random, most: int, log: 
     """Type the command until it ends, and kill it at most so often; how often it was."""
     home.close()
     for kills in range(most):
-        if not killed_at_step(home, start_tidegate(home, log, *words), chance.randint(0, STEPS)):
+        step = chance.randint(0, STEPS if kills else FIRST_STEPS)
+        if not killed_at_step(home, start_tidegate(home, log, *words), step):
             most = kills
             break
     ended = start_tidegate(home, log, *words)
