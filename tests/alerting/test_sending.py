@@ -12,7 +12,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,8 +232,3 @@ def test_a_sender_that_is_killed_at_any_moment_sends_at_least_once(home: Home, r
     assert sum(keys.values()) - len(keys) <= killed
     by_key = {body["id"]: body["dedup_key"] for body in receiver.bodies}
     assert by_key == {alert.alert_id: alert.dedup_key for alert in alerts}
-
-
-def test_the_sender_of_the_kill_test_is_this_one() -> None:
-    """So that the slow test cannot rot unnoticed."""
-    compile(SENDER, str(Path(__file__)), "exec")

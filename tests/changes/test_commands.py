@@ -121,24 +121,24 @@ def test_killed_at_any_moment_and_typed_again_it_ends_the_same_while_a_reader_ne
     with home.home.lake() as one, always.home.lake() as other:
         old, new = shown(one), shown(other)
     home = with_project(home, ALL_DOUBLED)
-    reader = start_reader(home, shown, tmp_path / "reader.log")
     kills = dict.fromkeys(("plan", "apply", "rollback"), 0)
     changes = 0
-    while sum(kills.values()) < KILLS or changes % 2 == 0:
-        for words in (("rollback", "--change", newest_change(home)),) if changes else (("plan",), ("apply",)):
-            most = min(KILLS_OF_ONE, KILLS - sum(kills.values()))
-            log = tmp_path / f"{changes}-{words[0]}.log"
-            kills[words[0]] += carried_through(home, chance, most, log, *words)
-        changes += 1
-        with home.home.lake() as lake:
-            assert shown(lake) == (new if changes % 2 else old)
-    assert all(kills.values()), kills
-    assert home.contents() == always.contents()
-    assert home.query("select count(*) from ops.changes") == [(changes,)], "each was done once"
-    tidegate(home, "maintain")
-    assert home.query("select schema_name from duckdb_schemas() where starts_with(schema_name, 'plan_')") == []
-    assert "All that is published has the logic" in tidegate(home, "plan")
-    reads, seen = reader.stop()
+    with start_reader(home, shown, tmp_path / "reader.log") as reader:
+        while sum(kills.values()) < KILLS or changes % 2 == 0:
+            for words in (("rollback", "--change", newest_change(home)),) if changes else (("plan",), ("apply",)):
+                most = min(KILLS_OF_ONE, KILLS - sum(kills.values()))
+                log = tmp_path / f"{changes}-{words[0]}.log"
+                kills[words[0]] += carried_through(home, chance, most, log, *words)
+            changes += 1
+            with home.home.lake() as lake:
+                assert shown(lake) == (new if changes % 2 else old)
+        assert all(kills.values()), kills
+        assert home.contents() == always.contents()
+        assert home.query("select count(*) from ops.changes") == [(changes,)], "each was done once"
+        tidegate(home, "maintain")
+        assert home.query("select schema_name from duckdb_schemas() where starts_with(schema_name, 'plan_')") == []
+        assert "All that is published has the logic" in tidegate(home, "plan")
+        reads, seen = reader.stop()
     assert reads > KILLS
     assert seen == {old, new}
     always.close()

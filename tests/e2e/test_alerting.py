@@ -71,12 +71,12 @@ def test_a_source_that_is_down_is_paged_once_and_over_when_it_is_back(
         )
         crm.break_by(Fault.ERRORS)
         with daemon(home, tmp_path / "daemon.log"):
-            wait_for("the page", lambda: pager.bodies or None)
-            wait_for("the post", lambda: chat.bodies or None)
-            wait_for("the heartbeat", lambda: chat.pings or None)
+            wait_for("the page", lambda: pager.bodies)
+            wait_for("the post", lambda: chat.bodies)
+            wait_for("the heartbeat", lambda: chat.pings)
             crm.fix()
-            wait_for("the end", lambda: len(pager.bodies) > 1 or None)
-            wait_for("the end in the chat", lambda: len(chat.bodies) > 1 or None)
+            wait_for("the end", lambda: len(pager.bodies) > 1)
+            wait_for("the end in the chat", lambda: len(chat.bodies) > 1)
         said = [(body["event_action"], body["dedup_key"]) for body in pager.bodies]
         assert said == [("trigger", "tidegate/source/customers"), ("resolve", "tidegate/source/customers")]
         assert len(chat.bodies) == 2

@@ -123,14 +123,14 @@ def test_exports_survive_kills_at_any_moment(exporter: Exporter, tmp_path: Path)
     for _ in range(2):
         exporter.publish()
         exporter.finish()
-    consumer = start(follow_on_and_on, tmp_path / "consumer.log", exporter.root, PARTITIONS)
+    with start(follow_on_and_on, tmp_path / "consumer.log", exporter.root, PARTITIONS) as consumer:
+        for number in range(KILLS):
+            assert any(exporter.kill_one(beside=number % 2 == 1) for _ in range(TRIES))
+        exporter.finish()
+        assert exporter.due() == 0
 
-    for number in range(KILLS):
-        assert any(exporter.kill_one(beside=number % 2 == 1) for _ in range(TRIES))
-    exporter.finish()
-    assert exporter.due() == 0
+        told = stop(consumer)
 
-    told = stop(consumer)
     newest = {partition: list(of)[-1] for partition, of in exporter.published.items()}
     for partition, versions in told.items():
         assert_whole_publications_in_order(versions, exporter.published[partition])

@@ -81,19 +81,19 @@ class Launched:
         return int(wait_for("the run's process", lambda: self.run(run_id).tags.get(PROCESS_TAG)))
 
     def ended(self, run_id: str) -> DagsterRunStatus:
-        wait_for("the run's end", lambda: self.run(run_id).is_finished or None)
+        wait_for("the run's end", lambda: self.run(run_id).is_finished)
         self.wait_until_gone(self.process(run_id))
         return self.run(run_id).status
 
     def wait_until_gone(self, process: int) -> None:
-        wait_for(f"the end of process {process}", lambda: None if is_alive(process) else True)
+        wait_for(f"the end of process {process}", lambda: not is_alive(process))
 
     @contextmanager
     def waiting(self) -> Iterator[str]:
         """A run that has begun and waits for what another writer holds."""
         with lease(self.home.home.lake_config, commit_lease("customers"), [EVERY_DAY]):
             run_id = self.launch()
-            wait_for("the run's start", lambda: self.run(run_id).status is DagsterRunStatus.STARTED or None)
+            wait_for("the run's start", lambda: self.run(run_id).status is DagsterRunStatus.STARTED)
             yield run_id
 
     def locks(self) -> list[str]:
@@ -140,7 +140,7 @@ def test_a_run_is_a_process_of_its_own_whose_parent_keeps_nothing(launched: Laun
     assert launched.ended(run_id) is DagsterRunStatus.SUCCESS
     assert {launched.ended(launched.launch()) for _ in range(3)} == {DagsterRunStatus.SUCCESS}
     # Where the project's assets were not kept yet, it imported dbt, by which multiprocessing keeps one pipe.
-    wait_for("the parent's last look", lambda: open_files(parent) in (["socket"], ["pipe", "socket"]) or None)
+    wait_for("the parent's last look", lambda: open_files(parent) in (["socket"], ["pipe", "socket"]))
     assert launched.parent == parent
     assert launched.locks() == []
 
@@ -150,7 +150,7 @@ def test_a_run_that_is_asked_for_twice_has_one_process(launched: Launched) -> No
         process, before = launched.process(run_id), children_of(launched.parent)
         assert launched.launcher._parent is not None
         launched.launcher._parent.fork(run_id)
-        wait_for("the end of the second process", lambda: children_of(launched.parent) == before or None)
+        wait_for("the end of the second process", lambda: children_of(launched.parent) == before)
         assert launched.process(run_id) == process
         assert launched.run(run_id).status is DagsterRunStatus.STARTED
     assert launched.ended(run_id) is DagsterRunStatus.SUCCESS

@@ -83,15 +83,15 @@ def test_the_same_day_at_once_while_a_reader_never_rests(
     home.run(DAYS[0])
     published = {what_is_served(home)}
 
-    reader = start_reader(home, partial(served, day=DAYS[0]), tmp_path / "reader.log")
-    for number in range(1, ROUNDS + 1):
-        price = PRICES[number % 2]
-        deliver(home.landing, price, DAYS[:1])
-        at_once(home, tmp_path / str(number), *[["run", "--partition", str(DAYS[0])]] * 2)
-        # The morning after it is begun by whichever run finds the day published.
-        assert of_first_day(home.contents()) == of_first_day(alone[price])
-        published.add(what_is_served(home))
-    reads, seen = reader.stop()
+    with start_reader(home, partial(served, day=DAYS[0]), tmp_path / "reader.log") as reader:
+        for number in range(1, ROUNDS + 1):
+            price = PRICES[number % 2]
+            deliver(home.landing, price, DAYS[:1])
+            at_once(home, tmp_path / str(number), *[["run", "--partition", str(DAYS[0])]] * 2)
+            # The morning after it is begun by whichever run finds the day published.
+            assert of_first_day(home.contents()) == of_first_day(alone[price])
+            published.add(what_is_served(home))
+        reads, seen = reader.stop()
 
     assert reads > ROUNDS
     assert len(published) == len(PRICES)

@@ -100,19 +100,18 @@ class Unattended:
         return {day: times for day, times in rows if isinstance(day, dt.date) and isinstance(times, int)}
 
     def wait_until_published(self, expected: dict[dt.date, int]) -> None:
-        wait_for(f"publishing {expected}", lambda: True if self.published() == expected else None, PATIENCE)
+        wait_for(f"publishing {expected}", lambda: self.published() == expected, PATIENCE)
 
     def wait_until_nothing_runs(self) -> None:
         """Until every sensor looked again twice and asked for nothing, and no run is under way."""
         before = (self.runs(), self._ticks())
 
-        def nothing_runs() -> bool | None:
+        def nothing_runs() -> bool:
             nonlocal before
             runs, ticks = self.runs(), self._ticks()
             if self.instance.get_runs_count(RunsFilter(statuses=UNFINISHED)) or runs != before[0]:
                 before = (runs, ticks)
-            quiet = all(ticks.get(name, 0) >= count + TICKS for name, count in before[1].items())
-            return True if quiet else None
+            return all(ticks.get(name, 0) >= count + TICKS for name, count in before[1].items())
 
         wait_for("the sensors' next ticks without a run", nothing_runs, PATIENCE)
 

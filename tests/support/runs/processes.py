@@ -5,6 +5,7 @@ Each is forked from a server that has imported everything and opened nothing, so
 
 from __future__ import annotations
 
+import ctypes
 import datetime as dt
 import json
 import multiprocessing
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.support.runs.home import TemporaryHome
 
@@ -56,10 +57,17 @@ _processes.set_forkserver_preload(IMPORTED_ONCE)
 
 @dataclass
 class Process:
-    """A process in a group of its own, with what it prints in a file."""
+    """A process in a group of its own, with what it prints in a file. Leaving its `with` ends it, so that none goes on
+    after a test that failed."""
 
     process: ForkServerProcess
     log: Path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def kill(self) -> None:
         """SIGKILL to all of it, as a machine that dies does it. One that has ended stays as it is."""
@@ -129,6 +137,7 @@ def start(target: Callable[..., None], log: Path, *arguments: object) -> Process
 
 def _in_a_group_of_its_own(target: Callable[..., None], log: str, told: Connection, *arguments: object) -> None:
     os.setsid()
+    _end_with_parent()
     sys.stdout.flush()
     output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(output, 1)
@@ -137,12 +146,18 @@ def _in_a_group_of_its_own(target: Callable[..., None], log: str, told: Connecti
     target(*arguments)
 
 
+def _end_with_parent() -> None:
+    """Nor does it outlive the tests: the server that it is forked from ends with them."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG in linux/prctl.h
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+
+
 def _read_on_and_on(config: LakeConfig, look: Callable[[Lake], Any]) -> None:
     told_to_stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    test = multiprocessing.parent_process()
     seen, reads = set(), 0
-    while not told_to_stop and test is not None and test.is_alive():
+    while not told_to_stop:
         # As a dashboard that stays connected, and as one that connects for every look.
         with open_lake(config, read_only=True) as lake:
             for _ in range(10):

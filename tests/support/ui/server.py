@@ -37,9 +37,9 @@ FINISHED_BACKFILL = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELE
 
 
 def wait_for(what: str, ask: Callable[[], T | None], seconds: float = RUN_SECONDS) -> T:
-    """The first answer that is not None; fails when the deadline passes."""
+    """The first answer that is true, so neither None nor empty; fails when the deadline passes."""
     deadline = time.monotonic() + seconds
-    while (answer := ask()) is None:
+    while not (answer := ask()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen within {seconds:.0f} s.")
         time.sleep(POLL_SECONDS)
@@ -173,16 +173,16 @@ def make_dev(home: Path, **settings: str) -> Iterator[Server]:
         _kill_group(process)
 
 
-def _up_or_broken(server: Server, process: subprocess.Popen[bytes], log: Path) -> bool | None:
+def _up_or_broken(server: Server, process: subprocess.Popen[bytes], log: Path) -> bool:
     assert process.poll() is None, f"`make dev` ended with {process.returncode}:\n{log.read_text()[-4000:]}"
-    return server.is_up() or None
+    return server.is_up()
 
 
 def _end_by_sigterm(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM to make alone, as a service manager sends it, ends Dagster's processes as well."""
     process.terminate()
     process.wait(STOP_SECONDS)
-    wait_for("The end of every process of `make dev`", lambda: _is_gone(process) or None, STOP_SECONDS)
+    wait_for("The end of every process of `make dev`", lambda: _is_gone(process), STOP_SECONDS)
 
 
 def _is_gone(process: subprocess.Popen[bytes]) -> bool:
