@@ -15,6 +15,7 @@ from tests.support.runs.home import TemporaryHome, settings_of
 
 from tidegate.cli.read_status import read_status
 from tidegate.cli.show_status import print_status
+from tidegate.cli.verdict import verdict_of
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.config import LakeConfig
@@ -108,13 +109,14 @@ def assert_shown(home: TemporaryHome, capsys: pytest.CaptureFixture[str]) -> Non
     noon_after = dt.datetime.combine(DAYS.end, dt.time(12), dt.UTC)
     status = read_status(home.home, now=noon_after)
     assert {each.name: each.published[0].count for each in status.products} == {"visits": 30, "weather": 30}
-    print_status(status)
-    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "by visits, owned by Town hall (visits@example.com): 30 days, newest 2024-03-31; 4 Mondays" in printed
-    assert "Published by weather, owned by Met office: 30 days, newest 2024-03-31." in printed
-    assert f"{CROWDED} visits: marts/daily_visits {CROWDED}: the check daily_visits_are_plausible failed" in printed
-    assert f"{UNKNOWN} weather: weather/shop {UNKNOWN}: no delivery was loaded." in printed
-    assert "Overdue" not in printed
+    print_status(status, {}, verdict_of(status, {}), verbose=True)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "visits 30 days until 2024-03-31; 4 Mondays until" in printed
+    assert "owned by Town hall (visits@example.com)" in printed
+    assert "weather 30 days until 2024-03-31 owned by Met office" in printed
+    assert f"1 day: {CROWDED} visits: marts/daily_visits: the check daily_visits_are_plausible failed" in printed
+    assert f"1 day: {UNKNOWN} weather: weather/shop: no delivery was loaded." in printed
+    assert "Late" not in printed
 
     shown = home.partitions_in_serving()
     assert {mart: set(failed) for mart, (_, failed) in shown.items()} == {

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from tidegate.cli.tables import print_table
 from tidegate.window import Cadence, Window, named, windows_of
 
 if TYPE_CHECKING:
@@ -174,22 +174,11 @@ def print_result(result: QueryResult, how: str) -> None:
         json.dump(rows, sys.stdout, default=str, indent=1)
         sys.stdout.write("\n")
     else:
-        out.print(table(result.columns, result.rows))
+        show_table(result.columns, result.rows)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
-    rows = list(rows)
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for position, name in enumerate(columns):
-        numbers = rows and all(isinstance(row[position], int | float) or _is_decimal(row[position]) for row in rows)
-        table.add_column(escape(name), justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(escape("" if value is None else str(value)) for value in row))
-    return table
-
-
-def _is_decimal(value: object) -> bool:
-    return type(value).__name__ == "Decimal"
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    print_table(out, columns, rows, title)
 
 
 def print_versions(versions: Sequence[Version]) -> None:
@@ -265,7 +254,7 @@ def print_crm(crm: Crm) -> None:
 def print_quarantine(counts: Sequence[QuarantineCount]) -> None:
     rows = [(c.source, c.region, c.day, c.reason, c.rows) for c in counts]
     if rows:
-        out.print(table(("source", "region", "day", "reason", "rows"), rows))
+        show_table(("source", "region", "day", "reason", "rows"), rows)
     else:
         say("Nothing is in quarantine.")
 

@@ -9,7 +9,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from duckdb import DuckDBPyConnection
 
@@ -42,10 +41,27 @@ from tidegate.publishing.promises import Overdue, Promise, overdue_partition
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.publishing.shape import ChangeOfShape, changes_of_shape
 from tidegate.transform.parsed.graph import SERVING, Model
-from tidegate.window import Cadence
+from tidegate.window import ONE_DAY, Cadence, Window
 from tidegate.zones import Zone
 
 RECENT_RUNS = 5
+
+# What was kept out of older deliveries is no news: tidegate quarantine list
+QUARANTINE_DAYS = 7
+
+
+@dataclass(frozen=True)
+class RecentRun:
+    """A run that ended. `started_at` is UTC, naive."""
+
+    run_id: str
+    job: str
+    partition_from: dt.date | None
+    partition_to: dt.date | None
+    status: str
+    started_at: dt.datetime
+    seconds: float | None
+    rows_loaded: int | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,11 @@ class ProductStatus:
     promise: Promise
     published: Sequence[PublishedPartitions]
 
+    @property
+    def newest(self) -> dt.date | None:
+        """The newest published partition of its shortest cadence that has one."""
+        return next((each.newest for each in self.published if each.newest), None)
+
 
 @dataclass(frozen=True)
 class PeriodStatus:
@@ -80,7 +101,11 @@ class PeriodStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """One look at the home. `held` are days that were delivered and are not published in their newest state, and
+    """One look at the home at `now`, which has an offset. `daemon_seen_at` is the newest heartbeat of Dagster's daemon,
+    None where none ever ran. `quarantined` are rows by source and reason, of the newest delivered days only, which
+    `quarantined_since` begins.
+
+    `held` are days that were delivered and are not published in their newest state, and
     `periods` tell the same of Mondays and months.
 
     `waived`: what a day goes on without. `rolled_back`: why a partition shows an earlier publication, by day and
@@ -88,10 +113,15 @@ class Status:
     where that of reports and briefs is, None before there are any.
     """
 
+    home: str
+    now: dt.datetime
+    unattended: bool
+    daemon_seen_at: dt.datetime | None
     products: Sequence[ProductStatus]
     zone: Zone
     verdicts: Mapping[str, int]
     quarantined: Sequence[tuple[str, str, int]]
+    quarantined_since: dt.date | None
     held: Mapping[dt.date, Sequence[str]]
     stale_days: Sequence[dt.date]
     periods: Sequence[PeriodStatus]
@@ -104,7 +134,7 @@ class Status:
     retired_marts: Sequence[RetiredMart]
     outputs_due: int
     index: str | None
-    recent_runs: Sequence[tuple[Any, ...]]
+    recent_runs: Sequence[RecentRun]
     # Loaded rows of days that nothing was delivered on, and the first day that has a partition.
     awaiting: Sequence[AwaitingRows]
     first_day: dt.date
@@ -124,13 +154,19 @@ class Status:
 def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetime | None = None) -> Status:
     """One look at the home's ledger, and at finished runs that only Dagster's record has yet. What is overdue is
     judged by the clock, or at another moment `now`, which has an offset."""
+    now = now or dt.datetime.now(dt.UTC)
     with home.lake() as lake, ledger_in_memory(lake) as con:
-        stale = _stale_days(con, home)
+        stale, newest = _stale_days(con, home), delivered_days(con)[-QUARANTINE_DAYS:]
         return Status(
-            products=_products(con, home, now or dt.datetime.now(dt.UTC)),
+            home=str(home.settings.home),
+            now=now,
+            unattended=home.settings.unattended,
+            daemon_seen_at=record.daemon_seen_at() if record else None,
+            products=_products(con, home, now),
             zone=home.settings.zone,
             verdicts=deliveries_by_verdict(con),
-            quarantined=_quarantined(con),
+            quarantined=_quarantined(con, newest),
+            quarantined_since=newest[0] if newest else None,
             held=_held_days(con, home),
             stale_days=[day for day in stale if day >= home.settings.start_date],
             periods=[_status_of(con, home, cadence) for cadence in home.longer_cadences],
@@ -210,25 +246,28 @@ def _status_of(con: DuckDBPyConnection, home: Home, cadence: Cadence) -> PeriodS
     )
 
 
-def _quarantined(con: DuckDBPyConnection) -> list[tuple[str, str, int]]:
+def _quarantined(con: DuckDBPyConnection, days: Sequence[dt.date]) -> list[tuple[str, str, int]]:
+    if not days:
+        return []
     rows: Counter[tuple[str, str]] = Counter()
-    for count in list_quarantine(con):
+    for count in list_quarantine(con, window=Window(days[0], days[-1] + ONE_DAY)):
         rows[count.source, count.reason] += count.rows
     return [(source, reason, total) for (source, reason), total in sorted(rows.items())]
 
 
-def _recent_runs(con: DuckDBPyConnection, record: DagsterRecord | None) -> list[tuple[Any, ...]]:
+def _recent_runs(con: DuckDBPyConnection, record: DagsterRecord | None) -> list[RecentRun]:
     not_entered = finished_runs(record, con) if record else []
     runs = {run.run_id: run for run in (*newest_runs(con, RECENT_RUNS), *not_entered)}
     newest = sorted(runs.values(), key=lambda run: run.started_at, reverse=True)[:RECENT_RUNS]
     return [
-        (
-            run.run_id[:8],
+        RecentRun(
+            run.run_id,
             run.job,
             run.partition_from,
             run.partition_to,
             run.status,
-            None if run.seconds is None else round(run.seconds, 1),
+            run.started_at,
+            run.seconds,
             run.rows_loaded,
         )
         for run in newest

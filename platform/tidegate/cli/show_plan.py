@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tidegate.cli.console import err, heading, out, say, table
+from tidegate.cli.console import err, heading, say, show_table
 
 if TYPE_CHECKING:
     from tidegate.changes.apply import Applied
@@ -46,7 +46,7 @@ def _print_contract(contract: ContractDifference) -> None:
     for sentence in contracts.sentences_of(contract):
         say(sentence)
     if contract.samples:
-        out.print(table(contracts.KEPT_OUT, contracts.rows_kept_out(contract)))
+        show_table(contracts.KEPT_OUT, contracts.rows_kept_out(contract))
 
 
 def _print_mart(mart: MartDifference) -> None:
@@ -56,12 +56,12 @@ def _print_mart(mart: MartDifference) -> None:
     for sentence in sentences.of_mart(mart):
         say(sentence)
     if mart.rows and mart.rows.columns:
-        out.print(table(sentences.COLUMNS, sentences.columns(mart.rows)))
+        show_table(sentences.COLUMNS, sentences.columns(mart.rows))
     for figure in mart.figures:
         title, head = sentences.figures_title(mart, figure), (mart.cadence.singular, *sentences.FIGURES)
-        out.print(table(head, sentences.figures(figure), title))
+        show_table(head, sentences.figures(figure), title)
     if mart.rows and mart.rows.samples:
-        out.print(table(sentences.samples_head(mart.rows), sentences.samples(mart.rows)))
+        show_table(sentences.samples_head(mart.rows), sentences.samples(mart.rows))
 
 
 def as_json(planned: Planned | None) -> str:
@@ -113,7 +113,7 @@ def print_changes(changes: Sequence[AppliedChange]) -> None:
         )
         for each in changes
     ]
-    out.print(table(("change", "at (UTC)", "by", "what", "partitions", "commit", "reason"), rows))
+    show_table(("change", "at (UTC)", "by", "what", "partitions", "commit", "reason"), rows)
 
 
 def _undo(change: AppliedChange) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from tidegate.cli.console import heading, out, say, table, warn
+from tidegate.cli.console import heading, say, show_table, warn
 
 if TYPE_CHECKING:
     from tidegate.provenance.history import Event
@@ -31,10 +31,10 @@ def print_why(why: Why) -> None:
         _print_build(why.built_by)
     _print_checks(why)
     if any(why.columns.values()):
-        out.print(table(("column", "what it is"), [(n, text) for n, text in why.columns.items() if text], "Columns"))
+        show_table(("column", "what it is"), [(n, text) for n, text in why.columns.items() if text], "Columns")
     _print_inputs(why)
     if why.values:
-        out.print(table(tuple(why.values[0]), [tuple(map(str, row.values())) for row in why.values], "Values"))
+        show_table(tuple(why.values[0]), [tuple(map(str, row.values())) for row in why.values], "Values")
     for lines in why.lines:
         _print_lines(lines)
 
@@ -50,7 +50,7 @@ def _print_checks(why: Why) -> None:
     say(f"{len(why.checks) - len(failed):,} of {len(why.checks):,} checks behind it passed.")
     if failed:
         rows = [(c.asset, c.name, "blocking" if c.blocking else "warning", c.observed) for c in failed]
-        out.print(table(("asset", "check", "severity", "found"), rows, "Failed checks"))
+        show_table(("asset", "check", "severity", "found"), rows, "Failed checks")
 
 
 def _print_inputs(why: Why) -> None:
@@ -68,10 +68,10 @@ def _print_inputs(why: Why) -> None:
             for each in why.deliveries[:SHOWN]
         ]
         head = ("delivery", "at (UTC)", "loaded", "in quarantine", "contract", "archived", "changed since")
-        out.print(table(head, rows, "Made of deliveries"))
+        show_table(head, rows, "Made of deliveries")
     if why.others:
         others = [(e.kind, e.name, e.day, e.content, "yes" if e.changed_since else "") for e in why.others[:SHOWN]]
-        out.print(table(("kind", "name", "day", "content", "changed since"), others, "Made of"))
+        show_table(("kind", "name", "day", "content", "changed since"), others, "Made of")
     _say_more(max(len(why.deliveries), len(why.others)))
 
 
@@ -93,7 +93,7 @@ def _print_lines(lines: Lines) -> None:
         )
         for line in lines.lines[:SHOWN]
     ]
-    out.print(table(("delivery", "file", "line", "values", "counts"), rows))
+    show_table(("delivery", "file", "line", "values", "counts"), rows)
     _say_more(len(lines.lines))
 
 
@@ -102,7 +102,7 @@ def print_history(events: Sequence[Event], partition: date) -> None:
         say(f"Nothing happened to {partition} yet.")
         return
     rows = [(_at(event.at), event.what, event.subject, event.said, event.run[:8]) for event in events]
-    out.print(table(("at", "what", "of", "which", "run"), rows))
+    show_table(("at", "what", "of", "which", "run"), rows)
 
 
 def print_verified(verified: Verified) -> None:
@@ -124,7 +124,7 @@ def print_verified(verified: Verified) -> None:
                 say(sentence)
             if mart.rows and mart.rows.samples:
                 head = (*sentences.samples_head(mart.rows)[:-1], "built again")
-                out.print(table(head, sentences.samples(mart.rows)))
+                show_table(head, sentences.samples(mart.rows))
 
 
 def _at(moment: datetime) -> str:

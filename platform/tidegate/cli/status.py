@@ -25,14 +25,17 @@ def status(
         typer.Option(
             "--check",
             help="Only the verdict; exit code 0 where all is published that should be, 3 where something is held, 4 "
-            "where a source fails, 5 where a product is late.",
+            "where a source fails or the daemon does not run, 5 where a product is late.",
         ),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="All of it: each cause in full, with all its days.")
     ] = False,
     format: Annotated[StatusFormat, typer.Option(help="How to print.")] = StatusFormat.text,
 ) -> None:
     """What was delivered, published and held, and what to do next."""
     from tidegate.cli.read_status import read_status
-    from tidegate.cli.show_status import print_breakers, print_status
+    from tidegate.cli.show_status import print_status
     from tidegate.cli.verdict import as_plain, verdict_of
     from tidegate.home import Home
     from tidegate.orchestration.history.breaker import Pace
@@ -48,11 +51,10 @@ def status(
     if format is StatusFormat.json:
         whole = {} if check else {"status": as_plain(found), "breakers": as_plain(breakers)}
         typer.echo(json.dumps({"verdict": as_plain(verdict), **whole}, indent=1))
-    else:
+    elif check:
         for sentence in verdict.sentences:
             console.say(sentence)
-        if not check:
-            print_status(found)
-            print_breakers(breakers)
+    else:
+        print_status(found, breakers, verdict, verbose)
     if check and verdict.standing:
         raise typer.Exit(int(verdict.standing))

@@ -8,6 +8,7 @@ from pathlib import Path
 from tidegate.cli import console
 from tidegate.cli.read_status import read_status
 from tidegate.cli.show_status import print_status
+from tidegate.cli.verdict import verdict_of
 from tidegate.demo.deliveries import demo_landing
 from tidegate.demo.dirt import DirtKind
 from tidegate.demo.shop import write_shop
@@ -47,7 +48,8 @@ def show_tour(settings: Settings) -> bool:
     console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")
     console.heading("Kept out")
     # When the last of its days ended: by today's clock, all that came later would be overdue.
-    print_status(read_status(home, now=settings.zone.at(window.end)))
+    status = read_status(home, now=settings.zone.at(window.end))
+    print_status(status, {}, verdict_of(status, {}))
     console.heading("Made of the newest partitions: exports, brief and report")
     console.print_outputs(list(until_asked(runner.make_outputs(_newest(home)))), home.outputs.place)
     end_if_asked(_rest)
