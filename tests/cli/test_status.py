@@ -73,7 +73,7 @@ def calm() -> Status:
 def everything_wrong() -> Status:
     """Each of 400 days is held for each of 50 sources, with other figures, and everything else is wrong too."""
     monday = dt.date(2026, 3, 2)
-    moment = dt.datetime(2026, 3, 4, 7)
+    moment = (NOW - dt.timedelta(hours=26)).replace(tzinfo=None)
     return replace(
         calm(),
         daemon_seen_at=NOW - dt.timedelta(hours=3),
