@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from dataclasses import dataclass
 
@@ -19,9 +20,13 @@ class DeliveryDays:
     first_day: dt.date | None = None
     weekdays: frozenset[int] = EVERY_WEEKDAY
     except_dates: frozenset[dt.date] = frozenset()
+    # Where files are of whole months: on the last day of each.
+    only_month_ends: bool = False
 
     def __contains__(self, day: dt.date) -> bool:
         began = self.first_day is None or day >= self.first_day
+        if self.only_month_ends and day.day != calendar.monthrange(day.year, day.month)[1]:
+            return False
         return began and day.weekday() in self.weekdays and day not in self.except_dates
 
 

@@ -289,3 +289,31 @@ def test_a_column_may_have_a_name_that_loading_uses_for_itself(open_shop: OpenSh
 
     assert (report.rows_loaded, report.rows_quarantined, again.rows_loaded) == (1, 2, 1)
     assert [",".join(values) for values in shop.raw(", ".join(f'"{name}"' for name in names))] == [noted("second")]
+
+
+def with_properties(contract: str, **properties: str) -> str:
+    written = "".join(f"\n  - {{property: {name}, value: {value}}}" for name, value in properties.items())
+    return contract.replace("customProperties:", f"customProperties:{written}")
+
+
+def test_a_file_of_a_month_puts_each_row_on_its_day(open_shop: OpenShop) -> None:
+    monthly = SALES.replace("sales/north/{day}", "drop/sales_{day:%Y%m}*.csv")
+    shop = open_shop(with_properties(monthly, readiness="all_regions", emptyFiles="no_rows"))
+    first, last = dt.date(2024, 2, 1), dt.date(2024, 2, 29)
+    (shop.landing / "drop").mkdir(parents=True)
+    (shop.landing / "drop" / "sales_202402.csv").write_bytes(csv(row(1, day=first), row(2, day=last), row(3, day=DAY)))
+    (shop.landing / "drop" / "sales_202402_2.csv").touch()
+    report = shop.load(Window.of_day(last), regions=["north"])["north"]
+
+    assert (report.rows_read, report.touched) == (3, (first, last))
+    assert shop.raw("sale_id, sold_at::date::varchar") == [("s1", str(first)), ("s2", str(last))]
+    assert shop.quarantined() == [["in_the_future"]]
+    region = shop.contract.region("north")
+    assert [day for day in (first, last, DAY) if day in region.delivers_on] == [last]
+
+
+def test_a_day_of_empty_files_has_no_rows_where_the_contract_says_so(open_shop: OpenShop) -> None:
+    shop = open_shop(with_properties(SALES, emptyFiles="no_rows"))
+    report = shop.load_one("north", {"a.csv": b"", "b.parquet": b""})
+
+    assert (report.status, report.rows_read) == ("accepted", 0)

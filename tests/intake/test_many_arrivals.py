@@ -10,6 +10,7 @@ import pytest
 from tests.support.intake.shop import DAY
 from tests.support.s3_server import Bucket
 
+from tidegate.contract.day_path import DayPath
 from tidegate.contract.model import Readiness
 from tidegate.errors import SourceDownError
 from tidegate.sources.dropped import DroppedOrigin
@@ -43,12 +44,12 @@ def peak_of(origin: Landing) -> tuple[int, int]:
 
 
 def in_folder(bucket: Bucket, path: str) -> Landing:
-    return DroppedOrigin(FolderStorage(bucket.folder, confined=True), "here", path, Readiness())
+    return DroppedOrigin(FolderStorage(bucket.folder, confined=True), "here", [DayPath.of(path)], Readiness())
 
 
 def in_s3(bucket: Bucket, path: str) -> Landing:
     folder = S3Storage.at(bucket.url, bucket.client, "TIDEGATE_LANDING", SourceDownError)
-    return DroppedOrigin(folder, "here", path, Readiness())
+    return DroppedOrigin(folder, "here", [DayPath.of(path)], Readiness())
 
 
 @pytest.mark.parametrize("place", [in_folder, in_s3])

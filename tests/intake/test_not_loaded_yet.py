@@ -10,12 +10,17 @@ import pytest
 from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.shop import DAY, SALES, Shop, csv, row
 
+from tidegate.contract.day_path import DayPath
 from tidegate.contract.model import Readiness
 from tidegate.sources.dropped import DroppedOrigin
 from tidegate.sources.origin import Arrival, Landing
 from tidegate.sources.places import origin_of
 from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY
+
+
+def landing(folder: Path, path: str, readiness: Readiness) -> DroppedOrigin:
+    return DroppedOrigin(FolderStorage(folder, confined=True), "here", [DayPath.of(path)], readiness)
 
 
 def arrivals(shop: Shop, region: str = "north") -> dict[dt.date, Arrival]:
@@ -63,7 +68,9 @@ def test_a_delivery_is_complete_once_nothing_changed_for_long_enough(tmp_path: P
 
     def complete(quiet_minutes: int) -> bool:
         readiness = Readiness("quiet", quiet_minutes)
-        [arrival] = DroppedOrigin(FolderStorage(tmp_path, confined=True), "here", "things/{day}", readiness).arrivals()
+        [arrival] = DroppedOrigin(
+            FolderStorage(tmp_path, confined=True), "here", [DayPath.of("things/{day}")], readiness
+        ).arrivals()
         return arrival.complete
 
     assert (complete(1), complete(0)) == (False, True)
@@ -96,7 +103,9 @@ def test_the_day_may_stand_anywhere_in_the_path(tmp_path: Path, path: str) -> No
 
     assert [
         arrival.day
-        for arrival in DroppedOrigin(FolderStorage(tmp_path, confined=True), "here", path, Readiness()).arrivals()
+        for arrival in DroppedOrigin(
+            FolderStorage(tmp_path, confined=True), "here", [DayPath.of(path)], Readiness()
+        ).arrivals()
     ] == [DAY]
 
 
@@ -107,7 +116,9 @@ def test_nothing_is_listed_outside_of_landing(tmp_path: Path) -> None:
     parent = tmp_path / "landing" / "things"
     parent.mkdir(parents=True)
     (parent / str(DAY)).symlink_to(outside)
-    origin = DroppedOrigin(FolderStorage(tmp_path / "landing", confined=True), "here", "things/{day}", Readiness())
+    origin = DroppedOrigin(
+        FolderStorage(tmp_path / "landing", confined=True), "here", [DayPath.of("things/{day}")], Readiness()
+    )
     [before] = origin.arrivals()
     (outside / "more.csv").touch()
 

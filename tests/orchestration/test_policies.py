@@ -21,7 +21,8 @@ from tests.support.runs.today import ZONE
 
 from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
-from tidegate.contract.model import Contract, FolderServer, Region, S3Server, Server
+from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.model import Contract, Region, Server
 from tidegate.contract.python import PythonServer
 from tidegate.errors import IncompleteError, LakeBusyError, SourceDownError, TidegateError
 from tidegate.home import Home

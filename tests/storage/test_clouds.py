@@ -11,6 +11,7 @@ import pytest
 from tests.support.azure_server import AzureServer, azure_server, needs_azurite
 
 from tidegate.archive.archive import Archive
+from tidegate.contract.day_path import DayPath
 from tidegate.contract.model import Readiness
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.sources.dropped import DroppedOrigin
@@ -58,7 +59,7 @@ def put(storage: Storage, folder: Path, name: str, content: bytes) -> None:
 @needs_azurite
 def test_a_delivery_in_azure_is_captured_and_recalled(landing: Storage, container: str, tmp_path: Path) -> None:
     put(landing, tmp_path, f"sales/northern/{DAY}/other.csv", b"x")
-    origin = DroppedOrigin(landing, "north", "sales/north/{day}", Readiness())
+    origin = DroppedOrigin(landing, "north", [DayPath.of("sales/north/{day}")], Readiness())
     archive = Archive(storage_in(container, "archive"), tmp_path / "here")
     assert list(origin.arrivals()) == [origin.arrival(DAY)]
     captured = origin.capture(archive, "sales", DAY)

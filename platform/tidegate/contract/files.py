@@ -28,6 +28,8 @@ class TextOptions:
     comment: str = ""
     footer: str = ""
     footer_lines: int = 0
+    # Of any format: whether a file without a byte has no rows, or something is wrong with it.
+    empty_is_no_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class ValueOptions:
     false_words: tuple[str, ...] = ()
     # Whether blanks around a text are no part of it.
     trim: bool = False
+    # Whether a text that is a whole number with `.0` behind it, as pandas makes of ids, is the number.
+    cut_zeros: bool = False
     decimal: str = "."
     # Each of its characters may stand between thousands.
     thousands: str = ""

@@ -16,6 +16,7 @@ from typing import Literal
 from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.files import PLAIN_FILES, FileOptions, ValueOptions
 from tidegate.contract.http import HttpServer
+from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.python import PythonServer
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.window import ONE_DAY
@@ -108,28 +109,6 @@ class Column:
     def missing(self) -> str:
         """The reason of a row that has no value here although one is required."""
         return f"missing_{self.name}"
-
-
-@dataclass(frozen=True)
-class FolderServer:
-    """Files below TIDEGATE_LANDING, be that a folder or in S3. `path` holds `{day}` once: `orders/us-east/{day}`."""
-
-    path: str
-
-    @property
-    def address(self) -> str:
-        return self.path
-
-
-@dataclass(frozen=True)
-class S3Server:
-    """Files in a bucket of the source's own. `location` holds `{day}` once: `s3://bucket/orders/{day}`."""
-
-    location: str
-
-    @property
-    def address(self) -> str:
-        return self.location
 
 
 # What a source is fetched from. `address` tells one from another and never holds a secret.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import duckdb
 
+from tidegate.contract.landing import MARKER as WHOLE
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
-from tidegate.sources.listing import MARKER as WHOLE
 
 # Stands in a landing folder whose deliveries are the demo's.
 MARKER = ".tidegate-demo"

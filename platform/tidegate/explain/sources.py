@@ -16,15 +16,14 @@ from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.judging.clocks import any_by_clock
 from tidegate.contract.judging.thresholds import wanted
+from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.model import (
     DUPLICATE_KEY,
     UNPARSABLE,
     Clock,
     Column,
     Contract,
-    FolderServer,
     Region,
-    S3Server,
     Server,
 )
 from tidegate.contract.python import PythonServer
@@ -105,10 +104,12 @@ def _time_of_day(contract: Contract, time: dt.time) -> str:
 
 def _comes_as(region: Region) -> str:
     match region.server:
-        case FolderServer(path):
-            return f"{_files(region)} in {code(path)} of landing"
-        case S3Server(location):
-            return f"{_files(region)} in {code(location)}"
+        case FolderServer() as folder:
+            places = " and ".join(code(path) for path in (folder.path, *folder.others))
+            return f"{_files(region)} in {places} of landing"
+        case S3Server() as s3:
+            places = " and ".join(code(path) for path in (s3.location, *s3.others))
+            return f"{_files(region)} in {places}"
         case HttpServer() as api:
             return (
                 f"pages of a JSON API, {code(api.location)}, whose base stands in {code('$' + api.base_url_variable)}"

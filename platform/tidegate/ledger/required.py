@@ -48,24 +48,28 @@ def _settled(beside: Collection[str]) -> str:
 EXPECTED_DELIVERY = """
     d.day >= coalesce(r.first_day, d.day)
     and list_contains(r.weekdays, isodow(d.day)) and not list_contains(r.except_dates, d.day)
+    and not (r.only_month_ends and d.day <> last_day(d.day))
 """
 
 
 def required_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces) -> str:
-    """A query for (source, region, first_day, weekdays, except_dates) of what is required; weekdays as ISO counts."""
+    """A query for what is required: (source, region, first_day, weekdays, except_dates, only_month_ends), weekdays as
+    ISO counts."""
     types = {
         "source": "varchar",
         "region": "varchar",
         "first_day": "date",
         "weekdays": "bigint[]",
         "except_dates": "date[]",
+        "only_month_ends": "boolean",
     }
     rows = [(*place, *_written(delivery_days.get(place, ALL_DAYS))) for place in sorted(deliveries)]
     return rows_relation(types, rows)
 
 
-def _written(days: DeliveryDays) -> tuple[dt.date | None, list[int], list[dt.date]]:
-    return days.first_day, [weekday + 1 for weekday in sorted(days.weekdays)], sorted(days.except_dates)
+def _written(days: DeliveryDays) -> tuple[dt.date | None, list[int], list[dt.date], bool]:
+    weekdays = [weekday + 1 for weekday in sorted(days.weekdays)]
+    return days.first_day, weekdays, sorted(days.except_dates), days.only_month_ends
 
 
 def lacking_relation(deliveries: Iterable[Place], delivery_days: DaysOfPlaces, beside: Collection[str] = ()) -> str:

@@ -94,7 +94,10 @@ def _said(held: Mapping[dt.date, Sequence[str]]) -> dict[dt.date, str]:
 def _row(product: GateRequirements) -> ProductRow:
     """Its terms say all that its partitions' rows are made of."""
     days = {
-        "/".join(place): (str(of.first_day), sorted(of.weekdays), sorted(map(str, of.except_dates)))
+        "/".join(place): (
+            *(str(of.first_day), sorted(of.weekdays), sorted(map(str, of.except_dates))),
+            *(["month ends"] if of.only_month_ends else []),
+        )
         for place, of in product.delivery_days.items()
     }
     terms = [

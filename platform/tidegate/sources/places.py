@@ -7,7 +7,8 @@ from pathlib import Path
 from tidegate.archive.archive import DRAFTS, Archive
 from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
-from tidegate.contract.model import Contract, FolderServer, Region, S3Server
+from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.model import Contract, Region
 from tidegate.contract.python import PythonServer
 from tidegate.errors import ArchiveDownError, SourceDownError
 from tidegate.placeholders import Moments
@@ -20,11 +21,10 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
     """Where the deliveries of a contract's region come from. Raises TidegateError for a place that cannot be."""
     # Each kind is imported when it is met: a home without HTTP or a database does not pay for their clients.
     match region.server:
-        case FolderServer(path):
-            return _landing_at(outside.landing, path, "TIDEGATE_LANDING", contract, region, outside)
-        case S3Server(location):
-            bucket, _, path = location.removeprefix("s3://").partition("/")
-            return _landing_at(f"s3://{bucket}", path, f"the location in {contract.label}", contract, region, outside)
+        case FolderServer() as server:
+            return _landing_at(outside.landing, server, "TIDEGATE_LANDING", contract, region, outside)
+        case S3Server() as server:
+            return _landing_at(server.bucket, server, f"the location in {contract.label}", contract, region, outside)
         case HttpServer() as server:
             from tidegate.sources.http.source import HttpOrigin
 
@@ -46,9 +46,11 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
             return kind(region.name, server, outside, Moments(region.clock.zone, contract.zone), modules)
 
 
-def _landing_at(root: str, path: str, setting: str, contract: Contract, region: Region, outside: Outside) -> Landing:
+def _landing_at(
+    root: str, server: FolderServer | S3Server, setting: str, contract: Contract, region: Region, outside: Outside
+) -> Landing:
     storage = storage_at(root, setting, outside.s3_client, SourceDownError, confined=True)
-    return DroppedOrigin(storage, region.name, path, contract.readiness)
+    return DroppedOrigin(storage, region.name, server.paths, contract.readiness, server.chosen)
 
 
 def archive_of(outside: Outside, scratch: Path) -> Archive:

@@ -7,7 +7,8 @@ callers. No caller deletes what it has not proved to be its own; the archive nev
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,14 +43,21 @@ class StoredFolder:
     """A folder at this moment. Its `entries`, in no promised order, can be read once; their names begin with `prefix`.
 
     `changed_at` is when an entry came or went last, None where that is not known. `refused` says why nothing in it may
-    be opened; a place where something else stands `is_folder` not. Neither has entries.
+    be opened; where something else stands in its place, that is `file`. Neither has entries.
     """
 
     prefix: str
     entries: Iterator[StoredFile]
     changed_at: dt.datetime | None = None
-    is_folder: bool = True
+    file: StoredFile | None = None
     refused: str | None = None
+
+
+class Segment(NamedTuple):
+    """A part of a path that is looked for: names that begin so and match; with `matches` None, that name alone."""
+
+    begins: str
+    matches: re.Pattern[str] | None = None
 
 
 class UnopenableError(Exception):
@@ -73,16 +81,11 @@ class Storage(Protocol):
         """Every file below a folder, in no promised order, as they are listed."""
         ...
 
-    def folder(self, name: str) -> StoredFolder | None:
-        """What stands in a folder that others write to; None when it is known not to be there."""
-        ...
+    def places(self, path: Sequence[Segment], deep: bool = False) -> Iterator[tuple[str, StoredFolder]]:
+        """What stands, as it is listed, at each name of a path below this storage, to which others write.
 
-    def folders(
-        self, parent: str, begins: str, rest: str, wanted: Callable[[str], bool]
-    ) -> Iterator[tuple[str, StoredFolder]]:
-        """Each folder `parent`/x/`rest` as it is listed, with its x: those that begin so and are wanted.
-
-        The entries of one must be read before the next is asked for.
+        The entries of one must be read before the next is asked for. They are those in the folder itself or, where
+        `deep`, in folders of it as well, which are entries too then, with a `/` at the end of their names.
         """
         ...
 

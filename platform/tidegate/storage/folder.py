@@ -11,14 +11,14 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.machine.disk import sync
 from tidegate.machine.processes import is_own_name, own_name
-from tidegate.storage.files import BLOCK, Storage, StoredFile, StoredFolder, UnopenableError
+from tidegate.storage.files import BLOCK, Segment, Storage, StoredFile, StoredFolder, UnopenableError
 
 # Hidden, so that who lists the folder does not take a draft for an output.
 DRAFTS = ".drafts"
@@ -63,30 +63,43 @@ class FolderStorage:
                 if path.is_file():
                     yield _stored(path.relative_to(self.root).as_posix(), path.stat())
 
-    def folder(self, name: str) -> StoredFolder | None:
-        path, prefix = self.root / name, f"{name}/" if name else ""
+    def places(self, path: Sequence[Segment], deep: bool = False) -> Iterator[tuple[str, StoredFolder]]:
+        for name in self._names(path, ""):
+            place = self._place(name, deep)
+            if place:
+                yield name, place
+
+    def _names(self, path: Sequence[Segment], above: str) -> Iterator[str]:
+        """The names below a folder that a path leads to; the last may be of something that is not there."""
+        if not path:
+            yield above
+            return
+        first, rest = path[0], path[1:]
+        start = f"{above}/" if above else ""
+        if first.matches is None:
+            yield from self._names(rest, start + first.begins)
+            return
+        folder = self.root / above
+        if folder.is_dir() and self._holds(folder):
+            for entry in _scanned(folder):
+                if first.matches.fullmatch(entry.name):
+                    yield from self._names(rest, start + entry.name)
+
+    def _place(self, name: str, deep: bool) -> StoredFolder | None:
+        path, prefix = self.root / name, f"{name}/"
         try:
             with _explaining_what_cannot_be_listed(path):
-                changed_at = _changed_at(path.lstat())
+                status = path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if stat.S_ISREG(status.st_mode):
+            # Of a folder of 100,000 files this is every one. Whether it may be opened is known when it is.
+            return StoredFolder(prefix, iter(()), _changed_at(status), _stored(name, status))
         if not self._holds(path):
-            return StoredFolder(prefix, iter(()), changed_at, refused=LEADS_OUT)
+            return StoredFolder(prefix, iter(()), _changed_at(status), refused=LEADS_OUT)
         if not path.is_dir():
-            return StoredFolder(prefix, iter(()), changed_at, is_folder=False)
-        return StoredFolder(prefix, _entries(path, prefix), changed_at)
-
-    def folders(
-        self, parent: str, begins: str, rest: str, wanted: Callable[[str], bool]
-    ) -> Iterator[tuple[str, StoredFolder]]:
-        above = self.root / parent
-        if not (above.is_dir() and self._holds(above)):
-            return
-        for entry in _scanned(above):
-            if entry.name.startswith(begins) and wanted(entry.name):
-                folder = self.folder("/".join(filter(None, (parent, entry.name, rest))))
-                if folder:
-                    yield entry.name, folder
+            return StoredFolder(prefix, iter(()), _changed_at(status), _stored(name, status))
+        return StoredFolder(prefix, _entries(path, prefix, deep), _changed_at(status))
 
     def find(self, name: str) -> StoredFile | None:
         try:
@@ -220,14 +233,21 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _entries(folder: Path, prefix: str) -> Iterator[StoredFile]:
-    for entry in _scanned(folder):
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            # It has just gone.
-            continue
-        yield _stored(prefix + entry.name, status)
+def _entries(folder: Path, prefix: str, deep: bool) -> Iterator[StoredFile]:
+    folders = [(folder, prefix)]
+    while folders:
+        folder, prefix = folders.pop()
+        for entry in _scanned(folder):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                # It has just gone.
+                continue
+            if deep and stat.S_ISDIR(status.st_mode):
+                folders.append((folder / entry.name, f"{prefix}{entry.name}/"))
+                yield _stored(folders[-1][1], status)
+            else:
+                yield _stored(prefix + entry.name, status)
 
 
 def _scanned(folder: Path) -> Iterator[os.DirEntry[str]]:

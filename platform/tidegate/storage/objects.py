@@ -9,13 +9,13 @@ from __future__ import annotations
 import mimetypes
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import chain, groupby, takewhile
 from pathlib import Path
 
 from tidegate.errors import IncompleteError, TidegateError
-from tidegate.storage.files import Storage, StoredFile, StoredFolder, UnopenableError
+from tidegate.storage.files import Segment, Storage, StoredFile, StoredFolder, UnopenableError
 
 
 class ObjectStorage(ABC):
@@ -40,20 +40,13 @@ class ObjectStorage(ABC):
     def files(self, folder: str) -> Iterator[StoredFile]:
         return self.listed(f"{folder}/" if folder else "")
 
-    def folder(self, name: str) -> StoredFolder | None:
-        prefix = f"{name}/" if name else ""
-        return StoredFolder(prefix, _below(prefix, self.listed(prefix)))
-
-    def folders(
-        self, parent: str, begins: str, rest: str, wanted: Callable[[str], bool]
-    ) -> Iterator[tuple[str, StoredFolder]]:
-        above, below = f"{parent}/" if parent else "", f"{rest}/" if rest else ""
-        start = len(above)
-        # Keys come in order, so those of a folder follow each other.
-        for name, files in groupby(self.listed(above + begins), key=lambda file: file.name[start:].partition("/")[0]):
-            if wanted(name):
-                prefix = f"{above}{name}/{below}"
-                yield name, StoredFolder(prefix, _below(prefix, files))
+    def places(self, path: Sequence[Segment], deep: bool = False) -> Iterator[tuple[str, StoredFolder]]:
+        # All keys below a folder are listed anyway, in folders of it as well. They come in order: those of a place are
+        # together.
+        parts = len(path)
+        for name, files in groupby(self.listed(_beginning(path)), key=lambda file: _first_parts(file.name, parts)):
+            if name is not None and _is_at(name, path):
+                yield name, _place(name, files)
 
     def chunks(self, file: StoredFile) -> Iterator[bytes]:
         if file.refused:
@@ -104,6 +97,32 @@ class ObjectStorage(ABC):
     @abstractmethod
     def upload(self, path: Path, name: str, content_type: str) -> None:
         """Write a file to a name; a large one in parts."""
+
+
+def _place(name: str, files: Iterator[StoredFile]) -> StoredFolder:
+    first = next(files)
+    file = first if first.name == name else None
+    return StoredFolder(f"{name}/", _below(f"{name}/", files if file else chain((first,), files)), file=file)
+
+
+def _beginning(path: Sequence[Segment]) -> str:
+    """What every key at a path begins with."""
+    known = list(takewhile(lambda segment: segment.matches is None, path))
+    above = "/".join(segment.begins for segment in known)
+    return above if len(known) == len(path) else f"{above}/{path[len(known)].begins}".lstrip("/")
+
+
+def _first_parts(name: str, number: int) -> str | None:
+    """So many of the first parts of a name; None for a name that has fewer."""
+    parts = name.split("/", number)
+    return "/".join(parts[:number]) if len(parts) >= number else None
+
+
+def _is_at(name: str, path: Sequence[Segment]) -> bool:
+    return all(
+        segment.matches.fullmatch(part) if segment.matches else part == segment.begins
+        for part, segment in zip(name.split("/"), path, strict=True)
+    )
 
 
 def _below(prefix: str, files: Iterable[StoredFile]) -> Iterator[StoredFile]:

@@ -9,7 +9,8 @@ import pytest
 
 from tidegate.contract.database import PostgresServer
 from tidegate.contract.http import BearerToken, HttpServer
-from tidegate.contract.model import FolderServer, Readiness, S3Server
+from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.model import Readiness
 from tidegate.contract.reading.odcs import load_contract, load_contracts
 from tidegate.errors import ContractError
 
@@ -450,7 +451,8 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "'host' of a server of type local",
     ),
     "no day in the path": ("things/here/{day}", "things/here", "path: things/here", "write '{day}' in it"),
-    "two days in the path": ("things/here/{day}", "things/{day}/{day}", "{day}/{day}", "does not say once"),
+    "a month and no year in the path": ("things/here/{day}", "'{day:%m%d}'", "{day:%m%d}", "names no day by"),
+    "an hour in the path": ("things/here/{day}", "'{day:%Y%m%d%H}'", "{day:%Y%m%d%H}", "only %Y, %y, %m"),
     "path out of landing": (
         "things/here/{day}",
         "../{day}",
@@ -464,7 +466,7 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "/etc/{day}",
         "is not relative to the landing folder",
     ),
-    "wildcard in the path": ("things/here/{day}", "'*/{day}'", "*/{day}", "not a plain path"),
+    "any depth in the path": ("things/here/{day}", "'**/{day}'", "**/{day}", "not a plain path"),
     "another placeholder": ("things/here/{day}", "'{region}/{day}'", "{region}", "not a plain path"),
     "backslashes in the path": ("things/here/{day}", "'..\\{day}'", "..\\{day}", "not a plain path"),
     "s3 without a bucket": ("s3://bucket/things", "s3:///things", "s3:///things", "is not an address in S3"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.support.intake.cases import Case
 
+_FLAT = {f"drop51/orders_2024-03-0{day}.csv": b"id,amount\nA1,1.00\n" for day in (5, 6)}
+
 CASES: dict[str, Case] = {
     "05-bom-crlf": Case([("A1", "Müller, Inc", "12.5000")]),
     "11-trailing-comma-rows": Case([("A1", "1.0000"), ("A2", "2.0000")]),
@@ -167,10 +169,14 @@ CASES: dict[str, Case] = {
         [("A1", "2024-03-05 14:00:00", "1.0000"), ("A2", "2024-03-06 01:00:00", "2.0000")],
         zone="America/New_York",
     ),
-    "50c-folder-in-folder": Case(
-        [], {"region=eu is a folder where a file is expected": "unreadable_file"}, "region=eu is a folder"
+    "46-pandas-nullable-ids": Case(
+        [("A1", "12345", "3"), ("A2", None, None), ("B1", "12345", "3"), ("B2", None, None)],
+        columns={"customer_id": {"customProperties": [{"property": "cutZeros", "value": True}]}},
     ),
-    "51d-flat-file-at-path": Case(says="orders_2024-03-05.csv is not a folder"),
+    "50b-sidecar-files": Case([("A1", "1.0000")], server={"files": "*.csv"}),
+    "51-flat-folder-dated-names": Case([("A1", "1.0000")], contract={"readiness": "all_regions"}, landed=_FLAT),
+    "50c-folder-in-folder": Case([("A1", "1.0000")], server={"files": "**"}),
+    "51d-flat-file-at-path": Case([("A1", "1.0000")], contract={"readiness": "all_regions"}),
     "60x-empty-file": Case(
         [],
         {
@@ -182,8 +188,4 @@ CASES: dict[str, Case] = {
     "61-file-order": Case([("A1", "10.0000")], {"A1": "duplicate_key"}),
 }
 
-NOT_YET: set[str] = {
-    "46-pandas-nullable-ids",
-    "50b-sidecar-files",
-    "51-flat-folder-dated-names",
-}
+NOT_YET: set[str] = set()

@@ -53,6 +53,8 @@ class Case:
     format: str = ""
     zone: str = "UTC"
     path: str = ""
+    # Files that the case tells of and does not have, by their path below landing.
+    landed: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def names() -> list[str]:
@@ -70,7 +72,11 @@ def deliver(name: str, case: Case, home: Path, lake: Lake) -> tuple[Shop, list[D
     contract.write_text(yaml.safe_dump(_completed(yaml.safe_load(source.read_text()), case), sort_keys=False))
     shop = Shop(home, lake, load_contract(contract, Zone(case.zone)))
     landing = home / "landing" / name
-    shutil.copytree(written / "landing", landing)
+    if (written / "landing").is_dir():
+        shutil.copytree(written / "landing", landing)
+    for below, content in case.landed.items():
+        (landing / below).parent.mkdir(parents=True, exist_ok=True)
+        (landing / below).write_bytes(content)
     shop.outside = Outside(str(landing), str(home / "archive"))
     loaded = [report for day in days for report in _load(shop, day)]
     return shop, loaded

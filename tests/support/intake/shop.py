@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.support.lake.copied import new_lake
 
-from tidegate.contract.model import Contract, FolderServer
+from tidegate.contract.landing import FolderServer
+from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.config import LakeConfig

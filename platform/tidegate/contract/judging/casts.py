@@ -83,7 +83,8 @@ def cast_strictly(
         return _from_moment(column, value, delivered, only)
     if column.logical_type == "date" and delivered == "DATE":
         return _in_years_with_names(value, "date '1000-01-01'", "date '10000-01-01'")
-    if delivered in FLOATS and column.logical_type in ("integer", "number"):
+    is_number = column.logical_type in ("integer", "number")
+    if delivered in FLOATS and (is_number or (column.logical_type == "string" and column.written(values).cut_zeros)):
         return _from_float(column, value, delivered)
     if delivered == "DECIMAL" and column.logical_type == "integer":
         return f"case when {value} = trunc({value}) then {_try(column, value)} end"
@@ -117,6 +118,8 @@ def _from_moment(column: Column, value: str, delivered: str, only: Moments | Non
 
 def _from_written(column: Column, value: str, only: Moments | None, values: ValueOptions) -> str:
     match column.logical_type:
+        case "string" if values.cut_zeros:
+            return written.without_zeros(value)
         case "boolean":
             return _from_text(column, written.truth(value, values))
         case "integer" | "number":
@@ -223,6 +226,9 @@ def _in_years_with_names(value: str, first: str, end: str) -> str:
 def _from_float(column: Column, value: str, delivered: str) -> str:
     if column.sql_type in FLOATS:
         return _finite(column, value, "true")
+    if column.logical_type == "string":
+        whole = f"{value} = trunc({value}) and abs({value}) < 2.0::double ** {_BINARY[delivered].bits}"
+        return f"case when {whole} then {value}::bigint::varchar end"
     if column.logical_type == "integer":
         whole = f"{value} = trunc({value}) and abs({value}) < 2.0::double ** {_BINARY[delivered].bits}"
         return f"case when {whole} then {_try(column, value)} end"

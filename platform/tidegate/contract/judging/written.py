@@ -103,6 +103,11 @@ def _number_looks(values: ValueOptions) -> str:
     return _BLANK + _BLANK.join(part for part in parts if part) + _BLANK
 
 
+def without_zeros(value: str) -> str:
+    """A text; of a whole number with `.0` behind it, the number."""
+    return f"regexp_replace({value}, {literal('^([+-]?[0-9]+)[.]0+$')}, {literal(chr(92) + '1')})"
+
+
 def without_exponent(text: str) -> str:
     """A number with an exponent written out, digit by digit: no cast of DuckDB's has a part in it."""
     sign, whole, places, exponent = (f"regexp_extract({text}, {literal(_EXPONENT)}, {at})" for at in range(1, 5))

@@ -42,7 +42,8 @@ _OF_FORMAT: Mapping[str, tuple[str, ...]] = {
     "xml": ("records",),
     "xlsx": ("sheet", "headerRow"),
 }
-FILE_PROPERTIES = tuple(dict.fromkeys([*(name for names in _OF_FORMAT.values() for name in names), *VALUE_PROPERTIES]))
+_OF_ANY = ("emptyFiles", *VALUE_PROPERTIES)
+FILE_PROPERTIES = tuple(dict.fromkeys([*(name for names in _OF_FORMAT.values() for name in names), *_OF_ANY]))
 
 # Fields of the standard's server that say the same as the property of that name.
 _OF_THE_STANDARD = ("delimiter", "encoding")
@@ -90,12 +91,17 @@ def _read_format(doc: Document, server: OdcsServer, at: At) -> FileFormat | None
 
 
 def _refuse_options_of_others(doc: Document, written: Written, file_format: FileFormat) -> None:
-    own = (*_OF_FORMAT.get(file_format, ()), *VALUE_PROPERTIES)
+    own = (*_OF_FORMAT.get(file_format, ()), *_OF_ANY)
     for name in FILE_PROPERTIES:
         if name in written and name not in own:
             formats = " or ".join(other for other, names in _OF_FORMAT.items() if name in names)
             what = f"'{name}' has no effect on files of format {file_format}"
             raise doc.refused(written[name][1], what, f"remove it, or write 'format: {formats}'")
+
+
+def _read_empty(doc: Document, written: Written, default: bool) -> bool:
+    chosen = read_choice(doc, written, "emptyFiles", ("reject", "no_rows"), "no_rows" if default else "reject")
+    return bool(chosen == "no_rows")
 
 
 # --- one reader for each format
@@ -112,6 +118,7 @@ def _read_text(doc: Document, written: Written, otherwise: TextOptions) -> TextO
         comment=_read_mark(doc, written, "comment", otherwise.comment, 8),
         footer=_read_footer(doc, written, otherwise.footer),
         footer_lines=otherwise.footer_lines if footer_lines is None else footer_lines,
+        empty_is_no_rows=_read_empty(doc, written, otherwise.empty_is_no_rows),
     )
 
 

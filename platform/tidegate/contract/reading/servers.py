@@ -14,12 +14,11 @@ from open_data_contract_standard.model import Server as OdcsServer
 
 from tidegate.contract.database import DatabaseKind
 from tidegate.contract.files import PLAIN_FILES, FileOptions
+from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.model import (
     Clock,
     Contract,
-    FolderServer,
     Region,
-    S3Server,
     Server,
 )
 from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
@@ -28,6 +27,7 @@ from tidegate.contract.reading.delivery_days import DAYS_OF_A_REGION, own_delive
 from tidegate.contract.reading.document import At, Document, Written
 from tidegate.contract.reading.files import FILE_PROPERTIES, read_file_options
 from tidegate.contract.reading.http import HTTP_PROPERTIES, read_http
+from tidegate.contract.reading.landing import LANDING_PROPERTIES, read_folder, read_s3
 from tidegate.contract.reading.python import PYTHON_PROPERTIES, read_python
 from tidegate.contract.reading.written import read_written
 from tidegate.delivery_days import DeliveryDays
@@ -63,8 +63,8 @@ _KEYS: Mapping[str, frozenset[str]] = {
 }
 _OF_A_REGION = (*DAYS_OF_A_REGION, *CLOCK_PROPERTIES)
 _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
-    "local": (*_OF_A_REGION, *FILE_PROPERTIES),
-    "s3": (*_OF_A_REGION, *FILE_PROPERTIES),
+    "local": (*_OF_A_REGION, *LANDING_PROPERTIES, *FILE_PROPERTIES),
+    "s3": (*_OF_A_REGION, *LANDING_PROPERTIES, *FILE_PROPERTIES),
     "api": (*_OF_A_REGION, *HTTP_PROPERTIES),
     "python": (*_OF_A_REGION, *PYTHON_PROPERTIES),
     **dict.fromkeys(("postgres", *get_args(DatabaseKind)), (*_OF_A_REGION, *DATABASE_PROPERTIES)),
@@ -72,8 +72,6 @@ _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
 
 # Becomes a part of table names, asset names and paths.
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_SEGMENT = re.compile(r"[^\\*?\[\]{}\x00-\x1f\x7f]+")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 def read_regions(
@@ -131,6 +129,8 @@ def _read_region(
     custom = read_written(doc, server.customProperties, (*at, "customProperties"), _CUSTOM_KEYS[server.type])
     fetched_from, options = _read_server(doc, server, custom, files, at)
     days = own_delivery_days(doc, custom, delivery_days)
+    if isinstance(fetched_from, FolderServer | S3Server) and all(path.is_of_months for path in fetched_from.paths):
+        days = replace(days, only_month_ends=True)
     return Region(name, fetched_from, options, days, read_clock(doc, custom, clock))
 
 
@@ -139,9 +139,9 @@ def _read_server(
 ) -> tuple[Server, FileOptions]:
     match server.type:
         case "local":
-            return FolderServer(_read_path(doc, server, at)), read_file_options(doc, server, custom, files, at)
+            return read_folder(doc, server, custom, at), read_file_options(doc, server, custom, files, at)
         case "s3":
-            return S3Server(_read_s3_location(doc, server, at)), read_file_options(doc, server, custom, files, at)
+            return read_s3(doc, server, custom, at), read_file_options(doc, server, custom, files, at)
         case "api":
             return read_http(doc, server, custom, at), replace(files, format="json")
         case "postgres":
@@ -152,33 +152,3 @@ def _read_server(
         if server.type == kind:
             return read_database(doc, kind, custom, at), replace(PLAIN_FILES, format="parquet")
     raise AssertionError(f"a server of type {server.type} is allowed here, and nothing reads it: add how")
-
-
-# --- files
-
-
-def _read_path(doc: Document, server: OdcsServer, at: At) -> str:
-    path = server.path or ""
-    return _checked_path(doc, path, path, (*at, "path"))
-
-
-def _read_s3_location(doc: Document, server: OdcsServer, at: At) -> str:
-    location, at = server.location or "", (*at, "location")
-    bucket, _, rest = location.removeprefix("s3://").partition("/")
-    if not location.startswith("s3://") or not _BUCKET.fullmatch(bucket):
-        raise doc.refused(at, f"'{location}' is not an address in S3", "write 's3://bucket/folder/{day}'")
-    return _checked_path(doc, location, rest, at)
-
-
-def _checked_path(doc: Document, location: str, rest: str, at: At) -> str:
-    if location.count("{day}") != 1:
-        what = f"'{location}' does not say once where the day stands"
-        raise doc.refused(at, what, "write '{day}' in it, as in 'orders/us-east/{day}'")
-    if rest.startswith("/"):
-        what = f"'{location}' is not relative to the landing folder"
-        raise doc.refused(at, what, "write it without the leading '/'; TIDEGATE_LANDING is what it is relative to")
-    segments = rest.replace("{day}", "day").split("/")
-    if any(part in ("", ".", "..") or not _SEGMENT.fullmatch(part) for part in segments):
-        what = f"'{location}' is not a plain path below the landing folder"
-        raise doc.refused(at, what, "write names and '/' only (no '..', no wildcards, no other placeholder)")
-    return location

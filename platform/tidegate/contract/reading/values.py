@@ -13,7 +13,7 @@ from tidegate.contract.reading.written import read_choice, read_flag, read_texts
 _NEGATIVES = ("parentheses", "trailing", "unicode")
 VALUE_PROPERTIES = (
     *("nullWords", "trueWords", "falseWords", "trim", "decimal", "thousands", "currency", "percent", "negatives"),
-    *("dateFormats", "timestampFormats", "cutTime"),
+    *("dateFormats", "timestampFormats", "cutTime", "cutZeros"),
 )
 
 
@@ -24,6 +24,7 @@ def read_values(doc: Document, written: Written, otherwise: ValueOptions) -> Val
         true_words=read_texts(doc, written, "trueWords", otherwise.true_words),
         false_words=read_texts(doc, written, "falseWords", otherwise.false_words),
         trim=read_flag(doc, written, "trim", otherwise.trim),
+        cut_zeros=read_flag(doc, written, "cutZeros", otherwise.cut_zeros),
         decimal=read_choice(doc, written, "decimal", (".", ","), otherwise.decimal),
         thousands=_read_thousands(doc, written, otherwise.thousands),
         currency=_read_currency(doc, written, otherwise.currency),

@@ -123,6 +123,8 @@ class _Reading:
             if file in self.refused:
                 self.found.unreadable[file] = self.refused[file]
                 continue
+            if file.options.text.empty_is_no_rows and not file.archived.stat().st_size:
+                continue
             try:
                 opened, found = examine(self.contract, file, self.plain / str(file.number))
             except UnreadableFileError as error:

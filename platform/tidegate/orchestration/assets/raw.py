@@ -13,7 +13,8 @@ import dagster as dg
 from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
-from tidegate.contract.model import CheckOutcome, Contract, FolderServer, Region, S3Server
+from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.model import CheckOutcome, Contract, Region
 from tidegate.contract.python import PythonServer
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
