@@ -20,8 +20,7 @@ from tests.support.runs.changing import (
     WEEKLY_VISITS,
     Files,
     deliver,
-    fill,
-    new_crowd,
+    filled_crowd,
     plan,
     with_project,
 )
@@ -102,7 +101,7 @@ def test_a_changed_formula_is_shown_applied_everywhere_at_once_and_taken_back(
     assert (weekly.mart, weekly.days) == ("weekly_visits", [MONDAY])
 
     change = apply_plan(home.home, DECISION).change
-    always = fill(new_crowd(tmp_path / "always", DOUBLED))
+    always = filled_crowd(tmp_path / "always", DOUBLED)
     assert home.contents() == always.contents()
     assert not shadows(home) and make_plan(home.home) is None
     # What is made of the days was applied with them, so nothing follows.
@@ -269,7 +268,7 @@ def test_any_change_ends_as_if_it_had_always_been_so_and_can_be_taken_back(
     plan(home)
     assert {key: content for key, content in home.contents("serving").items() if key in before} == before
     change = apply_plan(home.home, DECISION).change
-    always = fill(new_crowd(tmp_path / "always", changed))
+    always = filled_crowd(tmp_path / "always", changed)
     assert home.contents() == always.contents()
     assert list(home.runner.restate()) == []
     columns = "select * from serving.daily_visits order by all"
@@ -292,7 +291,7 @@ def test_a_day_that_was_built_and_is_held_for_its_shape_is_in_the_plan(crowd: Te
     planned = plan(home)
     assert [(mart.mart, mart.partitions) for mart in planned.marts] == [("daily_visits", 5), ("weekly_visits", 1)]
     apply_plan(home.home, DECISION)
-    always = fill(new_crowd(tmp_path / "always", NO_PLACES))
+    always = filled_crowd(tmp_path / "always", NO_PLACES)
     assert home.contents() == always.contents()
     assert make_plan(home.home) is None
     always.close()
@@ -332,8 +331,7 @@ def test_what_changes_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_
     built: list[Window] = []
     apply_plan(home.home, DECISION, on_chunk=built.append)
     assert Window.of_day(MONDAY, Cadence.weekly) in built
-    always = new_crowd(tmp_path / "always", DOUBLED)
-    fill(always)
+    always = filled_crowd(tmp_path / "always", DOUBLED)
     deliver(always, second, 50)
     always.run(second)
     assert home.contents("serving", "marts") == always.contents("serving", "marts")

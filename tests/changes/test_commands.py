@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.support.runs.changing import ALL_DOUBLED, DAILY_VISITS, fill, new_crowd, shown, with_project
+from tests.support.runs.changing import ALL_DOUBLED, DAILY_VISITS, filled_crowd, shown, with_project
 from tests.support.runs.home import TemporaryHome
 from tests.support.runs.processes import Process, start_reader, start_tidegate
 
@@ -31,7 +31,7 @@ STEPS, FIRST_STEPS = 40, 3
 @pytest.fixture
 def doubled(tmp_path: Path) -> Iterator[TemporaryHome]:
     """A home with published days whose project counts visitors twice since."""
-    home = with_project(fill(new_crowd(tmp_path / "crowd")), DOUBLED)
+    home = with_project(filled_crowd(tmp_path / "crowd"), DOUBLED)
     yield home
     home.close()
 
@@ -116,8 +116,8 @@ def test_killed_at_any_moment_and_typed_again_it_ends_the_same_while_a_reader_ne
     """Figures are doubled; that is taken back, and taking it back is taken back, until the commands were killed twenty
     times in all."""
     chance = random.Random(7)
-    always = fill(new_crowd(tmp_path / "always", ALL_DOUBLED))
-    home = fill(new_crowd(tmp_path / "crowd"))
+    always = filled_crowd(tmp_path / "always", ALL_DOUBLED)
+    home = filled_crowd(tmp_path / "crowd")
     with home.home.lake() as one, always.home.lake() as other:
         old, new = shown(one), shown(other)
     home = with_project(home, ALL_DOUBLED)

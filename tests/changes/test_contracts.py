@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, deliver, fill, new_crowd, plan, with_project
+from tests.support.runs.changing import DAILY_VISITS, DAYS, MONDAY, deliver, filled_crowd, new_crowd, plan, with_project
 from tests.support.runs.home import TemporaryHome
 from tests.support.runs.visits_contract import contract, with_contract
 
@@ -47,7 +47,7 @@ models:
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
     folder = tmp_path_factory.mktemp("old")
-    home = fill(new_crowd(folder, contracts=contract(folder / "contracts")))
+    home = filled_crowd(folder, contracts=contract(folder / "contracts"))
     yield home
     home.close()
 
@@ -80,7 +80,7 @@ def test_rows_that_a_stricter_rule_keeps_out_are_shown_applied_and_taken_back(
 
     change = apply_plan(home.home, DECISION).change
     assert change.sentence.startswith(f"Change {change.change_id[:8]} of the contract of visits and what is made of it")
-    always = fill(new_crowd(tmp_path / "always", contracts=contract(tmp_path / "strict", maximum=12)))
+    always = filled_crowd(tmp_path / "always", contracts=contract(tmp_path / "strict", maximum=12))
     assert home.contents() == always.contents()
     assert make_plan(home.home) is None
     assert read_status(home.home).older_contracts == {}
@@ -226,7 +226,7 @@ def test_what_arrives_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_
     ]
     apply_plan(home.home, DECISION)
     assert all(outcome.succeeded for outcome in home.runner.restate())
-    always = fill(new_crowd(tmp_path / "always", contracts=contract(tmp_path / "strict", maximum=12)))
+    always = filled_crowd(tmp_path / "always", contracts=contract(tmp_path / "strict", maximum=12))
     deliver(always, FOURTH, 7)
     deliver(always, MONDAY - dt.timedelta(days=1), 50)
     for day in (FOURTH, MONDAY - dt.timedelta(days=1)):
@@ -245,7 +245,7 @@ def test_logic_and_contract_change_at_once(crowd: TemporaryHome, tmp_path: Path)
     daily = next(mart for mart in planned.marts if mart.mart == "daily_visits")
     assert list(daily.days) == list(DAYS.days)
     apply_plan(home.home, DECISION)
-    always = fill(new_crowd(tmp_path / "always", doubled, contract(tmp_path / "strict", maximum=12)))
+    always = filled_crowd(tmp_path / "always", doubled, contract(tmp_path / "strict", maximum=12))
     assert home.contents() == always.contents()
     always.close()
     home.close()

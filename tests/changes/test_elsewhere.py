@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support.runs.changing import ALL_DOUBLED, NO_PLACES, fill, new_crowd, with_project
+from tests.support.runs.changing import ALL_DOUBLED, NO_PLACES, fill, filled_crowd, new_crowd, with_project
 from tests.support.s3_server import Bucket
 
 from tidegate.changes.apply import apply_plan
@@ -29,7 +29,7 @@ def test_a_change_is_planned_applied_and_taken_back_on_postgres_and_s3(
     assert planned is not None and not planned.failed
     assert home.contents("serving") == before, "a plan changes nothing"
     change = apply_plan(home.home, DECISION).change
-    always = fill(new_crowd(tmp_path / "always", changed))
+    always = filled_crowd(tmp_path / "always", changed)
     assert home.contents() == always.contents()
     assert home.query("select schema_name from duckdb_schemas() where starts_with(schema_name, 'plan_')") == []
     assert list(home.runner.restate()) == []

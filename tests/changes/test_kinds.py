@@ -14,7 +14,7 @@ from tests.support.runs.changing import (
     STG_YAML,
     Files,
     deliver,
-    fill,
+    filled_crowd,
     new_crowd,
     shown,
     with_project,
@@ -40,7 +40,7 @@ SECOND = DAYS.start + ONE_DAY
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
     folder = tmp_path_factory.mktemp("old")
-    home = fill(new_crowd(folder, contracts=contract(folder / "contracts", maximum=MAXIMUM)))
+    home = filled_crowd(folder, contracts=contract(folder / "contracts", maximum=MAXIMUM))
     yield home
     home.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from tests.support.runs.changing import DAILY_VISITS, DAYS, fill, new_crowd, with_project
+from tests.support.runs.changing import DAILY_VISITS, DAYS, filled_crowd, with_project
 from tests.support.runs.home import TemporaryHome
 
 from tidegate.asked_days import window_of
@@ -40,7 +40,7 @@ def execute_the_check(home: TemporaryHome) -> None:
 
 @pytest.mark.slow
 def test_a_plan_is_made_in_the_ui_and_shown_on_its_run_and_on_each_mart(tmp_path: Path) -> None:
-    home = with_project(fill(new_crowd(tmp_path / "crowd")), DOUBLED)
+    home = with_project(filled_crowd(tmp_path / "crowd"), DOUBLED)
     before = home.contents("serving")
     asked = {"from": str(DAYS.start), "to": str(DAYS.days[2])}
     job = home.definitions.get_job_def(PLAN_JOB)
@@ -71,7 +71,7 @@ def test_a_plan_is_made_in_the_ui_and_shown_on_its_run_and_on_each_mart(tmp_path
 
 @pytest.mark.slow
 def test_the_check_of_a_mart_says_which_days_stand_on_older_logic(tmp_path: Path) -> None:
-    crowd = fill(new_crowd(tmp_path / "crowd"))
+    crowd = filled_crowd(tmp_path / "crowd")
     assert newest(crowd).passed
     home = with_project(crowd, DOUBLED)
     published = home.query("select count(*) from ops.publications")

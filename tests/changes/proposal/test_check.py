@@ -17,6 +17,7 @@ from tests.support.runs.changing import (
     STG_VISITS,
     Files,
     fill,
+    filled_crowd,
     like,
     new_crowd,
     write_project,
@@ -55,7 +56,7 @@ STAGED_OTHERWISE = {"stg_visits.sql": STG_VISITS.replace("place, visitors", "pla
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
-    home = fill(new_crowd(tmp_path_factory.mktemp("old")))
+    home = filled_crowd(tmp_path_factory.mktemp("old"))
     home.close()
     yield home
     home.close()

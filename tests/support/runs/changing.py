@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from tests.support.lake.copied import put_lake
 from tests.support.python_models import PROJECTS
-from tests.support.runs.home import TemporaryHome, settings_of
+from tests.support.runs.home import SHARED, TemporaryHome, settings_of
 
 from tidegate.changes.plan import Planned, make_plan
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.orchestration.names import BUILD_JOBS
-from tidegate.settings import CHECKOUT
+from tidegate.settings import CHECKOUT, Settings
 from tidegate.window import Cadence, Window
 
+CONTRACTS = PROJECTS / "contracts"
 # A Friday to the Tuesday after it.
 DAYS = Window(dt.date(2024, 3, 1), dt.date(2024, 3, 6))
 MONDAY = dt.date(2024, 3, 4)
@@ -166,35 +170,72 @@ def write_project(folder: Path, changed: Files | None = None) -> Path:
 
 
 def new_crowd(
-    folder: Path, changed: Files | None = None, contracts: Path = PROJECTS / "contracts", **overrides: object
+    folder: Path, changed: Files | None = None, contracts: Path = CONTRACTS, **overrides: object
 ) -> TemporaryHome:
     """A home of the project, with nothing in it."""
-    settings = settings_of(
-        folder / "home",
-        contracts=contracts,
-        dbt_project=write_project(folder / "project", changed),
-        start_date=DAYS.start,
-        **overrides,
-    )
+    return _new_home(folder, write_project(folder / "project", changed), contracts, **overrides)
+
+
+def _new_home(folder: Path, project: Path, contracts: Path, **overrides: object) -> TemporaryHome:
+    places: dict[str, object] = {"contracts": contracts, "dbt_project": project}
+    settings = settings_of(folder / "home", start_date=DAYS.start, **places, **overrides)
     settings.scratch.mkdir(parents=True)
     put_lake(LakeConfig.of(settings))
     return TemporaryHome(settings)
 
 
+def filled_crowd(folder: Path, changed: Files | None = None, contracts: Path = CONTRACTS) -> TemporaryHome:
+    """`fill(new_crowd(...))`: a copy of what this process made once of the same project and contracts."""
+    project = write_project(folder / "project", changed)
+    made = _made_once(_texts_in(project), _texts_in(contracts))
+    settings = settings_of(folder / "home", contracts=contracts, dbt_project=project, start_date=DAYS.start)
+    copy = _copied(made, settings)
+    shutil.copytree(made.settings.dagster_home, settings.dagster_home, ignore=shutil.ignore_patterns("dagster.yaml"))
+    make_instance(settings)
+    return copy
+
+
 def like(home: TemporaryHome, folder: Path) -> TemporaryHome:
-    """Another home with what this one holds, and contracts of its own."""
+    """Another home with what this one holds, and contracts of its own. Its instance knows no runs."""
     shutil.copytree(home.settings.contracts, folder / "contracts")
-    copy = settings_of(
+    settings = settings_of(
         folder / "home",
         contracts=folder / "contracts",
         dbt_project=write_project(folder / "project"),
         start_date=home.settings.start_date,
     )
-    copy.scratch.mkdir(parents=True)
-    put_lake(LakeConfig.of(copy), LakeConfig.of(home.settings))
+    return _copied(home, settings)
+
+
+def _copied(home: TemporaryHome, settings: Settings) -> TemporaryHome:
+    """A home of these settings with the lake, landing and archive of another that nobody has open."""
+    settings.scratch.mkdir(parents=True)
+    put_lake(LakeConfig.of(settings), LakeConfig.of(home.settings))
     for name in ("landing", "archive"):
-        shutil.copytree(getattr(home.settings, name), getattr(copy, name))
-    return TemporaryHome(copy)
+        shutil.copytree(getattr(home.settings, name), getattr(settings, name))
+    return TemporaryHome(settings)
+
+
+# The content of each file of a folder, by its path in it.
+Texts = tuple[tuple[str, bytes], ...]
+
+
+def _texts_in(folder: Path) -> Texts:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return tuple((str(path.relative_to(folder)), path.read_bytes()) for path in files)
+
+
+@cache
+def _made_once(project: Texts, contracts: Texts) -> TemporaryHome:
+    folder = Path(tempfile.mkdtemp(dir=SHARED.name))
+    for name, texts in (("project", project), ("contracts", contracts)):
+        for path, content in texts:
+            file = folder / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    home = fill(_new_home(folder, folder / "project", folder / "contracts"))
+    home.close()
+    return home
 
 
 def with_project(home: TemporaryHome, changed: Files | None = None) -> TemporaryHome:

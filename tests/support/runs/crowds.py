@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.runs.changing import fill, like, new_crowd
+from tests.support.runs.changing import filled_crowd, like
 from tests.support.runs.home import TemporaryHome
 
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
-    home = fill(new_crowd(tmp_path_factory.mktemp("old")))
+    home = filled_crowd(tmp_path_factory.mktemp("old"))
     yield home
     home.close()
 
