@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 project = "Tidegate"
 extensions = ["myst_parser"]
 
-# `[lineage](dbt:model/model.tidegate.daily_sales)` leads into dbt's own pages, from a page one folder down.
+# `[lineage](dbt:model/model.shop.daily_sales)` leads into dbt's own pages, from a page one folder down.
 myst_url_schemes = {"http": None, "https": None, "dbt": {"url": "../dbt/index.html#!/{{path}}"}}
 myst_heading_anchors = 5
 # Pages are Markdown and nothing else; generated ones hold words of people who write contracts.

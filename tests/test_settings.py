@@ -13,9 +13,13 @@ from tidegate.settings import CHECKOUT, load_settings, settings_page
 
 
 @pytest.fixture(autouse=True)
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory is an empty project."""
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "workspace.yaml").touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TIDEGATE_HOME", raising=False)
+    return tmp_path
 
 
 def test_all_state_lives_under_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,8 +37,8 @@ def test_a_location_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().lake_data == "s3://lake/data"
 
 
-def test_dotenv_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".env").write_text("TIDEGATE_START_DATE=2023-05-01\nTIDEGATE_CHUNK_DAYS=7\nOTHER=1\n")
+def test_dotenv_is_read_and_the_environment_wins(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / ".env").write_text("TIDEGATE_START_DATE=2023-05-01\nTIDEGATE_CHUNK_DAYS=7\nOTHER=1\n")
     monkeypatch.setenv("TIDEGATE_CHUNK_DAYS", "9")
     settings = load_settings()
 
@@ -80,5 +84,33 @@ def test_the_settings_page_is_the_classes_own() -> None:
     assert written == settings_page(), "run: python -m tidegate.settings > docs/settings.md"
 
 
-def test_without_a_setting_the_home_is_in_the_working_directory(tmp_path: Path) -> None:
-    assert load_settings().dagster_home == tmp_path / ".tidegate" / "dagster"
+def test_a_project_is_found_from_any_folder_below_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = project / "dbt_project" / "models"
+    below.mkdir(parents=True)
+    (project / ".env").write_text("TIDEGATE_LANDING=dropped\nTIDEGATE_LAKE_CATALOG=sqlite:c.sqlite\n")
+    monkeypatch.chdir(below)
+    settings = load_settings()
+
+    assert settings.home == project / ".tidegate"
+    assert (settings.contracts, settings.dbt_project) == (project / "contracts", project / "dbt_project")
+    assert (settings.alerting, settings.defs) == (project / "alerting.yml", project / "python" / "definitions.py")
+    assert (settings.landing, settings.lake_catalog) == (str(project / "dropped"), f"sqlite:{project / 'c.sqlite'}")
+
+
+def test_outside_of_a_project_nothing_is_guessed(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    for given in ({}, {"home": "h"}, {"home": "h", "contracts": "c"}):
+        with pytest.raises(TidegateError, match=r"no Tidegate project in .* make one: tidegate new"):
+            load_settings(**given)
+    monkeypatch.setenv("TIDEGATE_PROJECT", "nowhere")
+    with pytest.raises(TidegateError, match="nowhere is not a folder"):
+        load_settings()
+
+    monkeypatch.setenv("TIDEGATE_PROJECT", str(project))
+    assert load_settings().home == project / ".tidegate"
+    monkeypatch.delenv("TIDEGATE_PROJECT")
+    whole = load_settings(home="h", contracts="c", dbt_project="work/dbt")
+    assert (whole.home, whole.project) == (elsewhere / "h", elsewhere / "work")

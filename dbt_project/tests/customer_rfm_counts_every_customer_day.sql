@@ -7,10 +7,10 @@ with
 mondays as (
 
     select min(as_of_date) as as_of_date
-    from {{ mondays_of_window() }} as mondays_of_window
+    from {{ tidegate.mondays_of_window() }} as mondays_of_window
     union
     select max(as_of_date) as as_of_date
-    from {{ mondays_of_window() }} as mondays_of_window
+    from {{ tidegate.mondays_of_window() }} as mondays_of_window
 
 ),
 
@@ -22,7 +22,7 @@ customers as (
         frequency,
         monetary
     from {{ ref("customer_rfm") }}
-    where {{ in_window("as_of_date") }}
+    where {{ tidegate.in_window("as_of_date") }}
 
 ),
 
@@ -35,11 +35,11 @@ expected as (
     from mondays
     inner join customers
         on mondays.as_of_date = customers.as_of_date
-    inner join {{ published("orders_daily_summary") }} as customer_days
+    inner join {{ tidegate.published("orders_daily_summary") }} as customer_days
         on
             customers.customer_id = customer_days.customer_id
-            and {{ in_reach_of("customers.as_of_date", "customer_days.order_date") }}
-    where {{ in_reach_of_window("customer_days.order_date") }}
+            and {{ tidegate.in_reach_of("customers.as_of_date", "customer_days.order_date") }}
+    where {{ tidegate.in_reach_of_window("customer_days.order_date") }}
     group by customers.as_of_date
 
 ),

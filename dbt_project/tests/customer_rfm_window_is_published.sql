@@ -5,11 +5,11 @@
 select
     mondays.as_of_date,
     days_reached.reached_day
-from {{ mondays_of_window() }} as mondays
-inner join {{ days_reached_by_window() }} as days_reached
-    on {{ in_reach_of("mondays.as_of_date", "days_reached.reached_day") }}
-left join {{ published("daily_sales") }} as published_days
+from {{ tidegate.mondays_of_window() }} as mondays
+inner join {{ tidegate.days_reached_by_window() }} as days_reached
+    on {{ tidegate.in_reach_of("mondays.as_of_date", "days_reached.reached_day") }}
+left join {{ tidegate.published("daily_sales") }} as published_days
     on days_reached.reached_day = published_days.order_date
 where
     published_days.order_date is null
-    and days_reached.reached_day >= {{ first_day() }}
+    and days_reached.reached_day >= {{ tidegate.first_day() }}

@@ -9,7 +9,7 @@ staged as (
         snapshot_date,
         count(*) as customers
     from {{ ref("stg_customers") }}
-    where {{ in_window("snapshot_date") }}
+    where {{ tidegate.in_window("snapshot_date") }}
     group by snapshot_date
 
 ),
@@ -21,7 +21,7 @@ daily_customers as (
         count(*) as row_count,
         count(customer_id) as customers
     from {{ ref("daily_customers") }}
-    where {{ in_window("snapshot_date") }}
+    where {{ tidegate.in_window("snapshot_date") }}
     group by snapshot_date
 
 )

@@ -21,7 +21,7 @@ payments as (
         payment_date,
         sum(amount) as paid_amount
     from {{ ref("stg_payments") }}
-    where {{ in_window("payment_date") }}
+    where {{ tidegate.in_window("payment_date") }}
     group by payment_date
 
 ),
@@ -29,7 +29,7 @@ payments as (
 daily_sales as (
 
     select * from {{ ref("daily_sales") }}
-    where {{ in_window("order_date") }}
+    where {{ tidegate.in_window("order_date") }}
 
 )
 

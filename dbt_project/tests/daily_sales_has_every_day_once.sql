@@ -3,10 +3,10 @@
 select
     calendar.date_day as order_date,
     count(daily_sales.order_date) as daily_rows
-from {{ days_of_window() }} as calendar
+from {{ tidegate.days_of_window() }} as calendar
 left join {{ ref("daily_sales") }} as daily_sales
     on
         calendar.date_day = daily_sales.order_date
-        and {{ in_window("daily_sales.order_date") }}
+        and {{ tidegate.in_window("daily_sales.order_date") }}
 group by calendar.date_day
 having count(daily_sales.order_date) <> 1

@@ -11,7 +11,7 @@ orders as (
         returned_amount,
         net_revenue
     from {{ ref("int_orders") }}
-    where {{ in_window("order_date") }}
+    where {{ tidegate.in_window("order_date") }}
 
 ),
 
@@ -23,7 +23,7 @@ customers_and_guests as (
         returned_amount,
         net_revenue
     from {{ ref("orders_daily_summary") }}
-    where {{ in_window("order_date") }}
+    where {{ tidegate.in_window("order_date") }}
 
     union all
 
@@ -49,4 +49,6 @@ all_orders as (
 
 )
 
-{{ days_that_do_not_add_up("customers_and_guests", "all_orders", ["gross_revenue", "returned_amount", "net_revenue"], "order_date") }}
+{{ tidegate.days_that_do_not_add_up(
+    "customers_and_guests", "all_orders", ["gross_revenue", "returned_amount", "net_revenue"], "order_date"
+) }}

@@ -5,7 +5,7 @@ with
 snapshot_days as (
 
     select distinct snapshot_date from {{ ref("stg_customers") }}
-    where {{ in_window("snapshot_date") }}
+    where {{ tidegate.in_window("snapshot_date") }}
 
 ),
 
@@ -15,7 +15,7 @@ customers as (
         snapshot_date,
         customer_id
     from {{ ref("stg_customers") }}
-    where {{ in_window("snapshot_date") }}
+    where {{ tidegate.in_window("snapshot_date") }}
 
 )
 
@@ -31,5 +31,5 @@ left join customers
         orders_daily_summary.order_date = customers.snapshot_date
         and orders_daily_summary.customer_id = customers.customer_id
 where
-    {{ in_window("orders_daily_summary.order_date") }}
+    {{ tidegate.in_window("orders_daily_summary.order_date") }}
     and customers.customer_id is null

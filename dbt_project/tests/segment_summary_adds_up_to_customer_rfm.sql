@@ -9,7 +9,7 @@ segments as (
         sum(customers) as customers,
         sum(total_monetary) as monetary
     from {{ ref("segment_summary") }}
-    where {{ in_window("as_of_date") }}
+    where {{ tidegate.in_window("as_of_date") }}
     group by as_of_date
 
 ),
@@ -21,7 +21,7 @@ customers as (
         count(*) as customers,
         sum(monetary) as monetary
     from {{ ref("customer_rfm") }}
-    where {{ in_window("as_of_date") }}
+    where {{ tidegate.in_window("as_of_date") }}
     group by as_of_date
 
 )

@@ -5,8 +5,8 @@ select
     line_number
 from {{ ref("stg_orders") }}
 where
-    {{ in_window("order_date") }}
+    {{ tidegate.in_window("order_date") }}
     and (
-        order_date <> {{ day_of("ordered_at") }}
-        or not {{ arrived_in_time("orders", "delivered_on", "order_date") }}
+        order_date <> {{ tidegate.day_of("ordered_at") }}
+        or not {{ tidegate.arrived_in_time("orders", "delivered_on", "order_date") }}
     )

@@ -1,7 +1,7 @@
 """Every setting, each an environment variable with a default.
 
-Reading the environment and `.env` happens here and nowhere else. docs/settings.md is made from the class below:
-`python -m tidegate.settings > docs/settings.md`.
+Reading the environment and the project's `.env` happens here and nowhere else. docs/settings.md is made from the class
+below: `python -m tidegate.settings > docs/settings.md`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,33 @@ from __future__ import annotations
 import datetime as dt
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tidegate.addresses import holds_secret
 from tidegate.machine.overlaps import refuse_overlaps
+from tidegate.project import VARIABLE, no_project, project_at
 from tidegate.zones import Zone
 
-# platform/tidegate/settings.py → the checkout that holds contracts/ and dbt_project/.
+# platform/tidegate/settings.py → the checkout of Tidegate's source, for what makes its documentation and its tests.
 CHECKOUT = Path(__file__).resolve().parents[2]
+
+# What a project has, by the name of the setting, where that says nothing else.
+OF_THE_PROJECT = {
+    "home": Path(".tidegate"),
+    "contracts": Path("contracts"),
+    "dbt_project": Path("dbt_project"),
+    "alerting": Path("alerting.yml"),
+    "defs": Path("python", "definitions.py"),
+}
+
+# Without a project, these have to be given.
+_NEEDED = ("home", "contracts", "dbt_project")
+
+# Text that may be a path; one in `.env` is relative to that file.
+_PLACES = ("landing", "archive", "outputs", "backups", "lake_data")
 
 
 def _default_threads() -> int:
@@ -33,7 +49,12 @@ class Settings(BaseSettings):
         env_prefix="TIDEGATE_", env_file=".env", extra="ignore", frozen=True, validate_default=True
     )
 
-    home: Path = Field(Path(".tidegate"), description="Where all state lives, Dagster's included.")
+    project: Path = Field(
+        Path(),
+        description="Folder of the project. Default: the working directory, or the nearest folder above it that has "
+        "`workspace.yaml` and `contracts`.",
+    )
+    home: Path = Field(OF_THE_PROJECT["home"], description="Where all state lives, Dagster's included.")
     landing: str = Field(
         "", description="Folder, or `s3://`, `gs://` or `az://` URL, that deliveries arrive in. Default: in the home."
     )
@@ -46,10 +67,15 @@ class Settings(BaseSettings):
         description="Folder, or `s3://`, `gs://` or `az://` URL, that backups go to. Default: in the home; a place on "
         "another disk is safer. See [backups](backups.md).",
     )
-    contracts: Path = Field(CHECKOUT / "contracts", description="Folder of the sources' ODCS contracts.")
-    dbt_project: Path = Field(CHECKOUT / "dbt_project", description="Folder of the dbt project.")
+    contracts: Path = Field(OF_THE_PROJECT["contracts"], description="Folder of the sources' ODCS contracts.")
+    dbt_project: Path = Field(OF_THE_PROJECT["dbt_project"], description="Folder of the dbt project.")
+    defs: Path = Field(
+        OF_THE_PROJECT["defs"],
+        description="File with assets, sensors, schedules, jobs and resources of your own. Default: `definitions.py` in "
+        "the project's folder `python`.",
+    )
     alerting: Path = Field(
-        CHECKOUT / "alerting.yml",
+        OF_THE_PROJECT["alerting"],
         description="File that says who is told when something is wrong; without it nobody is. See "
         "[on call](on-call.md).",
     )
@@ -128,7 +154,7 @@ class Settings(BaseSettings):
         "`default`, as Dagster does.",
     )
 
-    @field_validator("home", "contracts", "dbt_project", "alerting")
+    @field_validator("project", *OF_THE_PROJECT)
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
@@ -145,8 +171,23 @@ class Settings(BaseSettings):
             raise ValueError("holds a user, a password or a token; credentials are found where AWS tools look for them")
         return place
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = dotenv_settings.env_file if isinstance(dotenv_settings, DotEnvSettingsSource) else None
+        return init_settings, env_settings, _OfProject(settings_cls, env_file=file)
+
     @model_validator(mode="after")
     def _fill_locations(self) -> Self:
+        for name, path in OF_THE_PROJECT.items():
+            if name not in self.model_fields_set:
+                object.__setattr__(self, name, self.project / path)
         for name, value in _places_in(self.home).items():
             if not getattr(self, name):
                 # The model is frozen for its users; this is still its construction.
@@ -198,9 +239,38 @@ def _places_in(home: Path) -> dict[str, str]:
     }
 
 
+class _OfProject(DotEnvSettingsSource):
+    """`.env` of the project. Paths in it are relative to it, wherever below the project a command is typed."""
+
+    def __call__(self) -> dict[str, Any]:
+        given = super().__call__()
+        if not isinstance(self.env_file, Path):
+            return given
+        return {name: _below(self.env_file.parent, name, value) for name, value in given.items()}
+
+
+def _below(folder: Path, name: str, value: Any) -> Any:
+    if name == "lake_catalog" and str(value).startswith("sqlite:"):
+        return "sqlite:" + str(folder / str(value).removeprefix("sqlite:"))
+    is_path = name in OF_THE_PROJECT or (name in _PLACES and value and "://" not in str(value))
+    return str(folder / Path(str(value)).expanduser()) if is_path else value
+
+
 def load_settings(**overrides: object) -> Settings:
-    """The settings of this process's environment, with `overrides` by field name."""
-    return Settings(**overrides)  # type: ignore[arg-type]
+    """The settings of this process's environment and project, with `overrides` by field name.
+
+    Raises TidegateError outside of a project, where not all that a project has is given.
+    """
+    here = Path.cwd()
+    project = Path(str(overrides["project"])) if "project" in overrides else project_at(os.environ.get(VARIABLE), here)
+    file = (project or here) / ".env"
+    if project is None:
+        # Only what it has itself: nothing is filled in from a project before it is known that one is not needed.
+        given = {**Settings(_env_file=file, **overrides).model_dump(exclude_unset=True)}  # type: ignore[arg-type]
+        if not given.keys() >= set(_NEEDED):
+            raise no_project(here)
+        project = Path(str(given["dbt_project"])).parent
+    return Settings(**{"project": project, "_env_file": file, **overrides})  # type: ignore[arg-type]
 
 
 def settings_page() -> str:
@@ -213,9 +283,10 @@ def settings_page() -> str:
         [
             "# Settings",
             "",
-            "Every setting is an environment variable; a `.env` file in the working directory is read as well, and",
-            "the environment wins. Secrets are no settings: `PGPASSWORD`, `AWS_SECRET_ACCESS_KEY` and their like",
-            "stay in the environment, under the names their own clients give them.",
+            "Every setting is an environment variable; the project's `.env` file is read as well, and the environment",
+            "wins. A relative path in `.env` is relative to the project. Secrets are no settings: `PGPASSWORD`,",
+            "`AWS_SECRET_ACCESS_KEY` and their like stay in the environment, under the names their own clients give",
+            "them.",
             "",
             "| variable | default | meaning |",
             "|---|---|---|",
@@ -226,8 +297,8 @@ def settings_page() -> str:
 
 
 def _shown_default(default: object) -> str:
-    if isinstance(default, Path) and default.is_relative_to(CHECKOUT):
-        return f"`{default.relative_to(CHECKOUT)}` of the checkout"
+    if isinstance(default, Path):
+        return f"`{default}` in the project" if len(default.parts) == 1 else "see right"
     # An empty text, or none at all, is filled in from the home or the machine; the description says how.
     is_shown = isinstance(default, str | int | float | dt.date | Path) and default != ""
     return f"`{default}`" if is_shown else "see right"

@@ -31,7 +31,7 @@ FOURTH, LAST = DAYS.days[3], DAYS.days[4]
 MARKS = {
     "daily_marks.sql": """
 select days.date_day as visit_date, cast(1 as integer) as marks
-from {{ days_of_window() }} as days
+from {{ tidegate.days_of_window() }} as days
 """,
     "daily_marks.yml": """
 models:

@@ -96,9 +96,9 @@ def test_a_region_that_comes_or_goes_changes_the_days_that_it_delivers(crowd: Te
 
 IN_TOKYO = SHOP.replace("csv}", "csv, customProperties: [{property: timezone, value: Asia/Tokyo}]}")
 STG_TIMED = """
-select {{ day_of("seen_at") }} as visit_date, place, visitors
+select {{ tidegate.day_of("seen_at") }} as visit_date, place, visitors
 from {{ source("raw", "visits") }}
-where {{ delivered_within_reach("visits") }} and {{ happened_in_window("seen_at") }}
+where {{ tidegate.delivered_within_reach("visits") }} and {{ tidegate.happened_in_window("seen_at") }}
 """
 
 

@@ -26,8 +26,12 @@ OF_OTHERS = {
     "dbt build": "benchmarks/contenders.py",
     "dagster code-server": "tests/e2e/test_unattended.py starts what it serves",
     ".venv/bin/python -m tidegate.settings > docs/settings.md": "tests/test_settings.py compares the page with it",
+    ".venv/bin/python -m tidegate.explain.macros > docs/dbt-package.md": "tests/transform/test_package.py does that",
     'psql "$SHOP_DATABASE"': "needs a client of PostgreSQL, which is not ours to install",
 }
+
+# Before any command.
+OF_EVERY_COMMAND = ("--version", "--project", "--home")
 
 # What has no place for a value in it, like `<source>`; and how a folder or a file ends.
 PATH = re.compile(r"[\w.-]+/[\w./-]*")
@@ -90,6 +94,8 @@ def _no_command(code: str) -> str | None:
         return next((f"no target {word}" for word in words if "=" not in word and word not in TARGETS), None)
     if program != "tidegate":
         return "nobody has looked at it; see OF_OTHERS"
+    if words[:1] and words[0] in OF_EVERY_COMMAND:
+        return None
     commands = tidegate_commands()
     groups = {name.partition(" ")[0] for name in commands if " " in name}
     name = " ".join(words[: 2 if words[:1] and words[0] in groups else 1])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.dbt_package import use_package
 from tests.support.lake.copied import put_lake
 from tests.support.runs.home import TemporaryHome, settings_of
 
@@ -19,7 +20,6 @@ from tidegate.window import Cadence, Window
 pytestmark = pytest.mark.slow
 
 PROJECTS = Path(__file__).parents[1] / "support" / "runs" / "projects"
-OWN = Path(__file__).parents[2] / "dbt_project"
 
 # What was published before the weather came.
 HISTORY = Window(dt.date(2024, 3, 1), dt.date(2024, 3, 9))
@@ -34,7 +34,7 @@ select
     _delivered_on as weather_date,
     max(degrees) as degrees
 from {{ source("raw", "weather") }}
-where {{ in_window("_delivered_on") }}
+where {{ tidegate.in_window("_delivered_on") }}
 group by _delivered_on
 """
 
@@ -46,7 +46,7 @@ select
 from {{ source("raw", "visits") }} as visits
 left join {{ ref("stg_weather") }} as weather
     on visits._delivered_on = weather.weather_date
-where {{ in_window("visits._delivered_on") }}
+where {{ tidegate.in_window("visits._delivered_on") }}
 group by visits._delivered_on
 """
 
@@ -66,7 +66,7 @@ models:
       - {name: weather_date, data_type: date}
       - {name: degrees, data_type: integer}
     data_tests:
-      - not_null: {name: stg_weather_is_complete, arguments: {column_name: degrees}, config: {severity: error}}
+      - tidegate.not_null: {name: stg_weather_is_complete, arguments: {column_name: degrees}, config: {severity: error}}
 """
 
 
@@ -76,8 +76,7 @@ def home(tmp_path: Path) -> Iterator[TemporaryHome]:
     folder = tmp_path / "project"
     shutil.copytree(PROJECTS / "minimal", folder)
     shutil.copytree(PROJECTS / "contracts", folder / "contracts")
-    shutil.copytree(OWN / "macros", folder / "macros", ignore=shutil.ignore_patterns("weeks.*"))
-    shutil.copy(OWN / "profiles.yml", folder)
+    use_package(folder)
     settings = settings_of(tmp_path / "home", contracts=folder / "contracts", dbt_project=folder)
     settings.scratch.mkdir(parents=True)
     put_lake(LakeConfig.of(settings))

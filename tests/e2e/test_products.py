@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from tests.support.dbt_package import use_package
 from tests.support.lake.copied import put_lake
 from tests.support.runs.home import TemporaryHome, settings_of
 
@@ -28,7 +29,6 @@ from tidegate.publishing.rollback import Decision
 from tidegate.window import Cadence, Window
 
 PROJECT = Path(__file__).parents[1] / "support" / "runs" / "projects" / "two_products"
-OWN = Path(__file__).parents[2] / "dbt_project"
 
 # A month, of which the last week ends on a Sunday.
 DAYS = Window(dt.date(2024, 3, 1), dt.date(2024, 4, 1))
@@ -42,8 +42,7 @@ OF_LAST_WEEK = f"select visitors, degrees from serving.weekly_visits where as_of
 def home(tmp_path: Path) -> Iterator[TemporaryHome]:
     with ExitStack() as stack:
         shutil.copytree(PROJECT, tmp_path / "project")
-        shutil.copytree(OWN / "macros", tmp_path / "project" / "macros")
-        shutil.copy(OWN / "profiles.yml", tmp_path / "project")
+        use_package(tmp_path / "project")
         settings = settings_of(
             tmp_path / "home", contracts=tmp_path / "project" / "contracts", dbt_project=tmp_path / "project"
         ).model_copy(update={"start_date": DAYS.start})

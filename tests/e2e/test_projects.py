@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.support.dbt_package import use_package
 from tests.support.lake.copied import put_lake
 from tests.support.runs.home import TemporaryHome, settings_of
 
@@ -28,7 +29,6 @@ from tidegate.window import ONE_DAY, Cadence, Window
 pytestmark = pytest.mark.slow
 
 PROJECTS = Path(__file__).parents[1] / "support" / "runs" / "projects"
-OWN = Path(__file__).parents[2] / "dbt_project"
 
 # A Sunday, a Monday and a Tuesday.
 DAYS = Window(dt.date(2024, 3, 3), dt.date(2024, 3, 6))
@@ -37,8 +37,7 @@ FIGURES = {"minimal": "select * from serving.daily_visits", "everything": "selec
 
 def project(name: str, folder: Path) -> Path:
     shutil.copytree(PROJECTS / name, folder)
-    shutil.copytree(OWN / "macros", folder / "macros", ignore=shutil.ignore_patterns("weeks.*"))
-    shutil.copy(OWN / "profiles.yml", folder)
+    use_package(folder)
     return folder
 
 

@@ -119,7 +119,7 @@ def test_dbts_own_pages_are_one_file_with_all_models(site: Path) -> None:
     dbt = Page(site / "dbt" / "index.html")
 
     assert [link for link in dbt.fetched if urlsplit(link).netloc] == []
-    assert "model.tidegate.daily_sales" in dbt.path.read_text(encoding="utf-8")
+    assert "model.shop.daily_sales" in dbt.path.read_text(encoding="utf-8")
 
 
 def test_a_marts_page_tells_its_columns_promises_and_sources(site: Path, manifest: Manifest) -> None:

@@ -20,7 +20,7 @@ LATENESS = dt.timedelta(days=7)
 ZERO = Decimal("0.0000")
 
 MODELS = frozenset(
-    f"model.tidegate.{name}"
+    f"model.shop.{name}"
     for name in (
         "stg_orders", "stg_customers", "stg_payments", "int_orders", "orders_daily_summary",
         "daily_customers", "daily_sales", "daily_sales_by_region", "daily_sales_by_category",

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from tests.support.dbt_package import use_package
 
-from tidegate.settings import CHECKOUT
 from tidegate.transform.python_models.model import PythonModel
 from tidegate.transform.python_models.rows import Rows, read
 from tidegate.transform.python_models.run import make_rows
@@ -51,9 +51,7 @@ def rows_of(model: PythonModel, **given: str) -> list[tuple[Any, ...]]:
 def project_with(folder: Path, models: Mapping[str, str], yaml: str) -> Path:
     """The smallest project, with these models beside `daily_visits` (visit_date, visitors)."""
     shutil.copytree(PROJECTS / "minimal", folder)
-    own = CHECKOUT / "dbt_project"
-    shutil.copytree(own / "macros", folder / "macros", ignore=shutil.ignore_patterns("reconciliation.sql", "weeks.sql"))
-    shutil.copy(own / "profiles.yml", folder)
+    use_package(folder)
     for name, code in models.items():
         (folder / "models" / name).write_text(textwrap.dedent(code))
     with (folder / "models" / "models.yml").open("a") as file:

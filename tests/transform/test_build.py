@@ -66,7 +66,7 @@ def test_staging_takes_what_came_as_late_as_its_contract_allows_and_a_line_witho
 
     check = named("stg_orders_every_delivered_line_is_within_reach", settings)
     result = build_window(
-        DbtProject(settings), lake, Window(day(1), day(11)), run_id="test", nodes={"model.tidegate.stg_orders", check}
+        DbtProject(settings), lake, Window(day(1), day(11)), run_id="test", nodes={"model.shop.stg_orders", check}
     )
     staged = lake.con.execute("select order_id, order_date from staging.stg_orders").fetchall()
     assert staged == [("late", day(1))]
@@ -82,7 +82,7 @@ def test_a_sound_window_is_built_checked_and_entered(
 
     assert failing(result) == {}
     assert {model.status for model in result.models.values()} == {"success"}
-    summary = result.models["model.tidegate.orders_daily_summary"]
+    summary = result.models["model.shop.orders_daily_summary"]
     assert (summary.asset, summary.rows) == ("marts/orders_daily_summary", dict.fromkeys(FIVE_DAYS.days, 1))
     assert capfd.readouterr() == ("", "")
 
@@ -199,12 +199,10 @@ def test_a_selection_builds_and_checks_exactly_that(settings: Settings, lake: La
     write_orders(lake, [line("new", day(1)), line("newer", day(1))])
 
     unique = named("stg_orders_lines_are_unique", settings)
-    result = build_window(
-        DbtProject(settings), lake, window, run_id="run-2", nodes={"model.tidegate.stg_orders", unique}
-    )
+    result = build_window(DbtProject(settings), lake, window, run_id="run-2", nodes={"model.shop.stg_orders", unique})
     assert [model.name for model in result.models.values()] == ["stg_orders"]
     assert [test.name for test in result.tests] == ["stg_orders_lines_are_unique"]
-    assert result.models["model.tidegate.stg_orders"].rows == {day(1): 2}
+    assert result.models["model.shop.stg_orders"].rows == {day(1): 2}
     assert marts_in(lake, ["daily_sales"])["daily_sales"][0]["total_orders"] == 1
 
     only_a_test = {named("daily_sales_counts_every_staged_line", settings)}

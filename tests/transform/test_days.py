@@ -1,4 +1,4 @@
-"""The dbt project's macros give a moment the day that it has on the zone's calendar, and a date itself."""
+"""The dbt package's macros give a moment the day that it has on the zone's calendar, and a date itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jinja2
 import pytest
 
 from tidegate.lake.sql import literal, rows_relation
-from tidegate.settings import CHECKOUT
+from tidegate.transform.package import DBT_PACKAGE
 from tidegate.window import ONE_DAY, Window
 from tidegate.zones import Zone
 
@@ -22,8 +22,8 @@ YEAR = Window(dt.date(2024, 1, 1), dt.date(2025, 1, 1))
 
 def sql_of(macro: str, zone: Zone, offsets: Sequence[int] | None, window: Window = YEAR) -> str:
     """What the macro compiles to. dbt's variables, which the other macros read, are given as these."""
-    folder = CHECKOUT / "dbt_project" / "macros"
-    text = "".join((folder / name).read_text() for name in MACROS)
+    folder = DBT_PACKAGE / "macros"
+    text = "".join((folder / name).read_text() for name in MACROS).replace("tidegate.", "")
     template = jinja2.Environment(autoescape=False).from_string(f"{text}{{{{ {macro} }}}}")
     given = {
         "platform_timezone": zone.name,

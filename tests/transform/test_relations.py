@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import jinja2
 
-from tidegate.settings import CHECKOUT
+from tidegate.transform.package import DBT_PACKAGE
 
 CREATED = """
 create schema marts; create schema staging;
@@ -15,7 +15,7 @@ create table staging.sales (a integer); create temporary table sales_tmp (a inte
 
 
 def listed(con: duckdb.DuckDBPyConnection, schema: str) -> list[tuple[str, ...]]:
-    text = (CHECKOUT / "dbt_project" / "macros" / "duckdb.sql").read_text()
+    text = (DBT_PACKAGE / "macros" / "duckdb.sql").read_text()
     template = jinja2.Environment(autoescape=False).from_string(
         text + "{{ duckdb__list_relations_without_caching({'database': 'memory', 'schema': schema}) }}"
     )

@@ -114,7 +114,7 @@ def test_a_model_whose_columns_are_others_is_left_to_dbt_and_it_alone(
     result = build_window(DbtProject(settings), lake, Window.of_day(day(1)), run_id="test")
     assert [model.name for model in result.failed_models] == ["stg_orders"]
     assert said in result.failed_models[0].message
-    assert by_dbt == ["model.tidegate.stg_orders"]
+    assert by_dbt == ["model.shop.stg_orders"]
 
 
 def test_a_statement_that_fails_keeps_none_but_those_behind_it_from_being_made(
@@ -124,8 +124,8 @@ def test_a_statement_that_fails_keeps_none_but_those_behind_it_from_being_made(
 
     def breaking(project: DbtProject, config: LakeConfig, nodes: Collection[Any], window: Window) -> Mapping[str, str]:
         texts = sql_of_any_window(project, config, nodes, window)
-        broken = texts["model.tidegate.int_orders"]
-        return {**texts, "model.tidegate.int_orders": f"from (\n{broken}\n) where error('no luck') is null"}
+        broken = texts["model.shop.int_orders"]
+        return {**texts, "model.shop.int_orders": f"from (\n{broken}\n) where error('no luck') is null"}
 
     monkeypatch.setattr(models, "sql_of_any_window", breaking)
     result = build_window(DbtProject(settings), lake, Window.of_day(day(1)), run_id="test")

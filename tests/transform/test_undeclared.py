@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.support.dbt_package import use_package
 from tests.support.lake.copied import new_lake
 from tests.support.orders import (
     MODELS,
@@ -19,7 +20,7 @@ from tests.support.orders import (
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
-from tidegate.settings import CHECKOUT, Settings, load_settings
+from tidegate.settings import Settings, load_settings
 from tidegate.transform.build import build_window
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.undeclared import check_reads
@@ -32,7 +33,7 @@ SUM_OF_DAYS = """
 with days as (select distinct _delivered_on as day from {{{{ source('raw', 'visits') }}}})
 select days.day as visit_date, cast(sum(visitors) as bigint) as visitors
 from days join {{{{ ref('{read}') }}}} as visits on visit_date between days.day - {back} and days.day + {ahead}
-where {{{{ in_window('days.day') }}}}
+where {{{{ tidegate.in_window('days.day') }}}}
 group by all
 """
 OF_A_DAY_IN_PYTHON = """
@@ -60,9 +61,7 @@ def add_model(
 def project(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     shutil.copytree(PROJECTS / "minimal", folder)
-    own = CHECKOUT / "dbt_project"
-    shutil.copytree(own / "macros", folder / "macros", ignore=shutil.ignore_patterns("reconciliation.sql", "weeks.sql"))
-    shutil.copy(own / "profiles.yml", folder)
+    use_package(folder)
     return folder
 
 

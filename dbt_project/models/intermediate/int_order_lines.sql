@@ -10,7 +10,7 @@ lines as (
         -- DuckDB would keep the product to 18 digits and fail beyond.
         cast(quantity as decimal(20, 0)) * unit_price - discount_amount as amount
     from {{ ref("stg_orders") }}
-    where {{ in_window("order_date") }}
+    where {{ tidegate.in_window("order_date") }}
 
 ),
 

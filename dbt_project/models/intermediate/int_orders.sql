@@ -14,7 +14,7 @@ paid_orders as (
         payment_date,
         order_id
     from {{ ref("stg_payments") }}
-    where {{ in_window("payment_date") }}
+    where {{ tidegate.in_window("payment_date") }}
 
 ),
 

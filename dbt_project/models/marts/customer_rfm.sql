@@ -3,8 +3,8 @@ with
 snapshot_days as (
 
     select distinct snapshot_date
-    from {{ published("daily_customers") }}
-    where {{ in_reach_of_window("snapshot_date") }}
+    from {{ tidegate.published("daily_customers") }}
+    where {{ tidegate.in_reach_of_window("snapshot_date") }}
 
 ),
 
@@ -14,9 +14,9 @@ snapshots as (
     select
         mondays.as_of_date,
         max(snapshot_days.snapshot_date) as snapshot_date
-    from {{ mondays_of_window() }} as mondays
+    from {{ tidegate.mondays_of_window() }} as mondays
     inner join snapshot_days
-        on {{ in_reach_of("mondays.as_of_date", "snapshot_days.snapshot_date") }}
+        on {{ tidegate.in_reach_of("mondays.as_of_date", "snapshot_days.snapshot_date") }}
     group by mondays.as_of_date
 
 ),
@@ -26,10 +26,10 @@ customers as (
     select
         snapshots.as_of_date,
         daily_customers.customer_id
-    from {{ published("daily_customers") }} as daily_customers
+    from {{ tidegate.published("daily_customers") }} as daily_customers
     inner join snapshots
         on daily_customers.snapshot_date = snapshots.snapshot_date
-    where {{ in_reach_of_window("daily_customers.snapshot_date") }}
+    where {{ tidegate.in_reach_of_window("daily_customers.snapshot_date") }}
 
 ),
 
@@ -40,8 +40,8 @@ customer_days as (
         order_date,
         total_orders,
         net_revenue
-    from {{ published("orders_daily_summary") }}
-    where {{ in_reach_of_window("order_date") }}
+    from {{ tidegate.published("orders_daily_summary") }}
+    where {{ tidegate.in_reach_of_window("order_date") }}
 
 ),
 
@@ -51,12 +51,12 @@ entering as (
 
     select
         customer_id,
-        greatest({{ monday_after("order_date") }}, {{ window_start() }}) as as_of_date,
+        greatest({{ tidegate.monday_after("order_date") }}, {{ tidegate.window_start() }}) as as_of_date,
         sum(total_orders) as frequency,
         sum(net_revenue) as monetary,
         max(case when total_orders > 0 then order_date end) as last_sale_on
     from customer_days
-    group by customer_id, greatest({{ monday_after("order_date") }}, {{ window_start() }})
+    group by customer_id, greatest({{ tidegate.monday_after("order_date") }}, {{ tidegate.window_start() }})
 
 ),
 
@@ -64,13 +64,13 @@ leaving as (
 
     select
         customer_id,
-        {{ monday_after("order_date + " ~ days_reached_back()) }} as as_of_date,
+        {{ tidegate.monday_after("order_date + " ~ tidegate.days_reached_back()) }} as as_of_date,
         -sum(total_orders) as frequency,
         -sum(net_revenue) as monetary,
         cast(null as date) as last_sale_on
     from customer_days
-    where order_date < {{ window_end() }} - {{ days_reached_back() }}
-    group by customer_id, {{ monday_after("order_date + " ~ days_reached_back()) }}
+    where order_date < {{ tidegate.window_end() }} - {{ tidegate.days_reached_back() }}
+    group by customer_id, {{ tidegate.monday_after("order_date + " ~ tidegate.days_reached_back()) }}
 
 ),
 
@@ -115,7 +115,7 @@ weeks as (
         sum(monetary) as monetary,
         max(last_sale_on) as last_sale_on
     from changes
-    where {{ in_window("as_of_date") }}
+    where {{ tidegate.in_window("as_of_date") }}
     group by customer_id, as_of_date
 
 ),
@@ -140,7 +140,7 @@ measured as (
         as_of_date,
         customer_id,
         -- the newest sale so far, unless its day has left the window
-        case when {{ in_reach_of("as_of_date", "last_sale_on") }} then as_of_date - last_sale_on end as recency_days,
+        case when {{ tidegate.in_reach_of("as_of_date", "last_sale_on") }} then as_of_date - last_sale_on end as recency_days,
         cast(frequency as bigint) as frequency,
         cast(monetary as decimal(38, 4)) as monetary
     from running

@@ -3,7 +3,7 @@ with
 customers as (
 
     select * from {{ ref("stg_customers") }}
-    where {{ in_window("snapshot_date") }}
+    where {{ tidegate.in_window("snapshot_date") }}
 
 ),
 

@@ -2,14 +2,14 @@ with
 
 days as (
 
-    select calendar.date_day as order_date from {{ days_of_window() }} as calendar
+    select calendar.date_day as order_date from {{ tidegate.days_of_window() }} as calendar
 
 ),
 
 orders as (
 
     select * from {{ ref("int_orders") }}
-    where {{ in_window("order_date") }}
+    where {{ tidegate.in_window("order_date") }}
 
 ),
 
@@ -19,7 +19,7 @@ payments as (
         payment_date,
         sum(amount) as paid_amount
     from {{ ref("stg_payments") }}
-    where {{ in_window("payment_date") }}
+    where {{ tidegate.in_window("payment_date") }}
     group by payment_date
 
 ),
@@ -32,7 +32,7 @@ category_orders as (
         total_orders
     from {{ ref("daily_sales_by_category") }}
     where
-        {{ in_window("order_date") }}
+        {{ tidegate.in_window("order_date") }}
         and total_orders > 0
 
 ),
@@ -68,7 +68,7 @@ final as (
         cast(coalesce(measured.gross_revenue, 0) as decimal(38, 4)) as gross_revenue,
         cast(coalesce(measured.returned_amount, 0) as decimal(38, 4)) as returned_amount,
         cast(coalesce(measured.net_revenue, 0) as decimal(38, 4)) as net_revenue,
-        {{ exact_ratio("measured.gross_revenue", "measured.total_orders") }} as average_order_value,
+        {{ tidegate.exact_ratio("measured.gross_revenue", "measured.total_orders") }} as average_order_value,
         cast(coalesce(measured.total_discount, 0) as decimal(38, 4)) as total_discount,
         coalesce(measured.unique_customers, 0) as unique_customers,
         coalesce(measured.guest_orders, 0) as guest_orders,

@@ -30,7 +30,7 @@ final as (
         gross_revenue,
         returned_amount,
         net_revenue,
-        {{ exact_ratio("gross_revenue", "total_orders") }} as average_order_value,
+        {{ tidegate.exact_ratio("gross_revenue", "total_orders") }} as average_order_value,
         total_discount,
         unique_customers,
         guest_orders

@@ -3,7 +3,7 @@ with
 orders as (
 
     select * from {{ ref("int_orders") }}
-    where {{ in_window("order_date") }}
+    where {{ tidegate.in_window("order_date") }}
 
 ),
 
@@ -50,7 +50,7 @@ final as (
         measured.gross_revenue,
         measured.returned_amount,
         measured.net_revenue,
-        {{ exact_ratio("measured.gross_revenue", "measured.total_orders") }} as average_order_value,
+        {{ tidegate.exact_ratio("measured.gross_revenue", "measured.total_orders") }} as average_order_value,
         measured.total_discount,
         measured.unique_customers,
         measured.guest_orders,

@@ -4,9 +4,9 @@ days as (
 
     select
         *,
-        {{ month_of("order_date") }} as sales_month
-    from {{ published("daily_sales") }}
-    where {{ in_months_from("order_date", 1) }}
+        {{ tidegate.month_of("order_date") }} as sales_month
+    from {{ tidegate.published("daily_sales") }}
+    where {{ tidegate.in_months_from("order_date", 1) }}
 
 ),
 
@@ -45,7 +45,7 @@ final as (
         months.gross_revenue,
         months.returned_amount,
         months.net_revenue,
-        {{ exact_ratio("months.gross_revenue", "months.total_orders") }} as average_order_value,
+        {{ tidegate.exact_ratio("months.gross_revenue", "months.total_orders") }} as average_order_value,
         months.total_discount,
         months.paid_amount,
 
@@ -54,12 +54,14 @@ final as (
         months.net_revenue - month_before.net_revenue as net_revenue_change,
         case
             when month_before.net_revenue > 0
-                then {{ exact_ratio("100 * (months.ten_thousandths - month_before.ten_thousandths)", "month_before.ten_thousandths") }}
+                then {{ tidegate.exact_ratio(
+                    "100 * (months.ten_thousandths - month_before.ten_thousandths)", "month_before.ten_thousandths"
+                ) }}
         end as net_revenue_change_percent
     from months
     left join months as month_before
-        on months.sales_month = {{ months_after("month_before.sales_month", 1) }}
-    where {{ in_window("months.sales_month") }}
+        on months.sales_month = {{ tidegate.months_after("month_before.sales_month", 1) }}
+    where {{ tidegate.in_window("months.sales_month") }}
 
 )
 

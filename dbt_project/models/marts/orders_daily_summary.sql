@@ -4,7 +4,7 @@ orders as (
 
     select * from {{ ref("int_orders") }}
     where
-        {{ in_window("order_date") }}
+        {{ tidegate.in_window("order_date") }}
         and customer_id is not null
 
 ),

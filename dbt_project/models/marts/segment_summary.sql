@@ -3,7 +3,7 @@ with
 customers as (
 
     select * from {{ ref("customer_rfm") }}
-    where {{ in_window("as_of_date") }}
+    where {{ tidegate.in_window("as_of_date") }}
 
 ),
 
@@ -43,12 +43,12 @@ final as (
         -- measures
         segments.customers,
         segments.total_monetary,
-        {{ exact_ratio("segments.total_monetary", "segments.customers") }} as mean_monetary,
-        {{ exact_ratio("segments.total_frequency", "segments.customers") }} as mean_frequency,
-        {{ exact_ratio("segments.total_recency_days", "segments.customers_with_recency") }} as mean_recency_days,
+        {{ tidegate.exact_ratio("segments.total_monetary", "segments.customers") }} as mean_monetary,
+        {{ tidegate.exact_ratio("segments.total_frequency", "segments.customers") }} as mean_frequency,
+        {{ tidegate.exact_ratio("segments.total_recency_days", "segments.customers_with_recency") }} as mean_recency_days,
         case
             when totals.ten_thousandths > 0
-                then {{ exact_ratio("100 * segments.ten_thousandths", "totals.ten_thousandths") }}
+                then {{ tidegate.exact_ratio("100 * segments.ten_thousandths", "totals.ten_thousandths") }}
         end as revenue_share_percent
     from segments
     inner join totals

@@ -2,16 +2,16 @@
 
 with
 
-delivered as {{ not_materialized() }} (
+delivered as {{ tidegate.not_materialized() }} (
 
     select * from {{ source("raw", "customers") }}
-    where {{ in_window("_delivered_on") }}
+    where {{ tidegate.in_window("_delivered_on") }}
 
 ),
 
 versions as (
 
-    {{ with_next_delivery("delivered", ["_delivered_on", "customer_id"]) }}
+    {{ tidegate.with_next_delivery("delivered", ["_delivered_on", "customer_id"]) }}
 
 ),
 

@@ -2,16 +2,16 @@
 
 with
 
-delivered as {{ not_materialized() }} (
+delivered as {{ tidegate.not_materialized() }} (
 
     select * from {{ source("raw", "orders") }}
-    where {{ delivered_within_reach("orders") }}
+    where {{ tidegate.delivered_within_reach("orders") }}
 
 ),
 
 versions as (
 
-    {{ with_next_delivery("delivered", ["order_id", "line_number"]) }}
+    {{ tidegate.with_next_delivery("delivered", ["order_id", "line_number"]) }}
 
 ),
 
@@ -19,8 +19,8 @@ newest as (
 
     select * from versions
     where
-        {{ happened_in_window("ordered_at") }}
-        and {{ is_newest_in_time("orders", "ordered_at") }}
+        {{ tidegate.happened_in_window("ordered_at") }}
+        and {{ tidegate.is_newest_in_time("orders", "ordered_at") }}
 
 ),
 
@@ -45,7 +45,7 @@ final as (
 
         -- times
         ordered_at,
-        {{ day_of("ordered_at") }} as order_date,
+        {{ tidegate.day_of("ordered_at") }} as order_date,
         _delivered_on as delivered_on
     from newest
 

@@ -2,16 +2,16 @@
 
 with
 
-delivered as {{ not_materialized() }} (
+delivered as {{ tidegate.not_materialized() }} (
 
     select * from {{ source("raw", "payments") }}
-    where {{ delivered_within_reach("payments") }}
+    where {{ tidegate.delivered_within_reach("payments") }}
 
 ),
 
 versions as (
 
-    {{ with_next_delivery("delivered", ["payment_id"]) }}
+    {{ tidegate.with_next_delivery("delivered", ["payment_id"]) }}
 
 ),
 
@@ -19,8 +19,8 @@ newest as (
 
     select * from versions
     where
-        {{ happened_in_window("paid_at") }}
-        and {{ is_newest_in_time("payments", "paid_at") }}
+        {{ tidegate.happened_in_window("paid_at") }}
+        and {{ tidegate.is_newest_in_time("payments", "paid_at") }}
 
 ),
 
@@ -39,7 +39,7 @@ final as (
 
         -- times
         paid_at,
-        {{ day_of("paid_at") }} as payment_date,
+        {{ tidegate.day_of("paid_at") }} as payment_date,
         _delivered_on as delivered_on
     from newest
 

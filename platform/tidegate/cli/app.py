@@ -21,10 +21,12 @@ from tidegate.cli.alerts import alerts_app
 from tidegate.cli.changing import apply, changes, plan, take_back
 from tidegate.cli.demo import demo_app
 from tidegate.cli.doctor import doctor
+from tidegate.cli.everywhere import everywhere
 from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
 from tidegate.cli.lineage import lineage
 from tidegate.cli.metrics import metrics
+from tidegate.cli.projects import dbt_package
 from tidegate.cli.proposing import ci
 from tidegate.cli.provenance import history, verify, why
 from tidegate.cli.quarantine import quarantine_app
@@ -50,6 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.callback()(everywhere)
 breaker_app = typer.Typer(help="The circuit breakers of the sources.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
 app.add_typer(breaker_app, name="breaker")
@@ -60,7 +63,7 @@ for command in (
     *(plan, apply, changes, ci),
     *(status, why, history, verify),
     *(backup, backups, restore, upgrade, repair, doctor),
-    *(metrics, lineage),
+    *(metrics, lineage, dbt_package),
 ):
     app.command()(command)
 

@@ -20,6 +20,7 @@ def repository(tmp_path: Path) -> Path:
     for name, text in {
         "dbt_project/dbt_project.yml": "name: shop",
         "dbt_project/models/sales.sql": "select 1",
+        "dbt_project/packages.yml": "packages: [{local: ../dates}]",
         "contracts/orders.odcs.yaml": "version: 1.0.0",
         "contracts/payments.odcs.yaml": "version: 1.0.0",
     }.items():

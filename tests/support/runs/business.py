@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.dbt_package import use_package
+
 from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY
 
@@ -82,9 +84,9 @@ class Business:
         return project
 
     def _write_project(self, project: Path) -> None:
-        shutil.copytree(CHECKOUT / "dbt_project" / "macros", project / "macros")
-        for name in ("dbt_project.yml", "profiles.yml"):
-            shutil.copy(CHECKOUT / "dbt_project" / name, project / name)
+        project.mkdir(parents=True)
+        shutil.copy(CHECKOUT / "dbt_project" / "dbt_project.yml", project)
+        use_package(project)
         versions = KEYED if self.keyed else PLAIN
         _write(project / "models/staging/stg_sales.sql", f"{versions}\n{STAGED}")
         _write(project / "models/staging/staging.yml", STAGING_YML)
@@ -173,13 +175,13 @@ with
 delivered as (
 
     select * from {{ source("raw", "sales") }}
-    where {{ delivered_within_reach("sales") }}
+    where {{ tidegate.delivered_within_reach("sales") }}
 
 ),
 
 next_deliveries as (
 
-    {{ with_next_delivery("delivered", ["sale_id"]) }}
+    {{ tidegate.with_next_delivery("delivered", ["sale_id"]) }}
 
 ),
 
@@ -187,8 +189,8 @@ versions as (
 
     select * from next_deliveries
     where
-        {{ happened_in_window("sold_at") }}
-        and {{ is_newest_in_time("sales", "sold_at") }}
+        {{ tidegate.happened_in_window("sold_at") }}
+        and {{ tidegate.is_newest_in_time("sales", "sold_at") }}
 
 ),
 """
@@ -200,9 +202,9 @@ versions as (
 
     select * from {{ source("raw", "sales") }}
     where
-        {{ delivered_within_reach("sales") }}
-        and {{ happened_in_window("sold_at") }}
-        and {{ arrived_in_time("sales", "_delivered_on", day_of("sold_at")) }}
+        {{ tidegate.delivered_within_reach("sales") }}
+        and {{ tidegate.happened_in_window("sold_at") }}
+        and {{ tidegate.arrived_in_time("sales", "_delivered_on", tidegate.day_of("sold_at")) }}
 
 ),
 """
@@ -214,7 +216,7 @@ final as (
         sale_id,
         category,
         amount,
-        {{ day_of("sold_at") }} as sale_date
+        {{ tidegate.day_of("sold_at") }} as sale_date
     from versions
 
 )
@@ -251,7 +253,7 @@ select
     days.date_day as sale_date,
     count(sales.sale_date) as sales,
     cast(coalesce(sum(sales.amount), 0) as decimal(38, 2)) as total
-from {{ days_of_window() }} as days
+from {{ tidegate.days_of_window() }} as days
 left join {{ ref("stg_sales") }} as sales
     on days.date_day = sales.sale_date
 group by days.date_day
@@ -261,8 +263,8 @@ WEEKLY_TOTALS = """
 select
     mondays.as_of_date,
     cast(coalesce(sum(days.total), 0) as decimal(38, 2)) as total
-from {{ mondays_of_window() }} as mondays
-left join {{ published("daily_totals") }} as days
+from {{ tidegate.mondays_of_window() }} as mondays
+left join {{ tidegate.published("daily_totals") }} as days
     on days.sale_date >= mondays.as_of_date - 7 and days.sale_date < mondays.as_of_date
 group by mondays.as_of_date
 """
@@ -276,7 +278,7 @@ models:
       - {name: sales, data_type: bigint}
       - {name: total, data_type: "decimal(38, 2)"}
     data_tests:
-      - unique:
+      - tidegate.unique:
           name: daily_totals_days_are_unique
           arguments: {columns: [sale_date]}
           config: {severity: error}
@@ -293,7 +295,7 @@ select
     category,
     cast(sum(amount) as decimal(38, 2)) as total
 from {{ ref("stg_sales") }}
-where {{ in_window("sale_date") }}
+where {{ tidegate.in_window("sale_date") }}
 group by sale_date, category
 """
 

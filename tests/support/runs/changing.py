@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from tests.support.dbt_package import use_package
 from tests.support.lake.copied import put_lake
 from tests.support.python_models import PROJECTS
 from tests.support.runs.home import SHARED, TemporaryHome, settings_of
@@ -18,7 +19,7 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.orchestration.names import BUILD_JOBS
-from tidegate.settings import CHECKOUT, Settings
+from tidegate.settings import Settings
 from tidegate.window import Cadence, Window
 
 CONTRACTS = PROJECTS / "contracts"
@@ -42,7 +43,7 @@ sources:
 STG_VISITS = """
 select _delivered_on as visit_date, place, visitors
 from {{ source("raw", "visits") }}
-where {{ in_window("_delivered_on") }}
+where {{ tidegate.in_window("_delivered_on") }}
 """
 STG_YAML = """
 models:
@@ -57,7 +58,7 @@ DAILY_VISITS = """
 with counted as (
     select visit_date, cast(sum(visitors) as bigint) as visitors, cast(count(*) as bigint) as places
     from {{ ref("stg_visits") }}
-    where {{ in_window("visit_date") }}
+    where {{ tidegate.in_window("visit_date") }}
     group by visit_date
 )
 select visit_date, visitors, places from counted
@@ -71,7 +72,7 @@ models:
       - {name: visitors, data_type: bigint}
       - {name: places, data_type: bigint}
     data_tests:
-      - expression_is_true:
+      - tidegate.expression_is_true:
           name: daily_visits_are_plausible
           arguments: {expression: visitors < 1000}
           config: {severity: error}
@@ -83,7 +84,7 @@ ADDED_UP = """
 DAILY_PLACES = """
 select visit_date, place, {{ added_up("visitors") }} as visitors
 from {{ ref("stg_visits") }}
-where {{ in_window("visit_date") }}
+where {{ tidegate.in_window("visit_date") }}
 group by visit_date, place
 """
 PLACES_YAML = """
@@ -95,15 +96,15 @@ models:
       - {name: place, data_type: varchar}
       - {name: visitors, data_type: bigint}
     data_tests:
-      - unique:
+      - tidegate.unique:
           name: daily_places_are_unique
           arguments: {columns: [visit_date, place]}
           config: {severity: error}
 """
 WEEKLY_VISITS = """
 select mondays.as_of_date, cast(coalesce(sum(visits.visitors), 0) as bigint) as visitors
-from {{ mondays_of_window() }} as mondays
-left join {{ published("daily_visits") }} as visits
+from {{ tidegate.mondays_of_window() }} as mondays
+left join {{ tidegate.published("daily_visits") }} as visits
     on visits.visit_date >= mondays.as_of_date - 7 and visits.visit_date < mondays.as_of_date
 group by mondays.as_of_date
 """
@@ -155,10 +156,7 @@ def write_project(folder: Path, changed: Files | None = None) -> Path:
     """The project, with some of its files changed, or without those that are None."""
     if not folder.exists():
         shutil.copytree(PROJECTS / "minimal", folder, ignore=shutil.ignore_patterns("models"))
-        shutil.copytree(
-            CHECKOUT / "dbt_project" / "macros", folder / "macros", ignore=shutil.ignore_patterns("reconciliation.sql")
-        )
-        shutil.copy(CHECKOUT / "dbt_project" / "profiles.yml", folder)
+        use_package(folder)
         (folder / "models").mkdir()
     for name, text in {**PROJECT, **(changed or {})}.items():
         file = folder / "models" / name

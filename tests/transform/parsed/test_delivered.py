@@ -20,7 +20,7 @@ from tidegate.transform.parsed.published import refuse_candidates
 from tidegate.window import Cadence
 
 Change = Callable[[dict[str, Any]], None]
-SOURCE, MODEL = "source.tidegate.raw.orders", "model.tidegate.daily_sales"
+SOURCE, MODEL = "source.shop.raw.orders", "model.shop.daily_sales"
 
 
 @pytest.fixture
@@ -67,21 +67,25 @@ def test_serving_is_read_by_the_names_of_marts(settings: Settings) -> None:
         }
         manifest["sources"][SOURCE + "2"] = changed
 
-    with pytest.raises(TidegateError, match=r"Write \{\{ published\('daily_sales'\) \}\} where it is read"):
+    with pytest.raises(TidegateError, match=r"Write \{\{ tidegate\.published\('daily_sales'\) \}\} where it is read"):
         _changed(settings, name_the_table)
 
 
 @pytest.mark.parametrize(
     ("model", "reads", "says"),
     [
-        ("customer_rfm", "daily_sales", r"before it is published. Write \{\{ published\('daily_sales'\) \}\} in place"),
+        (
+            "customer_rfm",
+            "daily_sales",
+            r"published. Write \{\{ tidegate\.published\('daily_sales'\) \}\} in place",
+        ),
         ("monthly_sales", "int_orders", "which is daily and never published. Make a mart of it"),
         ("daily_sales", "monthly_sales", "it would change with what is made of it. Make it monthly too"),
     ],
 )
 def test_what_another_cadence_built_is_read_as_published(settings: Settings, model: str, reads: str, says: str) -> None:
     def read_candidates(manifest: dict[str, Any]) -> None:
-        manifest["nodes"][f"model.tidegate.{model}"]["depends_on"]["nodes"].append(f"model.tidegate.{reads}")
+        manifest["nodes"][f"model.shop.{model}"]["depends_on"]["nodes"].append(f"model.shop.{reads}")
 
     with pytest.raises(TidegateError, match=says):
         refuse_candidates(_changed(settings, read_candidates))
@@ -89,7 +93,7 @@ def test_what_another_cadence_built_is_read_as_published(settings: Settings, mod
 
 def test_a_mart_that_is_read_as_published_is_written_out(settings: Settings) -> None:
     def compute(manifest: dict[str, Any]) -> None:
-        manifest["nodes"]["model.tidegate.monthly_sales"]["raw_code"] = "select * from {{ published(var('mart')) }}"
+        manifest["nodes"]["model.shop.monthly_sales"]["raw_code"] = "select * from {{ published(var('mart')) }}"
 
     with pytest.raises(TidegateError, match=r"calls published without the name of a mart. .* Write it out"):
         _changed(settings, compute)
@@ -129,7 +133,7 @@ def test_days_to_read_back_are_a_whole_number(settings: Settings, key: str, valu
 def test_reaches_of_models_that_read_one_another_add_up(settings: Settings) -> None:
     def reach(manifest: dict[str, Any]) -> None:
         for name in ("int_orders", "daily_sales"):
-            manifest["nodes"][f"model.tidegate.{name}"]["config"]["meta"]["tidegate"]["reaches_back_days"] = 2
+            manifest["nodes"][f"model.shop.{name}"]["config"]["meta"]["tidegate"]["reaches_back_days"] = 2
 
     assert _reach(_changed(settings, lambda manifest: None)) == 0
     assert _reach(_changed(settings, reach)) == 4

@@ -65,7 +65,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         "of_all_it_sees.py": OF_ALL_IT_SEES,
         "of_deliveries.py": OF_DELIVERIES,
         "of_a_week.py": OF_A_WEEK,
-        "in_sql.sql": "select * from {{ ref('of_two_days') }} where {{ in_window('visit_date') }}",
+        "in_sql.sql": "select * from {{ ref('of_two_days') }} where {{ tidegate.in_window('visit_date') }}",
     }
     project = project_with(folder / "project", models, YAML)
     return load_settings(home=folder / "home", dbt_project=project, contracts=PROJECTS / "contracts", threads=1)

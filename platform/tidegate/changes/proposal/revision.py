@@ -89,7 +89,8 @@ def _extract(repository: Path, commit: str, name: str, folder: Path, into: Path)
 def _copy_packages(project: Path, into: Path) -> None:
     """dbt's packages are installed beside a project and not kept in git: those of now are taken."""
     installed = packages_folder(project)
-    if installed.is_dir() and not packages_folder(into).exists():
+    names_some = any((into / name).is_file() for name in ("packages.yml", "dependencies.yml"))
+    if names_some and installed.is_dir() and not packages_folder(into).exists():
         shutil.copytree(installed, packages_folder(into))
 
 

@@ -422,7 +422,7 @@ def _source(node: Mapping[str, Any]) -> Model:
         raise refusal(
             node,
             "is a mart as it is published, by its table.",
-            f"Write {{{{ published('{node['identifier']}') }}}} where it is read, which keeps the lineage whole, and "
+            f"Write {{{{ tidegate.published('{node['identifier']}') }}}} where it is read, which keeps the lineage whole, and "
             "remove the source",
         )
     return Model(

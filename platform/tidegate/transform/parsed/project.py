@@ -23,6 +23,7 @@ from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
 from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
+from tidegate.transform.package import is_named_by, link_package
 from tidegate.transform.parsed.files import modules_of, project_files, variables_of, variables_read
 from tidegate.transform.parsed.logic import BY_SOURCE, logic_of, logic_of_tests
 from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of, moved
@@ -136,6 +137,8 @@ class DbtProject:
         return logic_of_tests(self.manifest(), self._given, unique_ids)
 
     def _fingerprint(self) -> str:
+        if is_named_by(self.folder):
+            link_package(self.folder)
         digest = hashlib.sha256(f"{self.folder}\0{sys.version}".encode())
         for package in PARSED_BY:
             digest.update(f"\0{package} {version(package)}".encode())

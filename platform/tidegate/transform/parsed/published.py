@@ -1,4 +1,4 @@
-"""Which marts a model reads as published: those that it names in `published('<mart>')`.
+"""Which marts a model reads as published: those that it names in `tidegate.published('<mart>')`.
 
 A model of mornings, weeks or months is made of what is published, never of candidates, which nobody has let in yet. dbt
 itself knows only that the model depends on the mart, so the calls are found in its text. In Python, `dbt.ref` of a mart
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tidegate.transform.parsed.graph import Graph, Model
 
 MACRO = "published"
+CALL = f"tidegate.{MACRO}"
 
 # What models read that no model builds.
 _NOT_BUILT = ("raw", "ops")
@@ -36,11 +37,19 @@ def marts_read_as_published(node: Mapping[str, Any]) -> frozenset[str]:
         calls = list(_JINJA.parse(node["raw_code"]).find_all(nodes.Call))
     except TemplateError as error:
         raise refusal(node, f"cannot be read as a Jinja template: {error}.", "Correct the template") from error
-    arguments = [call.args for call in calls if isinstance(call.node, nodes.Name) and call.node.name == MACRO]
+    arguments = [call.args for call in calls if _is_called(call.node)]
     names = [each[0].value for each in arguments if len(each) == 1 and isinstance(each[0], nodes.Const)]
     if len(names) < len(arguments):
-        raise refusal(node, f"calls {MACRO} without the name of a mart.", f"Write it out: {MACRO}('daily_sales')")
+        raise refusal(node, f"calls {MACRO} without the name of a mart.", f"Write it out: {CALL}('daily_sales')")
     return frozenset(map(str, names))
+
+
+def _is_called(called: nodes.Node) -> bool:
+    """Whether it is the macro, of Tidegate's package or of the project itself."""
+    match called:
+        case nodes.Name(name=name) | nodes.Getattr(node=nodes.Name(name="tidegate"), attr=name):
+            return bool(name == MACRO)
+    return False
 
 
 def refuse_candidates(graph: Graph) -> None:
@@ -75,12 +84,12 @@ def _sentence(model: Model, read: Model, as_published: bool) -> str:
     if read.cadence is not Cadence.daily:
         return f"{who}, which is {read.cadence}: it would change with what is made of it. Make it {read.cadence} too."
     if read.is_mart and not same_cadence:
-        write = f"{{{{ {MACRO}('{read.name}') }}}} in place of {{{{ ref('{read.name}') }}}}"
+        write = f"{{{{ {CALL}('{read.name}') }}}} in place of {{{{ ref('{read.name}') }}}}"
         return f"{who} before it is published. Write {write}."
     if read.is_mart:
         return (
             f"{who}, which is of the product {read.product}, before it is published. Put both into one dbt group, or "
-            f"give {model.name} the cadence morning, weekly or monthly and write {{{{ {MACRO}('{read.name}') }}}}."
+            f"give {model.name} the cadence morning, weekly or monthly and write {{{{ {CALL}('{read.name}') }}}}."
         )
-    write = f"{{{{ {MACRO}('<mart>') }}}}"
+    write = f"{{{{ {CALL}('<mart>') }}}}"
     return f"{who}, which is {read.cadence} and never published. Make a mart of it, and read {write}."

@@ -2,6 +2,6 @@ select
     _delivered_on as visit_date,
     cast(sum(visitors) as bigint) as visitors
 from {{ source("raw", "visits") }}
-where {{ in_window("_delivered_on") }}
+where {{ tidegate.in_window("_delivered_on") }}
 group by _delivered_on
 -- A query may end in a comment.

@@ -1,4 +1,4 @@
 {{ config(materialized="ephemeral") }}
 select _delivered_on as visit_date, place, visitors
 from {{ source("raw", "visits") }}
-where {{ in_window("_delivered_on") }}
+where {{ tidegate.in_window("_delivered_on") }}

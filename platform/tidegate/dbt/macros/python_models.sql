@@ -11,7 +11,7 @@ def dbtObj(load):
 
 
 def model(dbt, session):
-    keep_rows(session, {{ python_model(model) | tojson }}, {{ table | tojson }})
+    keep_rows(session, {{ tidegate.python_model(model) | tojson }}, {{ table | tojson }})
 
 
 def materialize(rows, session):
@@ -21,7 +21,7 @@ def materialize(rows, session):
 {#- dbt puts this behind the author's code when it compiles it. -#}
 {% macro py_script_postfix(model) -%}
     {%- if model["config"]["materialized"] == "incremental" -%}
-# tidegate: {{ python_model(model) | tojson }}
+# tidegate: {{ tidegate.python_model(model) | tojson }}
     {%- else -%}
         {{ dbt.py_script_postfix(model) }}
     {%- endif -%}
@@ -42,10 +42,10 @@ def materialize(rows, session):
     {%- for each in model["refs"] -%}
         {%- set name = ([each["package"]] if each.get("package") else []) + [each["name"]] -%}
         {%- set relation = ref(*name, v=each.get("version")) -%}
-        {%- do reads.update({(name + (["v" ~ each["version"]] if each.get("version") else [])) | join("."): read_by_python(model, relation)}) -%}
+        {%- do reads.update({(name + (["v" ~ each["version"]] if each.get("version") else [])) | join("."): tidegate.read_by_python(model, relation)}) -%}
     {%- endfor -%}
     {%- for each in model["sources"] -%}
-        {%- do reads.update({each | join("."): source_read_by_python(source(*each))}) -%}
+        {%- do reads.update({each | join("."): tidegate.source_read_by_python(source(*each))}) -%}
     {%- endfor -%}
     {{ return(tojson({
         "name": model["alias"],
@@ -66,7 +66,7 @@ def materialize(rows, session):
 {#- A daily mart that a model of another cadence reads is read as it is published. -#}
 {% macro read_by_python(model, relation) -%}
     {%- set found = {"relation": relation.render(), "day": none} -%}
-    {%- for node in graph["nodes"].values() if node["unique_id"] in model["depends_on"]["nodes"] and node.get("alias") == relation.identifier and has_day(node) -%}
+    {%- for node in graph["nodes"].values() if node["unique_id"] in model["depends_on"]["nodes"] and node.get("alias") == relation.identifier and tidegate.has_day(node) -%}
         {%- set meta = node["config"]["meta"]["tidegate"] -%}
         {%- do found.update({"day": meta["day"]}) -%}
         {%- set cadence = model["config"]["meta"]["tidegate"].get("cadence", "daily") -%}
@@ -86,5 +86,5 @@ def materialize(rows, session):
     {%- if relation.schema != "raw" -%}
         {{ return({"relation": relation.render(), "day": none}) }}
     {%- endif -%}
-    {{ return({"relation": relation.render(), "day": "_delivered_on", "delivered": true, "late": allowed_lateness(relation.identifier)}) }}
+    {{ return({"relation": relation.render(), "day": "_delivered_on", "delivered": true, "late": tidegate.allowed_lateness(relation.identifier)}) }}
 {%- endmacro %}

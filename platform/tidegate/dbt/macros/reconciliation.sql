@@ -4,7 +4,7 @@
 select coalesce(total.{{ day }}, parts.{{ day }}) as {{ day }}
 from (
     select * from {{ total }}
-    where {{ in_window(day) }}
+    where {{ tidegate.in_window(day) }}
 ) as total
 full outer join (
     select
@@ -13,7 +13,7 @@ full outer join (
         sum({{ measure }}) as {{ measure }}{{ "," if not loop.last }}
         {%- endfor %}
     from {{ parts }}
-    where {{ in_window(day) }}
+    where {{ tidegate.in_window(day) }}
     group by {{ day }}
 ) as parts
     on total.{{ day }} = parts.{{ day }}

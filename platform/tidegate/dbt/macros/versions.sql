@@ -6,9 +6,9 @@
 
     repeated_keys as (
 
-        select {{ key_hash(key) }} as repeated_key
+        select {{ tidegate.key_hash(key) }} as repeated_key
         from {{ relation }}
-        group by {{ key_hash(key) }}
+        group by {{ tidegate.key_hash(key) }}
         having count(*) > 1
 
     )
@@ -17,7 +17,7 @@
         *,
         cast(null as date) as _next_delivered_on
     from {{ relation }}
-    where {{ key_hash(key) }} not in (select repeated_keys.repeated_key from repeated_keys)
+    where {{ tidegate.key_hash(key) }} not in (select repeated_keys.repeated_key from repeated_keys)
 
     union all
 
@@ -28,17 +28,17 @@
             order by _delivered_on asc, _region desc
         ) as _next_delivered_on
     from {{ relation }}
-    where {{ key_hash(key) }} in (select repeated_keys.repeated_key from repeated_keys)
+    where {{ tidegate.key_hash(key) }} in (select repeated_keys.repeated_key from repeated_keys)
 {%- endmacro %}
 
 {#- Versions that came too late do not count, however wide the window is, so a day looks the same whether it is built alone or as one of
     many. -#}
 {% macro is_newest_in_time(source_name, happened_at) -%}
     (
-        {{ arrived_in_time(source_name, "_delivered_on", day_of(happened_at)) }}
+        {{ tidegate.arrived_in_time(source_name, "_delivered_on", tidegate.day_of(happened_at)) }}
         and (
             _next_delivered_on is null
-            or not {{ arrived_in_time(source_name, "_next_delivered_on", day_of(happened_at)) }}
+            or not {{ tidegate.arrived_in_time(source_name, "_next_delivered_on", tidegate.day_of(happened_at)) }}
         )
     )
 {%- endmacro %}

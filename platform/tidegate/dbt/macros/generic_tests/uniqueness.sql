@@ -8,10 +8,10 @@
     {%- else -%}
     select {{ columns | join(", ") }}
     from {{ model }}
-    where {{ key_hash(columns) }} in (
-        select {{ key_hash(columns) }}
+    where {{ tidegate.key_hash(columns) }} in (
+        select {{ tidegate.key_hash(columns) }}
         from {{ model }}
-        group by {{ key_hash(columns) }}
+        group by {{ tidegate.key_hash(columns) }}
         having count(*) > 1
     )
     group by {{ columns | join(", ") }}

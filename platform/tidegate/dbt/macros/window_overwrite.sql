@@ -7,7 +7,7 @@
 -#}
 {% macro get_incremental_window_overwrite_sql(arg_dict) %}
     {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
-    delete from {{ arg_dict["target_relation"] }} where {{ in_window(day_column_of(model)) }};
+    delete from {{ arg_dict["target_relation"] }} where {{ tidegate.in_window(tidegate.day_column_of(model)) }};
     insert into {{ arg_dict["target_relation"] }} ({{ columns }}) select {{ columns }} from {{ arg_dict["temp_relation"] }}
 {% endmacro %}
 
@@ -32,7 +32,7 @@
         )
     {%- elif language == "python" and config.get("materialized") == "incremental" -%}
         {%- set temporary_table = "temporary table " ~ relation.include(database=false, schema=false) -%}
-        {{ keep_rows_of_python_model(temporary_table if temporary else "table " ~ relation) }}
+        {{ tidegate.keep_rows_of_python_model(temporary_table if temporary else "table " ~ relation) }}
     {%- else -%}
         {{ dbt.duckdb__create_table_as(temporary, relation, compiled_code, language, partitioned_by, sorted_by) }}
     {%- endif -%}

@@ -3,7 +3,7 @@
 {% macro days_of_window() -%}
     (
         select cast(moments.moment as date) as date_day
-        from range({{ window_start() }}, {{ window_end() }}, interval 1 day) as moments (moment)
+        from range({{ tidegate.window_start() }}, {{ tidegate.window_end() }}, interval 1 day) as moments (moment)
     )
 {%- endmacro %}
 

@@ -4,8 +4,8 @@
     select *
     from {{ delivered }}
     where
-        {{ in_window("_delivered_on") }}
-        and {{ arrived_in_time(delivered.identifier, "_delivered_on", day_of(happened_at)) }} is not true
+        {{ tidegate.in_window("_delivered_on") }}
+        and {{ tidegate.arrived_in_time(delivered.identifier, "_delivered_on", tidegate.day_of(happened_at)) }} is not true
 {% endtest %}
 
 {% test no_row_is_lost(model, delivered, key, happened_at, day) %}
@@ -24,14 +24,14 @@ staged as (
 delivered as (
 
     select
-        {{ day_of(happened_at) }} as event_date,
+        {{ tidegate.day_of(happened_at) }} as event_date,
         count(*) as row_count
     from {{ delivered }}
     where
-        {{ delivered_within_reach(delivered.identifier) }}
-        and {{ happened_in_window(happened_at) }}
-        and {{ arrived_in_time(delivered.identifier, "_delivered_on", day_of(happened_at)) }}
-    group by {{ day_of(happened_at) }}
+        {{ tidegate.delivered_within_reach(delivered.identifier) }}
+        and {{ tidegate.happened_in_window(happened_at) }}
+        and {{ tidegate.arrived_in_time(delivered.identifier, "_delivered_on", tidegate.day_of(happened_at)) }}
+    group by {{ tidegate.day_of(happened_at) }}
 
 ),
 
@@ -52,23 +52,23 @@ differing as (
 keys_of_differing_days as (
 
     select
-        {{ day_of(happened_at) }} as event_date,
-        {{ key_hash(key) }} as row_key
+        {{ tidegate.day_of(happened_at) }} as event_date,
+        {{ tidegate.key_hash(key) }} as row_key
     from {{ delivered }}
     where
-        {{ delivered_within_reach(delivered.identifier) }}
-        and {{ day_of(happened_at) }} in (select differing.event_date from differing)
+        {{ tidegate.delivered_within_reach(delivered.identifier) }}
+        and {{ tidegate.day_of(happened_at) }} in (select differing.event_date from differing)
 
 ),
 
 repeated_keys as (
 
-    select {{ key_hash(key) }} as row_key
+    select {{ tidegate.key_hash(key) }} as row_key
     from {{ delivered }}
     where
-        {{ delivered_within_reach(delivered.identifier) }}
-        and {{ key_hash(key) }} in (select keys_of_differing_days.row_key from keys_of_differing_days)
-    group by {{ key_hash(key) }}
+        {{ tidegate.delivered_within_reach(delivered.identifier) }}
+        and {{ tidegate.key_hash(key) }} in (select keys_of_differing_days.row_key from keys_of_differing_days)
+    group by {{ tidegate.key_hash(key) }}
     having count(*) > 1
 
 ),

@@ -7,5 +7,5 @@ parts as (
 
 )
 
-{{ days_that_do_not_add_up("parts", total, measures, day) }}
+{{ tidegate.days_that_do_not_add_up("parts", total, measures, day) }}
 {% endtest %}

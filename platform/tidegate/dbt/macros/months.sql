@@ -9,5 +9,5 @@
 {%- endmacro %}
 
 {% macro in_months_from(day, before) -%}
-    ({{ day }} >= cast({{ window_start() }} - interval ({{ before }}) month as date) and {{ day }} < {{ window_end() }})
+    ({{ day }} >= cast({{ tidegate.window_start() }} - interval ({{ before }}) month as date) and {{ day }} < {{ tidegate.window_end() }})
 {%- endmacro %}

@@ -3,7 +3,7 @@
 {% macro mondays_of_window() -%}
     (
         select cast(moments.moment as date) as as_of_date
-        from range({{ window_start() }}, {{ window_end() }}, interval 7 day) as moments (moment)
+        from range({{ tidegate.window_start() }}, {{ tidegate.window_end() }}, interval 7 day) as moments (moment)
     )
 {%- endmacro %}
 
@@ -12,16 +12,16 @@
 {%- endmacro %}
 
 {% macro in_reach_of_window(day) -%}
-    ({{ day }} >= {{ window_start() }} - {{ days_reached_back() }} and {{ day }} < {{ window_end() }})
+    ({{ day }} >= {{ tidegate.window_start() }} - {{ tidegate.days_reached_back() }} and {{ day }} < {{ tidegate.window_end() }})
 {%- endmacro %}
 
 {% macro in_reach_of(as_of_date, day) -%}
-    ({{ day }} >= {{ as_of_date }} - {{ days_reached_back() }} and {{ day }} < {{ as_of_date }})
+    ({{ day }} >= {{ as_of_date }} - {{ tidegate.days_reached_back() }} and {{ day }} < {{ as_of_date }})
 {%- endmacro %}
 
 {% macro days_reached_by_window() -%}
     (
         select cast(moments.moment as date) as reached_day
-        from range({{ window_start() }} - {{ days_reached_back() }}, {{ window_end() }}, interval 1 day) as moments (moment)
+        from range({{ tidegate.window_start() }} - {{ tidegate.days_reached_back() }}, {{ tidegate.window_end() }}, interval 1 day) as moments (moment)
     )
 {%- endmacro %}
