@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     dbt_project: Path = Field(OF_THE_PROJECT["dbt_project"], description="Folder of the dbt project.")
     defs: Path = Field(
         OF_THE_PROJECT["defs"],
-        description="File with assets, sensors, schedules, jobs and resources of your own. Default: `definitions.py` in "
-        "the project's folder `python`.",
+        description="File with assets, sensors, schedules, jobs and resources of your own. Default: `definitions.py` "
+        "in the project's folder `python`.",
     )
     alerting: Path = Field(
         OF_THE_PROJECT["alerting"],

@@ -196,7 +196,10 @@ def test_a_product_has_the_owner_of_its_group(home: TemporaryHome) -> None:
     ("sql", "says"),
     [
         ("ref('daily_visits')", "is of the product visits, before it is published. Put both into one dbt group"),
-        ("published('daily_visits')", "put both into one dbt group, or give daily_weather the cadence morning"),
+        (
+            "tidegate.published('daily_visits')",
+            "put both into one dbt group, or give daily_weather the cadence morning",
+        ),
     ],
 )
 def test_a_day_of_one_product_is_not_made_of_another(home: TemporaryHome, sql: str, says: str) -> None:

@@ -30,8 +30,9 @@ packages:
 ```
 
 Whatever parses the project links it as `dbt_packages/tidegate` first, which belongs into `.gitignore`.
-`dbt_project/macros/tidegate.sql` is part of the project: it has what dbt looks up in the project itself and in no package, and each
-of its macros calls the package. A new version that adds to it says so in the changelog; `--link` writes it again.
+`dbt_project/macros/tidegate.sql` is part of the project: it has what dbt looks up in the project itself and in no
+package, and each of its macros calls the package. A new version that adds to it says so in the changelog; `--link`
+writes it again.
 
 A model writes the package's name before each macro, `{{ tidegate.in_window("order_date") }}`, and so does a test,
 `tidegate.unique`. The variables that macros read are given with every run; by hand, `dbt_project.yml` has them."""

@@ -422,8 +422,8 @@ def _source(node: Mapping[str, Any]) -> Model:
         raise refusal(
             node,
             "is a mart as it is published, by its table.",
-            f"Write {{{{ tidegate.published('{node['identifier']}') }}}} where it is read, which keeps the lineage whole, and "
-            "remove the source",
+            f"Write {{{{ tidegate.published('{node['identifier']}') }}}} where it is read, which keeps the lineage "
+            "whole, and remove the source",
         )
     return Model(
         unique_id=node["unique_id"],
