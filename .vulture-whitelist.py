@@ -8,6 +8,11 @@ Never run: vulture reads this file and takes what it names for used.
 # Dagster loads the definitions by name, and calls the storage and the launcher that dagster.yaml names.
 defs
 ForkingRunLauncher
+PodRunLauncher
+WatchfulCeleryRunLauncher
+_.get_run_worker_debug_info
+include_container_logs
+_.supports_resume_run
 _.from_config_value
 _.store_event_batch
 

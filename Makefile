@@ -17,7 +17,7 @@ export WITH_CTRL_C = import os, signal, sys; signal.signal(signal.SIGINT, signal
 SITE ?= build/site
 
 INSTALLED := $(VENV)/.installed
-SYSTEM_PACKAGES := chromium prometheus
+SYSTEM_PACKAGES := chromium prometheus redis-server
 
 # Two workers, each of which takes whole files, in the order that tests/conftest.py gives them.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

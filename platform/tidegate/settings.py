@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -36,6 +37,18 @@ _NEEDED = ("home", "contracts", "dbt_project")
 
 # Text that may be a path; one in `.env` is relative to that file.
 _PLACES = ("landing", "archive", "outputs", "backups", "lake_data")
+
+
+# `db:4266`, `[::1]:4266`.
+CODE_SERVER = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):[1-9]\d{0,4}", re.ASCII)
+
+# What dagster.yaml of a deployment refers to: the broker, and what the launcher says of a run's pod.
+_OF_PODS = ("IMAGE", "NAMESPACE", "SERVICE_ACCOUNT", "CONFIG_MAP", "ENVIRONMENT", "SECRET")
+NEEDS = {
+    "local": (),
+    "celery": ("REDIS_URL",),
+    "kubernetes": tuple(f"TIDEGATE_POD_{name}" for name in _OF_PODS),
+}
 
 
 def _default_threads() -> int:
@@ -148,6 +161,30 @@ class Settings(BaseSettings):
     )
     run_limit_minutes: int = Field(240, ge=1, description="Time after which a run is ended as failed.")
 
+    deployment: Literal["local", "celery", "kubernetes"] = Field(
+        "local",
+        description="Where runs run: `local`, on this machine; `celery`, on worker machines; `kubernetes`, in a pod "
+        "each. See [many machines](many-machines.md).",
+    )
+    dagster_database: str = Field(
+        "",
+        description="PostgreSQL database of Dagster's record, as `postgres:<libpq settings>`, where machines share it; "
+        "a password belongs in `PGPASSWORD` or a pgpass file.",
+    )
+    step_logs: str = Field(
+        "", description="`s3://` URL that the output of steps goes to, where machines share Dagster's record."
+    )
+    code_server: str = Field(
+        "", description="`<host>:<port>` of the code server, where machines share Dagster's record."
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Runs at once of a deployment to many machines: all children of its workers together, or its pods. "
+        "Pools of the lake and of S3 follow it.",
+    )
+
     run_launcher: Literal["forked", "default"] = Field(
         "forked",
         description="How the daemon starts runs: `forked`, from a process that has imported everything already, or "
@@ -164,7 +201,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, name: str) -> str:
         return Zone(name).name
 
-    @field_validator("landing", "archive", "outputs", "backups", "lake_data", "openlineage")
+    @field_validator("landing", "archive", "outputs", "backups", "lake_data", "step_logs", "openlineage")
     @classmethod
     def _without_secret(cls, place: str) -> str:
         if "://" in place and holds_secret(place):
@@ -193,6 +230,8 @@ class Settings(BaseSettings):
                 # The model is frozen for its users; this is still its construction.
                 object.__setattr__(self, name, value)
         self._refuse_overlaps()
+        if self.is_shared:
+            refuse_unshared(self)
         return self
 
     def _refuse_overlaps(self) -> None:
@@ -211,7 +250,13 @@ class Settings(BaseSettings):
 
     def at(self, home: Path, **overrides: object) -> Settings:
         """These settings for another home, with all places in it that are not given."""
-        return load_settings(**{**self.model_dump(), **dict.fromkeys(_places_in(home), ""), "home": home, **overrides})
+        its_own: dict[str, object] = {**dict.fromkeys(_places_in(home), ""), "deployment": "local", "home": home}
+        return load_settings(**{**self.model_dump(), **its_own, **overrides})
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several machines share Dagster's record and the lake, so that a queue says which runs what."""
+        return self.deployment != "local"
 
     @property
     def zone(self) -> Zone:
@@ -254,6 +299,30 @@ def _below(folder: Path, name: str, value: Any) -> Any:
         return "sqlite:" + str(folder / str(value).removeprefix("sqlite:"))
     is_path = name in OF_THE_PROJECT or (name in _PLACES and value and "://" not in str(value))
     return str(folder / Path(str(value)).expanduser()) if is_path else value
+
+
+def refuse_unshared(settings: Settings) -> None:
+    """Raise ValueError, naming all of them, for places that only one machine would see, and for what else a deployment
+    to many machines has to say."""
+    in_s3 = ("lake_data", "outputs", "step_logs")
+    in_a_store = ("landing", "archive")
+    wrong = [
+        *(f"TIDEGATE_{name.upper()} (s3://…)" for name in in_s3 if not getattr(settings, name).startswith("s3://")),
+        *(f"TIDEGATE_{name.upper()} (s3://…)" for name in in_a_store if "://" not in getattr(settings, name)),
+        *(
+            f"TIDEGATE_{name.upper()} (postgres:host=… dbname=… user=…)"
+            for name in ("lake_catalog", "dagster_database")
+            if not getattr(settings, name).startswith("postgres:")
+        ),
+        *([] if CODE_SERVER.fullmatch(settings.code_server) else ["TIDEGATE_CODE_SERVER (<host>:<port>)"]),
+        *(f"{name} in the environment" for name in NEEDS[settings.deployment] if not os.environ.get(name)),
+    ]
+    if wrong:
+        raise ValueError(
+            f"TIDEGATE_DEPLOYMENT={settings.deployment} runs on machines that share PostgreSQL and S3, and these are "
+            f"missing or are of one machine: {', '.join(wrong)}. Nothing was changed. Set them, or "
+            "TIDEGATE_DEPLOYMENT=local."
+        )
 
 
 def load_settings(**overrides: object) -> Settings:

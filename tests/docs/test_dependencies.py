@@ -57,7 +57,7 @@ def test_duckdb_and_its_extensions_are_pinned_to_one_version() -> None:
 
 
 def names(requirements: Iterable[str]) -> list[str]:
-    return sorted(found[0] for requirement in requirements if (found := NAME.match(requirement)))
+    return sorted({found[0] for requirement in requirements if (found := NAME.match(requirement))})
 
 
 def listed_under(heading: str) -> list[str]:

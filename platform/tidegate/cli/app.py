@@ -39,6 +39,7 @@ from tidegate.cli.words import (
     refuse_unknown_source,
     with_plain_errors,
 )
+from tidegate.cli.worker import worker
 from tidegate.errors import TidegateError
 from tidegate.machine.garbage import collect_seldom
 from tidegate.machine.stopping import end_if_asked, until_asked
@@ -63,7 +64,7 @@ for command in (
     *(plan, apply, changes, ci),
     *(status, why, history, verify),
     *(backup, backups, restore, upgrade, repair, doctor),
-    *(metrics, lineage, dbt_package),
+    *(metrics, lineage, dbt_package, worker),
 ):
     app.command()(command)
 

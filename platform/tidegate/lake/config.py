@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.addresses import holds_secret, libpq_settings, secrets_of
 from tidegate.errors import TidegateError
+from tidegate.lake.catalogs.connections import with_limits
 from tidegate.lake.spill import spill_folder
 from tidegate.lake.sql import CATALOG, literal, quoted
 from tidegate.zones import UTC
@@ -96,6 +97,13 @@ class LakeConfig:
         return Path(self.catalog.removeprefix("sqlite:")) if self.catalog.startswith("sqlite:") else None
 
     @property
+    def reached_catalog(self) -> str:
+        """The catalog as it is attached: a connection to Postgres ends when one of its two ends is gone."""
+        if self.catalog_file:
+            return self.catalog
+        return "postgres:" + with_limits(self.catalog.removeprefix("postgres:"))
+
+    @property
     def checked_extensions(self) -> Path:
         """What says which files of extensions were checked, in the home's scratch folder."""
         return self.spill.with_name("checked-extensions.json")
@@ -159,7 +167,7 @@ def attach_statement(
         options.append("read_only")
     if snapshot is not None:
         options.append(f"snapshot_version {snapshot}")
-    source = literal("ducklake:" + config.catalog)
+    source = literal("ducklake:" + config.reached_catalog)
     return f"attach if not exists {source} as {quoted(name)} ({', '.join(options)})"
 
 

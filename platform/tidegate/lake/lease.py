@@ -24,6 +24,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError
+from tidegate.lake.catalogs.connections import with_limits
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.extensions import connect_with
 from tidegate.lake.sql import literal
@@ -138,7 +139,7 @@ def _advisory_leases(config: LakeConfig, resource: str, days: list[dt.date], run
 def _attach_as(config: LakeConfig, holder: str) -> str:
     # Postgres cuts application_name at 63 bytes; it is what tells a waiter whom it waits for.
     name = re.sub(r"[^A-Za-z0-9 ._:@,-]", "_", holder)[:63]
-    settings = config.catalog.removeprefix("postgres:") + f" application_name='{name}'"
+    settings = with_limits(config.catalog.removeprefix("postgres:"), application_name=name)
     return f"attach {literal(settings)} as leases (type postgres, read_only)"
 
 

@@ -26,12 +26,12 @@ from tidegate.settings import Settings, load_settings
 
 def build_definitions(settings: Settings | None = None, home: Home | None = None) -> dg.Definitions:
     """The definitions of one home: this process's settings, or those of a test."""
-    batch_events()
     # Checks per partition are what shows one bad day among thirty good ones; Dagster still calls them a preview.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     # A Monday may reach back to before the first day; how that is declared to Dagster may change, the lock does not.
     warnings.filterwarnings("ignore", message=".*allow_nonexistent_upstream_partitions", category=dg.BetaWarning)
     home = home or Home(settings or load_settings())
+    batch_events(home.settings)
     contracts = list(home.contracts.values())
     owners = owners_of(contracts)
     layers = Layers(
@@ -54,4 +54,14 @@ def build_definitions(settings: Settings | None = None, home: Home | None = None
         schedules=build_schedules(home),
         # One process a run: DuckDB brings the parallelism, and a process per step costs more than the work.
         executor=dg.in_process_executor,
+        metadata=_metadata(home.settings),
     )
+
+
+def _metadata(settings: Settings) -> dict[str, str]:
+    """What machines compare before one runs what another asks for. On one machine there is nothing to compare."""
+    if not settings.is_shared:
+        return {}
+    from tidegate.orchestration.instance.code_version import VERSION_METADATA, version_of
+
+    return {VERSION_METADATA: version_of(settings)}

@@ -72,6 +72,8 @@ ONLY_DUE_TAG = "tidegate/only_due"
 # The lock that the process of a run holds, where no server of Dagster's launched it, and the id of a forked one.
 LOCK_TAG = "tidegate/lock"
 PROCESS_TAG = "tidegate/process"
+# The machine whose worker has a run.
+WORKER_TAG = "tidegate/worker"
 
 FIRST = "first"
 RESTATEMENT = "restatement"

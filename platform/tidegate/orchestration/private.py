@@ -8,8 +8,9 @@ string, such as a tag, stands in `names`; the same test compares it with Dagster
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -55,6 +56,9 @@ NEEDED_BY_RUNS = (
     "tidegate.transform.lake_plugin",
 )
 
+# How workspace.yaml of a deployment to many machines calls the code server.
+LOCATION = "tidegate"
+
 __all__ = [
     "NEEDED_BY_RUNS",
     "AssetCheckEvaluationTargetMaterializationData",
@@ -67,6 +71,8 @@ __all__ = [
     "StepMaterializationData",
     "UnresolvedAssetJobDefinition",
     "capture_interrupts",
+    "create_and_queue",
+    "daemon_seen_at",
     "execute_run",
     "output_of_check",
     "report_died",
@@ -126,6 +132,47 @@ def execute_run(instance: dg.DagsterInstance, run_id: str) -> None:
     from dagster._cli.api import _execute_run_command_body
 
     _execute_run_command_body(run_id, instance, lambda _event: None, set_exit_code_on_failure=False)
+
+
+def create_and_queue(
+    instance: dg.DagsterInstance, code_server: tuple[str, int], job: str, tags: Mapping[str, str]
+) -> str:
+    """Queue a run of a code server's job, as `dagster job launch` does, whose function prints and is a command's.
+    Raises ConnectionError where the server does not answer, or has not loaded its definitions."""
+    from dagster._cli.job import _create_run
+    from dagster._core.errors import DagsterCodeLocationLoadError, DagsterUserCodeUnreachableError
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import GrpcServerTarget
+
+    host, port = code_server
+    target = GrpcServerTarget(host=host, port=port, socket=None, location_name=LOCATION)
+    try:
+        with WorkspaceProcessContext(instance, target) as process:
+            workspace = process.create_request_context()
+            location = workspace.get_code_location(LOCATION)
+            (repository,) = location.get_repositories().values()
+            run = _create_run(
+                instance=instance,
+                code_location=location,
+                remote_repo=repository,
+                remote_job=repository.get_full_job(job),
+                run_config={},
+                tags=dict(tags),
+                op_selection=None,
+                run_id=None,
+            )
+            return instance.submit_run(run.run_id, workspace).run_id
+    except (DagsterCodeLocationLoadError, DagsterUserCodeUnreachableError) as error:
+        raise ConnectionError(str(error).strip().partition("\n")[0]) from error
+
+
+def daemon_seen_at(instance: dg.DagsterInstance) -> dt.datetime | None:
+    """When the part of the daemon reported last that launches queued runs."""
+    from dagster._daemon.types import DaemonHeartbeat
+
+    heartbeats: Mapping[str, DaemonHeartbeat] = instance.get_daemon_heartbeats()
+    newest = heartbeats.get("QUEUED_RUN_COORDINATOR")
+    return dt.datetime.fromtimestamp(newest.timestamp, dt.UTC) if newest else None
 
 
 def run_dagster_dev(webserver: str) -> None:

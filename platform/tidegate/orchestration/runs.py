@@ -1,4 +1,5 @@
-"""Running jobs in this process: one window as one run, a backfill as a run per chunk, and what is due of outputs.
+"""Running jobs: one window as one run, a backfill as a run per chunk, and what is due of outputs. In this process, or
+where machines share the record, on one of them.
 
 The command line's `run`, `backfill` and `outputs` are this; the UI and `dagster job execute` launch the very same jobs.
 What a run published or made is read from the ledger, never guessed from its exit.
@@ -11,7 +12,7 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import Protocol, Self
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, ExecuteInProcessResult, RunsFilter
@@ -81,6 +82,17 @@ class RunOutcome:
         return not self.held
 
 
+class RunResult(Protocol):
+    """What a run tells of itself, be it executed here or on another machine."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def dagster_run(self) -> dg.DagsterRun: ...
+    @property
+    def all_events(self) -> Sequence[dg.DagsterEvent]: ...
+
+
 @dataclass(frozen=True)
 class OutputsOutcome:
     """What one run made of published partitions, and in sentences what it could not make."""
@@ -93,7 +105,7 @@ class OutputsOutcome:
 
 @dataclass
 class Runner:
-    """Runs windows of one home, in this process, against its Dagster instance."""
+    """Runs windows of one home against its Dagster instance."""
 
     home: Home
     instance: DagsterInstance
@@ -189,7 +201,15 @@ class Runner:
                 explained, crashes = _failures(result)
                 yield OutputsOutcome(result.run_id, window, made, (*explained, *crashes))
 
-    def _execute(self, window: Window, tags: Mapping[str, str] | None, job: str) -> ExecuteInProcessResult:
+    def _execute(self, window: Window, tags: Mapping[str, str] | None, job: str) -> RunResult:
+        if self.home.settings.is_shared:
+            from tidegate.orchestration.submitting import queue_and_follow
+
+            asked = {**partition_tags(window), **(tags or {})}
+            return queue_and_follow(self.home.settings, self.instance, job, asked)
+        return self._execute_here(window, tags, job)
+
+    def _execute_here(self, window: Window, tags: Mapping[str, str] | None, job: str) -> ExecuteInProcessResult:
         with run_lock(self.home.settings.scratch) as lock, ended_with(lambda: self._cancel(lock)):
             return self._definitions.resolve_job_def(job).execute_in_process(
                 instance=self.instance,
@@ -279,7 +299,7 @@ class Runner:
         ]
         return set.intersection(*of_products)
 
-    def _outcome(self, window: Window, result: ExecuteInProcessResult) -> RunOutcome:
+    def _outcome(self, window: Window, result: RunResult) -> RunOutcome:
         with self.home.lake() as lake:
             enter_finished_runs(InstanceRecord(self.instance), lake)
             with lake.one_moment() as con:
@@ -328,7 +348,7 @@ def _with_cause(why: str, missing: Mapping[str, str]) -> str:
     return why
 
 
-def _reported(result: ExecuteInProcessResult) -> list[str]:
+def _reported(result: RunResult) -> list[str]:
     """What steps that did not fail say of deliveries that they could not load."""
     observed = [
         event.asset_observation_data.asset_observation for event in result.all_events if event.is_asset_observation
@@ -336,11 +356,11 @@ def _reported(result: ExecuteInProcessResult) -> list[str]:
     return [each.description for each in observed if each.description and each.asset_key.path[0] == "raw"]
 
 
-def _was_stopped(result: ExecuteInProcessResult) -> bool:
+def _was_stopped(result: RunResult) -> bool:
     return result.dagster_run.status is DagsterRunStatus.CANCELED
 
 
-def _failures(result: ExecuteInProcessResult) -> tuple[dict[str, str], list[str]]:
+def _failures(result: RunResult) -> tuple[dict[str, str], list[str]]:
     """What failed steps say themselves, by step, and what broke the others."""
     explained, crashes = {}, []
     for event in result.all_events:

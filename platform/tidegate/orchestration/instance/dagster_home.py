@@ -5,6 +5,7 @@ Dagster is imported to open it, and not before: who only reads what was recorded
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -28,6 +29,15 @@ EVENT_BATCH_SIZE = "5000"
 EVENT_LOG_MODULE = "tidegate.orchestration.instance.event_log"
 LAUNCHER_MODULE = "tidegate.orchestration.instance.run_launcher"
 
+# By deployment, what launches the runs of many machines.
+SHARED_LAUNCHERS = {
+    "celery": "tidegate.orchestration.instance.workers.launcher",
+    "kubernetes": "tidegate.orchestration.instance.pod_launcher",
+}
+
+# The first line of a dagster.yaml that `init` wrote: what follows it has this hash as long as nobody changes it.
+SIGNATURE = "# Written by `tidegate init` from the settings. Once it is changed by hand, init leaves it alone. "
+
 # What it was called before. The dagster.yaml of a home names it, and Dagster opens no home that names a missing module.
 FORMER_EVENT_LOG_MODULE = re.compile(r"\btidegate\.orchestration\.event_log\b")
 
@@ -36,7 +46,17 @@ OPENING_POLL_SECONDS = 0.05
 
 
 def instance_config(settings: Settings) -> dict[str, object]:
-    """What dagster.yaml says for an embedded home: SQLite under the home, no telemetry, a queue of runs.
+    """What dagster.yaml says: of one machine, or of many that share Dagster's record."""
+    config = embedded_config(settings)
+    if not settings.is_shared:
+        return config
+    from tidegate.orchestration.instance.deployments import shared_config
+
+    return {**{key: value for key, value in config.items() if key != "event_log_storage"}, **shared_config(settings)}
+
+
+def embedded_config(settings: Settings) -> dict[str, object]:
+    """An instance of one machine: SQLite under the home, no telemetry, a queue of runs.
 
     Runs are not retried by Dagster, which cannot tell a rejected delivery from an outage and does not wait between two
     tries: what can heal by itself is asked for again by its sensor, after pauses that grow.
@@ -86,18 +106,45 @@ def instance_config(settings: Settings) -> dict[str, object]:
 
 
 def make_instance(settings: Settings) -> None:
-    """Make the home's instance: its dagster.yaml, and what Dagster keeps its record in.
+    """Make the home's instance: its dagster.yaml, and what Dagster keeps its record in."""
+    write_config(settings)
+    with open_instance(settings) as instance:
+        if settings.is_shared:
+            _set_pools(instance, settings)
 
-    A dagster.yaml that is already there is left alone but for the name of a module that has moved since: who deploys to
-    more machines owns theirs.
+
+def write_config(settings: Settings) -> None:
+    """Have the home's dagster.yaml say what the settings do.
+
+    A dagster.yaml that `init` wrote follows the settings. One that somebody changed is left alone but for the name of a
+    module that has moved since: it is theirs.
     """
     config = settings.dagster_home / "dagster.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    if not config.exists():
-        write_whole(config, yaml.safe_dump(instance_config(settings), sort_keys=False))
+    wanted = _signed(yaml.safe_dump(instance_config(settings), sort_keys=False))
+    if not config.exists() or (_is_as_written(config, settings) and config.read_text() != wanted):
+        write_whole(config, wanted)
     elif names_a_moved_module(config):
         write_whole(config, FORMER_EVENT_LOG_MODULE.sub(EVENT_LOG_MODULE, config.read_text()))
-    open_instance(settings).dispose()
+
+
+def _signed(content: str) -> str:
+    return f"{SIGNATURE}{hashlib.sha256(content.encode()).hexdigest()[:16]}\n{content}"
+
+
+def _is_as_written(config: Path, settings: Settings) -> bool:
+    """Whether nobody changed a dagster.yaml since `init` wrote it. What older versions wrote has no signature."""
+    text = config.read_text()
+    if text.startswith(SIGNATURE):
+        return text == _signed(text.partition("\n")[2])
+    return bool(yaml.safe_load(text) == embedded_config(settings))
+
+
+def _set_pools(instance: DagsterInstance, settings: Settings) -> None:
+    from tidegate.orchestration.instance.deployments import pools_of
+
+    for pool, limit in pools_of(settings).items():
+        instance.event_log_storage.set_concurrency_slots(pool, limit)
 
 
 def names_a_moved_module(config: Path) -> bool:
@@ -105,9 +152,10 @@ def names_a_moved_module(config: Path) -> bool:
     return FORMER_EVENT_LOG_MODULE.search(config.read_text()) is not None
 
 
-def batch_events() -> None:
-    """Have this process and its children write events in batches, unless the environment says otherwise."""
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH_SIZE)
+def batch_events(settings: Settings) -> None:
+    """Have this process and its children write events in batches, unless the environment says otherwise. Dagster's
+    storage in PostgreSQL takes no batch of several kinds, and would warn of each."""
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "0" if settings.is_shared else EVENT_BATCH_SIZE)
 
 
 def refuse_unusable(settings: Settings) -> None:
@@ -123,6 +171,18 @@ def refuse_unusable(settings: Settings) -> None:
             f"{config} was written by an older version: it names a module that has moved to {EVENT_LOG_MODULE}. "
             "Nothing was run or changed. Set the new name, and nothing else, with: tidegate init"
         )
+    written_for = deployment_of(config)
+    if written_for != settings.deployment:
+        raise TidegateError(
+            f"TIDEGATE_DEPLOYMENT is {settings.deployment}, and {config} is for {written_for}. Nothing was run or "
+            "changed. Write it again with: tidegate init. One that was changed by hand stays: move it away before."
+        )
+
+
+def deployment_of(config: Path) -> str:
+    """For which deployment a dagster.yaml is, by the launcher that it names."""
+    text = config.read_text()
+    return next((deployment for deployment, module in SHARED_LAUNCHERS.items() if module in text), "local")
 
 
 def open_instance(settings: Settings) -> DagsterInstance:
@@ -134,16 +194,39 @@ def open_instance(settings: Settings) -> DagsterInstance:
 
     refuse_unusable(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    batch_events()
+    batch_events(settings)
     settings.scratch.mkdir(parents=True, exist_ok=True)
     lock = settings.scratch / "dagster-instance.lock"
     deadline = time.monotonic() + settings.lake_patience
     try:
         # Two processes that make Dagster's SQLite files at once stamp them twice, and nobody can open them ever after.
         with file_lock(lock, deadline, OPENING_POLL_SECONDS):
-            return DagsterInstance.get()
+            return _opened_elsewhere(settings) if settings.is_shared else DagsterInstance.get()
     except HeldElsewhereError as error:
         raise TidegateError(
             f"{error.holder or 'Another process'} has been opening Dagster's instance in {settings.dagster_home} for "
             f"{settings.lake_patience:g} s. Nothing was run. Let that process end, or stop it, and run this again."
+        ) from error
+
+
+def _opened_elsewhere(settings: Settings) -> DagsterInstance:
+    """The instance whose record is in PostgreSQL. Dagster itself tries for some seconds."""
+    from dagster import DagsterInstance
+
+    try:
+        from dagster_postgres.utils import DagsterPostgresException
+    except ModuleNotFoundError as error:
+        raise TidegateError(
+            f"{error.name} is not installed. Nothing was run or changed. Install what TIDEGATE_DEPLOYMENT="
+            f"{settings.deployment} needs: pip install 'tidegate[{settings.deployment}]'"
+        ) from error
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        return DagsterInstance.get()
+    except (DagsterPostgresException, OperationalError) as error:
+        why = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise TidegateError(
+            f"Dagster's record in {settings.dagster_database} cannot be reached: {why}. Nothing was run or changed. "
+            "Check TIDEGATE_DAGSTER_DATABASE, PGPASSWORD, and that the server runs."
         ) from error

@@ -1,5 +1,6 @@
 """Names of Dagster that it does not promise, for what dagster.yaml names: the event log that writes in batches
-(`event_log`), what a launcher of runs is given (`run_launcher`), and the tables that `retention` deletes from.
+(`event_log`), what a launcher of runs is given and answers (`run_launcher`, `workers`), and the tables that `retention`
+deletes from.
 
 Dagster offers the hooks, but no storage and none of these types is public. They stand apart from the other private
 names (`orchestration.private`), because they load SQLAlchemy and Alembic: a quarter of a second of CPU, which only an
@@ -8,9 +9,12 @@ open instance needs.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
-from dagster._core.launcher import LaunchRunContext
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
@@ -35,10 +39,25 @@ __all__ = [
     "AssetCheckExecutionsTable",
     "AssetEventTagsTable",
     "AssetKeyTable",
+    "CheckRunHealthResult",
     "ConfigurableClassData",
     "LaunchRunContext",
     "RunTagsTable",
     "SqlEventLogStorageTable",
     "SqlRunStorage",
     "SqliteEventLogStorage",
+    "WorkerStatus",
+    "quiet_console",
 ]
+
+
+def quiet_console() -> None:
+    """Have the runs of this process write no event to its output, where each would be for the second time: 40 kB a run.
+    A run's configuration can say so, but one that the UI launches has none."""
+    context: Any = import_module("dagster._core.execution.context_creation_job")
+    loggers = context.default_system_loggers
+
+    def quiet(instance: object) -> list[Any]:
+        return [(logger, {**config, "log_level": "CRITICAL"}) for logger, config in loggers(instance)]
+
+    context.default_system_loggers = quiet

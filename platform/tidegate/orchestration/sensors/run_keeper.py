@@ -56,14 +56,15 @@ def keep_runs(home: Home, instance: DagsterInstance, cursor: str | None) -> dg.S
 def end_lost_runs(home: Home, instance: DagsterInstance) -> None:
     """End the unfinished runs of this machine whose process is gone, however far each had come.
 
-    What cannot be seen from here, a run of another machine, ends by the limits of the instance's run monitoring.
+    What cannot be seen from here, a run of another machine, ends by the instance's launcher, or by the limits of its
+    run monitoring: where machines share the record, "localhost" and a process id may be any machine's.
     """
     for run in instance.get_runs(RunsFilter(statuses=statuses_of(UNFINISHED))):
         if LOCK_TAG in run.tags:
             with lock_of_the_dead(home.settings.scratch, run.tags) as is_lost:
                 if is_lost:
                     end_as_died(instance, run)
-        elif _launched_process_is_gone(instance, run):
+        elif not home.settings.is_shared and _launched_process_is_gone(instance, run):
             end_as_died(instance, run)
 
 

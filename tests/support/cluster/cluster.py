@@ -1,0 +1,168 @@
+"""Tidegate on several machines: PostgreSQL, Redis and S3, a head with code server, daemon and UI, and workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterInstance
+from tests.support.cluster.machines import Machine, boot
+from tests.support.cluster.redis import Redis, redis
+from tests.support.runs.home import TemporaryHome
+from tests.support.s3_server import Bucket, S3Server
+from tests.support.servers import PostgresAddress, free_port, postgres, postgres_database
+from tests.support.ui.server import wait_for
+
+from tidegate.orchestration.instance.dagster_home import open_instance
+from tidegate.settings import CHECKOUT, load_settings
+
+BIN = Path(sys.executable).parent
+WORKSPACE = "load_from:\n  - grpc_server: {{host: 127.0.0.1, port: {port}, location_name: tidegate}}\n"
+START_SECONDS = 240.0
+
+
+@dataclass
+class Cluster:
+    """`environment` is what all of its machines share; each has a home of its own below `folder`."""
+
+    folder: Path
+    postgres: PostgresAddress
+    redis: Redis
+    bucket: Bucket
+    environment: dict[str, str]
+    ui_port: int = field(default_factory=free_port)
+    machines: dict[str, Machine] = field(default_factory=dict)
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        home = self.folder / name
+        return {**self.environment, "TIDEGATE_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
+
+    def init(self, name: str) -> None:
+        self.tidegate(name, "init")
+
+    def tidegate(self, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A command on a machine, until it ended."""
+        done = subprocess.run(
+            [str(BIN / "tidegate"), *arguments],
+            env=self.environment_of(name),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def boot_head(self) -> None:
+        """The machine of code server, daemon and UI; returns once it launches runs."""
+        workspace = self.folder / "workspace.yaml"
+        port = self.environment["TIDEGATE_CODE_SERVER"].rpartition(":")[2]
+        workspace.write_text(WORKSPACE.format(port=port))
+        commands = [
+            f"{BIN}/dagster code-server start -h 127.0.0.1 -p {port} -m tidegate.definitions",
+            f"{BIN}/dagster-daemon run -w {workspace}",
+            f"{BIN}/dagster-webserver -h 127.0.0.1 -p {self.ui_port} -w {workspace}",
+        ]
+        self._boot("head", commands)
+        wait_for("The start of the head", lambda: self._is_up() or None, START_SECONDS)
+
+    def boot_worker(self, name: str) -> None:
+        self._boot(name, [f"{BIN}/tidegate worker"])
+
+    def wait_for_worker(self, name: str) -> None:
+        machine = self.machines[name]
+        wait_for(f"The start of {name}", lambda: " ready." in machine.printed() or None, START_SECONDS)
+
+    def _boot(self, name: str, commands: list[str]) -> None:
+        self.machines[name] = boot(name, self.folder / f"{name}.log", self.environment_of(name), commands)
+
+    def power_off(self, name: str) -> None:
+        self.machines.pop(name).power_off()
+
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        url = f"http://127.0.0.1:{self.ui_port}/graphql"
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer: dict[str, Any] = json.load(response)
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def _is_up(self) -> bool:
+        try:
+            answer = self.graphql("""{
+                workspaceOrError { ... on Workspace { locationEntries { loadStatus } } }
+                instance { daemonHealth { allDaemonStatuses { healthy required } } } }""")
+        except OSError:
+            return False
+        loaded = [entry["loadStatus"] for entry in answer["workspaceOrError"]["locationEntries"]]
+        daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+        return loaded == ["LOADED"] and all(each["healthy"] for each in daemons if each["required"])
+
+    def home(self, name: str) -> TemporaryHome:
+        """A machine's home, looked at from this process, whose environment is the cluster's."""
+        return TemporaryHome(load_settings(home=self.folder / name))
+
+    def instance(self, name: str) -> DagsterInstance:
+        return open_instance(load_settings(home=self.folder / name))
+
+    def tail(self) -> str:
+        """The end of what each machine printed, for whoever reads why a test failed."""
+        logs = sorted(self.folder.glob("*.log"))
+        return "\n".join(f"=== {log.name}\n{log.read_text(errors='replace')[-6000:]}" for log in logs)
+
+
+@contextmanager
+def cluster(folder: Path, server: S3Server, bucket: Bucket, **settings: str) -> Iterator[Cluster]:
+    """The services, without a machine yet. Whatever was booted is off afterwards."""
+    with ExitStack() as stack:
+        address = stack.enter_context(postgres())
+        lake = stack.enter_context(postgres_database(address))
+        record = stack.enter_context(postgres_database(address))
+        (folder / "redis").mkdir()
+        broker = stack.enter_context(redis(folder / "redis"))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "DAGSTER_"))}
+        shared = {
+            "DEPLOYMENT": "celery",
+            "LAKE_CATALOG": f"postgres:{lake}",
+            "DAGSTER_DATABASE": f"postgres:{record}",
+            "CODE_SERVER": f"127.0.0.1:{free_port()}",
+            **{name: f"{bucket.url}/{name.lower()}" for name in ("LANDING", "ARCHIVE", "OUTPUTS", "STEP_LOGS")},
+            "LAKE_DATA": f"{bucket.url}/lake",
+            "THREADS": "1",
+            "MEMORY_LIMIT": "1GB",
+        }
+        environment = {
+            **kept,
+            **server.environment,
+            "REDIS_URL": broker.url,
+            "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")]),
+            **{f"TIDEGATE_{name}": value for name, value in {**shared, **settings}.items()},
+        }
+        made = Cluster(folder, address, broker, bucket, environment)
+        try:
+            yield made
+        except BaseException:
+            print(made.tail())
+            raise
+        finally:
+            for machine in made.machines.values():
+                machine.power_off()
+
+
+def two_products(folder: Path) -> Path:
+    """The dbt project of two products, with its contracts in it."""
+    shutil.copytree(CHECKOUT / "tests" / "support" / "runs" / "projects" / "two_products", folder)
+    shutil.copytree(CHECKOUT / "dbt_project" / "macros", folder / "macros")
+    shutil.copy(CHECKOUT / "dbt_project" / "profiles.yml", folder)
+    return folder
