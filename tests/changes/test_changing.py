@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from pathlib import Path
 
@@ -279,6 +280,37 @@ def test_any_change_ends_as_if_it_had_always_been_so_and_can_be_taken_back(
     assert served(back) == before
     always.close()
     back.close()
+
+
+@pytest.mark.slow
+def test_exports_of_what_was_applied_are_those_of_a_home_that_always_had_it(
+    crowd: TemporaryHome, tmp_path: Path
+) -> None:
+    before = exported(crowd)
+    home = with_project(crowd, NO_PLACES)
+    plan(home)
+    assert exported(home) == before, "a plan changes nothing"
+    change = apply_plan(home.home, DECISION).change
+    always = fill(new_crowd(tmp_path / "always", NO_PLACES))
+    assert exported(home) == exported(always)
+    take_back(home.home, change.change_id, DECISION)
+    back = with_project(home)
+    assert exported(back) == before
+    always.close()
+    back.close()
+
+
+def exported(home: TemporaryHome) -> dict[str, object]:
+    """What consumers get of each mart and partition once exports are up to date: columns, rows, content and files."""
+    assert not [outcome.complaints for outcome in home.runner.make_outputs() if outcome.complaints]
+    pointers = Path(home.settings.outputs).glob("exports/*/*/latest.json")
+    told = {str(file.parent.relative_to(home.settings.outputs)): json.loads(file.read_text()) for file in pointers}
+    assert len(told) == 11, "of two marts of days and one of Mondays"
+    said = ("columns", "rows", "content_hash")
+    return {
+        place: ([pointer[name] for name in said], [(file["bytes"], file["sha256"]) for file in pointer["files"]])
+        for place, pointer in told.items()
+    }
 
 
 @pytest.mark.slow
