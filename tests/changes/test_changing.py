@@ -291,7 +291,7 @@ def test_exports_of_what_was_applied_are_those_of_a_home_that_always_had_it(
     plan(home)
     assert exported(home) == before, "a plan changes nothing"
     change = apply_plan(home.home, DECISION).change
-    always = fill(new_crowd(tmp_path / "always", NO_PLACES))
+    always = filled_crowd(tmp_path / "always", NO_PLACES)
     assert exported(home) == exported(always)
     take_back(home.home, change.change_id, DECISION)
     back = with_project(home)

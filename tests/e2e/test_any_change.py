@@ -45,8 +45,9 @@ from tidegate.changes.switching import Decision as DecisionOnChange
 from tidegate.changes.take_back import take_back
 from tidegate.errors import TidegateError
 from tidegate.ledger.changes import changes_made
-from tidegate.ledger.publications import standing_rollbacks, versions_of
+from tidegate.ledger.rollbacks import standing_rollbacks
 from tidegate.ledger.upkeep.maintenance import maintain_until
+from tidegate.ledger.versions import versions_of
 from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import Cadence, Window

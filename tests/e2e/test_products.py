@@ -20,7 +20,7 @@ from tidegate.cli.verdict import verdict_of
 from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.publications import versions_of
+from tidegate.ledger.versions import versions_of
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.names import BUILD_JOBS

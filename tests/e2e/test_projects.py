@@ -20,7 +20,7 @@ from tidegate.cli.read_status import read_status
 from tidegate.cli.running import run_period_and_leave
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
-from tidegate.ledger.publications import versions_of
+from tidegate.ledger.versions import versions_of
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.rollbacks import roll_back_and_report
 from tidegate.publishing.rollback import Decision

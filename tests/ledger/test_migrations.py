@@ -12,8 +12,9 @@ from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.ledger.migrations import STEPS, is_behind, version_of
-from tidegate.ledger.publications import standing_rollbacks, versions_of
+from tidegate.ledger.rollbacks import standing_rollbacks
 from tidegate.ledger.upkeep.opening import make_lake, open_lake, upgrade_ledger
+from tidegate.ledger.versions import versions_of
 
 ROLLED_BACK = dt.date(2024, 1, 3)
 

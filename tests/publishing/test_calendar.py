@@ -11,7 +11,7 @@ import pytest
 from tidegate.delivery_days import DeliveryDays
 from tidegate.lake.connect import Lake
 from tidegate.lake.reading.query import run_query
-from tidegate.ledger.publications import versions_of
+from tidegate.ledger.versions import versions_of
 from tidegate.publishing.calendar import bring_up_to_date, enter_held
 from tidegate.publishing.promises import Promise, overdue_partition
 from tidegate.publishing.promote import promote

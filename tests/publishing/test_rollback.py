@@ -8,6 +8,7 @@ import re
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
+from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -22,8 +23,11 @@ from tidegate.lake.tables import change_type, ensure_table
 from tidegate.ledger import publications
 from tidegate.ledger.builds import begin_build, finish_build
 from tidegate.ledger.checks import record_checks
-from tidegate.ledger.publications import Version, publication_history, standing_rollbacks, versions_of
+from tidegate.ledger.publications import publication_history
+from tidegate.ledger.rollbacks import sentences_of_rollbacks, standing_rollbacks
 from tidegate.ledger.upkeep.maintenance import maintain, maintain_until
+from tidegate.ledger.versions import Version, versions_of
+from tidegate.publishing import rollback
 from tidegate.publishing.due.made_of import Ingredient, OutputKind
 from tidegate.publishing.due.outputs import due_outputs
 from tidegate.publishing.due.partitions import due_again
@@ -250,7 +254,7 @@ def test_all_marts_of_a_rolled_back_day_are_of_one_moment_also_those_that_came_a
         assert shop.served("marketing") == []
         assert {row.rollback_id for row in promotion.published[DAY]} == {promotion.rolled_back[DAY].rollback_id}
         assert [each.day for each in due_again(shop.lake.con, [later])] == []
-    (sentence,) = publications.sentences_of_rollbacks(shop.lake.con).values()
+    (sentence,) = sentences_of_rollbacks(shop.lake.con).values()
     assert sentence.endswith(" Nothing is shown of marketing, which came later.")
     exports = OutputKind("exports/marketing", "daily", (Ingredient(("marketing",), "daily"),))
     assert due_outputs(shop.lake.con, [exports], "somewhere") == []
@@ -285,9 +289,9 @@ def test_a_rollback_whose_marts_are_all_gone_stands_until_they_leave_and_cannot_
     renamed = dataclasses.replace(shop.requirements, marts=(Mart("marketing", "order_date"),))
     assert promote(shop.lake, ONE, renamed, "run-2").rolled_back == {}
     # What no model makes stays as it is until that change is applied.
-    assert {each.restores for each in publications.standing_rollbacks(shop.lake.con, ONE)} == {first}
+    assert {each.restores for each in standing_rollbacks(shop.lake.con, ONE)} == {first}
     shop.lake.unit_of_work(lambda con: retire_marts(con, [("marketing", Cadence.daily)], "0123456789abcdef"))
-    assert publications.standing_rollbacks(shop.lake.con, ONE) == []
+    assert standing_rollbacks(shop.lake.con, ONE) == []
     with pytest.raises(TidegateError, match="has none of these marts any more"):
         roll_back(shop.lake, lambda cadence: [renamed], Decision(DAY, first, "kim", None))
 
@@ -394,8 +398,13 @@ def test_any_reason_is_kept_as_it_was_given(twice: Twice, reason: str) -> None:
     assert kept == {reason.replace("\0", "\N{REPLACEMENT CHARACTER}").replace("\udc80", "?")}
 
 
-@pytest.mark.parametrize("step", ["record_rollbacks", "supersede_publications", "record_publications"])
-def test_one_that_breaks_off_changes_nothing(twice: Twice, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [(rollback, "record_rollbacks"), (publications, "supersede_publications"), (publications, "record_publications")],
+)
+def test_one_that_breaks_off_changes_nothing(
+    twice: Twice, module: ModuleType, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop, first = twice.shop, twice.first
     before = (shop.served(), publication_history(shop.lake.con, DAY))
 
@@ -403,7 +412,7 @@ def test_one_that_breaks_off_changes_nothing(twice: Twice, step: str, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publications, step, killed)
+        patch.setattr(module, step, killed)
         with pytest.raises(KeyboardInterrupt):
             back(shop, first)
     assert (shop.served(), publication_history(shop.lake.con, DAY)) == before

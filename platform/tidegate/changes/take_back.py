@@ -22,7 +22,8 @@ from tidegate.lake.tables import reshape_table, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.changes import AppliedChange, change_named, changes_made, enter_change
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.publications import Publication, Rollback
+from tidegate.ledger.publications import Publication
+from tidegate.ledger.rollbacks import Rollback, record_rollbacks
 from tidegate.publishing.gate import read_gates
 from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.publishing.switch import Contents, Published, Switch, delete_days, insert_days, read_contents
@@ -180,7 +181,7 @@ class _TakingBack:
                 )
                 for mart in self.product.marts
             ]
-        publications.record_rollbacks(con, rollbacks)
+        record_rollbacks(con, rollbacks)
         self.switch.enter(con, published, "take back a change")
 
     def _shown(self, mart: Mart, day: dt.date) -> Content:

@@ -164,7 +164,7 @@ def publications(
 ) -> None:
     """Every publication of a day, oldest first: what stands, and what it can be rolled back to."""
     from tidegate.home import Home
-    from tidegate.ledger.publications import versions_of
+    from tidegate.ledger.versions import versions_of
 
     day = day_of(partition)
     with Home(load_settings(), read_only=True).lake() as lake:

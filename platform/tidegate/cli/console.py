@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tidegate.intake.read_quarantine import QuarantineCount, QuarantinedRow
     from tidegate.lake.reading.query import QueryResult
     from tidegate.lake.upkeep.maintenance import Upkeep
-    from tidegate.ledger.publications import Version
+    from tidegate.ledger.versions import Version
     from tidegate.orchestration.runs import OutputsOutcome, RunOutcome
     from tidegate.publishing.due.partitions import Due
     from tidegate.publishing.promote import Promotion

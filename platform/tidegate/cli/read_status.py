@@ -27,6 +27,7 @@ from tidegate.ledger.judged_by import judged_otherwise
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.outputs import was_made
+from tidegate.ledger.rollbacks import sentences_of_rollbacks
 from tidegate.ledger.runs import newest_runs
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.orchestration.history.record import DagsterRecord
@@ -173,7 +174,7 @@ def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetim
             days_before_start=[day for day in stale if day < home.settings.start_date],
             stand_ins=stand_ins(con),
             waived=standing_waivers(con),
-            rolled_back=publications.sentences_of_rollbacks(con),
+            rolled_back=sentences_of_rollbacks(con),
             unmade_marts=marts_without_model(con, home.published_marts),
             retired_marts=retired_marts(con),
             outputs_due=len(due_outputs(con, [maker.kind for maker in home.makers], home.outputs.place)),

@@ -10,7 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal
 from tidegate.ledger.entries import insert_entries, read_entries
-from tidegate.ledger.publications import WITHHELD
+from tidegate.ledger.rollbacks import WITHHELD
 
 
 @dataclass(frozen=True)

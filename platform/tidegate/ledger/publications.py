@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
@@ -16,6 +15,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.sql import literal, on_days
 from tidegate.ledger.contents import GONE, Content, Kind, enter_contents, forget_contents
 from tidegate.ledger.entries import insert_entries, of_window, read_entries
+from tidegate.ledger.rollbacks import WITHHELD
 from tidegate.window import Cadence, Window
 
 # Publications that changed what a day shows; publishing the same content again is not a change.
@@ -27,9 +27,6 @@ CHANGES_OF_DAYS = """
     )
     where content_hash <> content_before
 """
-
-# Publications of a mart that came after what its partition was rolled back to: nothing is shown of it.
-WITHHELD = "(rollback_id is not null and (rollback_id, mart) not in (select (rollback_id, mart) from ops.rollbacks))"
 
 
 @dataclass(frozen=True)
@@ -55,55 +52,6 @@ class Publication:
     def is_of_change(self, change_id: str) -> bool:
         """Whether a change of logic published it."""
         return promote_of(self.publication_id) == change_id
-
-
-@dataclass(frozen=True)
-class Rollback:
-    """One row of `ops.rollbacks`: one mart's partition, put back to what the publication `restores` showed.
-
-    What it rejects, and withholds for as long as it stands: the content of the candidate of that moment, and what was
-    served then.
-    """
-
-    rollback_id: str
-    partition_day: dt.date
-    cadence: str
-    mart: str
-    restores: str
-    candidate_hash: str
-    served_hash: str
-    rolled_back_by: str
-    reason: str | None
-    rolled_back_at: dt.datetime
-
-    @property
-    def sentence(self) -> str:
-        """What happened, when, by whom and why."""
-        when = f"{self.rolled_back_at:%Y-%m-%d %H:%M} UTC"
-        because = f": {self.reason.rstrip('.')}" if self.reason else ""
-        return f"Rolled back to {self.restores} by {self.rolled_back_by} at {when}{because}."
-
-
-@dataclass(frozen=True)
-class Version:
-    """One publication of a product's partition, all its marts taken together, as something to choose from.
-
-    `content` is a hash over the marts': two versions with the same one show the same. `restores` is the publication
-    that a rollback put back, `rejected` says that a rollback took this one away, `can_be_read` that maintenance has
-    not dropped its snapshot.
-    """
-
-    publication_id: str
-    cadence: str
-    marts: tuple[str, ...]
-    published_at: dt.datetime
-    run_id: str
-    rows: int
-    content: str
-    stands: bool
-    restores: str | None
-    rejected: bool
-    can_be_read: bool
 
 
 def rows_published(con: DuckDBPyConnection, window: Window, marts: Collection[str]) -> int:
@@ -278,108 +226,6 @@ def publication_named(con: DuckDBPyConnection, publication_id: str) -> list[Publ
 def kept_snapshots(con: DuckDBPyConnection) -> set[int]:
     """The snapshots of the lake that maintenance has not dropped."""
     return {snapshot for (snapshot,) in con.execute("select snapshot_id from lake.snapshots()").fetchall()}
-
-
-def versions_of(con: DuckDBPyConnection, day: dt.date) -> list[Version]:
-    """The publications of a day, and of the Monday that it is, oldest first."""
-    of_day = f"partition_day = {literal(day)}"
-    rows = with_snapshots(con, read_entries(con, Publication, "publications", of_day))
-    restored = {each.rollback_id: each.restores for each in read_entries(con, Rollback, "rollbacks", of_day)}
-    rejecting = {promote_of(rollback_id) for rollback_id in restored}
-    snapshots = kept_snapshots(con)
-    marts: dict[str, list[Publication]] = {}
-    for row in sorted(rows, key=lambda row: (row.published_at, row.publication_id, row.mart)):
-        marts.setdefault(row.publication_id, []).append(row)
-    return [_version(of_version, restored, rejecting, snapshots) for of_version in marts.values()]
-
-
-def _version(
-    marts: Sequence[Publication],
-    restored: Mapping[str, str],
-    rejecting: Collection[str],
-    snapshots: Collection[int],
-) -> Version:
-    first = marts[0]
-    contents = ",".join(f"{row.mart}:{row.content_hash}" for row in marts)
-    return Version(
-        publication_id=first.publication_id,
-        cadence=first.cadence,
-        marts=tuple(row.mart for row in marts),
-        published_at=first.published_at,
-        run_id=first.run_id,
-        rows=sum(row.rows for row in marts),
-        content=hashlib.md5(contents.encode(), usedforsecurity=False).hexdigest(),
-        stands=first.superseded_by is None,
-        restores=next((restored[row.rollback_id] for row in marts if row.rollback_id), None),
-        rejected=first.superseded_by is not None and promote_of(first.superseded_by) in rejecting,
-        can_be_read=first.lake_snapshot in snapshots,
-    )
-
-
-def record_rollbacks(con: DuckDBPyConnection, rows: Sequence[Rollback]) -> None:
-    """Add rollbacks."""
-    insert_entries(con, "rollbacks", rows)
-
-
-def standing_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> list[Rollback]:
-    """The rollbacks that `serving` shows, one per partition and mart: all of them, or the window's."""
-    if not _any_rollbacks(con):
-        return []
-    of_cadence = f"cadence = {literal(window.cadence)}" if window else "true"
-    return read_entries(
-        con,
-        Rollback,
-        "rollbacks",
-        "(rollback_id, mart) in (select (rollback_id, mart) from ops.publications where superseded_by is null) "
-        f"and {of_cadence} and {of_window(window)}",
-    )
-
-
-def _any_rollbacks(con: DuckDBPyConnection) -> bool:
-    """Whether anything was ever rolled back. Mostly nothing was, and every run asks which of it stands or ended: a
-    comparison with all publications, which takes as long as ten of these."""
-    return bool(con.execute("select 1 from ops.rollbacks limit 1").fetchone())
-
-
-def marts_withheld(con: DuckDBPyConnection) -> dict[str, list[str]]:
-    """Of each rollback that stands, by its id, the marts that came later, of which its partition shows nothing."""
-    rows = con.execute(
-        "select rollback_id, list(mart order by mart) from ops.publications "
-        f"where superseded_by is null and {WITHHELD} group by rollback_id"
-    ).fetchall()
-    return dict(rows)
-
-
-def sentences_of_rollbacks(con: DuckDBPyConnection, window: Window | None = None) -> dict[tuple[dt.date, str], str]:
-    """What happened to each rolled-back partition, by day and cadence, and of which marts it shows nothing; of several
-    products that were rolled back, one sentence after the other."""
-    standing = standing_rollbacks(con, window)
-    withheld = marts_withheld(con) if standing else {}
-    sentences: dict[tuple[dt.date, str], dict[str, None]] = {}
-    for each in standing:
-        sentence = each.sentence + _shows_nothing_of(withheld.get(each.rollback_id, []))
-        sentences.setdefault((each.partition_day, each.cadence), {})[sentence] = None
-    return {partition: " ".join(of_partition) for partition, of_partition in sentences.items()}
-
-
-def _shows_nothing_of(marts: Sequence[str]) -> str:
-    return f" Nothing is shown of {', '.join(marts)}, which came later." if marts else ""
-
-
-def rollbacks_ended_by(con: DuckDBPyConnection, run_id: str, window: Window) -> list[Rollback]:
-    """The rollbacks, one per partition and mart of the window, that a run ended by publishing other data."""
-    if not _any_rollbacks(con):
-        return []
-    return read_entries(
-        con,
-        Rollback,
-        "rollbacks",
-        "rollback_id in (select before.rollback_id from ops.publications as before "
-        # Whichever marts there are now: a rollback is of its partition.
-        "join ops.publications as after on after.publication_id = before.superseded_by "
-        f"where after.rollback_id is null and after.run_id = {literal(run_id)}) "
-        f"and cadence = {literal(window.cadence)} and {of_window(window)}",
-    )
 
 
 def with_snapshots(con: DuckDBPyConnection, rows: Sequence[Publication]) -> list[Publication]:

@@ -23,7 +23,8 @@ from tidegate.home import Home
 from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.lake.data_files import is_remote
 from tidegate.ledger.outputs import OutputRecord, outputs_made_by
-from tidegate.ledger.publications import days_published_by, rollbacks_ended_by, sentences_of_rollbacks
+from tidegate.ledger.publications import days_published_by
+from tidegate.ledger.rollbacks import rollbacks_ended_by, sentences_of_rollbacks
 from tidegate.ledger.upkeep.after_lost_files import forget_lost_files
 from tidegate.machine.disk import is_disk_trouble
 from tidegate.machine.stopping import ended_with

@@ -23,7 +23,8 @@ from tidegate.ledger.deliveries import DeliveryRecord
 from tidegate.ledger.entries import read_entries
 from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.names import DeliveryId
-from tidegate.ledger.publications import Publication, promote_of, publication_history, standing_rollbacks
+from tidegate.ledger.publications import Publication, promote_of, publication_history
+from tidegate.ledger.rollbacks import standing_rollbacks
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.provenance.lines import Lines, lines_of
 from tidegate.publishing.requirements import GateRequirements

@@ -18,7 +18,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.sql import qualified
 from tidegate.ledger.made_of import keep_made_of, product_thing
-from tidegate.ledger.publications import Rollback, standing_rollbacks
+from tidegate.ledger.rollbacks import Rollback, standing_rollbacks
 from tidegate.publishing.calendar import keep_calendar, keep_holds
 from tidegate.publishing.gate import read_gates
 from tidegate.publishing.requirements import GateRequirements, Mart

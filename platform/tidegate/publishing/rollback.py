@@ -20,6 +20,8 @@ from tidegate.lake.sql import in_window, qualified
 from tidegate.lake.tables import columns_that_lose, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.publications import Publication
+from tidegate.ledger.rollbacks import record_rollbacks
+from tidegate.ledger.versions import versions_of
 from tidegate.publishing.gate import read_gates
 from tidegate.publishing.promote import Promotion
 from tidegate.publishing.requirements import GateRequirements, Mart, together
@@ -121,7 +123,7 @@ def _roll_back(
             for mart in requirements.marts
         ]
     }
-    publications.record_rollbacks(con, rollbacks)
+    record_rollbacks(con, rollbacks)
     switch.enter(con, published, f"roll back {window} to {decision.to}")
     return Promotion(published, {}, {day: rollbacks[0]})
 
@@ -187,7 +189,7 @@ def _refuse_what_is_shown(
         return
     standing = next(
         version
-        for version in publications.versions_of(con, day)
+        for version in versions_of(con, day)
         if version.stands
         and version.cadence == requirements.cadence
         and not requirements.beside.issuperset(version.marts)
@@ -197,7 +199,7 @@ def _refuse_what_is_shown(
 
 
 def _unknown(con: DuckDBPyConnection, decision: Decision) -> TidegateError:
-    versions = publications.versions_of(con, decision.day)
+    versions = versions_of(con, decision.day)
     if not versions:
         return TidegateError(
             f"{decision.day} was never published, so there is nothing to go back to. Nothing was changed."
@@ -213,9 +215,7 @@ def _unknown(con: DuckDBPyConnection, decision: Decision) -> TidegateError:
 
 
 def _expired(con: DuckDBPyConnection, decision: Decision) -> TidegateError:
-    readable = [
-        version.publication_id for version in publications.versions_of(con, decision.day) if version.can_be_read
-    ]
+    readable = [version.publication_id for version in versions_of(con, decision.day) if version.can_be_read]
     others = f"These can: {', '.join(reversed(readable))}. " if readable else ""
     return TidegateError(
         f"{decision.to} cannot be put back: maintenance has dropped its snapshot of the lake, as all older than "

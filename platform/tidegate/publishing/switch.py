@@ -24,7 +24,8 @@ from tidegate.lake.sql import on_days, qualified
 from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.ledger import publications
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.publications import Publication, Rollback
+from tidegate.ledger.publications import Publication
+from tidegate.ledger.rollbacks import Rollback
 from tidegate.publishing.requirements import Mart
 from tidegate.window import Cadence, Window
 

@@ -13,7 +13,8 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.home import Home
 from tidegate.lake.sql import sql_file
-from tidegate.ledger.publications import days_published_of, published_days, standing_rollbacks
+from tidegate.ledger.publications import days_published_of, published_days
+from tidegate.ledger.rollbacks import standing_rollbacks
 from tidegate.publishing.due.partitions import due_for_any
 from tidegate.window import Cadence
 

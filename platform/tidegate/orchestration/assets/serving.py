@@ -12,7 +12,8 @@ import dagster as dg
 
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
-from tidegate.ledger.publications import Publication, Rollback
+from tidegate.ledger.publications import Publication
+from tidegate.ledger.rollbacks import Rollback
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.assets.current_logic import evaluate_logic, logic_spec
 from tidegate.orchestration.assets.day_events import (

@@ -17,7 +17,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.sql import literal, rows_relation, sql_file
 from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.outputs import lies_in
-from tidegate.ledger.publications import WITHHELD
+from tidegate.ledger.rollbacks import WITHHELD
 from tidegate.publishing.due.made_of import OutputKind
 
 
