@@ -19,6 +19,7 @@ from tidegate.asked_days import day_of, window_between
 from tidegate.cli import console
 from tidegate.cli.alerts import alerts_app
 from tidegate.cli.changing import apply, changes, plan, take_back
+from tidegate.cli.contract import contract_app
 from tidegate.cli.demo import demo_app
 from tidegate.cli.doctor import doctor
 from tidegate.cli.everywhere import everywhere
@@ -57,6 +58,7 @@ app.callback()(everywhere)
 breaker_app = typer.Typer(help="The circuit breakers of the sources.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
 app.add_typer(breaker_app, name="breaker")
+app.add_typer(contract_app, name="contract")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(alerts_app, name="alerts")

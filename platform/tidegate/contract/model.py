@@ -283,8 +283,10 @@ class Measures:
     reasons: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, Decimal | None] = field(default_factory=dict)
     failures: Mapping[str, str] = field(default_factory=dict)
+    # Why lines could not be parsed, as far as they tell.
+    causes: Mapping[str, int] = field(default_factory=dict)
 
-    def with_unparsable(self, lines: int) -> Measures:
+    def with_unparsable(self, lines: int, causes: Mapping[str, int] | None = None) -> Measures:
         """With `lines` more that were read but could not be parsed: broken rows that no SQL saw."""
         if not lines:
             return self
@@ -293,6 +295,7 @@ class Measures:
             rows_read=self.rows_read + lines,
             rows_broken=self.rows_broken + lines,
             reasons={**self.reasons, UNPARSABLE: self.reasons.get(UNPARSABLE, 0) + lines},
+            causes=causes or {},
         )
 
 

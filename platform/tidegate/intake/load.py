@@ -26,6 +26,7 @@ from tidegate.contract.judging.profiles import Profile, profiles
 from tidegate.contract.judging.verdicts import duplicate_updates
 from tidegate.contract.model import CheckOutcome, Contract, Drift, Measures, Region, StandIn, Unreadable
 from tidegate.errors import IncompleteError, LakeBusyError, TidegateError
+from tidegate.intake.advice import advice
 from tidegate.intake.commit import commit, commit_lease
 from tidegate.intake.files.engine import ENGINE_FAULTS, first_line
 from tidegate.intake.files.formats.layout import DataFile
@@ -231,7 +232,9 @@ def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[_Judged]:
         _Judged(
             # What was read is what the readers' own count says; the rest is counted in SQL.
             replace(
-                measured.get(delivery, nothing_read()).with_unparsable(unparsable.get(delivery, 0)),
+                measured.get(delivery, nothing_read()).with_unparsable(
+                    unparsable.get(delivery, 0), read.causes[delivery]
+                ),
                 rows_read=read.rows[delivery],
             ),
             drift_of_files(contract, read.headers[delivery]),
@@ -286,6 +289,8 @@ def _verdicts(
     for i in sorted(range(len(judged)), key=lambda i: finding.captured[i].day):
         captured = finding.captured[i]
         verdict = _verdict(contract, captured, finding.stand_in_for(captured), judged[i], past, started_at)
+        if not verdict.accepted and judged[i].measures.rows_broken:
+            verdict = _with_advice(verdict, lake, contract, i)
         if verdict.profiled:
             past.add(verdict.partition, verdict.profiled)
         verdicts[i] = verdict
@@ -325,6 +330,15 @@ def _verdict(
         if assessment.keeps_contract and not stand_in
         else None,
     )
+
+
+def _with_advice(verdict: Verdict, lake: Lake, contract: Contract, delivery: int) -> Verdict:
+    """Where options of the contract would have read what was refused, the rejection names them."""
+    values = contract.region(verdict.captured.region).files.values
+    sentences = advice(lake.con, contract, values, JUDGED, delivery)
+    if not sentences or verdict.rejection is None:
+        return verdict
+    return replace(verdict, rejection=f"{verdict.rejection} In the contract, {'; '.join(sentences)}.")
 
 
 def _figures(judged: _Judged) -> dict[str, object]:

@@ -159,7 +159,8 @@ def test_too_many_broken_rows_reject_with_words_a_person_can_act_on(orders: Cont
     verdict = assess(orders, measures, Drift())
     assert not verdict.accepted
     assert verdict.rejection == (
-        "412 of 5,000 rows (8.24 %) broke the contract, above its limit of 5 % (maxQuarantinedPercent). "
+        "412 of 5,000 rows (8.24 %) broke the contract, above its limit of 5 % (maxQuarantinedPercent); "
+        "most often missing_order_id 400, in_the_future 12. "
         "Nothing was loaded; the rows and reasons are in quarantine.orders, and what was loaded before "
         f"stays. Fix the source and deliver again, or change the rule in {orders.label} and run "
         "`tidegate quarantine replay`."

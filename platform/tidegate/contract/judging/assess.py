@@ -58,6 +58,10 @@ FRESHNESS = "freshness_of_source"
 NOT_COMPARED = Comparison()
 
 
+# Rules that a rejection names with their counts.
+MOST_BROKEN = 3
+
+
 def assess(
     contract: Contract,
     measures: Measures,
@@ -144,7 +148,7 @@ def reasons_of(contract: Contract) -> dict[str, Dimension]:
 def _problems(contract: Contract, dimension: Dimension, measures: Measures, drift: Drift) -> list[tuple[Severity, str]]:
     problems: list[tuple[Severity, str]] = []
     if counts := _quarantined(contract, dimension, measures):
-        problems.append(("warning", f"Rows were quarantined ({_listed(counts)})"))
+        problems.append(("warning", f"Rows were quarantined ({_listed(counts, measures)})"))
     measured = [rule for rule in contract.delivery_rules if rule.dimension == dimension]
     problems += [(rule.severity, text) for rule in measured if (text := broken_rule(rule, measures))]
     if dimension == "accuracy":
@@ -167,7 +171,9 @@ def _too_many_quarantined(contract: Contract, measures: Measures) -> list[tuple[
         return []
     share = percent(100 * Decimal(measures.rows_broken) / measures.rows_read)
     rows = f"{measures.rows_broken:,} of {measures.rows_read:,} rows ({share})"
-    return [("error", f"{rows} broke the contract, above its limit of {percent(limit)} (maxQuarantinedPercent)")]
+    most = _listed(dict(sorted(measures.reasons.items(), key=lambda item: -item[1])[:MOST_BROKEN]), measures)
+    broken = f"{rows} broke the contract, above its limit of {percent(limit)} (maxQuarantinedPercent)"
+    return [("error", f"{broken}; most often {most}" if most else broken)]
 
 
 def _are_too_many(contract: Contract, broken: int, read: int) -> bool:
@@ -261,7 +267,7 @@ def _observed(contract: Contract, dimension: Dimension, measures: Measures) -> s
     if dimension in ("accuracy", "traceability"):
         figures.append(f"{measures.rows_sound:,} sound, {measures.rows_broken:,} quarantined")
     if counts := _quarantined(contract, dimension, measures):
-        figures.append(_listed(counts))
+        figures.append(_listed(counts, measures))
     for rule in contract.delivery_rules:
         number = measured_number(rule, measures)
         if rule.dimension == dimension and number is not None:
@@ -346,8 +352,16 @@ def _is_blocking(contract: Contract, dimension: Dimension) -> bool:
 # --- words
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason} {n:,}" for reason, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _listed(counts: Mapping[str, int], measures: Measures) -> str:
+    """Reasons and how many rows have each, those of most rows first."""
+    in_order = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{reason} {n:,}{_why(measures) if reason == UNPARSABLE else ''}" for reason, n in in_order)
+
+
+def _why(measures: Measures) -> str:
+    """Why lines could not be parsed: ` (2 with too few fields, 1 with a NUL byte)`."""
+    causes = sorted(measures.causes.items(), key=lambda item: (-item[1], item[0]))
+    return f" ({', '.join(f'{n:,} with {cause}' for cause, n in causes)})" if causes else ""
 
 
 def _columns(names: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.contract.judging.verdicts import judge_select
 from tidegate.contract.model import Contract
 from tidegate.intake.files.archives import expand
+from tidegate.intake.files.broken import cause_of
 from tidegate.intake.files.engine import ENGINE_FAULTS, blames_the_file, first_line, probe
 from tidegate.intake.files.formats import FORMATS
 from tidegate.intake.files.formats.layout import (
@@ -59,6 +60,8 @@ class WhatWasRead:
     rows: Counter[int] = field(default_factory=Counter)
     headers: dict[int, list[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(list))
     unreadable: dict[DataFile, str] = field(default_factory=dict)
+    # By delivery: why lines are no rows, as far as they tell.
+    causes: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
 
 def read_files(
@@ -76,6 +79,7 @@ def read_files(
     reading.load_broken_lines(scratch / "broken.csv")
     reading.restore_the_order_of_files()
     reading.note_places()
+    reading.take_paths_out()
     return reading.found
 
 
@@ -283,6 +287,8 @@ class _Reading:
         self.found.rows[file.delivery] += rows
         for line in broken:
             self.found.rows[file.delivery] += 1
+            if cause := cause_of(replace(self.examined[file].layout, options=file.options), line):
+                self.found.causes[file.delivery][cause] += 1
             text = line.shown.encode("utf-8", "replace")
             number = self.opened[file].skipped + line.number
             self.broken.add([str(file.number).encode(), str(number).encode(), text])
@@ -296,6 +302,16 @@ class _Reading:
             self.con.execute(f"delete from {JUDGED} where _delivery = {file.delivery} and _file = {literal(file.name)}")
 
     # --- when all files are read
+
+    def take_paths_out(self) -> None:
+        """Who reads why a file cannot be read knows it by its name, and not by where the archive keeps it."""
+        for file, why in self.found.unreadable.items():
+            paths = {file.archived, self.archived.path(file), self.fixed.path(file)}
+            if file in self.opened:
+                paths.add(self.opened[file].path)
+            for path in sorted(map(str, paths), key=len, reverse=True):
+                why = why.replace(path, file.name)
+            self.found.unreadable[file] = why
 
     def load_broken_lines(self, written: Path) -> None:
         if not written.stat().st_size or len(self.found.unreadable) == len(self.archived.files):

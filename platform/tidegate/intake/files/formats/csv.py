@@ -101,6 +101,9 @@ def _named_by_contract(opened: Opened, dialect: Dialect) -> tuple[str, ...]:
 
 def _would_help(opened: Opened, header: Header) -> str:
     """Which option, if any, would have found the contract's columns."""
+    for mark, name in {"{": "json", "[": "json_array", "<": "xml"}.items():
+        if header.names and header.names[0].startswith(mark):
+            return f"It looks like {name.partition('_')[0].upper()}: write `format: {name}` at the contract's server"
     for delimiter, shown in {";": "';'", "\t": "tab", "|": "'|'", ",": "','", "~": "'~'", "^": "'^'"}.items():
         other = replace(opened.options.csv, delimiter=delimiter)
         if delimiter != opened.options.csv.delimiter and _finds(opened, Dialect.of(other, opened.options.text)):
