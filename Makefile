@@ -23,7 +23,7 @@ SYSTEM_PACKAGES := chromium prometheus redis-server
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
-.PHONY: help setup run test test-all test-system test-slow dev lint format types lock clean benchmark docs
+.PHONY: help setup run test test-all test-rest dev lint format types lock clean benchmark docs
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,17 +48,15 @@ dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 test: setup ## Run the tests that need no system package and end in minutes.
 	$(PYTEST) -m "not system and not slow"
 
-test-all: setup test-system test test-slow ## Run all tests; those of the UI need Debian packages.
+test-all: setup test-rest test ## Run all tests; those of the UI need Debian packages.
 
-test-slow: setup
-	$(PYTEST) -m "slow and not system"
-
-test-system: setup
+# In one go, so that both workers have something to do until the end.
+test-rest: setup
 	@missing=""; for package in $(SYSTEM_PACKAGES); do \
 		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then echo "make test-all needs Debian packages. Install them with:"; \
 		echo "  apt-get update && apt-get install --no-install-recommends -y$$missing"; exit 1; fi
-	$(PYTEST) -m system
+	$(PYTEST) -m "slow or system"
 
 lint: setup ## Check format, style, imports, dead code, SQL and the files that the forge reads.
 	$(BIN)/ruff format --check platform tests benchmarks docs

@@ -10,11 +10,17 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from dagster._cli.api import _execute_run_command_body
 from dagster._core.definitions.assets.job.asset_layer import AssetLayer
 from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.remote_representation.code_location import is_implicit_asset_job_name
 from dagster._core.storage import dagster_run, tags
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+from dagster._core.storage.sql import check_alembic_revision, get_alembic_config
 from dagster_dbt.asset_utils import DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
@@ -168,6 +174,17 @@ def test_strings_of_dagster_are_what_dagster_calls_them() -> None:
 def test_a_run_has_ended_or_not_as_dagster_sees_it() -> None:
     assert set(names.FINISHED) == {status.value for status in dagster_run.FINISHED_STATUSES}
     assert set(names.UNFINISHED) == {status.value for status in dagster_run.NOT_FINISHED_STATUSES}
+
+
+def test_what_dagster_says_of_its_revisions_is_read_once(tmp_path: Path) -> None:
+    storage.read_revisions_once()
+    own = Config()
+    own.set_main_option("script_location", str(tmp_path))
+    assert ScriptDirectory.from_config(own) is not ScriptDirectory.from_config(own)
+    places = (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage)
+    configs = [get_alembic_config(str(place.__file__), "alembic/alembic.ini") for place in places]
+    assert len({id(ScriptDirectory.from_config(config)) for config in configs}) == 1
+    assert "ScriptDirectory.from_config(" in inspect.getsource(check_alembic_revision)
 
 
 def test_the_scheduler_is_where_dagster_yaml_says() -> None:

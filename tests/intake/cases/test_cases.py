@@ -23,19 +23,15 @@ NOT_YET = delimited.NOT_YET | other_formats.NOT_YET
 pytestmark = [needs_cases, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cases")
-
-
-@pytest.fixture(scope="module")
-def lake(home: Path) -> Iterator[Lake]:
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    """A lake of the case's own: in one with the tables of all of them, each statement would take longer."""
     config = LakeConfig(
-        catalog=f"sqlite:{home / 'lake' / 'catalog.sqlite'}",
-        data=str(home / "lake" / "data"),
+        catalog=f"sqlite:{tmp_path / 'lake' / 'catalog.sqlite'}",
+        data=str(tmp_path / "lake" / "data"),
         threads=2,
         memory_limit="1GB",
-        spill=home / "spill",
+        spill=tmp_path / "spill",
         patience=20,
     )
     with new_lake(config) as opened:
@@ -48,12 +44,12 @@ def test_every_case_is_written_down() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_case(name: str, home: Path, lake: Lake, request: pytest.FixtureRequest) -> None:
+def test_case(name: str, tmp_path: Path, lake: Lake, request: pytest.FixtureRequest) -> None:
     if name in NOT_YET:
         request.applymarker(pytest.mark.xfail(reason="not yet", strict=True))
     case = CASES.get(name, Case())
     try:
-        found = outcome(*deliver(name, case, home, lake))
+        found = outcome(*deliver(name, case, tmp_path, lake))
     except ContractError as error:
         found = Case(says=str(error))
     assert name in CASES

@@ -192,7 +192,10 @@ def open_instance(settings: Settings) -> DagsterInstance:
     """
     from dagster import DagsterInstance
 
+    from tidegate.orchestration.instance.private import read_revisions_once
+
     refuse_unusable(settings)
+    read_revisions_once()
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     batch_events(settings)
     settings.scratch.mkdir(parents=True, exist_ok=True)
