@@ -46,6 +46,6 @@ def contract_of(write: Callable[[str], Path]) -> Callable[..., Contract]:
 @pytest.fixture
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     # A zone that is not UTC: nothing here may depend on the session's.
-    with duckdb.connect(":memory:", config={"threads": 2}) as con:
+    with duckdb.connect(":memory:", config={"threads": 1}) as con:
         con.execute("set TimeZone = 'America/New_York'")
         yield con

@@ -29,7 +29,7 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
     config = LakeConfig(
         catalog=f"sqlite:{tmp_path / 'lake' / 'catalog.sqlite'}",
         data=str(tmp_path / "lake" / "data"),
-        threads=2,
+        threads=1,
         memory_limit="1GB",
         spill=tmp_path / "spill",
         patience=20,
