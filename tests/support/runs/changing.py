@@ -231,7 +231,8 @@ def _made_once(project: Texts, contracts: Texts) -> TemporaryHome:
             file = folder / name / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-    home = fill(_new_home(folder, folder / "project", folder / "contracts"))
+    # The package is a link, which is no file of the project's.
+    home = fill(_new_home(folder, use_package(folder / "project"), folder / "contracts"))
     home.close()
     return home
 
