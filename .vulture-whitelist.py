@@ -86,3 +86,7 @@ _.reducer_override
 
 # dbt reads it.
 _.relation_name
+
+# Choices of an option, which typer offers.
+_.day_first
+_.month_first

@@ -22,6 +22,7 @@ from tidegate.cli.changing import apply, changes, plan, take_back
 from tidegate.cli.contract import contract_app
 from tidegate.cli.demo import demo_app
 from tidegate.cli.doctor import doctor
+from tidegate.cli.drafting import contract_draft
 from tidegate.cli.everywhere import everywhere
 from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
@@ -62,6 +63,7 @@ app.add_typer(contract_app, name="contract")
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(alerts_app, name="alerts")
+contract_app.command("draft")(contract_draft)
 for command in (
     *(plan, apply, changes, ci),
     *(status, why, history, verify),

@@ -1,0 +1,1 @@
+"""Drafting a contract from sample files: evidence, choices, YAML, and the proof that the draft loads them."""
