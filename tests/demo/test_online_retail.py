@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -93,10 +95,38 @@ def write_xlsx(file: Path, rows: Sequence[Row]) -> Path:
     return file
 
 
+SECOND_HEADER = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
+
+
+def write_second_version(file: Path, rows: Sequence[Row], repeated: int = 0) -> Path:
+    """As UCI publishes the second version: two sheets of a year each, the first days of the later one in both."""
+    before = [row for row in rows if row[4] < at(3, 0)]
+    after = [row for row in rows if row[4] >= at(3, 0)]
+    workbook = openpyxl.Workbook(write_only=True)
+    for title, lines in {"Year 2009-2010": before + after[:repeated], "Year 2010-2011": after}.items():
+        sheet = workbook.create_sheet(title)
+        sheet.append(SECOND_HEADER)
+        for row in lines:
+            sheet.append([int(v) if isinstance(v, str) and v.isdigit() else v for v in row])
+    workbook.create_sheet("Notes").append(["Chen, D. (2012)"])
+    workbook.save(file)
+    return file
+
+
+def write_packed(file: Path, rows: Sequence[Row]) -> Path:
+    book = write_second_version(file.with_suffix(".xlsx"), rows, repeated=4)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.write(book, "online_retail_II.xlsx")
+    book.unlink()
+    return file
+
+
 FORMS: dict[str, Callable[[Path, Sequence[Row]], Path]] = {
     "kaggle.csv": write_kaggle_csv,
     "pandas.csv": write_pandas_csv,
     "Online Retail.xlsx": write_xlsx,
+    "online_retail_II.xlsx": partial(write_second_version, repeated=2),
+    "online+retail+ii.zip": write_packed,
 }
 
 
@@ -201,7 +231,7 @@ def test_days_the_file_does_not_cover_are_refused(tmp_path: Path, first: int, la
 
 HEADER_LINE = ",".join(HEADER) + "\n"
 UNREADABLE = {
-    "wrong.csv": (b"Invoice,StockCode,Price\n1,2,3\n", "lacks the columns InvoiceNo, Quantity"),
+    "wrong.csv": (b"Invoice,StockCode,Price\n1,2,3\n", "lacks the columns Quantity, InvoiceDate"),
     "wrong separator.csv": (HEADER_LINE.replace(",", ";").encode(), "lacks the columns"),
     "utf16.csv": (HEADER_LINE.encode("utf-16"), "lacks the columns"),
     "nothing.csv": (b"", "It has: none"),
@@ -216,6 +246,7 @@ UNREADABLE = {
     "ragged.csv": (f"{HEADER_LINE}1,2,,3,12/1/2010 8:26,1,,{UK},5\n".encode(), "could not be read"),
     "text.parquet": (b"not a parquet file", "could not be read"),
     "text.xlsx": (b"not a workbook", "could not be read"),
+    "text.zip": (b"not an archive", "could not be read"),
     "retail.ods": (b"", "no known form"),
 }
 

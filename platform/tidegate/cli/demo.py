@@ -106,7 +106,9 @@ def demo_tour() -> None:
 @with_plain_errors
 @ends_when_asked
 def demo_online_retail(
-    input: Annotated[Path, typer.Option(help="UCI Online Retail as .parquet, .xlsx or .csv.")],
+    input: Annotated[
+        Path, typer.Option(help="UCI Online Retail, or Online Retail II, as .xlsx, .zip, .parquet or .csv.")
+    ],
     from_: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD")] = None,
 ) -> None:

@@ -1,4 +1,5 @@
-"""Reading UCI Online Retail in the forms in which it is handed around: Parquet, the .xlsx of UCI, .csv.
+"""Reading UCI Online Retail, or its second version of two years, in the forms in which it is handed around: Parquet,
+the .xlsx of UCI, packed or not, .csv.
 
 Ends in one table, `source`, the same whatever the form was. Slicing it into deliveries is for
 `online_retail`.
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,8 +23,12 @@ from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal, quoted
 
 COLUMNS = ("InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
+# As the second version of the data set calls them.
+_ALSO_CALLED = {"Invoice": "InvoiceNo", "Price": "UnitPrice", "Customer ID": "CustomerID"}
+# Which of a workbook's sheets a line is from.
+SHEET = "Sheet"
 _EXPECTED = (
-    "Expected is UCI Online Retail as it is published, a .parquet, .xlsx or .csv file with the columns "
+    "Expected is UCI Online Retail or Online Retail II as published, a .parquet, .xlsx, .zip or .csv file with columns "
     f"{', '.join(COLUMNS)}. Nothing was written."
 )
 # As Parquet and pandas write them, as Kaggle does (month first), and day first with dashes.
@@ -50,6 +57,7 @@ def load_source(con: duckdb.DuckDBPyConnection, source: Path) -> None:
     except _UNREADABLE as error:
         raise TidegateError(f"{source} could not be read: {_first_line(error)}. {_EXPECTED}") from error
     _refuse_unreadable_values(con, source)
+    _drop_repeated_days(con)
     con.execute(f"create temp table source as {_typed()}")
     con.execute("drop table delivered")
 
@@ -64,32 +72,44 @@ def _load_text(con: duckdb.DuckDBPyConnection, source: Path) -> None:
                 _load_csv(con, source, _as_utf8(source, Path(scratch)))
         case ".xlsx":
             with tempfile.TemporaryDirectory(prefix="tidegate-") as scratch:
-                _load_csv(con, source, _sheet_as_csv(source, Path(scratch)))
+                _load_csv(con, source, _book_as_csv(source, source, Path(scratch)))
+        case ".zip":
+            with tempfile.TemporaryDirectory(prefix="tidegate-") as scratch:
+                book = _unpacked(source, Path(scratch))
+                _load_csv(con, source, _book_as_csv(source, book, Path(scratch)))
         case _:
             raise TidegateError(f"{source} is of no known form. {_EXPECTED}")
 
 
 def _load_parquet(con: duckdb.DuckDBPyConnection, source: Path) -> None:
     reader = f"read_parquet({literal(str(source))})"
-    _refuse_missing_columns(source, [str(name) for name, *_ in con.execute(f"describe from {reader}").fetchall()])
-    columns = ", ".join(f"{quoted(name)}::varchar as {quoted(name)}" for name in COLUMNS)
-    con.execute(f"create temp table delivered as select {columns} from {reader}")
+    present = [str(name) for name, *_ in con.execute(f"describe from {reader}").fetchall()]
+    names = _renamed(present)
+    _refuse_missing_columns(source, names)
+    columns = ", ".join(f"{quoted(present[names.index(name)])}::varchar as {quoted(name)}" for name in COLUMNS)
+    con.execute(f"create temp table delivered as select {columns}, 0 as {SHEET} from {reader}")
 
 
 def _load_csv(con: duckdb.DuckDBPyConnection, source: Path, file: Path) -> None:
     """Nothing is left to DuckDB's guesses: over a broken line it would take another one for the header."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
-        header = next(csv.reader(lines), [])
+        header = _renamed(next(csv.reader(lines), []))
     _refuse_missing_columns(source, header)
     types = ", ".join(f"'c{at}': 'varchar'" for at in range(len(header)))
     columns = ", ".join(f"c{header.index(name)} as {quoted(name)}" for name in COLUMNS)
+    sheet = f"c{header.index(SHEET)}::integer" if SHEET in header else "0"
     con.execute(f"""
         create temp table delivered as
-        select {columns} from read_csv(
+        select {columns}, {sheet} as {SHEET} from read_csv(
             {literal(str(file))},
             auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', columns = {{{types}}}
         )
     """)
+
+
+def _renamed(header: Iterable[str]) -> list[str]:
+    """The names as the first version of the data set has them."""
+    return [_ALSO_CALLED.get(name, name) for name in header]
 
 
 def _refuse_missing_columns(source: Path, present: Sequence[str]) -> None:
@@ -111,26 +131,42 @@ def _as_utf8(source: Path, scratch: Path) -> Path:
     return source
 
 
-def _sheet_as_csv(source: Path, scratch: Path) -> Path:
-    """The workbook's first sheet, streamed into a CSV file: DuckDB reads that faster than it takes rows."""
+def _unpacked(source: Path, scratch: Path) -> Path:
+    """The one workbook in an archive, as UCI gives it."""
+    with zipfile.ZipFile(source) as archive:
+        books = [member for member in archive.infolist() if member.filename.lower().endswith(".xlsx")]
+        if len(books) != 1:
+            raise TidegateError(f"{source} holds {len(books)} workbooks, where one is expected. {_EXPECTED}")
+        with archive.open(books[0]) as packed, (scratch / "book.xlsx").open("wb") as copy:
+            shutil.copyfileobj(packed, copy)
+    return scratch / "book.xlsx"
+
+
+def _book_as_csv(source: Path, book: Path, scratch: Path) -> Path:
+    """The sheets of a workbook, streamed into one CSV file: DuckDB reads that faster than it takes rows."""
     import openpyxl  # 0.3 s that only the .xlsx pays
 
-    workbook = openpyxl.load_workbook(source, read_only=True, data_only=True)
+    workbook = openpyxl.load_workbook(book, read_only=True, data_only=True)
     try:
-        rows = workbook.worksheets[0].iter_rows(values_only=True)
-        header = ["" if name is None else str(name) for name in next(rows, ())]
-        _refuse_missing_columns(source, header)
-        return _write_csv(scratch / "sheet.csv", header, rows)
+        sheets = [sheet.iter_rows(values_only=True) for sheet in workbook.worksheets]
+        headers = [_renamed("" if name is None else str(name) for name in next(rows, ())) for rows in sheets]
+        tables = [(header, rows) for header, rows in zip(headers, sheets, strict=True) if set(COLUMNS) <= set(header)]
+        if not tables:
+            _refuse_missing_columns(source, headers[0])
+        return _write_csv(scratch / "sheets.csv", tables)
     finally:
         workbook.close()
 
 
-def _write_csv(file: Path, header: list[str], rows: Iterable[Sequence[object]]) -> Path:
+def _write_csv(file: Path, tables: Sequence[tuple[list[str], Iterator[Sequence[object]]]]) -> Path:
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(header)
-        # A sheet often ends in rows that once held something.
-        writer.writerows(map(_cell, row) for row in rows if any(value is not None for value in row))
+        writer.writerow([*COLUMNS, SHEET])
+        for number, (header, rows) in enumerate(tables):
+            places = [header.index(name) for name in COLUMNS]
+            # A sheet often ends in rows that once held something.
+            given = (row for row in rows if any(value is not None for value in row))
+            writer.writerows([*(_cell(row[place]) for place in places), number] for row in given)
     return file
 
 
@@ -139,6 +175,15 @@ def _cell(value: object) -> object:
         # Excel's day fractions come out some microseconds off.
         return (value + dt.timedelta(milliseconds=500)).replace(microsecond=0).isoformat(sep=" ")
     return value
+
+
+def _drop_repeated_days(con: duckdb.DuckDBPyConnection) -> None:
+    """The sheets of the second version have nine days in common, line by line: they are taken from the later one."""
+    begins = con.execute(f"""
+        select {SHEET}, min({_moment()})::date as first from delivered group by {SHEET} order by first
+    """).fetchall()
+    for (sheet, _), (_, until) in pairwise(begins):
+        con.execute(f"delete from delivered where {SHEET} = {sheet} and {_moment()}::date >= {literal(until)}")
 
 
 def _refuse_unreadable_values(con: duckdb.DuckDBPyConnection, source: Path) -> None:
