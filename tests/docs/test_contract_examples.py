@@ -14,6 +14,7 @@ from tidegate.contract.reading.database import DATABASE_PROPERTIES
 from tidegate.contract.reading.document import Document
 from tidegate.contract.reading.http import HTTP_PROPERTIES
 from tidegate.contract.reading.landing import LANDING_PROPERTIES
+from tidegate.contract.reading.product import PRODUCT_PROPERTIES
 from tidegate.contract.reading.python import PYTHON_PROPERTIES
 from tidegate.contract.reading.servers import read_regions
 from tidegate.delivery_days import ALL_DAYS
@@ -37,8 +38,8 @@ def test_an_example_loads(number: int, tmp_path: Path) -> None:
     ]
 
 
-def test_every_property_of_places_databases_and_functions_has_a_line_and_an_example() -> None:
-    for name in (*LANDING_PROPERTIES, *DATABASE_PROPERTIES, *PYTHON_PROPERTIES):
+def test_every_property_of_servers_has_a_line_and_an_example() -> None:
+    for name in (*LANDING_PROPERTIES, *DATABASE_PROPERTIES, *PYTHON_PROPERTIES, *PRODUCT_PROPERTIES):
         assert f"`{name}`" in PAGE
         assert f"property: {name}," in "".join(EXAMPLES)
 

@@ -17,6 +17,7 @@ from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.files import PLAIN_FILES, FileOptions, ValueOptions
 from tidegate.contract.http import HttpServer
 from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.window import ONE_DAY
@@ -112,7 +113,7 @@ class Column:
 
 
 # What a source is fetched from. `address` tells one from another and never holds a secret.
-Server = FolderServer | S3Server | HttpServer | PostgresServer | DatabaseServer | PythonServer
+Server = FolderServer | S3Server | HttpServer | PostgresServer | DatabaseServer | PythonServer | ProductServer
 
 
 @dataclass(frozen=True)

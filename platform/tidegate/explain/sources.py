@@ -26,6 +26,7 @@ from tidegate.contract.model import (
     Region,
     Server,
 )
+from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.explain.markdown import block, bullets, code, page, table, text
 from tidegate.ledger.names import raw_asset
@@ -116,6 +117,9 @@ def _comes_as(region: Region) -> str:
             )
         case PythonServer() as python:
             return f"what the Python function {code(python.function)} yields"
+        case ProductServer() as product:
+            place = code(f"${product.exports_variable or product.catalog_variable}")
+            return f"what another Tidegate home publishes as {code(product.mart)}; where it is stands in {place}"
         case QueriedServer() as database:
             return f"rows of the database in {code('$' + database.connection_variable)}"
 
@@ -166,6 +170,10 @@ def _complete_when(contract: Contract, server: Server) -> str:
         case PythonServer(ready=ready):
             said = f"{code(ready)} says so" if ready else "the function has ended"
             return f"It is complete when {said}, within {server.time_limit_seconds:,} seconds."
+        case ProductServer():
+            return (
+                "It is complete when that home has published its day; one that is held or overdue there is waited for."
+            )
         case QueriedServer():
             return f"It is complete when the database says so: {code(server.ready_query)}."
         case HttpServer():

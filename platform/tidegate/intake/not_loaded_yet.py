@@ -17,7 +17,7 @@ from tidegate.lake.connect import Lake
 from tidegate.ledger.known import Known, known_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.machine.background import read_in_batches
-from tidegate.sources.origin import Announcing, Arrival, Landing, Origin, Outside
+from tidegate.sources.origin import Announcing, Arrival, Explaining, Landing, Origin, Outside
 from tidegate.sources.places import origin_of
 from tidegate.window import Window
 
@@ -87,6 +87,14 @@ class Watch:
     def can_look_at(self, region: str) -> bool:
         """Whether it can be told what stands at the region's source without asking for it."""
         return isinstance(self.origins[region], Landing | Announcing)
+
+    def can_explain(self, region: str) -> bool:
+        """Whether the region's source may know why a delivery is not there."""
+        return isinstance(self.origins[region], Explaining)
+
+    def why_not_there(self, region: str, day: dt.date) -> str | None:
+        origin = self.origins[region]
+        return origin.why_not_there(day) if isinstance(origin, Explaining) else None
 
     def is_there(self, region: str, day: dt.date) -> bool:
         """Whether a whole delivery stands at its source, or can be asked for."""

@@ -9,7 +9,7 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from duckdb import DuckDBPyConnection
 
@@ -36,6 +36,10 @@ OPEN_PARTITIONS = 400
 
 # Where credentials are looked for that the environment does not hold, in this order.
 CREDENTIAL_CHAIN = "config;web_identity;sso;process;instance"
+
+
+# For the lake of another home: a look at it must end within the tick of a sensor.
+OTHERS_PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,8 @@ class LakeConfig:
             memory_limit=settings.memory_limit,
             spill=settings.scratch / "spill",
             patience=settings.lake_patience,
-            # Not a setting of Tidegate's but every AWS tool's, like the credentials, which httpfs reads itself.
-            s3_endpoint=os.environ.get("AWS_ENDPOINT_URL", ""),
-            s3_looks_for_credentials="AWS_ACCESS_KEY_ID" not in os.environ,
-            s3_region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", ""),
             timezone=settings.timezone,
+            **_s3_of_environment(),
         )
 
     def sized_for(self, rows: int) -> Self:
@@ -122,6 +123,20 @@ class LakeConfig:
         if not self.data.startswith("s3://"):
             return ("ducklake", catalog)
         return ("ducklake", catalog, "httpfs", *(("aws",) if self.s3_looks_for_credentials else ()))
+
+
+def of_another_home(catalog: str, data: str, scratch: Path) -> LakeConfig:
+    """The lake of another home, to look into beside one's own. Raises TidegateError for a place that cannot be."""
+    return LakeConfig(catalog, data, 1, "1GB", scratch / "spill", OTHERS_PATIENCE_SECONDS, **_s3_of_environment())
+
+
+def _s3_of_environment() -> dict[str, Any]:
+    # Not settings of Tidegate's but every AWS tool's, like the credentials, which httpfs reads itself.
+    return {
+        "s3_endpoint": os.environ.get("AWS_ENDPOINT_URL", ""),
+        "s3_looks_for_credentials": "AWS_ACCESS_KEY_ID" not in os.environ,
+        "s3_region": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", ""),
+    }
 
 
 def _refuse_password(connection: str) -> None:

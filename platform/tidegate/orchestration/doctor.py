@@ -36,6 +36,7 @@ from tidegate.backup.place import Place
 from tidegate.contract.database import QueriedServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.model import shown_path
+from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.errors import TidegateError
 from tidegate.home import Home
@@ -148,7 +149,7 @@ def credentials(visit: Visit) -> Iterator[Finding]:
     for contract in visit.home.contracts.values():
         for region in contract.regions:
             match region.server:
-                case HttpServer() | QueriedServer() | PythonServer() as server:
+                case HttpServer() | QueriedServer() | PythonServer() | ProductServer() as server:
                     names = server.variables
                 case _:
                     names = ()

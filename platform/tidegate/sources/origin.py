@@ -87,6 +87,15 @@ class Announcing(Origin, Protocol):
 
 
 @runtime_checkable
+class Explaining(Origin, Protocol):
+    """An origin that may know why a delivery is not there."""
+
+    def why_not_there(self, day: dt.date) -> str | None:
+        """A sentence that begins with the region; None where nothing is known. Raises as `capture` does."""
+        ...
+
+
+@runtime_checkable
 class Asked(Origin, Protocol):
     """An origin that tells nothing before it is asked for a delivery."""
 

@@ -9,6 +9,7 @@ from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.model import Contract, Region
+from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.errors import ArchiveDownError, SourceDownError
 from tidegate.placeholders import Moments
@@ -44,6 +45,11 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
             # Beside the folder of contracts.
             modules = contract.path.absolute().parent.parent
             return kind(region.name, server, outside, Moments(region.clock.zone, contract.zone), modules)
+
+        case ProductServer() as server:
+            from tidegate.sources.product.places import product_origin
+
+            return product_origin(region.name, server, outside)
 
 
 def _landing_at(

@@ -28,6 +28,7 @@ from tidegate.contract.reading.document import At, Document, Written
 from tidegate.contract.reading.files import FILE_PROPERTIES, read_file_options
 from tidegate.contract.reading.http import HTTP_PROPERTIES, read_http
 from tidegate.contract.reading.landing import LANDING_PROPERTIES, read_folder, read_s3
+from tidegate.contract.reading.product import PRODUCT_PROPERTIES, read_product
 from tidegate.contract.reading.python import PYTHON_PROPERTIES, read_python
 from tidegate.contract.reading.written import read_written
 from tidegate.delivery_days import DeliveryDays
@@ -41,6 +42,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "s3": frozenset({"location", "format", "delimiter", "encoding"}),
     "api": frozenset({"location"}),
     "python": frozenset(),
+    "tidegate": frozenset(),
     # The standard demands them. They only describe: connectionVariable says where to connect to.
     "postgres": frozenset({"host", "port", "database", "schema_"}),
     **dict.fromkeys(
@@ -67,6 +69,7 @@ _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
     "s3": (*_OF_A_REGION, *LANDING_PROPERTIES, *FILE_PROPERTIES),
     "api": (*_OF_A_REGION, *HTTP_PROPERTIES),
     "python": (*_OF_A_REGION, *PYTHON_PROPERTIES),
+    "tidegate": (*_OF_A_REGION, *PRODUCT_PROPERTIES),
     **dict.fromkeys(("postgres", *get_args(DatabaseKind)), (*_OF_A_REGION, *DATABASE_PROPERTIES)),
 }
 
@@ -148,6 +151,8 @@ def _read_server(
             return read_postgres(doc, custom, at), replace(PLAIN_FILES, format="parquet")
         case "python":
             return read_python(doc, custom, at), replace(files, format=None)
+        case "tidegate":
+            return read_product(doc, custom, at), replace(PLAIN_FILES, format="parquet")
     for kind in get_args(DatabaseKind):
         if server.type == kind:
             return read_database(doc, kind, custom, at), replace(PLAIN_FILES, format="parquet")

@@ -15,6 +15,7 @@ from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.model import CheckOutcome, Contract, Region
+from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
@@ -157,6 +158,8 @@ def _kind_of(contract: Contract, landing: str) -> str:
             return "database"
         case PythonServer():
             return "python"
+        case ProductServer():
+            return "tidegate"
         case S3Server():
             return "s3"
         case FolderServer():

@@ -31,6 +31,9 @@ from tidegate.orchestration.partitions import ended_days, named_by_days, partiti
 from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, sensor_status, within
 from tidegate.window import ONE_DAY, Window, windows_of
 
+# More sentences than this are not read.
+DAYS_EXPLAINED = 5
+
 
 @dataclass(frozen=True)
 class Overdue:
@@ -116,11 +119,26 @@ class _Tick:
         missing = self._missing(expected)
         already = [each for each in missing if str(each) in self.reported]
         unreported = [each for each in missing if each not in already and self._is_overdue(each, can_look)]
+        why = self._what_origins_say(expected) if can_look else {}
+        said = [_overdue_sentence(self.source, unreported), self._state(health), *why.values()]
         return dg.SensorResult(
-            skip_reason=" ".join(filter(None, [_overdue_sentence(self.source, unreported), self._state(health)])),
+            skip_reason=" ".join(filter(None, said)),
             cursor=_cursor(map(str, [*already, *unreported])),
-            asset_events=[*events, *(_overdue_observation(self.source, each) for each in unreported)],
+            asset_events=[*events, *(_overdue_observation(self.source, each, why.get(each)) for each in unreported)],
         )
+
+    def _what_origins_say(self, expected: Iterable[dt.date]) -> dict[Overdue, str]:
+        """Why the newest of these days are not there, of regions whose source knows."""
+        regions = [region for region in self.contract.regions if self.watch.can_explain(region.name)]
+        days = sorted(expected)[-DAYS_EXPLAINED:]
+        wanted = [Partition(region.name, day) for region in regions for day in days if day in region.delivers_on]
+        if not wanted:
+            return {}
+        with self.home.lake() as lake:
+            known = known_deliveries(lake.con, self.source, wanted)
+        lacking = [each for each in wanted if each not in known]
+        found = {Overdue(each.region, each.day): self.watch.why_not_there(each.region, each.day) for each in lacking}
+        return {each: why for each, why in found.items() if why}
 
     def _state(self, health: Health) -> str:
         if health.breaker.open_until:
@@ -252,10 +270,10 @@ def _overdue_sentence(source: str, overdue: Sequence[Overdue]) -> str:
     )
 
 
-def _overdue_observation(source: str, overdue: Overdue) -> dg.AssetObservation:
+def _overdue_observation(source: str, overdue: Overdue, why: str | None) -> dg.AssetObservation:
     return dg.AssetObservation(
         raw_key(source, overdue.region),
         partition=overdue.day.isoformat(),
-        description=_overdue_sentence(source, [overdue]),
+        description=" ".join(filter(None, [_overdue_sentence(source, [overdue]), why])),
         metadata={"overdue": True},
     )

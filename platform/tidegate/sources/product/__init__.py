@@ -1,0 +1,1 @@
+"""Deliveries that are days of a mart which another home publishes."""
