@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 ONE_DAY = dt.timedelta(days=1)
 ONE_WEEK = dt.timedelta(days=7)
+
+# How a day is written in names.
+A_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def day_named(text: str) -> dt.date | None:
+    """The day that a name is, if it is one."""
+    try:
+        return dt.date.fromisoformat(text) if A_DAY.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tidegate.contract.model import CLOCK_OF_UTC, Region
 from tidegate.contract.reading.database import DATABASE_PROPERTIES
 from tidegate.contract.reading.document import Document
 from tidegate.contract.reading.http import HTTP_PROPERTIES
+from tidegate.contract.reading.kafka import KAFKA_PROPERTIES
 from tidegate.contract.reading.landing import LANDING_PROPERTIES
 from tidegate.contract.reading.product import PRODUCT_PROPERTIES
 from tidegate.contract.reading.python import PYTHON_PROPERTIES
@@ -39,7 +40,7 @@ def test_an_example_loads(number: int, tmp_path: Path) -> None:
 
 
 def test_every_property_of_servers_has_a_line_and_an_example() -> None:
-    for name in (*LANDING_PROPERTIES, *DATABASE_PROPERTIES, *PYTHON_PROPERTIES, *PRODUCT_PROPERTIES):
+    for name in (*LANDING_PROPERTIES, *DATABASE_PROPERTIES, *PYTHON_PROPERTIES, *PRODUCT_PROPERTIES, *KAFKA_PROPERTIES):
         assert f"`{name}`" in PAGE
         assert f"property: {name}," in "".join(EXAMPLES)
 

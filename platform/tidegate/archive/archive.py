@@ -17,7 +17,7 @@ import hashlib
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +35,14 @@ from tidegate.archive.manifest import (
     write_manifest,
 )
 from tidegate.errors import TidegateError
-from tidegate.storage.files import BLOCK, Storage, StoredFile
+from tidegate.storage.files import BLOCK, Segment, Storage, StoredFile
+from tidegate.window import A_DAY, day_named
 
 # Where a folder's half-written files are.
 DRAFTS = "incoming"
+
+# Streams are not looked back for further: it takes a question a month.
+MOST_YEARS_BACK = dt.timedelta(days=5 * 366)
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -113,22 +117,37 @@ class Archive:
                 stored[key].append(Stored(rest, file.written_at.timestamp()))
         return {key: History.of(files) for key, files in stored.items()}
 
+    def months(self, source: str, region: str, day: dt.date, until: dt.date | None = None) -> Iterator[list[dt.date]]:
+        """The days that something was noted of, month by month, from that of `day` back; to that of `until`, or as far
+        as there may be any."""
+        above = [Segment(name) for name in (DELIVERIES, source, region)]
+        first = (until or day - MOST_YEARS_BACK).replace(day=1)
+        month = day.replace(day=1)
+        while month >= first:
+            places = self._storage.places([*above, Segment(f"{month:%Y-%m}-", A_DAY)])
+            yield [found for name, _ in places if (found := day_named(name.rpartition("/")[2]))]
+            month = (month - dt.timedelta(days=1)).replace(day=1)
+
     def recall(self, manifest: str) -> Captured:
         """The delivery of a manifest. Raises TidegateError when something of it is gone or damaged."""
+        captured = self.described(manifest)
+        for file in captured.files:
+            if not file.refused:
+                self._verify(file)
+        return captured
+
+    def described(self, manifest: str) -> Captured:
+        """As `recall`, without a look at the bytes of its files."""
         try:
             content = self._storage.read(manifest)
             if content is None:
                 raise FileNotFoundError(f"there is no {self._storage.address(manifest)}")
-            captured = read_manifest(manifest, content)
+            return read_manifest(manifest, content)
         except (OSError, ValueError) as error:
             raise TidegateError(
                 f"The archive's {manifest} cannot be read ({error}). Nothing was changed. "
                 f"Restore it from a backup of {self._storage.place}, or deliver the files again."
             ) from error
-        for file in captured.files:
-            if not file.refused:
-                self._verify(file)
-        return captured
 
     def local(self, file: CapturedFile) -> Path:
         """A file of this machine with the bytes of `file`."""

@@ -16,6 +16,7 @@ from typing import Literal
 from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.files import PLAIN_FILES, FileOptions, ValueOptions
 from tidegate.contract.http import HttpServer
+from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
@@ -113,7 +114,9 @@ class Column:
 
 
 # What a source is fetched from. `address` tells one from another and never holds a secret.
-Server = FolderServer | S3Server | HttpServer | PostgresServer | DatabaseServer | PythonServer | ProductServer
+Server = (
+    FolderServer | S3Server | HttpServer | PostgresServer | DatabaseServer | PythonServer | ProductServer | KafkaServer
+)
 
 
 @dataclass(frozen=True)

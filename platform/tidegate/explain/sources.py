@@ -16,6 +16,7 @@ from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.judging.clocks import any_by_clock
 from tidegate.contract.judging.thresholds import wanted
+from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.model import (
     DUPLICATE_KEY,
@@ -117,6 +118,9 @@ def _comes_as(region: Region) -> str:
             )
         case PythonServer() as python:
             return f"what the Python function {code(python.function)} yields"
+        case KafkaServer() as kafka:
+            brokers = code(f"${kafka.connection_variable}")
+            return f"messages of the Kafka topic {code(kafka.topic)}, whose brokers stand in {brokers}"
         case ProductServer() as product:
             place = code(f"${product.exports_variable or product.catalog_variable}")
             return f"what another Tidegate home publishes as {code(product.mart)}; where it is stands in {place}"
@@ -170,6 +174,11 @@ def _complete_when(contract: Contract, server: Server) -> str:
         case PythonServer(ready=ready):
             said = f"{code(ready)} says so" if ready else "the function has ended"
             return f"It is complete when {said}, within {server.time_limit_seconds:,} seconds."
+        case KafkaServer():
+            return (
+                "It is the messages that came since the day before, up to the first of each partition that is dated "
+                "after the day; a day without any is complete as well."
+            )
         case ProductServer():
             return (
                 "It is complete when that home has published its day; one that is held or overdue there is waited for."

@@ -20,6 +20,7 @@ from pathlib import Path
 from tidegate.archive.manifest import Captured, manifest_name
 from tidegate.contract.files import FileOptions
 from tidegate.contract.http import HttpServer
+from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.model import Clock, Contract, Region, StandIn
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
 from tidegate.intake.files.formats.layout import DataFile
@@ -27,6 +28,8 @@ from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.sources.http.joined import join_pages, name_of_lines
+from tidegate.sources.kafka.messages import write_lines
+from tidegate.sources.kafka.ranges import messages_of
 from tidegate.sources.origin import Landing, Origin, Outside, listing_of
 from tidegate.sources.places import archive_of, origin_of
 from tidegate.window import Window
@@ -247,6 +250,9 @@ class Finding:
             if isinstance(region.server, HttpServer):
                 self._add_pages(found, delivery, captured, region.server, region)
                 continue
+            if isinstance(region.server, KafkaServer):
+                self._add_messages(found, delivery, captured, region.server, region)
+                continue
             for file in sorted(captured.files, key=lambda file: _natural(file.shown_name)):
                 if not file.refused:
                     archived = self.archive.local(file)
@@ -262,6 +268,15 @@ class Finding:
         with lines.open("wb") as stream:
             found.unreadable[delivery] |= join_pages(pages, server, stream)
         found.add(delivery, captured.day, name_of_lines(server), lines, region.files, region.clock)
+
+    def _add_messages(
+        self, found: DataFiles, delivery: int, captured: Captured, server: KafkaServer, region: Region
+    ) -> None:
+        """All messages of a delivery as one file, in the order of reading."""
+        lines = self.scratch / f"lines-{delivery}"
+        with lines.open("wb") as stream:
+            write_lines((self.archive.local(file) for file in messages_of(captured)), self.contract, stream)
+        found.add(delivery, captured.day, f"{server.topic}.jsonl", lines, region.files, region.clock)
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:

@@ -24,6 +24,7 @@ from tidegate.contract.judging.event_days import event_day
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.profiles import Profile, profiles
 from tidegate.contract.judging.verdicts import duplicate_updates
+from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.model import CheckOutcome, Contract, Drift, Measures, Region, StandIn, Unreadable
 from tidegate.errors import IncompleteError, LakeBusyError, TidegateError
 from tidegate.intake.advice import advice
@@ -107,7 +108,8 @@ def load_deliveries(
     """
     wanted = _regions(contract, regions)
     withdraw_regions_that_left(lake, contract, run_id)
-    with lease(lake.config, f"raw.{contract.source}", window.days, run_id), scratch(lake) as folder:
+    days = lease(lake.config, f"raw.{contract.source}", window.days, run_id)
+    with days, _alone_at_streams(lake, contract, run_id), scratch(lake) as folder:
         started_at = utc_now()
         finding = Finding(lake, contract, window, outside, folder, from_landing, archive_first)
         finding.find(wanted, window.days)
@@ -118,6 +120,16 @@ def load_deliveries(
     reports = [replace(each, trouble=finding.troubles.get(Partition(each.region, each.day))) for each in reports]
     _judge_those_after_again(lake, contract, window, outside, run_id)
     return sorted(reports, key=lambda report: (report.day, report.region))
+
+
+@contextmanager
+def _alone_at_streams(lake: Lake, contract: Contract, run_id: str) -> Iterator[None]:
+    """Whoever reads a stream goes on where the last one ended, whichever days they read it for."""
+    if not any(isinstance(region.server, KafkaServer) for region in contract.regions):
+        yield
+        return
+    with lease(lake.config, f"stream {contract.source}", [EVERY_DAY], run_id):
+        yield
 
 
 def _judge_those_after_again(lake: Lake, contract: Contract, window: Window, outside: Outside, run_id: str) -> None:

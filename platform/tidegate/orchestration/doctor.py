@@ -35,6 +35,7 @@ from tidegate.alerting.trouble import Trouble
 from tidegate.backup.place import Place
 from tidegate.contract.database import QueriedServer
 from tidegate.contract.http import HttpServer
+from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.model import shown_path
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
@@ -149,7 +150,7 @@ def credentials(visit: Visit) -> Iterator[Finding]:
     for contract in visit.home.contracts.values():
         for region in contract.regions:
             match region.server:
-                case HttpServer() | QueriedServer() | PythonServer() | ProductServer() as server:
+                case HttpServer() | QueriedServer() | PythonServer() | ProductServer() | KafkaServer() as server:
                     names = server.variables
                 case _:
                     names = ()

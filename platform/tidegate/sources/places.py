@@ -7,6 +7,7 @@ from pathlib import Path
 from tidegate.archive.archive import DRAFTS, Archive
 from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
+from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.model import Contract, Region
 from tidegate.contract.product import ProductServer
@@ -46,6 +47,10 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
             modules = contract.path.absolute().parent.parent
             return kind(region.name, server, outside, Moments(region.clock.zone, contract.zone), modules)
 
+        case KafkaServer() as server:
+            from tidegate.sources.kafka.source import KafkaOrigin
+
+            return KafkaOrigin(contract.source, region.name, server, outside, contract.zone)
         case ProductServer() as server:
             from tidegate.sources.product.places import product_origin
 

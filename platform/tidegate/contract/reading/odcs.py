@@ -15,6 +15,7 @@ from pathlib import Path
 from open_data_contract_standard.model import SchemaObject, Team
 
 from tidegate.contract.judging.sqlcheck import SqlBench
+from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.model import Contract
 from tidegate.contract.reading.columns import read_columns, read_key
 from tidegate.contract.reading.custom import Custom, read_custom
@@ -65,6 +66,10 @@ def load_contract(path: Path, zone: Zone = UTC) -> Contract:
     columns = read_columns(doc, schema.properties or [], columns_at)
     key = read_key(doc, schema.properties or [], columns_at)
     custom = read_custom(doc)
+    regions = read_regions(doc, custom.delivery_days, custom.clock, custom.files)
+    if custom.fallback and any(isinstance(region.server, KafkaServer) for region in regions):
+        what = "a stream has no delivery of another day that could stand in"
+        raise doc.refused(("customProperties",), what, "remove 'fallback'")
     with SqlBench(columns) as bench:
         draft = Draft(doc, bench, columns)
         _read_rules(draft, schema, key, custom, at)
@@ -85,7 +90,7 @@ def load_contract(path: Path, zone: Zone = UTC) -> Contract:
         delivery_rules=tuple(draft.delivery_rules),
         max_quarantined_percent=custom.max_quarantined_percent,
         max_quarantined_rows=custom.max_quarantined_rows,
-        regions=read_regions(doc, custom.delivery_days, custom.clock, custom.files),
+        regions=regions,
         published_by=_read_published_by(doc),
         zone=zone,
         fallback=custom.fallback,

@@ -27,6 +27,7 @@ from tidegate.contract.reading.delivery_days import DAYS_OF_A_REGION, own_delive
 from tidegate.contract.reading.document import At, Document, Written
 from tidegate.contract.reading.files import FILE_PROPERTIES, read_file_options
 from tidegate.contract.reading.http import HTTP_PROPERTIES, read_http
+from tidegate.contract.reading.kafka import KAFKA_PROPERTIES, read_kafka
 from tidegate.contract.reading.landing import LANDING_PROPERTIES, read_folder, read_s3
 from tidegate.contract.reading.product import PRODUCT_PROPERTIES, read_product
 from tidegate.contract.reading.python import PYTHON_PROPERTIES, read_python
@@ -43,6 +44,8 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "api": frozenset({"location"}),
     "python": frozenset(),
     "tidegate": frozenset(),
+    # Host and format only describe.
+    "kafka": frozenset({"host", "format"}),
     # The standard demands them. They only describe: connectionVariable says where to connect to.
     "postgres": frozenset({"host", "port", "database", "schema_"}),
     **dict.fromkeys(
@@ -70,6 +73,7 @@ _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
     "api": (*_OF_A_REGION, *HTTP_PROPERTIES),
     "python": (*_OF_A_REGION, *PYTHON_PROPERTIES),
     "tidegate": (*_OF_A_REGION, *PRODUCT_PROPERTIES),
+    "kafka": (*_OF_A_REGION, *KAFKA_PROPERTIES),
     **dict.fromkeys(("postgres", *get_args(DatabaseKind)), (*_OF_A_REGION, *DATABASE_PROPERTIES)),
 }
 
@@ -147,13 +151,20 @@ def _read_server(
             return read_s3(doc, server, custom, at), read_file_options(doc, server, custom, files, at)
         case "api":
             return read_http(doc, server, custom, at), replace(files, format="json")
-        case "postgres":
-            return read_postgres(doc, custom, at), replace(PLAIN_FILES, format="parquet")
         case "python":
             return read_python(doc, custom, at), replace(files, format=None)
+        case "kafka":
+            return read_kafka(doc, custom, at), replace(files, format="json")
+    return _read_typed_rows(doc, server, custom, at), replace(PLAIN_FILES, format="parquet")
+
+
+def _read_typed_rows(doc: Document, server: OdcsServer, custom: Written, at: At) -> Server:
+    match server.type:
+        case "postgres":
+            return read_postgres(doc, custom, at)
         case "tidegate":
-            return read_product(doc, custom, at), replace(PLAIN_FILES, format="parquet")
+            return read_product(doc, custom, at)
     for kind in get_args(DatabaseKind):
         if server.type == kind:
-            return read_database(doc, kind, custom, at), replace(PLAIN_FILES, format="parquet")
+            return read_database(doc, kind, custom, at)
     raise AssertionError(f"a server of type {server.type} is allowed here, and nothing reads it: add how")

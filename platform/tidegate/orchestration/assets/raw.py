@@ -13,6 +13,7 @@ import dagster as dg
 from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
+from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.model import CheckOutcome, Contract, Region
 from tidegate.contract.product import ProductServer
@@ -160,6 +161,8 @@ def _kind_of(contract: Contract, landing: str) -> str:
             return "python"
         case ProductServer():
             return "tidegate"
+        case KafkaServer():
+            return "kafka"
         case S3Server():
             return "s3"
         case FolderServer():

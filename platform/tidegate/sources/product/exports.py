@@ -16,9 +16,9 @@ from typing import Any
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import CapturedFile
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
-from tidegate.sources.listing import DayPath
 from tidegate.sources.product.source import Shown
-from tidegate.storage.files import Storage, StoredFile, UnopenableError, part
+from tidegate.storage.files import Segment, Storage, StoredFile, UnopenableError, part
+from tidegate.window import A_DAY, day_named
 
 FOLDER, POINTER = "exports", "latest.json"
 
@@ -59,9 +59,9 @@ class ExportsOfMart:
 
     def shown(self) -> Iterator[Shown]:
         self._refuse_missing()
-        path = DayPath.of(f"{FOLDER}/{part(self._mart)}/{{day}}")
-        for name, folder in self._storage.folders(path.parent, "", "", lambda name: path.day_in(name) is not None):
-            day = path.day_in(name)
+        path = [Segment(FOLDER), Segment(part(self._mart)), Segment("", A_DAY)]
+        for name, folder in self._storage.places(path):
+            day = day_named(name.rpartition("/")[2])
             file = next((entry for entry in folder.entries if entry.name == f"{folder.prefix}{POINTER}"), None)
             if day and file:
                 yield Shown(day, self._read(day, file).content, file.changed_at)

@@ -1,0 +1,32 @@
+"""Which topic of Kafka is read, and where, as plain values. `sources.kafka` reads it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class KafkaServer:
+    """A topic. The variable holds brokers, or settings of librdkafka as a JSON object.
+
+    On the days `gaps_accepted_on`, messages that the topic lost before they were read are passed over.
+    """
+
+    topic: str
+    connection_variable: str
+    gaps_accepted_on: frozenset[dt.date] = frozenset()
+    time_limit_seconds: int = 600
+
+    @property
+    def address(self) -> str:
+        return f"${self.connection_variable}: {self.topic}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that it needs."""
+        return (self.connection_variable,)
+
+
+# What of a message a column may be, by the column's name or one that it may be delivered under.
+MESSAGE_FIELDS = ("kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_key")

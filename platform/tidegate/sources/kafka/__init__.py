@@ -1,0 +1,1 @@
+"""Deliveries from a topic of Kafka: ranges of offsets."""
