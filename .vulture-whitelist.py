@@ -84,6 +84,21 @@ _.StartElementHandler
 # Called by pickle.
 _.reducer_override
 
+# pydantic calls it.
+_.settings_customise_sources
+file_secret_settings
+
+# Dagster calls it.
+_.teardown_after_execution
+
+# For a user's own code.
+_.publications
+product_assets
+published_asset
+monthly_partitions
+weekly_partitions
+announcement
+
 # dbt reads it.
 _.relation_name
 

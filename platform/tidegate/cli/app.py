@@ -28,7 +28,7 @@ from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
 from tidegate.cli.lineage import lineage
 from tidegate.cli.metrics import metrics
-from tidegate.cli.projects import dbt_package
+from tidegate.cli.projects import check, dbt_package, dev, new
 from tidegate.cli.proposing import ci
 from tidegate.cli.provenance import history, verify, why
 from tidegate.cli.quarantine import quarantine_app
@@ -68,7 +68,8 @@ for command in (
     *(plan, apply, changes, ci),
     *(status, why, history, verify),
     *(backup, backups, restore, upgrade, repair, doctor),
-    *(metrics, lineage, dbt_package, worker),
+    *(metrics, lineage, worker),
+    *(new, check, dev, dbt_package),
 ):
     app.command()(command)
 

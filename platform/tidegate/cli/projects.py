@@ -1,13 +1,20 @@
-"""The commands about a project of one's own: where Tidegate's dbt package is, and Dagster's UI of it."""
+"""The commands about a project of one's own: making one, checking it, its UI, and where Tidegate's dbt package is."""
 
 from __future__ import annotations
 
+import datetime as dt
+import os
+import signal
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tidegate.cli import console
 from tidegate.cli.words import with_plain_errors
+from tidegate.errors import TidegateError
+from tidegate.project import VARIABLE
 from tidegate.settings import load_settings
 
 
@@ -26,3 +33,68 @@ def dbt_package(
     folder = load_settings().dbt_project
     console.say(f"{link_package(folder)} leads to {DBT_PACKAGE}.")
     console.say(f"{write_own_macros(folder)} is of this version.")
+
+
+@with_plain_errors
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is still to be made, or is empty.")],
+) -> None:
+    """Make a project of your own, with a sample that it can be run with at once."""
+    from tidegate.scaffold.new import new_project
+
+    project = new_project(folder, dt.datetime.now(dt.UTC).date())
+    console.say(f"{project.folder} is a project with the source {project.source} and the mart {project.mart}.")
+    console.say(f"Next: cd {folder} && make run    then: make dev, make test, and README.md")
+
+
+@with_plain_errors
+def check() -> None:
+    """Check the project: contracts, dbt models, unit tests, your own Dagster definitions. The lake is left alone."""
+    from tidegate.home import Home
+    from tidegate.orchestration.assembly import trouble_with_own_definitions
+    from tidegate.transform.unit_tests import failed_unit_tests
+
+    settings = load_settings()
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    home = Home(settings)
+    console.say(f"Contracts: {', '.join(sorted(home.contracts)) or 'none'}.")
+    console.say(f"Models: {len(home.graph.models)}; marts: {', '.join(sorted(m for m, _ in home.published_marts))}.")
+    _ = home.cadences
+    names = {model.name for model in home.graph.models.values()}
+    wrong = failed_unit_tests(settings, home.dbt, home.graph, names)
+    if trouble := trouble_with_own_definitions(home):
+        wrong.append(trouble.sentence)
+    if wrong:
+        raise TidegateError("\n".join(wrong))
+    tests = len(home.dbt.manifest().get("unit_tests", {}))
+    console.say(f"Unit tests of SQL: {tests} passed. Your own Dagster definitions: {_own(settings.defs)}.")
+
+
+def _own(defs: Path) -> str:
+    return f"{defs} is sound" if defs.is_file() else "none"
+
+
+@with_plain_errors
+def dev(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the UI answers.")] = 3000,
+    host: Annotated[str, typer.Option(help="By which address.")] = "127.0.0.1",
+) -> None:
+    """Open the Dagster UI of the project, with its daemon, until Ctrl-C."""
+    from tidegate.orchestration.instance.initialise import initialise
+
+    settings = load_settings()
+    workspace = settings.project / "workspace.yaml"
+    if not workspace.is_file():
+        raise TidegateError(f"{workspace} is missing: it says what Dagster loads. Nothing was started.")
+    initialise(settings).close()
+    os.environ |= {
+        VARIABLE: str(settings.project),
+        "TIDEGATE_HOME": str(settings.home),
+        "DAGSTER_HOME": str(settings.dagster_home),
+    }
+    # Whoever starts this in a script's background has it ignore Ctrl-C, and Dagster then ignores SIGTERM as well.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    module = "tidegate.orchestration.instance.ui"
+    words = ["dev", "--workspace", str(workspace), "--host", host, "--port", str(port)]
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606 - our own module

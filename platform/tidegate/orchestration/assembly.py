@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import dagster as dg
@@ -14,6 +15,7 @@ from tidegate.orchestration.assets.raw import build_raw_assets, build_source_ass
 from tidegate.orchestration.assets.serving import build_serving_assets
 from tidegate.orchestration.instance.dagster_home import batch_events
 from tidegate.orchestration.jobs import Layers, build_jobs
+from tidegate.orchestration.own.loading import Trouble, with_own_definitions
 from tidegate.orchestration.schedules import build_schedules
 from tidegate.orchestration.sensors.alerting import build_alerting_sensor
 from tidegate.orchestration.sensors.arrivals import build_arrival_sensor
@@ -25,13 +27,25 @@ from tidegate.settings import Settings, load_settings
 
 
 def build_definitions(settings: Settings | None = None, home: Home | None = None) -> dg.Definitions:
-    """The definitions of one home: this process's settings, or those of a test."""
+    """The definitions of one home, this process's settings or those of a test, with the user's own."""
+    home = home or Home(settings or load_settings())
+    definitions, trouble = with_own_definitions(home, tidegates_definitions(home))
+    if trouble:
+        print(trouble.sentence, file=sys.stderr)
+    return definitions
+
+
+def trouble_with_own_definitions(home: Home) -> Trouble | None:
+    """What is wrong with the user's own, if anything."""
+    return with_own_definitions(home, tidegates_definitions(home))[1]
+
+
+def tidegates_definitions(home: Home) -> dg.Definitions:
+    batch_events(home.settings)
     # Checks per partition are what shows one bad day among thirty good ones; Dagster still calls them a preview.
     warnings.filterwarnings("ignore", category=dg.PreviewWarning)
     # A Monday may reach back to before the first day; how that is declared to Dagster may change, the lock does not.
     warnings.filterwarnings("ignore", message=".*allow_nonexistent_upstream_partitions", category=dg.BetaWarning)
-    home = home or Home(settings or load_settings())
-    batch_events(home.settings)
     contracts = list(home.contracts.values())
     owners = owners_of(contracts)
     layers = Layers(

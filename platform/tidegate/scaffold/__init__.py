@@ -1,0 +1,1 @@
+"""A project of somebody's own, as `tidegate new` writes it."""
