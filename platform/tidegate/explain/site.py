@@ -27,10 +27,13 @@ from tidegate.transform.tables import create_missing_tables
 # The order in which a newcomer reads. Guides that are not named here follow by name.
 READING_ORDER = (
     "tour",
+    "your-own-project",
     "how-it-works",
     "contracts",
     "models",
     "python-models",
+    "dbt-package",
+    "your-own-dagster",
     "serving",
     "exports",
     "operating",

@@ -56,7 +56,7 @@ def when_published(product: str, run: Target, cadence: str = "daily", name: str 
     """
     home, of_cadence = current_home(), Cadence(cadence)
     products_named(home, product, of_cadence)
-    target = {"job_name": run} if isinstance(run, str) else {"target": run}
+    target: dict[str, object] = {"job_name": run} if isinstance(run, str) else {"target": run}
 
     @dg.sensor(
         name=name or f"when_{product}_is_published".replace("-", "_"),

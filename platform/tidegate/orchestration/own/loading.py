@@ -51,7 +51,7 @@ def with_own_definitions(home: Home, tidegates: dg.Definitions) -> tuple[dg.Defi
     enter_home(home)
     try:
         return _merged(home, tidegates, _definitions_in(_imported(file))), None
-    except Exception as error:  # noqa: BLE001 - whatever somebody's code raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever somebody's code raises
         trouble = trouble_of(file, error)
         return _with_trouble(tidegates, trouble), trouble
 

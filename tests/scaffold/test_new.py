@@ -1,0 +1,79 @@
+"""A project is written whole into an empty folder, and into no other."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tidegate.contract.reading.odcs import load_contracts
+from tidegate.errors import TidegateError
+from tidegate.project import is_project, project_at
+from tidegate.scaffold.new import dbt_name, new_project
+from tidegate.settings import CHECKOUT
+from tidegate.transform.package import OF_THE_PROJECT, is_named_by
+
+TODAY = dt.date(2024, 3, 1)
+
+
+def test_a_project_is_found_and_nothing_in_it_is_left_to_fill_in(tmp_path: Path) -> None:
+    folder = tmp_path / "Müller & Söhne"
+    written = new_project(folder, TODAY)
+
+    assert (written.first, written.last) == (dt.date(2024, 2, 27), dt.date(2024, 2, 29))
+    assert is_project(folder)
+    assert project_at(None, folder / "landing" / "sales") == folder
+    assert is_named_by(folder / "dbt_project")
+    assert load_contracts(folder / "contracts").keys() == {"sales"}
+    assert yaml.safe_load((folder / "dbt_project" / "dbt_project.yml").read_text())["name"] == "m_ller_s_hne"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert [str(path) for path in files if re.search(r"@[a-z]+@", path.read_text())] == []
+    assert {path.parent.name for path in files if path.name == "_SUCCESS"} == {"2024-02-27", "2024-02-28", "2024-02-29"}
+    assert {".env", ".env.example", ".gitignore", ".github"} <= {path.name for path in folder.iterdir()}
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def test_an_empty_folder_is_filled_and_one_with_anything_in_it_is_refused_and_kept(tmp_path: Path) -> None:
+    empty, full, file = tmp_path / "empty", tmp_path / "full", tmp_path / "file"
+    empty.mkdir()
+    new_project(empty, TODAY)
+    assert is_project(empty)
+
+    full.mkdir()
+    (full / ".hidden").touch()
+    file.touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for refused in (full, file, tmp_path / "link", empty):
+        with pytest.raises(TidegateError, match="is not an empty folder"):
+            new_project(refused, TODAY)
+    assert [path.name for path in full.iterdir()] == [".hidden"]
+
+
+def test_a_folder_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TidegateError, match=r"cannot be written .* Nothing was kept"):
+        new_project(tmp_path / "file" / "shop", TODAY)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("shop", "shop"),
+        ("My Shop", "my_shop"),
+        ("2024", "project_2024"),
+        ("...", "project"),
+        ("tidegate", "project_tidegate"),
+    ],
+)
+def test_dbt_gets_a_name_that_it_takes(folder: str, name: str) -> None:
+    assert dbt_name(folder) == name
+
+
+def test_what_a_project_shares_with_the_demo_is_the_same(tmp_path: Path) -> None:
+    new_project(tmp_path / "shop", TODAY)
+    for name in ("profiles.yml", *(f"macros/{file.name}" for file in OF_THE_PROJECT)):
+        assert (tmp_path / "shop" / "dbt_project" / name).read_text() == (CHECKOUT / "dbt_project" / name).read_text()
