@@ -17,6 +17,7 @@ from typing import Any
 from dagster import DagsterInstance
 from tests.support.cluster.machines import Machine, boot
 from tests.support.cluster.redis import Redis, redis
+from tests.support.dbt_package import use_package
 from tests.support.runs.home import TemporaryHome
 from tests.support.s3_server import Bucket, S3Server
 from tests.support.servers import PostgresAddress, free_port, postgres, postgres_database
@@ -163,6 +164,5 @@ def cluster(folder: Path, server: S3Server, bucket: Bucket, **settings: str) -> 
 def two_products(folder: Path) -> Path:
     """The dbt project of two products, with its contracts in it."""
     shutil.copytree(CHECKOUT / "tests" / "support" / "runs" / "projects" / "two_products", folder)
-    shutil.copytree(CHECKOUT / "dbt_project" / "macros", folder / "macros")
-    shutil.copy(CHECKOUT / "dbt_project" / "profiles.yml", folder)
+    use_package(folder)
     return folder

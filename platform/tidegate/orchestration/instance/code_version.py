@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,18 +25,24 @@ ENGINES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb")
 
 
 def version_of(settings: Settings) -> str:
-    """`code:<hash> contracts:<hash> project:<hash>`, the same on every machine with the same files in any place."""
+    """`code:<hash> contracts:<hash> project:<hash> definitions:<hash>`, the same on every machine with the same files in any place."""
     parts = {
         "code": _code_hash(),
         "contracts": _hash_of(settings.contracts, _files_of(settings.contracts)),
         "project": _hash_of(settings.dbt_project, project_files(settings.dbt_project)),
+        "definitions": _hash_of(settings.defs.parent, _files_of(settings.defs.parent) if settings.defs.exists() else []),
     }
     return " ".join(f"{name}:{digest}" for name, digest in parts.items())
 
 
 def difference(one: str, other: str) -> str:
     """In what two versions differ, in words: `its contracts and dbt project`."""
-    words = {"code": "Tidegate's code or engine", "contracts": "the contracts", "project": "the dbt project"}
+    words = {
+        "code": "Tidegate's code or engine",
+        "contracts": "the contracts",
+        "project": "the dbt project",
+        "definitions": "your own definitions",
+    }
     first, second = _parts(one), _parts(other)
     return " and ".join(words[name] for name in words if first.get(name) != second.get(name)) or "nothing"
 
@@ -62,9 +67,7 @@ def _files_of(folder: Path) -> Iterator[Path]:
     yield from (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
-@cache
 def _code_hash() -> str:
-    """Of the code as it is when first asked: what is imported stays, whatever is installed over it later."""
     digest = hashlib.sha256(_hash_of(PACKAGE, _files_of(PACKAGE)).encode())
     for engine in ENGINES:
         digest.update(f"{engine}={_installed(engine)}\n".encode())
