@@ -16,6 +16,9 @@ export WITH_CTRL_C = import os, signal, sys; signal.signal(signal.SIGINT, signal
 
 SITE ?= build/site
 
+# The extras that the image of deploy/docker has.
+IN_IMAGE := alerts celery files kubernetes lineage metrics mysql
+
 INSTALLED := $(VENV)/.installed
 SYSTEM_PACKAGES := chromium prometheus redis-server
 
@@ -82,6 +85,8 @@ types: setup ## Check the types.
 lock: setup ## Resolve what pyproject.toml adds into requirements.lock; with UPGRADE=1, all of it anew.
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group docs --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url $(if $(UPGRADE),--upgrade) --custom-compile-command "make lock" --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml $(addprefix --extra ,$(IN_IMAGE)) --constraint requirements.lock --quiet --universal --python-version 3.12 \
+		--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" --output-file deploy/docker/requirements.lock
 
 docs: setup ## Build the site of all documentation: build/site/index.html.
 	$(BIN)/python -m tidegate.explain $(SITE)-source

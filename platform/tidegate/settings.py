@@ -259,6 +259,11 @@ class Settings(BaseSettings):
         return self.deployment != "local"
 
     @property
+    def code_server_address(self) -> tuple[str, int]:
+        host, _, port = self.code_server.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
     def zone(self) -> Zone:
         return Zone(self.timezone)
 

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tidegate.errors import LakeBusyError
+from tidegate.lake.config import LakeConfig
+from tidegate.lake.connect import Lake
+from tidegate.lake.extensions import connect_with
 from tidegate.lake.lease import forget_unused, lease
+from tidegate.lake.sql import literal
 
 if TYPE_CHECKING:
     from tests.support.lake.shop import Home
@@ -180,3 +184,23 @@ def test_a_day_that_is_none_is_refused(home: Home) -> None:
 
 def test_more_days_than_the_process_may_open_files(home: Home) -> None:
     assert home.start("hold_many_leases", 400).result() == "held"
+
+
+def test_a_writer_whose_lease_the_server_ended_commits_nothing(database: str, tmp_path: Path) -> None:
+    """As after a network that was cut for longer than the server waits: another writer may have the days by now."""
+    config = LakeConfig(f"postgres:{database}", str(tmp_path / "data"), 1, "1GB", tmp_path / "spill", 5)
+    with Lake.make(config) as lake:
+        lake.con.execute("create table rows_of_days (day date)")
+        with lease(config, "days", [dt.date(2024, 1, 1)]):
+            with connect_with(["postgres_scanner"]) as con:
+                con.execute(f"attach {literal(database)} as server (type postgres)")
+                con.execute(
+                    "call postgres_execute('server', 'select pg_terminate_backend(a.pid) from pg_locks l "
+                    "join pg_stat_activity a using (pid) where l.locktype = ''advisory''')"
+                )
+            with pytest.raises(LakeBusyError, match="ended this run's lease"):
+                lake.unit_of_work(lambda con: con.execute("insert into rows_of_days values ('2024-01-01')"))
+        assert lake.con.execute("select count(*) from rows_of_days").fetchone() == (0,)
+        with lease(config, "days", [dt.date(2024, 1, 1)]):
+            lake.unit_of_work(lambda con: con.execute("insert into rows_of_days values ('2024-01-01')"))
+        assert lake.con.execute("select count(*) from rows_of_days").fetchone() == (1,)

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,6 +48,8 @@ class PostgresAddress:
 
     socket_folder: Path
     port: int
+    # Kills the server as a power cut would, and starts it again.
+    crash: Callable[[], None] = lambda: None
 
     @property
     def settings(self) -> str:
@@ -84,7 +86,12 @@ def postgres() -> Iterator[PostgresAddress]:
         options = f"-k {folder} -c listen_addresses=127.0.0.1 -c port={port} -c fsync=off"
         run("pg_ctl", "--wait", "--log", str(folder / "log"), "-o", options, "start")
         try:
-            yield PostgresAddress(folder, port)
+
+            def crash() -> None:
+                run("pg_ctl", "--wait", "--mode=immediate", "stop")
+                run("pg_ctl", "--wait", "--log", str(folder / "log"), "-o", options, "start")
+
+            yield PostgresAddress(folder, port, crash)
         finally:
             run("pg_ctl", "--wait", "--mode=immediate", "stop")
 

@@ -27,7 +27,7 @@ from tidegate.lake.config import (
 from tidegate.lake.durable import sync_new_files
 from tidegate.lake.extensions import connect_with, keep_checked, take_checked
 from tidegate.lake.identity import refuse_data_of_another, refuse_unknown_data
-from tidegate.lake.lease import EVERY_DAY, lease
+from tidegate.lake.lease import EVERY_DAY, lease, refuse_lost_leases
 from tidegate.lake.spill import remove_orphans
 from tidegate.lake.sql import CATALOG, quoted
 from tidegate.lake.trouble import conflict_line, is_conflict, trouble, worth_repeating
@@ -184,6 +184,7 @@ class Lake:
         try:
             result = work(self.con)
             sync_new_files(self.config.data, tables, began)
+            refuse_lost_leases()
             self.con.commit()
         except BaseException:
             # After a failed commit the transaction is gone already, and rolling it back is an error.

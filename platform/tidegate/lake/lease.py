@@ -16,11 +16,13 @@ import hashlib
 import random
 import re
 import resource as process_limits
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError
@@ -36,6 +38,9 @@ POLL_SECONDS = 0.05
 
 # Leased in place of days by work that may not overlap whatever its days are.
 EVERY_DAY = dt.date.min
+
+# The leases of a Postgres catalog that a thread holds, each with its connection.
+_of_this_thread = threading.local()
 
 LOCK_OF_A_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\.lock")
 
@@ -130,10 +135,45 @@ def _advisory_leases(config: LakeConfig, resource: str, days: list[dt.date], run
     try:
         con.execute(_attach_as(config, holder_text(run_id)))
         _take_advisory_locks(con, resource, days, config.patience)
+        with _known_as_held(con, resource):
+            yield
+    finally:
+        # The locks are the transaction's and the transaction the connection's. DuckDB ends the whole process when it
+        # closes one whose server is gone, unless it was told to roll back before.
+        with suppress(duckdb.Error):
+            con.rollback()
+        con.close()
+
+
+@contextmanager
+def _known_as_held(con: DuckDBPyConnection, resource: str) -> Iterator[None]:
+    held = _held_here()
+    held.append((con, resource))
+    try:
         yield
     finally:
-        # The locks are the transaction's and the transaction the connection's.
-        con.close()
+        held.remove((con, resource))
+
+
+def _held_here() -> list[tuple[DuckDBPyConnection, str]]:
+    if not hasattr(_of_this_thread, "held"):
+        _of_this_thread.held = []
+    held: list[tuple[DuckDBPyConnection, str]] = _of_this_thread.held
+    return held
+
+
+def refuse_lost_leases() -> None:
+    """Raise LakeBusyError when the connection of a lease that this thread holds is gone: the server ended it, for the
+    network was cut or this machine stood still, and another writer may have the days by now. A lock of a file cannot be
+    lost."""
+    for con, resource in _held_here():
+        try:
+            _ask_postgres(con, "select 1")
+        except duckdb.Error as error:
+            raise LakeBusyError(
+                f"{resource}: the catalog's server ended this run's lease, since it could not be reached for a while "
+                f"or was restarted ({str(error).strip().splitlines()[0]}). Nothing was committed. Run it again."
+            ) from error
 
 
 def _attach_as(config: LakeConfig, holder: str) -> str:

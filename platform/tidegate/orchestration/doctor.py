@@ -369,6 +369,15 @@ def daemon_and_sensors(visit: Visit) -> Iterator[Finding]:
         yield visit.good("daemon and sensors", f"The daemon reported at {seen:%Y-%m-%d %H:%M:%S} UTC.")
 
 
+def machines(visit: Visit) -> Iterator[Finding]:
+    """Where machines share the record: they have the same, and there are as many workers as are counted on."""
+    if visit.home.settings.is_shared:
+        from tidegate.orchestration.machines import look_at_machines
+
+        for state, sentence, what_to_do in look_at_machines(visit.home.settings):
+            yield Finding("machines", state, sentence, what_to_do)
+
+
 # In the order in which one would look: what the others need comes first.
 CHECKS: tuple[Check, ...] = (
     settings,
@@ -382,4 +391,5 @@ CHECKS: tuple[Check, ...] = (
     channels,
     backups,
     daemon_and_sensors,
+    machines,
 )

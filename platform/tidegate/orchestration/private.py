@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -74,6 +75,7 @@ __all__ = [
     "create_and_queue",
     "daemon_seen_at",
     "execute_run",
+    "metadata_of_code_server",
     "output_of_check",
     "report_died",
     "report_events",
@@ -134,12 +136,10 @@ def execute_run(instance: dg.DagsterInstance, run_id: str) -> None:
     _execute_run_command_body(run_id, instance, lambda _event: None, set_exit_code_on_failure=False)
 
 
-def create_and_queue(
-    instance: dg.DagsterInstance, code_server: tuple[str, int], job: str, tags: Mapping[str, str]
-) -> str:
-    """Queue a run of a code server's job, as `dagster job launch` does, whose function prints and is a command's.
-    Raises ConnectionError where the server does not answer, or has not loaded its definitions."""
-    from dagster._cli.job import _create_run
+@contextmanager
+def _code_location(instance: dg.DagsterInstance, code_server: tuple[str, int]) -> Iterator[tuple[Any, Any, Any]]:
+    """A code server's workspace, location and repository. Raises ConnectionError where it does not answer, or has not
+    loaded its definitions."""
     from dagster._core.errors import DagsterCodeLocationLoadError, DagsterUserCodeUnreachableError
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import GrpcServerTarget
@@ -151,19 +151,37 @@ def create_and_queue(
             workspace = process.create_request_context()
             location = workspace.get_code_location(LOCATION)
             (repository,) = location.get_repositories().values()
-            run = _create_run(
-                instance=instance,
-                code_location=location,
-                remote_repo=repository,
-                remote_job=repository.get_full_job(job),
-                run_config={},
-                tags=dict(tags),
-                op_selection=None,
-                run_id=None,
-            )
-            return instance.submit_run(run.run_id, workspace).run_id
+            yield workspace, location, repository
     except (DagsterCodeLocationLoadError, DagsterUserCodeUnreachableError) as error:
         raise ConnectionError(str(error).strip().partition("\n")[0]) from error
+
+
+def create_and_queue(
+    instance: dg.DagsterInstance, code_server: tuple[str, int], job: str, tags: Mapping[str, str]
+) -> str:
+    """Queue a run of a code server's job, as `dagster job launch` does, whose function prints and is a command's.
+    Raises ConnectionError."""
+    from dagster._cli.job import _create_run
+
+    with _code_location(instance, code_server) as (workspace, location, repository):
+        run = _create_run(
+            instance=instance,
+            code_location=location,
+            remote_repo=repository,
+            remote_job=repository.get_full_job(job),
+            run_config={},
+            tags=dict(tags),
+            op_selection=None,
+            run_id=None,
+        )
+        return instance.submit_run(run.run_id, workspace).run_id
+
+
+def metadata_of_code_server(instance: dg.DagsterInstance, code_server: tuple[str, int], name: str) -> str | None:
+    """What a code server's definitions say under a name. Raises ConnectionError."""
+    with _code_location(instance, code_server) as (_, _, repository):
+        found = (repository.repository_snap.metadata or {}).get(name)
+        return str(found.value) if found else None
 
 
 def daemon_seen_at(instance: dg.DagsterInstance) -> dt.datetime | None:

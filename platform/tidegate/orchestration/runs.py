@@ -147,12 +147,27 @@ class Runner:
         backfill_id = self._newest_backfill(window) if resume else None
         left = self.left_of_backfill(window) if resume else window.days
         tags = {BACKFILL_TAG: backfill_id or uuid.uuid4().hex[:8], BACKFILL_DAYS_TAG: str(window)}
-        for part in windows_of(left):
-            for chunk in part.chunks(self.home.settings.chunk_days):
-                yield self.run(chunk, {**tags, **_insisting(from_landing)})
+        chunks = [chunk for part in windows_of(left) for chunk in part.chunks(self._days_of_a_chunk(len(left)))]
+        yield from self._run_chunks(chunks, {**tags, **_insisting(from_landing)})
         yield from self._restate_days(tags)
         yield from self._build_periods(window, tags, backfill_id)
         yield from self._restate_periods(tags)
+
+    def _days_of_a_chunk(self, days: int) -> int:
+        """As many as the settings say, or fewer where that gives each worker its share."""
+        workers = self.home.settings.workers if self.home.settings.is_shared else 1
+        return max(1, min(self.home.settings.chunk_days, -(-days // workers)))
+
+    def _run_chunks(self, chunks: Sequence[Window], tags: Mapping[str, str]) -> Iterator[RunOutcome]:
+        """One run each: one after another here, or as many at once as there are workers elsewhere."""
+        if not self.home.settings.is_shared:
+            yield from (self.run(chunk, tags) for chunk in chunks)
+            return
+        from tidegate.orchestration.submitting import queue_all
+
+        asked = [{**partition_tags(chunk), **tags} for chunk in chunks]
+        with queue_all(self.home.settings, self.instance, DAILY_JOB, asked) as runs:
+            yield from (self._outcome(chunk, result) for chunk, result in zip(chunks, runs, strict=True))
 
     def left_of_backfill(self, window: Window) -> list[dt.date]:
         """The days that the newest backfill of the same days has not published, and `resume` would run."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dagster import DagsterEvent, DagsterInstance, DagsterRun
@@ -39,21 +40,45 @@ class FollowedRun:
 
 
 def queue_and_follow(settings: Settings, instance: DagsterInstance, job: str, tags: Mapping[str, str]) -> FollowedRun:
-    """Have a job run on one of the machines, and wait until it ended. Whoever stops waiting ends the run.
+    """Have a job run on one of the machines, and wait until it ended. Raises TidegateError where nothing would take
+    the run."""
+    with queue_all(settings, instance, job, [tags]) as runs:
+        return next(runs)
 
-    Raises TidegateError where nothing would take the run.
+
+@contextmanager
+def queue_all(
+    settings: Settings, instance: DagsterInstance, job: str, asked: Sequence[Mapping[str, str]]
+) -> Iterator[Iterator[FollowedRun]]:
+    """Queue a run for each of these tags, and follow them in this order; the queue says how many go at once.
+
+    Those that nobody waits for any longer are ended. Raises TidegateError where nothing would take the runs.
     """
-    run_id = submit(settings, instance, job, tags)
-    with ended_with(lambda: _cancel(instance, run_id)):
-        return follow(instance, run_id)
+    queued: list[str] = []
+
+    def end_all() -> None:
+        for run_id in queued:
+            instance.run_coordinator.cancel_run(run_id)
+
+    def followed() -> Iterator[FollowedRun]:
+        for run_id in list(queued):
+            ended = follow(instance, run_id)
+            queued.remove(run_id)
+            yield ended
+
+    with ended_with(end_all):
+        try:
+            queued.extend(submit(settings, instance, job, tags) for tags in asked)
+            yield followed()
+        finally:
+            end_all()
 
 
 def submit(settings: Settings, instance: DagsterInstance, job: str, tags: Mapping[str, str]) -> str:
     """Queue a run; returns its id. Raises TidegateError where nothing would take it."""
     _refuse_silent_daemon(instance)
-    host, _, port = settings.code_server.rpartition(":")
     try:
-        return create_and_queue(instance, (host.strip("[]"), int(port)), job, tags)
+        return create_and_queue(instance, settings.code_server_address, job, tags)
     except ConnectionError as error:
         raise TidegateError(
             f"The code server at {settings.code_server} (TIDEGATE_CODE_SERVER) cannot be asked for the job {job}: "
@@ -72,10 +97,6 @@ def follow(instance: DagsterInstance, run_id: str) -> FollowedRun:
             events = [entry.dagster_event for entry in instance.all_logs(run_id)]
             return FollowedRun(run, [event for event in events if event])
         time.sleep(LOOK_SECONDS)
-
-
-def _cancel(instance: DagsterInstance, run_id: str) -> None:
-    instance.run_coordinator.cancel_run(run_id)
 
 
 def _refuse_silent_daemon(instance: DagsterInstance) -> None:

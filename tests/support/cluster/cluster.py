@@ -20,7 +20,7 @@ from tests.support.cluster.redis import Redis, redis
 from tests.support.dbt_package import use_package
 from tests.support.runs.home import TemporaryHome
 from tests.support.s3_server import Bucket, S3Server
-from tests.support.servers import PostgresAddress, free_port, postgres, postgres_database
+from tests.support.servers import PostgresAddress, free_port, postgres, postgres_programs
 from tests.support.ui.server import wait_for
 
 from tidegate.orchestration.instance.dagster_home import open_instance
@@ -28,7 +28,8 @@ from tidegate.settings import CHECKOUT, load_settings
 
 BIN = Path(sys.executable).parent
 WORKSPACE = "load_from:\n  - grpc_server: {{host: 127.0.0.1, port: {port}, location_name: tidegate}}\n"
-START_SECONDS = 240.0
+START_SECONDS = 300.0
+PASSWORD = "a password's"
 
 
 @dataclass
@@ -47,8 +48,11 @@ class Cluster:
         home = self.folder / name
         return {**self.environment, "TIDEGATE_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
 
-    def init(self, name: str) -> None:
+    def init(self, name: str, *others: str) -> None:
+        """Make a machine's home, and the same for others, as one image gives it to each."""
         self.tidegate(name, "init")
+        for other in others:
+            shutil.copytree(self.folder / name, self.folder / other)
 
     def tidegate(self, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command on a machine, until it ended."""
@@ -128,15 +132,14 @@ def cluster(folder: Path, server: S3Server, bucket: Bucket, **settings: str) -> 
     """The services, without a machine yet. Whatever was booted is off afterwards."""
     with ExitStack() as stack:
         address = stack.enter_context(postgres())
-        lake = stack.enter_context(postgres_database(address))
-        record = stack.enter_context(postgres_database(address))
+        with_roles(address)
         (folder / "redis").mkdir()
         broker = stack.enter_context(redis(folder / "redis"))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "DAGSTER_"))}
         shared = {
             "DEPLOYMENT": "celery",
-            "LAKE_CATALOG": f"postgres:{lake}",
-            "DAGSTER_DATABASE": f"postgres:{record}",
+            "LAKE_CATALOG": f"postgres:{address.over_tcp} dbname=lake user=tidegate",
+            "DAGSTER_DATABASE": f"postgres:{address.over_tcp} dbname=dagster user=tidegate",
             "CODE_SERVER": f"127.0.0.1:{free_port()}",
             **{name: f"{bucket.url}/{name.lower()}" for name in ("LANDING", "ARCHIVE", "OUTPUTS", "STEP_LOGS")},
             "LAKE_DATA": f"{bucket.url}/lake",
@@ -147,6 +150,7 @@ def cluster(folder: Path, server: S3Server, bucket: Bucket, **settings: str) -> 
             **kept,
             **server.environment,
             "REDIS_URL": broker.url,
+            "PGPASSWORD": PASSWORD,
             "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")]),
             **{f"TIDEGATE_{name}": value for name, value in {**shared, **settings}.items()},
         }
@@ -159,6 +163,14 @@ def cluster(folder: Path, server: S3Server, bucket: Bucket, **settings: str) -> 
         finally:
             for machine in made.machines.values():
                 machine.power_off()
+
+
+def with_roles(address: PostgresAddress) -> None:
+    """The roles and databases of deploy/postgres, which have the least rights that suffice."""
+    command = [str(postgres_programs() / "psql"), "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1"]
+    roles = str(CHECKOUT / "deploy" / "postgres" / "roles.sql")
+    connection = f"{address.settings} dbname=postgres"
+    subprocess.run([*command, "-v", f"tidegate_password={PASSWORD}", "-f", roles, connection], check=True)
 
 
 def two_products(folder: Path) -> Path:

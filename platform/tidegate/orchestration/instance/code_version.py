@@ -25,12 +25,14 @@ ENGINES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb")
 
 
 def version_of(settings: Settings) -> str:
-    """`code:<hash> contracts:<hash> project:<hash> definitions:<hash>`, the same on every machine with the same files in any place."""
+    """`code:<hash> contracts:<hash> project:<hash> definitions:<hash>`: the same wherever the same files are."""
     parts = {
         "code": _code_hash(),
         "contracts": _hash_of(settings.contracts, _files_of(settings.contracts)),
         "project": _hash_of(settings.dbt_project, project_files(settings.dbt_project)),
-        "definitions": _hash_of(settings.defs.parent, _files_of(settings.defs.parent) if settings.defs.exists() else []),
+        "definitions": _hash_of(
+            settings.defs.parent, _files_of(settings.defs.parent) if settings.defs.exists() else []
+        ),
     }
     return " ".join(f"{name}:{digest}" for name, digest in parts.items())
 

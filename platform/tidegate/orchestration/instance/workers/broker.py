@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+import celery.exceptions
+import kombu.exceptions
+import redis.exceptions
+
+# What its clients raise when it cannot be reached, each its own.
+BROKER_TROUBLE = (
+    OSError,
+    celery.exceptions.OperationalError,
+    kombu.exceptions.OperationalError,
+    redis.exceptions.RedisError,
+)
+
 EXECUTE_RUN = "tidegate.execute_run"
 QUEUE = "dagster"
 

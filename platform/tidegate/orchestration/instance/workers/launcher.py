@@ -12,11 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery
-from celery.exceptions import OperationalError
 from dagster import DagsterRun
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_RUN_PRIORITY_TAG, DAGSTER_CELERY_TASK_ID_TAG
-from kombu.exceptions import OperationalError as ConnectionLost
 
 from tidegate.errors import TidegateError
 from tidegate.orchestration.instance.code_version import version_in_code_server
@@ -26,7 +24,7 @@ from tidegate.orchestration.instance.private import (
     LaunchRunContext,
     WorkerStatus,
 )
-from tidegate.orchestration.instance.workers.broker import EXECUTE_RUN, RETRY_LAUNCH, SETTINGS
+from tidegate.orchestration.instance.workers.broker import BROKER_TROUBLE, EXECUTE_RUN, RETRY_LAUNCH, SETTINGS
 from tidegate.orchestration.names import WORKER_TAG
 
 # Workers answer within milliseconds, one that swaps within seconds.
@@ -36,8 +34,6 @@ ANSWER_SECONDS = 3.0
 # connects again within half a minute of its return.
 MISSES = 3
 MISSING_SECONDS = 45.0
-
-BROKER_TROUBLE = (OSError, OperationalError, ConnectionLost)
 
 
 class WatchfulCeleryRunLauncher(CeleryRunLauncher):
