@@ -260,3 +260,59 @@ def test_a_query_before_anything_is_published_says_so(home: Path) -> None:
     put_lake(LakeConfig.of(load_settings()))
     assert "Nothing was published" in refused("query", "from serving.daily_sales")
     assert "Nothing was published" not in refused("query", "selec 1")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project without anything in it."""
+    monkeypatch.setenv("TIDEGATE_CONTRACTS", str(tmp_path / "contracts"))
+    monkeypatch.setenv("TIDEGATE_DBT_PROJECT", str(tmp_path / "dbt"))
+
+
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: things
+version: 1.0.0
+servers:
+  - {server: us, type: local, path: "things/{day}"}
+schema:
+  - name: things
+    properties:
+      - {name: id, logicalType: integer}
+"""
+
+
+@pytest.mark.usefixtures("project")
+def test_a_contract_is_compared_with_one_of_any_name_and_what_breaks_ends_with_1(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(CONTRACT)
+    new.write_text(CONTRACT)
+    same = tidegate("contract", "diff", str(old), str(new))
+    assert (same.exit_code, same.output) == (0, "Both contracts of things promise and demand the same.\n")
+
+    new.write_text(CONTRACT.replace("integer", "string"))
+    assert "breaks   column id: BIGINT → VARCHAR" in refused("contract", "diff", str(old), str(new)).replace(
+        "breaks column", "breaks   column"
+    )
+    new.write_text(CONTRACT.replace("integer", "string").replace("1.0.0", "2.0.0"))
+    said = tidegate("contract", "diff", str(old), str(new), "--format", "json")
+    assert said.exit_code == 0
+    assert json.loads(said.stdout)["changes"] == [{"change": "column id: BIGINT → VARCHAR", "breaks": True}]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_drafted_contract_is_written_with_its_dbt_files_and_never_over_others(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("id,amount\nA1,1.50\n")
+    assert tidegate("contract", "draft", "orders.csv").exit_code == 0
+    written = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*orders*") if path.suffix != ".csv")
+    assert written == [
+        "contracts/orders.odcs.yaml",
+        "dbt/models/staging/raw_orders.yml",
+        "dbt/models/staging/stg_orders.sql",
+        "dbt/models/staging/stg_orders.yml",
+    ]
+    assert json.loads(tidegate("contract", "check", "--format", "json").stdout) == {"contracts": 1, "errors": []}
+    assert "is there already" in refused("contract", "draft", "orders.csv")
+    shown = tidegate("contract", "draft", "orders.csv", "--show")
+    assert shown.stdout == (tmp_path / "contracts" / "orders.odcs.yaml").read_text()

@@ -19,6 +19,7 @@ from tidegate.asked_days import day_of, window_between
 from tidegate.cli import console
 from tidegate.cli.alerts import alerts_app
 from tidegate.cli.changing import apply, changes, plan, take_back
+from tidegate.cli.checking import contract_check, contract_diff
 from tidegate.cli.contract import contract_app
 from tidegate.cli.demo import demo_app
 from tidegate.cli.doctor import doctor
@@ -64,6 +65,8 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(alerts_app, name="alerts")
 contract_app.command("draft")(contract_draft)
+contract_app.command("check")(contract_check)
+contract_app.command("diff")(contract_diff)
 for command in (
     *(plan, apply, changes, ci),
     *(status, why, history, verify),

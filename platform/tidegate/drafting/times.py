@@ -8,8 +8,9 @@ from functools import cache
 
 from tidegate.contract.date_patterns import OFFSET, pattern_of
 
+# Between dots, the day comes first wherever people write so.
 _DAYS = (
-    *("yyyy/MM/dd", "yyyy.MM.dd", "dd.MM.yyyy", "MM.dd.yyyy", "dd/MM/yyyy", "MM/dd/yyyy", "dd-MM-yyyy", "MM-dd-yyyy"),
+    *("yyyy/MM/dd", "yyyy.MM.dd", "dd.MM.yyyy", "dd/MM/yyyy", "MM/dd/yyyy", "dd-MM-yyyy", "MM-dd-yyyy"),
     *("dd.MM.yy", "dd/MM/yy", "MM/dd/yy", "dd-MM-yy", "yy-MM-dd", "yy/MM/dd", "yyyyMMdd"),
     *("dd MMM yyyy", "dd-MMM-yyyy", "dd-MMM-yy", "ddMMMyyyy", "MMM dd, yyyy", "dd MMMM yyyy", "MMMM dd, yyyy"),
 )

@@ -30,23 +30,32 @@ Written: TypeAlias = Mapping[str, tuple[Any, At]]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class PlacedError(ContractError):
+    """A contract that cannot work, for something in it: where that is, or its node of YAML."""
+
+    def __init__(self, message: str, at: At, node: yaml.Node | None = None) -> None:
+        super().__init__(message)
+        self.at = at
+        self.node = node
+
+
 class Document:
     """A file of valid ODCS: `odcs` is the standard's model of it, `refused` speaks of a place in it.
 
     Days that it speaks of are of the time zone `zone`.
     """
 
-    def __init__(self, path: Path, zone: Zone = UTC) -> None:
+    def __init__(self, path: Path, zone: Zone = UTC, root: yaml.Node | None = None) -> None:
         self.path = path
         self.zone = zone
-        self._root = self._composed()
+        self._root = composed(path) if root is None else root
         self._refuse_doubles_and_references()
         self._refuse_unknown_keys(self._root, OpenDataContractStandard)
         self.odcs = self._validated()
 
     def refused(self, at: At, what: str, instead: str) -> ContractError:
         """The error for the place `at`: `file:line: what; write instead`."""
-        return self._at_line(self.line(at), what, instead)
+        return PlacedError(str(self._at_line(self.line(at), what, instead)), at)
 
     def line(self, at: At) -> int:
         """The line of `at`, or of the nearest thing around it that is there."""
@@ -59,24 +68,7 @@ class Document:
         return line
 
     def _at_line(self, line: int, what: str, instead: str) -> ContractError:
-        return ContractError(f"{shown_path(self.path)}:{line}: {what}; {instead}.")
-
-    def _composed(self) -> yaml.Node:
-        try:
-            loader = _Loader(self.path.read_text(encoding="utf-8"))
-            root: yaml.Node | None = loader.get_single_node()
-        except OSError as error:
-            raise ContractError(f"{shown_path(self.path)} cannot be read: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise self._at_line(1, "the file is not UTF-8 text", "save it as UTF-8") from error
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise self._at_line(line, f"the file is not YAML: {error.problem}", "correct it there") from error
-        except (yaml.YAMLError, RecursionError) as error:
-            raise self._at_line(1, f"the file is not YAML: {error}", "correct it") from error
-        if not isinstance(root, yaml.MappingNode):
-            raise self._at_line(1, "the file holds no contract", "begin it with 'apiVersion: v3.1.0'")
-        return root
+        return _at_line(self.path, line, what, instead)
 
     def _refuse_doubles_and_references(self) -> None:
         # Before anything follows the tree: a reference can make it endless, or billions of nodes large.
@@ -130,7 +122,30 @@ class Document:
             raise self._at_line(1, f"the file cannot be read: {error}", "correct it") from error
 
     def _refused_node(self, node: yaml.Node, what: str, instead: str) -> ContractError:
-        return self._at_line(node.start_mark.line + 1, what, instead)
+        return PlacedError(str(self._at_line(node.start_mark.line + 1, what, instead)), (), node)
+
+
+def composed(path: Path) -> yaml.Node:
+    """The file as nodes of YAML. Raises ContractError for one that is none, or holds nothing."""
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        root: yaml.Node | None = loader.get_single_node()
+    except OSError as error:
+        raise ContractError(f"{shown_path(path)} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise _at_line(path, 1, "the file is not UTF-8 text", "save it as UTF-8") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise _at_line(path, line, f"the file is not YAML: {error.problem}", "correct it there") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _at_line(path, 1, f"the file is not YAML: {error}", "correct it") from error
+    if not isinstance(root, yaml.MappingNode):
+        raise _at_line(path, 1, "the file holds no contract", "begin it with 'apiVersion: v3.1.0'")
+    return root
+
+
+def _at_line(path: Path, line: int, what: str, instead: str) -> ContractError:
+    return ContractError(f"{shown_path(path)}:{line}: {what}; {instead}.")
 
 
 def closest(word: str, known: Iterable[str]) -> str:

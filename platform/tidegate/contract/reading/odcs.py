@@ -12,6 +12,7 @@ import datetime as dt
 import re
 from pathlib import Path
 
+import yaml
 from open_data_contract_standard.model import SchemaObject, Team
 
 from tidegate.contract.judging.sqlcheck import SqlBench
@@ -55,13 +56,14 @@ def load_contracts(folder: Path, zone: Zone = UTC) -> dict[str, Contract]:
     return contracts
 
 
-def load_contract(path: Path, zone: Zone = UTC) -> Contract:
-    """The contract in `path`, whose name is `<source>.odcs.yaml`. Raises ContractError if it cannot work."""
-    doc = Document(path, zone)
+def load_contract(path: Path, zone: Zone = UTC, root: yaml.Node | None = None, *, anywhere: bool = False) -> Contract:
+    """The contract in `path`, whose name is `<source>.odcs.yaml` unless it may stand `anywhere`. `root` is the file as
+    nodes of YAML, where somebody has them. Raises ContractError if it cannot work."""
+    doc = Document(path, zone, root)
     _read_kind(doc)
     _check_service_levels(doc)
     schema, at = _read_schema(doc)
-    source = _read_source(doc, schema, at)
+    source = _read_source(doc, schema, at, anywhere)
     columns_at = (*at, "properties")
     columns = read_columns(doc, schema.properties or [], columns_at)
     key = read_key(doc, schema.properties or [], columns_at)
@@ -134,12 +136,12 @@ def _read_schema(doc: Document) -> tuple[SchemaObject, At]:
     return schema, at
 
 
-def _read_source(doc: Document, schema: SchemaObject, at: At) -> str:
+def _read_source(doc: Document, schema: SchemaObject, at: At, anywhere: bool) -> str:
     source = schema.name or ""
     if not _SOURCE.fullmatch(source):
         what = f"'{source}' cannot name a source"
         raise doc.refused((*at, "name"), what, "write lowercase letters, digits and underscores, a letter first")
-    if doc.path.name != source + SUFFIX:
+    if doc.path.name != source + SUFFIX and not anywhere:
         what = f"the contract of '{source}' stands in {doc.path.name}"
         raise doc.refused((*at, "name"), what, f"write it in {source}{SUFFIX}, so that one source has one file")
     return source

@@ -1,0 +1,119 @@
+"""The commands `tidegate contract check` and `diff`: what is wrong in contracts, and what a change of one breaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidegate.cli import console
+from tidegate.cli.words import with_plain_errors
+from tidegate.errors import TidegateError
+from tidegate.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from tidegate.contract.terms import TermChange
+
+
+class TextOrJson(StrEnum):
+    text = "text"
+    json = "json"
+
+
+Format = Annotated[TextOrJson, typer.Option(help="How to print.")]
+
+
+@with_plain_errors
+def contract_check(format: Format = TextOrJson.text) -> None:
+    """Find every error in every contract, each with its file, its line and what to write. Ends with 1 for any."""
+    from tidegate.contract.reading.check import check_contracts
+
+    settings = load_settings()
+    count, errors = check_contracts(settings.contracts, settings.zone)
+    if format is TextOrJson.json:
+        typer.echo(json.dumps({"contracts": count, "errors": errors}, indent=1, ensure_ascii=False))
+    else:
+        for error in errors:
+            console.say(error)
+        contracts = f"{count} contract{'' if count == 1 else 's'}"
+        if errors:
+            console.complain(f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {contracts}.")
+        else:
+            console.say(f"{contracts}, no error.")
+    raise typer.Exit(1 if errors else 0)
+
+
+@with_plain_errors
+def contract_diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The contract's file as it was.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The contract's file as it is to be.")],
+    format: Format = TextOrJson.text,
+) -> None:
+    """Say what a changed contract promises and demands otherwise, and which models that breaks.
+
+    Ends with 1 where readers may have to follow and the version's first number is not raised.
+    """
+    from tidegate.contract.reading.odcs import load_contract
+    from tidegate.contract.terms import changed_terms, says_that_it_breaks, terms_of
+
+    settings = load_settings()
+    for path in (old, new):
+        if not path.is_file():
+            raise TidegateError(f"There is no contract {path}. Nothing was compared.")
+    before, after = (load_contract(path.absolute(), settings.zone, anywhere=True) for path in (old, new))
+    if before.source != after.source:
+        raise TidegateError(
+            f"{old} is of the source {before.source}, and {new} of {after.source}: they are two contracts. "
+            "Nothing was compared."
+        )
+    changes = changed_terms(terms_of(before), terms_of(after))
+    broken = [change for change in changes if change.breaks]
+    readers = _readers(settings, after.source) if broken else {}
+    unsaid = bool(broken) and not says_that_it_breaks(before.version, after.version)
+    if format is TextOrJson.json:
+        typer.echo(_as_json(changes, readers, unsaid))
+    else:
+        _print(after.source, changes, readers)
+        if unsaid:
+            console.complain(
+                f"The version {after.version} does not say so: raise its first number above that of {before.version}."
+            )
+    raise typer.Exit(1 if unsaid else 0)
+
+
+def _readers(settings: Settings, source: str) -> Mapping[str, Sequence[str]]:
+    """By product the models that are made of a source."""
+    from tidegate.transform.parsed.graph import Graph
+    from tidegate.transform.parsed.project import DbtProject
+
+    if not (settings.dbt_project / "dbt_project.yml").is_file():
+        return {}
+    graph = Graph(DbtProject(settings).manifest())
+    of_source = [unique_id for unique_id, table in graph.sources.items() if table.name == source]
+    found: dict[str, list[str]] = {}
+    for unique_id in sorted(graph.with_descendants(of_source)):
+        model = graph.models[unique_id]
+        found.setdefault(model.product if model.is_mart else "", []).append(model.name)
+    return found
+
+
+def _as_json(changes: Sequence[TermChange], readers: Mapping[str, Sequence[str]], unsaid: bool) -> str:
+    told = {
+        "changes": [{"change": change.sentence, "breaks": change.breaks} for change in changes],
+        "models": sorted(name for names in readers.values() for name in names),
+        "version_says_so": not unsaid,
+    }
+    return json.dumps(told, indent=1, ensure_ascii=False)
+
+
+def _print(source: str, changes: Sequence[TermChange], readers: Mapping[str, Sequence[str]]) -> None:
+    if not changes:
+        console.say(f"Both contracts of {source} promise and demand the same.")
+    for change in sorted(changes, key=lambda change: not change.breaks):
+        console.say(f"{'breaks ' if change.breaks else 'changes'}  {change.sentence}")
+    for product, names in sorted(readers.items()):
+        console.say(f"{f'Marts of {product}' if product else 'Models'} made of {source}: {', '.join(names)}")
