@@ -19,7 +19,7 @@ from tidegate.asked_days import day_of, window_between
 from tidegate.cli import console
 from tidegate.cli.alerts import alerts_app
 from tidegate.cli.changing import apply, changes, plan, take_back
-from tidegate.cli.checking import contract_check, contract_diff
+from tidegate.cli.checking import contract_check, contract_diff, contract_sync
 from tidegate.cli.contract import contract_app
 from tidegate.cli.demo import demo_app
 from tidegate.cli.doctor import doctor
@@ -67,6 +67,7 @@ app.add_typer(alerts_app, name="alerts")
 contract_app.command("draft")(contract_draft)
 contract_app.command("check")(contract_check)
 contract_app.command("diff")(contract_diff)
+contract_app.command("sync")(contract_sync)
 for command in (
     *(plan, apply, changes, ci),
     *(status, why, history, verify),

@@ -1,4 +1,4 @@
-"""The commands `tidegate contract check` and `diff`: what is wrong in contracts, and what a change of one breaks."""
+"""The commands `tidegate contract check`, `diff` and `sync`: contracts alone, beside others, and beside dbt's YAML."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.words import with_plain_errors
+from tidegate.contract.model import shown_path
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings
 
@@ -83,6 +84,30 @@ def contract_diff(
                 f"The version {after.version} does not say so: raise its first number above that of {before.version}."
             )
     raise typer.Exit(1 if unsaid else 0)
+
+
+@with_plain_errors
+def contract_sync(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing, and end with 1 where something would.")
+    ] = False,
+) -> None:
+    """Have dbt's sources and staging YAML follow the contracts, in which columns are typed; comments stay."""
+    from tidegate.contract.reading.odcs import load_contracts
+    from tidegate.drafting.syncing import find_drift, follow
+
+    settings = load_settings()
+    drift = find_drift(load_contracts(settings.contracts, settings.zone), settings.dbt_project)
+    for each in drift:
+        console.say(each.sentence)
+    if not drift:
+        console.say("dbt's sources and staging models say what the contracts say.")
+    elif check:
+        console.complain("Have them follow the contracts with: tidegate contract sync")
+        raise typer.Exit(1)
+    else:
+        for path in follow(drift):
+            console.say(f"Wrote {shown_path(path)}")
 
 
 def _readers(settings: Settings, source: str) -> Mapping[str, Sequence[str]]:

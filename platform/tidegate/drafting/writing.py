@@ -12,6 +12,7 @@ from tidegate.drafting.asked import DraftError
 from tidegate.drafting.dbt_text import source_yaml
 from tidegate.drafting.draft import Draft
 
+# Where a draft writes, below the dbt project.
 STAGING = Path("models") / "staging"
 
 
