@@ -24,6 +24,8 @@ from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import Maker
 from tidegate.outputs.pages.files import briefs, reports
+from tidegate.outputs.pages.over_time import Expected
+from tidegate.outputs.pages.quality_files import QualityPages
 from tidegate.outputs.place import outputs_at
 from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.older_logic import OlderModel, older_models
@@ -98,7 +100,14 @@ class Home:
             for mart in product.marts
         ]
         marts = {maker.mart.name for maker in exports}
-        return (*exports, *(pages for pages in (briefs(self._older_logic), reports()) if pages.kind.marts <= marts))
+        pages = [pages for pages in (briefs(self._older_logic), reports()) if pages.kind.marts <= marts]
+        # Last: the index has what was made before it.
+        return (*exports, *pages, QualityPages(self.products, lambda: self.expected))
+
+    @property
+    def expected(self) -> Expected:
+        """What is to be delivered, and when."""
+        return Expected(self.contracts, self.settings.start_date, self.settings.zone)
 
     def _older_logic(self, con: DuckDBPyConnection, window: Window) -> list[OlderModel]:
         return older_models(con, self.products_of(window.cadence), self.dbt.logic(), window)

@@ -32,6 +32,7 @@ from tidegate.cli.metrics import metrics
 from tidegate.cli.projects import check, dbt_package, dev, new
 from tidegate.cli.proposing import ci
 from tidegate.cli.provenance import history, verify, why
+from tidegate.cli.quality import quality
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
 from tidegate.cli.status import status
@@ -70,7 +71,7 @@ contract_app.command("diff")(contract_diff)
 contract_app.command("sync")(contract_sync)
 for command in (
     *(plan, apply, changes, ci),
-    *(status, why, history, verify),
+    *(status, quality, why, history, verify),
     *(backup, backups, restore, upgrade, repair, doctor),
     *(metrics, lineage, worker),
     *(new, check, dev, dbt_package),

@@ -78,7 +78,7 @@ def status_lines(
     if status.index:
         yield Line(f"Reports: {status.index}")
     if not verbose:
-        yield Line("More: tidegate status --verbose; tidegate incidents list; tidegate quarantine list")
+        yield Line("More: tidegate status --verbose; tidegate incidents list; tidegate quality")
 
 
 def _section(heading: str, texts: Sequence[str], most: int | None) -> Iterator[Line]:

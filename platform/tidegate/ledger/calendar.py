@@ -8,12 +8,14 @@ these are is decided in `publishing.calendar`.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import CATALOG, literal, on_days, rows_relation, sql_file
+from tidegate.ledger.contents import GONE, Content, Kind, enter_contents
 from tidegate.ledger.entries import insert_entries, utc_now, without_nul
 from tidegate.ledger.schema import LEDGER
 from tidegate.window import Cadence
@@ -142,7 +144,14 @@ def enter_holds(con: DuckDBPyConnection, product: str, cadence: Cadence, days: I
     insert_entries(
         con, "holds", [HoldRow(product, cadence, day, wanted[day], now) for day in sorted(changed) if day in wanted]
     )
+    enter_contents(con, [_as_content(product, cadence, day, wanted.get(day), now) for day in sorted(changed)])
     return True
+
+
+def _as_content(product: str, cadence: Cadence, day: dt.date, why: str | None, now: dt.datetime) -> Content:
+    """So that a page which says what is held is made again."""
+    content = GONE if why is None else hashlib.md5(why.encode(), usedforsecurity=False).hexdigest()
+    return Content(Kind.hold, product, f"{cadence} {product}", day, content, now, NAME)
 
 
 def known_holds(con: DuckDBPyConnection) -> dict[tuple[str, str], dict[dt.date, str]]:

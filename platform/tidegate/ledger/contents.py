@@ -36,6 +36,8 @@ class Kind(StrEnum):
     mart = "mart"
     # A seed's rows. Its subject is the seed.
     seed = "seed"
+    # That a partition is held, and why. Its subject is the product.
+    hold = "hold"
     # What is reported of a day: what became of its deliveries, and that a published mart of it changed.
     report = "report"
 

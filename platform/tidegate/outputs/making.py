@@ -157,7 +157,7 @@ def _make(
             if not may_heal(str(error)):
                 raise
             results.fail_the_others(wanted, f"{error}.")
-    if not only_due:
+    if not only_due and not maker.kind.is_one:
         results.fail_the_others(days, "Nothing is published that it could be made of. Publish the day first.")
 
 

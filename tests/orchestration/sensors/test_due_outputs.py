@@ -22,6 +22,7 @@ from tidegate.orchestration.partition_definitions import partitions_of
 from tidegate.orchestration.partitions import partition_tags, window_of_tags
 from tidegate.orchestration.runs import QUIET
 from tidegate.orchestration.sensors.due_outputs import look_for_due_outputs
+from tidegate.outputs.pages.quality_files import QUALITY
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
 DAYS = Window(DAY, THIRD + ONE_DAY)
@@ -109,7 +110,8 @@ def test_what_is_published_is_exported_and_told_of_and_then_no_more(watched: Wat
     assert result.success
     kinds = {kind for kind, _ in made(watched, result)}
     assert kinds == {maker.kind.name for maker in watched.home.makers_of(Cadence.daily)}
-    assert made(watched, result) == {(kind, day) for kind in kinds for day in DAYS.days}
+    of_days = kinds - {QUALITY}
+    assert made(watched, result) == {(kind, day) for kind in of_days for day in DAYS.days} | {(QUALITY, DAYS.last)}
     for day in DAYS.days:
         assert exported(watched, day)["run_id"] == result.run_id
     assert said(look(watched)) == "No output is due."
@@ -140,7 +142,8 @@ def test_a_restated_day_is_made_again_and_what_looks_back_at_it_too(watched: Wat
     assert asked(watched) == [f"{DAY}..{DAY + ONE_WEEK}"]
     (result,) = make_what_is_asked(watched)
     assert made(watched, result) == {
-        ("exports/daily_sales", DAY), ("reports/daily_brief", DAY), ("reports/daily_brief", DAY + ONE_WEEK)
+        ("exports/daily_sales", DAY), ("reports/daily_brief", DAY), ("reports/daily_brief", DAY + ONE_WEEK),
+        (QUALITY, DAY + ONE_WEEK),
     }  # fmt: skip
     assert asked(watched) == []
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
+from tests.support.outputs.over_time import a_quarter
 from tests.support.outputs.shop import MONDAY, SPARSE_MONDAY, Shop, all_current
 from tests.support.plans import PLANNED
 from tests.support.ui.pages import chromium
@@ -18,6 +19,7 @@ from tests.support.ui.pages import chromium
 from tidegate.changes.showing.page import as_page
 from tidegate.outputs.pages.brief import make_briefs
 from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
+from tidegate.outputs.pages.quality_page import make_quality_page
 from tidegate.outputs.pages.segmentation import make_report
 from tidegate.outputs.pages.standing import read_missing
 from tidegate.window import ONE_DAY, Cadence, Window
@@ -29,8 +31,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
 
-PAGES = ["report", "sparse-report", "brief", "first-brief", "index", "plan"]
-DRAWINGS = {"report": 4, "sparse-report": 4, "brief": 1, "first-brief": 1, "index": 0, "plan": 1}
+PAGES = ["report", "sparse-report", "brief", "first-brief", "index", "quality", "plan"]
+DRAWINGS = {"report": 4, "sparse-report": 4, "brief": 1, "first-brief": 1, "index": 0, "quality": 2, "plan": 1}
 SCHEMES = ["light", "dark"]
 PHONE = {"width": 360, "height": 800}
 DESK = {"width": 1280, "height": 900}
@@ -66,6 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, full_shop: Shop) -> Path:
         missing_days=read_missing(full_shop.con, "daily_sales", Cadence.daily),
     )
     pages = {name: report.html for name, report in reports.items()} | {"plan": as_page(PLANNED)}
+    pages["quality"] = make_quality_page(a_quarter()).html
     for name, html in {**pages, "brief": brief.html, "first-brief": first.html, "index": index}.items():
         (where / f"{name}.html").write_text(html, encoding="utf-8")
     return where
@@ -132,7 +135,7 @@ def test_a_phone_shows_the_whole_width_without_scrolling(browser: Browser, folde
         assert smallest >= 9
 
 
-@pytest.mark.parametrize("name", ["report", "brief"])
+@pytest.mark.parametrize("name", ["report", "brief", "quality"])
 def test_dark_and_light_are_two_sets_of_colours(browser: Browser, folder: Path, name: str) -> None:
     colours = {}
     for scheme in SCHEMES:

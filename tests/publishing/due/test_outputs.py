@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from duckdb import DuckDBPyConnection
 
 from tidegate.ledger import publications
+from tidegate.ledger.calendar import enter_holds
+from tidegate.ledger.contents import Kind
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.made_of import Reads
 from tidegate.ledger.outputs import OutputRecord, outputs_made_by, record_outputs, standing_outputs, times_of_outputs
 from tidegate.ledger.publications import Publication
 from tidegate.publishing.due.made_of import Ingredient, OutputKind
 from tidegate.publishing.due.outputs import Output, due_outputs, outputs
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import ONE_DAY, Cadence, Length, Window
 
 if TYPE_CHECKING:
     from tests.support.lake.shop import Shop
@@ -30,6 +33,15 @@ REPORT = OutputKind(
     "report", "weekly", (Ingredient(("rfm",), "weekly", (0, 7)), Ingredient(("daily_sales",), "daily", (1, 2, 3)))
 )
 KINDS = (SALES, REGIONS, BRIEF, REPORT)
+
+# One page of everything that is published, delivered or held.
+OF_ALL = OutputKind(
+    "reports/quality",
+    "daily",
+    (Ingredient(("daily_sales", "never_published"), "daily", needed=False),),
+    is_one=True,
+    watches=(Reads(Kind.report, "", 10, Length(days=10)), Reads(Kind.hold, "sales", 10, Length(days=10))),
+)
 
 
 def due(shop: Shop, *kinds: OutputKind, place: str = PLACE) -> list[tuple[str, dt.date]]:
@@ -92,6 +104,23 @@ def test_a_held_day_makes_nothing_due(shop: Shop) -> None:
     shop.build(ONE, factor=2)
     assert DAY in shop.promote(ONE).held
     assert due(shop) == []
+
+
+def test_a_page_of_everything_is_one_and_is_due_when_a_day_is_held_or_delivered_and_else_not(shop: Shop) -> None:
+    assert due(shop, OF_ALL) == []
+    shop.publish(Window(DAY, DAY + 2 * ONE_DAY))
+    newest = DAY + ONE_DAY
+    assert make_due(shop, OF_ALL) == [(OF_ALL.name, newest)]
+    later = newest + 2 * ONE_DAY
+    for held in ({later: "The file is broken."}, {later: "The file is empty."}, {}):
+        for expected in ([(OF_ALL.name, newest)], []):
+            shop.lake.unit_of_work(lambda con, held=held: enter_holds(con, "sales", Cadence.daily, [later], held))
+            assert make_due(shop, OF_ALL) == expected, held
+    shop.deliver(Window.of_day(later), verdict="rejected", fingerprint="broken")
+    assert make_due(shop, OF_ALL) == [(OF_ALL.name, newest)]
+    shop.publish(Window.of_day(later))
+    assert make_due(shop, OF_ALL) == [(OF_ALL.name, later)]
+    assert due(shop, OF_ALL) == []
 
 
 def test_only_the_marts_that_changed_are_exported_again(shop: Shop) -> None:

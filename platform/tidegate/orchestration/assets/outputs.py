@@ -17,19 +17,21 @@ from tidegate.orchestration.names import ONLY_DUE_TAG, OUTPUTS_POOL, ROW_COUNT
 from tidegate.orchestration.partition_definitions import chunked_backfills, days_behind, partitions_of, window_of
 from tidegate.outputs.making import AGAIN, Made, Making, make_outputs
 from tidegate.outputs.pages.files import BRIEFS, REPORTS
+from tidegate.outputs.pages.quality_files import QUALITY
 from tidegate.outputs.removed_exports import withdraw_exports
 from tidegate.publishing.due.made_of import OutputKind
 from tidegate.window import Cadence, Window
 
 DESCRIPTIONS = {
     BRIEFS: "The figures of a day against the same weekday of the weeks before: a page, and the same below.",
+    QUALITY: "How good the data was over time: one page of everything, of the newest published day.",
     REPORTS: "The customer segmentation of a Monday: a page that loads nothing, with its figures as JSON and CSV.",
 }
 OF_AN_EXPORT = (
     "Each published partition as Parquet and CSV. `latest.json`, written last, names the newest good version with its "
     "row count, hashes, schema and lake snapshot: who follows it never reads half."
 )
-KINDS = {BRIEFS: {"html"}, REPORTS: {"html", "csv"}}
+KINDS = {BRIEFS: {"html"}, QUALITY: {"html"}, REPORTS: {"html", "csv"}}
 
 
 def build_output_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.AssetsDefinition:

@@ -23,7 +23,7 @@ from tidegate.outputs.pages.daily import (
     ReadOlderLogic,
     read_days,
 )
-from tidegate.outputs.pages.links import INDEX_FROM_A_PAGE, anchor
+from tidegate.outputs.pages.links import INDEX_FROM_A_PAGE, QUALITY_FROM_A_PAGE, anchor
 from tidegate.outputs.pages.meanings import Meaning, read_meanings
 from tidegate.outputs.pages.quality_words import QualitySection, quality_of_day
 from tidegate.outputs.pages.standing import Standing, read_standing
@@ -158,6 +158,7 @@ def _links(day: dt.date) -> list[tuple[str, str]]:
         (f"Day before: {long_date(day - ONE_DAY)}", anchor(Cadence.daily, day - ONE_DAY)),
         (f"Day after: {long_date(day + ONE_DAY)}", anchor(Cadence.daily, day + ONE_DAY)),
         ("Its week", anchor(Cadence.weekly, monday)),
+        ("Quality over time", QUALITY_FROM_A_PAGE),
         ("All reports", INDEX_FROM_A_PAGE),
     ]
 

@@ -2,7 +2,7 @@
 
     reports/daily/<day>/brief.html, brief.json
     reports/segmentation/<monday>/report.html, report.json, report.csv
-    reports/index.html
+    reports/index.html, quality.html, quality.json
 
 A page has always the same address, and is replaced at once. What it says is `brief`'s, `segmentation`'s and `index`'s;
 these draw, which takes a second to import, so that is done when a page is made.
@@ -48,7 +48,7 @@ FILES = {
 }
 
 # Raised when pages look or say other things than before: all of them are due then.
-REVISION = 4
+REVISION = 5
 
 # All pages are made under one lease, since the index is of them all; a lease is of days.
 ANY_DAY = dt.date(1970, 1, 1)
@@ -81,7 +81,7 @@ class Pages:
     def make(self, lake: Lake, store: Storage, wanted: Sequence[Output], run_id: str) -> Iterator[Made | Unmade]:
         made = [self._put(store, page) for page in self.draw(lake.con, [output.day for output in wanted])]
         if made:
-            _renew_index(lake.con, store, self.kind.name, made)
+            renew_index(lake.con, store, self.kind.name, made)
         # Not before: what the ledger knows is in the index.
         yield from made
 
@@ -147,7 +147,7 @@ def files_of(kind: str, day: dt.date) -> dict[str, str]:
     return {name: path.format(day=day) for name, path in FILES[kind].items()}
 
 
-def _renew_index(con: DuckDBPyConnection, store: Storage, kind: str, made: Sequence[Made]) -> None:
+def renew_index(con: DuckDBPyConnection, store: Storage, kind: str = "", made: Sequence[Made] = ()) -> None:
     """Write the index of all pages that the ledger knows here and of those just made."""
     from tidegate.outputs.pages.index import DayEntry, WeekEntry, make_index
 

@@ -7,6 +7,7 @@ import datetime as dt
 from tidegate.window import Cadence
 
 INDEX_FROM_A_PAGE = "../../index.html"
+QUALITY_FROM_A_PAGE = "../../quality.html"
 
 
 def row_id(cadence: Cadence, day: dt.date) -> str:

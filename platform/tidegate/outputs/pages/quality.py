@@ -93,7 +93,7 @@ class QualityRecords:
         touched = {day for record in loaded for day in record.touched}
         return Quality(
             rows=_rows_by_source(loaded),
-            quarantined=_rows_by_reason([count for count in self.quarantine if count.day in window]),
+            quarantined=rows_by_reason([count for count in self.quarantine if count.day in window]),
             rejected=[
                 Rejected(
                     d.source,
@@ -161,7 +161,7 @@ def _rows_by_source(deliveries: Sequence[DeliveryRecord]) -> list[SourceRows]:
     ]
 
 
-def _rows_by_reason(counts: Sequence[QuarantineCount]) -> list[Quarantined]:
+def rows_by_reason(counts: Sequence[QuarantineCount]) -> list[Quarantined]:
     rows: Counter[tuple[str, str]] = Counter()
     for count in counts:
         rows[count.source, count.reason] += count.rows

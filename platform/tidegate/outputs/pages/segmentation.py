@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.outputs.pages.links import INDEX_FROM_A_PAGE, anchor
+from tidegate.outputs.pages.links import INDEX_FROM_A_PAGE, QUALITY_FROM_A_PAGE, anchor
 from tidegate.outputs.pages.quality_words import days_in_words, quality_of_week
 from tidegate.outputs.pages.segment_words import NOT_A_CUSTOMER
 from tidegate.outputs.pages.segmentation_csv import CSV_COLUMNS, csv_rows
@@ -120,6 +120,7 @@ def _links(monday: dt.date) -> list[tuple[str, str]]:
         ("Week before", anchor(Cadence.weekly, Cadence.weekly.after(monday, -1))),
         ("Week after", anchor(Cadence.weekly, Cadence.weekly.after(monday, 1))),
         *((f"{weekday(day)} {short_date(day)}", anchor(Cadence.daily, day)) for day in days),
+        ("Quality over time", QUALITY_FROM_A_PAGE),
         ("All reports", INDEX_FROM_A_PAGE),
     ]
 

@@ -63,7 +63,8 @@ class OutputKind:
 
     `name` is the asset's: `exports/daily_sales`. `tells_of`: the days, as so many before the output's own, of which it
     tells what was delivered and how often they changed. `revision` is raised when other things are made of the same
-    ingredients, which then makes all of them due.
+    ingredients, which then makes all of them due. Of one that `is_one` there is but one, of the newest partition that
+    any ingredient is published on: it is of everything, and `watches` what else it reports.
     """
 
     name: str
@@ -71,6 +72,8 @@ class OutputKind:
     ingredients: tuple[Ingredient, ...]
     tells_of: tuple[int, ...] = ()
     revision: int = 1
+    is_one: bool = False
+    watches: tuple[Reads, ...] = ()
 
     @property
     def marts(self) -> frozenset[str]:
@@ -86,6 +89,7 @@ class OutputKind:
                 for days in ingredient.days_before
             ),
             *(_on_day(Kind.report, "", days) for days in self.tells_of),
+            *self.watches,
         ]
 
 

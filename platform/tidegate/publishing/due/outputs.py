@@ -18,7 +18,7 @@ from tidegate.lake.sql import literal, rows_relation, sql_file
 from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.outputs import lies_in
 from tidegate.ledger.rollbacks import WITHHELD
-from tidegate.publishing.due.made_of import OutputKind
+from tidegate.publishing.due.made_of import Ingredient, OutputKind
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def outputs(
 
 
 def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] | None) -> str:
-    of_days = "true" if days is None else f"partition_day in (select unnest({literal(sorted(days))}::date[]))"
+    of_days = "true" if days is None else f"t.partition_day in (select unnest({literal(sorted(days))}::date[]))"
     return sql_file(
         "tidegate.publishing.due",
         "outputs.sql",
@@ -75,18 +75,24 @@ def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] 
 
 
 def _kinds(kinds: Sequence[OutputKind]) -> str:
-    return rows_relation({"kind": "varchar", "revision": "integer"}, [(kind.name, kind.revision) for kind in kinds])
+    columns = {"kind": "varchar", "revision": "integer", "is_one": "boolean"}
+    return rows_relation(columns, [(kind.name, kind.revision, kind.is_one) for kind in kinds])
 
 
 def _ingredients(kinds: Sequence[OutputKind]) -> str:
     rows = [
-        (kind.name, mart, ingredient.cadence, ingredient.cadence == kind.cadence and 0 in ingredient.days_before)
+        (kind.name, mart, ingredient.cadence, _is_own(kind, ingredient), ingredient.needed)
         for kind in kinds
         for ingredient in kind.ingredients
-        if ingredient.needed
+        if ingredient.needed or kind.is_one
         for mart in ingredient.marts
     ]
-    return rows_relation({"kind": "varchar", "mart": "varchar", "cadence": "varchar", "is_own": "boolean"}, rows)
+    columns = {"kind": "varchar", "mart": "varchar", "cadence": "varchar", "is_own": "boolean", "needed": "boolean"}
+    return rows_relation(columns, rows)
+
+
+def _is_own(kind: OutputKind, ingredient: Ingredient) -> bool:
+    return ingredient.cadence == kind.cadence and 0 in ingredient.days_before
 
 
 def _made(place: str) -> str:

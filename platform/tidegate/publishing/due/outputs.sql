@@ -1,7 +1,7 @@
 -- Every output that there can be, what it would be made of now, and whether it is due.
 --
--- kinds         (kind, revision)
--- ingredients   (kind, mart, cadence, is_own): the marts of each kind; its own are those of the same partition
+-- kinds         (kind, revision, is_one): of one that is of everything there is one, of the newest partition
+-- ingredients   (kind, mart, cadence, is_own, needed): the marts of each kind; its own are those of the same partition
 -- publications  (mart, cadence, partition_day, publication_id)
 -- made          (kind, day, entry, contents_seen, revision, told_of): the newest of each, and the publication that it
 --               says something of
@@ -17,17 +17,36 @@ unmet as (
 
     select kind
     from ingredients
-    where mart not in (select mart from published)
+    where needed and mart not in (select mart from published)
+
+),
+
+there_are as (
+
+    select i.kind, p.partition_day, max(p.publication_id) as publication_id
+    from (from ingredients anti join unmet using (kind)) as i
+    join published as p using (mart, cadence)
+    where i.is_own
+    group by all
+
+),
+
+newest as (
+
+    select t.kind, max(t.partition_day) as partition_day
+    from there_are as t
+    join kinds as k using (kind)
+    where k.is_one
+    group by t.kind
 
 ),
 
 own as (
 
-    select i.kind, p.partition_day as day, max(p.publication_id) as publication_id
-    from (from ingredients anti join unmet using (kind)) as i
-    join published as p using (mart, cadence)
-    where i.is_own and {{ of_days }}
-    group by all
+    select t.kind, t.partition_day as day, t.publication_id
+    from there_are as t
+    left join newest as n using (kind)
+    where t.partition_day >= coalesce(n.partition_day, t.partition_day) and {{ of_days }}
 
 ),
 
