@@ -1,8 +1,7 @@
-"""What `tidegate incidents` and `tidegate status` print of incidents."""
+"""What `tidegate incidents` prints."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,6 @@ from tidegate.window import windows_of
 if TYPE_CHECKING:
     from tidegate.ledger.alerts import AlertRecord
     from tidegate.ledger.incidents import IncidentRecord
-
-# What a status names of them; the others are counted.
-INCIDENTS_NAMED = 3
 
 # Windows of days that a line names.
 WINDOWS_NAMED = 3
@@ -40,17 +36,6 @@ def print_incident(incident: IncidentRecord, alerts: Sequence[AlertRecord]) -> N
         when = f"{alert.done_at or alert.entered_at:%Y-%m-%d %H:%M:%S} UTC"
         said = f"  {when} {alert.event} to {alert.channel}: {alert.state}"
         say(f"{said}, {alert.attempts} attempts, {alert.error}" if alert.error else said)
-
-
-def print_open_incidents(incidents: Sequence[IncidentRecord]) -> None:
-    """The lines of a status."""
-    if not incidents:
-        return
-    counts = Counter(incident.severity for incident in incidents)
-    named = ", ".join(f"{count} {severity}" for severity, count in counts.items())
-    say(f"Incidents: {named}. All of them, and what to do: tidegate incidents list")
-    for incident in incidents[:INCIDENTS_NAMED]:
-        say(f"  {incident.severity} {incident.key}: {incident.sentence}")
 
 
 def as_json(incident: IncidentRecord, alerts: Sequence[AlertRecord] | None = None) -> dict[str, Any]:
