@@ -5,8 +5,9 @@ Only putting together belongs here; each part's own work is in its package.
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +24,9 @@ from tidegate.ledger.names import raw_asset
 from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.outputs.exports import Exports
 from tidegate.outputs.making import Maker
+from tidegate.outputs.pages import daily
 from tidegate.outputs.pages.files import briefs, reports
+from tidegate.outputs.pages.origin import Origin, read_origins
 from tidegate.outputs.pages.over_time import Expected
 from tidegate.outputs.pages.quality_files import QualityPages
 from tidegate.outputs.place import outputs_at
@@ -100,7 +103,7 @@ class Home:
             for mart in product.marts
         ]
         marts = {maker.mart.name for maker in exports}
-        pages = [pages for pages in (briefs(self._older_logic), reports()) if pages.kind.marts <= marts]
+        pages = [pages for pages in (briefs(self._older_logic, self._origins), reports()) if pages.kind.marts <= marts]
         # Last: the index has what was made before it.
         return (*exports, *pages, QualityPages(self.products, lambda: self.expected))
 
@@ -111,6 +114,12 @@ class Home:
 
     def _older_logic(self, con: DuckDBPyConnection, window: Window) -> list[OlderModel]:
         return older_models(con, self.products_of(window.cadence), self.dbt.logic(), window)
+
+    def _origins(self, con: DuckDBPyConnection, days: Sequence[dt.date]) -> dict[dt.date, Origin]:
+        """What briefs say that their days are made of."""
+        mart = daily.MARTS[0]
+        product = next(product for product in self.products_of(Cadence.daily) if mart in product.names)
+        return read_origins(con, product, mart, days)
 
     def makers_of(self, cadence: Cadence) -> list[Maker]:
         return [maker for maker in self.makers if maker.kind.cadence == cadence]

@@ -14,6 +14,7 @@ from tidegate.changes.plan import make_plan
 from tidegate.changes.switching import Decision
 from tidegate.errors import TidegateError
 from tidegate.ledger.plans import open_plans
+from tidegate.outputs.pages.origin import checks_in_words, deliveries_table, read_origins
 from tidegate.provenance.history import history_of
 from tidegate.provenance.verify import verify
 from tidegate.provenance.why import why
@@ -65,6 +66,21 @@ def test_why_leads_from_a_figure_to_the_lines_of_the_file(crowd: TemporaryHome) 
     assert not found.built_by.is_of_older_logic
     assert {check.name for check in found.checks} >= {"daily_places_are_unique"}
     assert not found.failed_checks
+
+
+def test_a_page_tells_of_each_day_what_why_tells_of_it(crowd: TemporaryHome) -> None:
+    days = [FIRST, SECOND, DAYS.end]
+    product = next(each for each in crowd.home.products_of(Cadence.daily) if "daily_places" in each.names)
+    with crowd.home.lake() as lake, lake.one_moment() as con:
+        origins = read_origins(con, product, "daily_places", days)
+    assert set(origins) == {FIRST, SECOND}, "nothing is published of the other"
+    for day, origin in origins.items():
+        found = why(crowd.home, "daily_places", day)
+        of_day = [(each.delivery, each.rows_loaded, each.contract_version) for each in found.deliveries]
+        assert [(each.delivery, each.rows_loaded, each.contract_version) for each in origin.deliveries] == of_day
+        assert (origin.checks, list(origin.failed)) == (len(found.checks), [])
+        assert deliveries_table(origin).rows[0][:2] == (f"visits/shop {day}", of_day[0][2])
+        assert checks_in_words(origin) == f"{len(found.checks)} checks behind daily_places passed."
 
 
 def test_the_history_of_a_monday_is_its_own(old: TemporaryHome) -> None:

@@ -18,15 +18,12 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.sql import literal, on_days, qualified, quoted
 from tidegate.lake.tables import table_columns
 from tidegate.ledger.changes import changes_made
-from tidegate.ledger.contents import GONE, Kind
 from tidegate.ledger.deliveries import DeliveryRecord
-from tidegate.ledger.entries import read_entries
-from tidegate.ledger.made_of import inputs_query, made_of_relation
-from tidegate.ledger.names import DeliveryId
 from tidegate.ledger.publications import Publication, promote_of, publication_history
 from tidegate.ledger.rollbacks import standing_rollbacks
 from tidegate.ledger.waivers import standing_waivers
 from tidegate.provenance.lines import Lines, lines_of
+from tidegate.publishing.behind import Check, OtherInput, checks_of, delivery_name, inputs_of
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.transform.parsed.graph import SERVING, Model
 from tidegate.window import Cadence, Window
@@ -53,17 +50,6 @@ class BuiltBy:
 
 
 @dataclass(frozen=True)
-class Check:
-    """What a check behind the mart's product found last, of this partition."""
-
-    asset: str
-    name: str
-    passed: bool
-    blocking: bool
-    observed: str
-
-
-@dataclass(frozen=True)
 class DeliveryBehind:
     """A delivery that the partition is made of: `archived` is its manifest in the archive."""
 
@@ -75,17 +61,6 @@ class DeliveryBehind:
     archived: str
     delivered_at: dt.datetime
     stands_in_for: dt.date | None
-    changed_since: bool
-
-
-@dataclass(frozen=True)
-class OtherInput:
-    """Something else that the partition is made of: a published day of a mart, or a seed."""
-
-    kind: str
-    name: str
-    day: dt.date
-    content: str
     changed_since: bool
 
 
@@ -131,7 +106,7 @@ def why(
             if standing is None:
                 raise TidegateError(_not_published(con, model, partition))
             _refuse_unknown_columns(con, mart, [*(key or {}), *([column] if column else [])])
-            records, others = _inputs(con, product, standing)
+            inputs = inputs_of(con, product, [standing])[partition]
             contents = [each.content_hash for each in history]
             found = Why(
                 mart=mart,
@@ -142,9 +117,9 @@ def why(
                 times_published=len(history),
                 times_changed=sum(one != other for one, other in itertools.pairwise(contents)),
                 built_by=_built_by(con, home, model, standing),
-                checks=_checks(con, product, partition),
-                deliveries=[_behind(record, changed) for record, changed in records],
-                others=others,
+                checks=checks_of(con, product, [partition])[partition],
+                deliveries=[_behind(record, changed) for record, changed in inputs.deliveries],
+                others=inputs.others,
                 decisions=_decisions(con, product, standing),
                 columns=_descriptions(home, model, column),
                 values=_values(con, model, partition, column, key) if key else (),
@@ -152,7 +127,7 @@ def why(
             )
         if not key:
             return found
-        return _with_lines(lake, home, found, [record for record, _ in records], key)
+        return _with_lines(lake, home, found, [record for record, _ in inputs.deliveries], key)
 
 
 def _mart_named(home: Home, mart: str) -> tuple[Model, GateRequirements]:
@@ -189,51 +164,15 @@ def _refuse_unknown_columns(con: DuckDBPyConnection, mart: str, names: Sequence[
             raise TidegateError(f"{mart} has no column {name!r}. It has: {', '.join(known)}.")
 
 
-def _inputs(
-    con: DuckDBPyConnection, product: GateRequirements, shown: Publication
-) -> tuple[list[tuple[DeliveryRecord, bool]], list[OtherInput]]:
-    """What the shown build was made of, each with whether it changed since."""
-    thing = (
-        f"select '' as thing, {literal(shown.partition_day)} as partition, coalesce(max(contents_seen), -1) as seen, "
-        f"{literal(shown.build_id)} as made_by from ops.builds where build_id = {literal(shown.build_id)}"
-    )
-    inputs = inputs_query(thing, made_of_relation({"": product.reads}), product.seeds)
-    rows = con.execute(
-        f"select kind, subject, name, day, content, differs from ({inputs}) "
-        f"where content <> {literal(GONE)} or differs order by kind, day, name"
-    ).fetchall()
-    changed = {name: differs for kind, _, name, _, _, differs in rows if kind == Kind.delivery}
-    records = [(record, changed[_name(record)]) for record in _deliveries_named(con, list(changed))]
-    others = [
-        OtherInput(kind, subject if kind == Kind.mart else name, day, content, differs)
-        for kind, subject, name, day, content, differs in rows
-        if kind in (Kind.mart, Kind.seed)
-    ]
-    return records, others
-
-
 def deliveries_behind(con: DuckDBPyConnection, product: GateRequirements, shown: Publication) -> list[DeliveryRecord]:
     """The deliveries that the build which a publication shows is made of."""
-    records, _ = _inputs(con, product, shown)
-    return [record for record, _ in records]
-
-
-def _deliveries_named(con: DuckDBPyConnection, names: Sequence[str]) -> list[DeliveryRecord]:
-    """The deliveries that stand, by these names."""
-    named = (
-        "source || '/' || region || ' ' || partition_day in "
-        f"(select unnest({literal(names)}::varchar[])) and verdict = 'accepted'"
-    )
-    return read_entries(con, DeliveryRecord, "deliveries", named, newest_of="source, region, partition_day")
-
-
-def _name(record: DeliveryRecord) -> str:
-    return str(DeliveryId(record.source, record.region, record.partition_day))
+    inputs = inputs_of(con, product, [shown])[shown.partition_day]
+    return [record for record, _ in inputs.deliveries]
 
 
 def _behind(record: DeliveryRecord, changed: bool) -> DeliveryBehind:
     return DeliveryBehind(
-        delivery=_name(record),
+        delivery=delivery_name(record),
         files=record.files,
         rows_loaded=record.rows_loaded,
         rows_quarantined=record.rows_quarantined,
@@ -255,17 +194,6 @@ def _built_by(con: DuckDBPyConnection, home: Home, model: Model, shown: Publicat
     run_id, started_at, logic = row
     of_mart = json.loads(logic).get(model.name) if logic else None
     return BuiltBy(shown.build_id, run_id, started_at, of_mart, home.dbt.logic()[model.name], model.file)
-
-
-def _checks(con: DuckDBPyConnection, product: GateRequirements, partition: dt.date) -> list[Check]:
-    """The newest results of all checks on what stands behind the product."""
-    assets = sorted({asset for asset, _ in product.blocking_checks} | {f"marts/{name}" for name in product.names})
-    rows = con.execute(
-        "select asset, check_name, passed, blocking, observed from ops.check_results "
-        f"where partition_day = {literal(partition)} and asset in (select unnest({literal(assets)}::varchar[])) "
-        "qualify row_number() over (partition by asset, check_name order by rowid desc) = 1 order by asset, check_name"
-    ).fetchall()
-    return [Check(*row) for row in rows]
 
 
 def _decisions(con: DuckDBPyConnection, product: GateRequirements, shown: Publication) -> list[str]:

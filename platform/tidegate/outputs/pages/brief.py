@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from duckdb import DuckDBPyConnection
@@ -25,6 +25,7 @@ from tidegate.outputs.pages.daily import (
 )
 from tidegate.outputs.pages.links import INDEX_FROM_A_PAGE, QUALITY_FROM_A_PAGE, anchor
 from tidegate.outputs.pages.meanings import Meaning, read_meanings
+from tidegate.outputs.pages.origin import ReadOrigins, checks_in_words, deliveries_table
 from tidegate.outputs.pages.quality_words import QualitySection, quality_of_day
 from tidegate.outputs.pages.standing import Standing, read_standing
 from tidegate.outputs.rendering.charts import Column, Series, draw_columns
@@ -94,7 +95,11 @@ class Brief:
 
 
 def make_briefs(
-    con: DuckDBPyConnection, days: Sequence[dt.date], read_older_logic: ReadOlderLogic, timezone: str = UTC.name
+    con: DuckDBPyConnection,
+    days: Sequence[dt.date],
+    read_older_logic: ReadOlderLogic,
+    timezone: str = UTC.name,
+    read_origins: ReadOrigins = lambda _con, _days: {},
 ) -> Iterator[Brief]:
     """The briefs of `days`, in their order. `serving` is asked once for all, at once; pages are made one by one. They
     say that their days are of `timezone`.
@@ -103,8 +108,10 @@ def make_briefs(
     """
     standing = read_standing(con, MARTS[0], Cadence.daily, days)
     meanings = read_meanings(con, MARTS[0], LABELS) if days else []
+    origins = read_origins(con, days)
     return (
-        _brief(facts, standing.get(facts.day), meanings, timezone) for facts in read_days(con, days, read_older_logic)
+        _brief(replace(facts, origin=origins.get(facts.day)), standing.get(facts.day), meanings, timezone)
+        for facts in read_days(con, days, read_older_logic)
     )
 
 
@@ -146,6 +153,7 @@ def _page(
         timezone=timezone,
         older_logic=_older_logic(facts),
         standing=standing,
+        origin=facts.origin and (checks_in_words(facts.origin), deliveries_table(facts.origin)),
         links=_links(facts.day),
         meanings=meanings,
     )

@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import day_in
 from tidegate.outputs.pages.anomalies import Verdict, compare, judge
+from tidegate.outputs.pages.origin import Origin
 from tidegate.outputs.pages.quality import Quality, QualityRecords, read_quality
 from tidegate.outputs.pages.served import are_served
 from tidegate.outputs.rendering.numbers import change
@@ -131,6 +132,7 @@ class DailyFacts:
     forecasts: Sequence[Forecast]
     quality: Quality
     older_logic: Sequence[MartLogic]
+    origin: Origin | None = None
 
     @property
     def flagged(self) -> list[ComparedFigure]:

@@ -25,6 +25,7 @@ from tidegate.ledger.outputs import standing_outputs
 from tidegate.ledger.upkeep.days import timezone_of
 from tidegate.outputs.making import Made, Unmade
 from tidegate.outputs.pages import daily, weekly
+from tidegate.outputs.pages.origin import ReadOrigins
 from tidegate.outputs.pages.standing import read_missing
 from tidegate.publishing.due.made_of import Ingredient, OutputKind
 from tidegate.publishing.due.outputs import Output
@@ -93,7 +94,7 @@ class Pages:
         return Made(page.day, location, {"page": location}, page.markdown, page.summary, page.tells_of_publication)
 
 
-def briefs(older_logic: daily.ReadOlderLogic) -> Pages:
+def briefs(older_logic: daily.ReadOlderLogic, origins: ReadOrigins = lambda _con, _days: {}) -> Pages:
     """The briefs of days: each of a day, of what was expected of it, and of the same weekday of the weeks before.
 
     Which logic the day stands on is said and makes no brief due: an edit of the project is no news of any day.
@@ -105,7 +106,9 @@ def briefs(older_logic: daily.ReadOlderLogic) -> Pages:
         Ingredient(tuple(parts), Cadence.daily),
         Ingredient((daily.FORECAST,), Cadence.morning, needed=False),
     )
-    return Pages(OutputKind(BRIEFS, Cadence.daily, ingredients, (0,), REVISION), partial(_draw_briefs, older_logic))
+    return Pages(
+        OutputKind(BRIEFS, Cadence.daily, ingredients, (0,), REVISION), partial(_draw_briefs, older_logic, origins)
+    )
 
 
 def reports() -> Pages:
@@ -122,11 +125,13 @@ def reports() -> Pages:
     return Pages(OutputKind(REPORTS, Cadence.weekly, ingredients, week, REVISION), _draw_reports)
 
 
-def _draw_briefs(older_logic: daily.ReadOlderLogic, con: DuckDBPyConnection, days: Sequence[dt.date]) -> Iterator[Page]:
+def _draw_briefs(
+    older_logic: daily.ReadOlderLogic, origins: ReadOrigins, con: DuckDBPyConnection, days: Sequence[dt.date]
+) -> Iterator[Page]:
     from tidegate.outputs.pages.brief import make_briefs
     from tidegate.outputs.pages.index import DayEntry
 
-    for brief in make_briefs(con, days, older_logic, timezone_of(con)):
+    for brief in make_briefs(con, days, older_logic, timezone_of(con), origins):
         texts = {"Brief": brief.html, "JSON": brief.json}
         summary = DayEntry.of(brief.json, {}).summary()
         yield Page(brief.day, texts, summary, brief.markdown, tells_of_publication=brief.says_older_logic)

@@ -1,4 +1,4 @@
-"""The one page of everything: `reports/quality.html`, with its figures as JSON, and the index, which is written again with it.
+"""The one page of everything: `reports/quality.html`, with its figures as JSON; the index is written again with it.
 
 It is due whenever a delivery, a publication or what is held changes, so a day that is held and makes no page of its own
 is in it, and in the index, all the same.
