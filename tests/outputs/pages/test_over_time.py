@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.support.outputs.over_time import a_quarter
@@ -35,7 +36,7 @@ def look(shop: Shop, contracts: dict[str, Contract], days: int = 10, now: dt.dat
     return read_over_time(shop.con, expected, now, days)
 
 
-def deliver(shop: Shop, day: dt.date, at: dt.datetime, region: str = "eu-west", **fields: object) -> None:
+def deliver(shop: Shop, day: dt.date, at: dt.datetime, region: str = "eu-west", **fields: Any) -> None:
     shop.deliver(delivery(day, region=region, started_at=at, finished_at=at, **fields))
 
 

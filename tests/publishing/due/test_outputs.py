@@ -106,6 +106,10 @@ def test_a_held_day_makes_nothing_due(shop: Shop) -> None:
     assert due(shop) == []
 
 
+def hold(shop: Shop, day: dt.date, held: dict[dt.date, str]) -> None:
+    shop.lake.unit_of_work(lambda con: enter_holds(con, "sales", Cadence.daily, [day], held))
+
+
 def test_a_page_of_everything_is_one_and_is_due_when_a_day_is_held_or_delivered_and_else_not(shop: Shop) -> None:
     assert due(shop, OF_ALL) == []
     shop.publish(Window(DAY, DAY + 2 * ONE_DAY))
@@ -114,7 +118,7 @@ def test_a_page_of_everything_is_one_and_is_due_when_a_day_is_held_or_delivered_
     later = newest + 2 * ONE_DAY
     for held in ({later: "The file is broken."}, {later: "The file is empty."}, {}):
         for expected in ([(OF_ALL.name, newest)], []):
-            shop.lake.unit_of_work(lambda con, held=held: enter_holds(con, "sales", Cadence.daily, [later], held))
+            hold(shop, later, held)
             assert make_due(shop, OF_ALL) == expected, held
     shop.deliver(Window.of_day(later), verdict="rejected", fingerprint="broken")
     assert make_due(shop, OF_ALL) == [(OF_ALL.name, newest)]
