@@ -188,6 +188,16 @@ class DeliveryRule:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """Rows are changes: which column says what was done, by which words it says that a row was deleted, and by which
+    column of two changes of a key the later one is known."""
+
+    operation: str
+    ordered_by: str
+    deletes: tuple[str, ...] = ("d", "delete")
+
+
+@dataclass(frozen=True)
 class Contract:
     """One source's contract, checked: everything in it is known to work on an empty delivery."""
 
@@ -221,6 +231,7 @@ class Contract:
     max_unpacked_ratio: int = 200
     # Of the row counts of its deliveries.
     anomaly: AtAnomaly = "warn"
+    changes: Changes | None = None
 
     @property
     def label(self) -> str:

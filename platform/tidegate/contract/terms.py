@@ -56,6 +56,9 @@ def terms_of(contract: Contract) -> Terms:
     rows = contract.max_quarantined_rows
     terms["quarantined whatever the share"] = _plain("by chance" if rows is None else f"{rows} rows")
     terms["unpacked at most"] = _plain(f"{contract.max_unpacked_ratio} times")
+    if changes := contract.changes:
+        shown = f"{changes.operation} ({', '.join(changes.deletes)}: deleted), the later by {changes.ordered_by}"
+        terms["changes"] = _plain(shown)
     if contract.anomaly == "reject":
         terms["unusual row count"] = _plain("rejected")
     for region in contract.regions:

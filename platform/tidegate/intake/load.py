@@ -268,7 +268,8 @@ def _rows_of_other_days(
         return found
     rows = lake.con.execute(
         f"select _delivery, {event_date} as day, count(*) from {JUDGED} "
-        "where _reasons is null group by all order by all"
+        # A deletion may say no day.
+        f"where _reasons is null and {event_date} is not null group by all order by all"
     ).fetchall()
     for delivery, day, count in rows:
         if day != deliveries[delivery].day:

@@ -40,7 +40,11 @@ def touched_dates(con: DuckDBPyConnection, contract: Contract, held: Sequence[Pa
     for region, day, date, content in con.execute(_changed_dates(contract, old, new)).fetchall():
         touched.dates.setdefault(Partition(region, day), set()).add(date)
         touched.hashes.setdefault(Partition(region, day), {})[date] = content
-    if touched.dates and contract.key and contract.event_time:
+    if touched.dates and contract.changes:
+        for region, day, date in con.execute(_dates_of_changed_keys(contract, old, new)).fetchall():
+            touched.dates.setdefault(Partition(region, day), set()).add(date)
+            touched.hashes.get(Partition(region, day), {}).pop(date, None)
+    elif touched.dates and contract.key and contract.event_time:
         others = con.execute(_dates_of_other_versions(contract, sorted(touched.dates), old, new)).fetchall()
         for region, day, date in others:
             touched.dates[Partition(region, day)].add(date)
@@ -92,6 +96,22 @@ join (
 ) as other using (key)
 where other._delivered_on <= gained._delivered_on
   and (other._region, other._delivered_on) <> (gained._region, gained._delivered_on)"""
+
+
+def _dates_of_changed_keys(contract: Contract, old: str | None, new: str) -> str:
+    """The event dates of every version of the keys that a delivery brings other changes of: which version counts may
+    be another one, on whatever date, and one that is deleted says none."""
+    columns = ", ".join(quoted(column.name) for column in contract.columns)
+    rows = f"select _region, _delivered_on, {key_hash(contract)} as key, hash({columns}) as row"
+    changed = f"({rows} from ({new}))"
+    if old is not None:
+        before = f"({rows} from ({old}))"
+        changed = f"(({changed} except {before}) union all ({before} except {changed}))"
+    dated = f"select {event_date(contract)} as event_date, {key_hash(contract)} as key from"
+    return f"""
+select distinct changed._region, changed._delivered_on, version.event_date
+from {changed} as changed
+join ({dated} {qualified("raw", contract.source)} union all {dated} ({new})) as version using (key)"""
 
 
 def event_date(contract: Contract) -> str:

@@ -36,6 +36,8 @@ def logic_of(contract: Contract) -> str:
         (region.name, _without_words(region.clock)) for region in contract.regions if not region.clock.zone.is_utc
     ]
     # Only what differs from plain files: a new option must not change the logic of all contracts that there are.
+    if contract.changes:
+        parts.append(("changes", contract.changes))
     parts += [(region.name, differing) for region in contract.regions if (differing := options_of(region.files))]
     parts += [("rejected as unusual", name) for name in _rejected_as_unusual(contract)]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -147,8 +147,31 @@ def _conditions(
     contract: Contract, present: Mapping[str, str], zones: Mapping[str, Zone], values: ValueOptions
 ) -> list[tuple[str, str]]:
     """Each reason with the SQL that is true of a row that has it, over the typed columns and `_raw`."""
-    checks = [check for column in contract.columns for check in _column_checks(column, present, zones, values)]
-    return checks + [(rule.reason, rule.broken_when) for rule in contract.row_rules]
+    deleted = deleted_when(contract)
+    checks: list[tuple[str, str]] = []
+    for column in contract.columns:
+        of_column = _column_checks(column, present, zones, values)
+        checks += of_column if deleted is None or column.name in _of_change(contract) else _unless(deleted, of_column)
+    rules = [(rule.reason, rule.broken_when) for rule in contract.row_rules]
+    return [*checks, *(rules if deleted is None else _unless(deleted, rules))]
+
+
+def deleted_when(contract: Contract) -> str | None:
+    """The condition that a row says that its key was deleted; None where rows are no changes."""
+    if contract.changes is None:
+        return None
+    words = ", ".join(literal(word) for word in contract.changes.deletes)
+    return f"coalesce(lower({quoted(contract.changes.operation)}) in ({words}), false)"
+
+
+def _of_change(contract: Contract) -> set[str]:
+    """The columns that a change must say, whatever it does."""
+    return {*contract.key, *((contract.changes.operation, contract.changes.ordered_by) if contract.changes else ())}
+
+
+def _unless(deleted: str, checks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    # Of what is gone, only its key is sure to be said.
+    return [(reason, f"not {deleted} and ({condition})") for reason, condition in checks]
 
 
 def _column_checks(

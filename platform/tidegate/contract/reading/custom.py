@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from tidegate.contract.files import FileOptions
-from tidegate.contract.model import CLOCK_OF_UTC, AtAnomaly, Clock, Readiness
+from tidegate.contract.model import CLOCK_OF_UTC, AtAnomaly, Changes, Clock, Readiness
+from tidegate.contract.reading.changes import CHANGE_PROPERTIES, read_changes
 from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_SOURCE, read_delivery_days
 from tidegate.contract.reading.document import At, Document, Written
@@ -42,6 +43,7 @@ _KNOWN = (
     "quietMinutes",
     "maxUnpackedRatio",
     "anomaly",
+    *CHANGE_PROPERTIES,
     *DAYS_OF_A_SOURCE,
     *CLOCK_PROPERTIES,
     *FILE_PROPERTIES,
@@ -68,6 +70,7 @@ class Custom:
     clock: Clock
     files: FileOptions
     anomaly: AtAnomaly
+    changes: Changes | None
 
 
 def read_custom(doc: Document) -> Custom:
@@ -92,6 +95,7 @@ def read_custom(doc: Document) -> Custom:
         clock=read_clock(doc, written, CLOCK_OF_UTC),
         files=read_shared_file_options(doc, written),
         anomaly=read_anomaly(doc, written),
+        changes=read_changes(doc, written),
     )
 
 

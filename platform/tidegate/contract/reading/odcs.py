@@ -18,6 +18,7 @@ from open_data_contract_standard.model import SchemaObject, Team
 from tidegate.contract.judging.sqlcheck import SqlBench
 from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.model import Contract
+from tidegate.contract.reading.changes import require_columns
 from tidegate.contract.reading.columns import read_columns, read_key
 from tidegate.contract.reading.custom import Custom, read_custom
 from tidegate.contract.reading.document import At, Document, closest
@@ -100,6 +101,7 @@ def load_contract(path: Path, zone: Zone = UTC, root: yaml.Node | None = None, *
         readiness=custom.readiness,
         max_unpacked_ratio=custom.max_unpacked_ratio,
         anomaly=custom.anomaly,
+        changes=custom.changes,
     )
 
 
@@ -148,7 +150,11 @@ def _read_source(doc: Document, schema: SchemaObject, at: At, anywhere: bool) ->
 
 
 def _read_rules(draft: Draft, schema: SchemaObject, key: tuple[str, ...], custom: Custom, at: At) -> None:
-    draft.add_key(key)
+    if custom.changes:
+        # A key has as many rows as it was changed.
+        require_columns(draft, custom.changes, key)
+    else:
+        draft.add_key(key)
     properties = schema.properties or []
     for i, prop in enumerate(properties):
         read_property(draft, prop, key, (*at, "properties", i))

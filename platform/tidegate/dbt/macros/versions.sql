@@ -42,3 +42,42 @@
         )
     )
 {%- endmacro %}
+
+{#- Of a source whose rows are changes: of each key with a version in the window, the last change of all that have come. A key whose last
+    change deletes it has no row. Changes are told apart by their order; where two have the same one, by what they say, so that whichever
+    came first makes no difference. -#}
+{% macro rows_after_changes(relation, key, ordered_by, deleted, happened_at) -%}
+    with
+
+    keys_in_window as (
+
+        select distinct {{ key | join(", ") }}
+        from {{ relation }}
+        where {{ tidegate.happened_in_window(happened_at) }}
+
+    ),
+
+    changes as (
+
+        select
+            {{ relation }}.*,
+            hash(*columns(* exclude (_region, _delivered_on, _file, _fingerprint))) as _said
+        from {{ relation }}
+        inner join keys_in_window using ({{ key | join(", ") }})
+
+    ),
+
+    last_changes as (
+
+        select *
+        from changes
+        qualify row_number() over (partition by {{ key | join(", ") }} order by {{ ordered_by }} desc, _said desc) = 1
+
+    )
+
+    select * exclude (_said)
+    from last_changes
+    where
+        not coalesce({{ deleted }}, false)
+        and {{ tidegate.happened_in_window(happened_at) }}
+{%- endmacro %}
