@@ -107,6 +107,14 @@ def test_a_day_is_what_came_until_the_first_message_of_the_next(stream: Shop, br
     assert stream.content() == before
 
 
+def test_a_message_with_a_date_to_come_ends_no_day(stream: Shop, broker: Cluster, topic: str) -> None:
+    wrongly_dated = order(2)
+    wrongly_dated[1] = at(dt.date(2099, 1, 1))
+    broker.produce(topic, [order(1), wrongly_dated, order(3), order(4, NEXT)])
+    assert load(stream).rows_loaded == 3
+    assert load(stream, NEXT).rows_loaded == 1
+
+
 def test_a_day_goes_on_until_a_later_one_is_begun(stream: Shop, broker: Cluster, topic: str) -> None:
     broker.produce(topic, [order(1)])
     assert load(stream).rows_read == 1

@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ from tidegate.zones import Zone
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
+
+# A message that is dated further ahead of this machine's clock has a wrong date, and no day ends by it: that would end
+# all days of its partition until then.
+MOST_AHEAD_SECONDS = 3600
 
 _KEPT = "What was loaded before stays."
 
@@ -67,7 +72,8 @@ class KafkaOrigin:
     ) -> tuple[Mapping[int, int], frozenset[int], int]:
         """Read on in each partition; returns where each ends by now, those in which the day is over, and the number of
         messages."""
-        day_ends = int(self.zone.at(day + ONE_DAY, dt.time()).timestamp() * 1000)
+        day_ends = self.zone.at(day + ONE_DAY, dt.time()).timestamp() * 1000
+        by_now = (time.time() + MOST_AHEAD_SECONDS) * 1000
         ends, complete = {**known.begin, **known.progress.ends}, set(known.progress.complete)
         with draft.open("wb") as stream:
             writer = MessageWriter(stream)
@@ -77,7 +83,7 @@ class KafkaOrigin:
                 begin = self._begin(known, day, partition, extent)
                 ends[partition] = extent.end
                 for message in self._messages(reader, day, partition, begin, extent.end):
-                    if message.timestamp()[1] >= day_ends:
+                    if day_ends <= message.timestamp()[1] <= by_now:
                         ends[partition] = message.offset() or 0
                         complete.add(partition)
                         break
