@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 
+from tidegate.contract.model import Column
 from tidegate.intake.files import csv_text, json_text
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter, census, lines_of, quote_lines
 
@@ -117,5 +118,8 @@ def test_json_that_is_no_row_is_a_broken_line(tmp_path: Path, line: bytes) -> No
     (tmp_path / "a").write_bytes(line + b'\n{"a":1}\n')
     sound = RowWriter(io.BytesIO())
 
-    assert [broken.number for broken in json_text.fix(tmp_path / "a", False, ["a"], ["."], sound)] == [1]
+    assert [
+        broken.number
+        for broken in json_text.fix(tmp_path / "a", False, [Column("a", "VARCHAR", "string")], ["."], sound)
+    ] == [1]
     assert sound.rows == 1

@@ -10,10 +10,13 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
+from tidegate.contract.model import Column
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter, content_lines, open_text
 
 # Enough to notice a column that the contract does not know, without reading the file twice.
@@ -52,15 +55,23 @@ def alike(name: str) -> str:
     return name.strip().lower()
 
 
+# Where the value of a column is: a key, or keys that lead to it.
+Way: TypeAlias = "str | tuple[str, ...]"
+
+
 @dataclass(frozen=True)
 class Keys:
-    """Where an object has the values of `columns`, whatever the case of its keys."""
+    """Where an object has the values of columns, whatever the case of its keys.
 
-    columns: Sequence[str]
-    _placed: dict[tuple[str, ...], tuple[str | None, ...] | None] = field(default_factory=dict)
+    A column goes by its own name or, where no key has that, by one of its others; those may lead into objects:
+    `customer.address.city`.
+    """
 
-    def place(self, keys: Sequence[str]) -> tuple[str | None, ...] | None:
-        """By column the key that has its value, None for one that is left out; None when two keys could have one."""
+    columns: Sequence[Column]
+    _placed: dict[tuple[str, ...], tuple[Way | None, ...] | None] = field(default_factory=dict)
+
+    def place(self, keys: Sequence[str]) -> tuple[Way | None, ...] | None:
+        """By column the way to its value, None for one that is left out; None when two keys could have one."""
         keys = tuple(keys)
         if keys not in self._placed:
             if len(self._placed) >= MANY_KEY_ORDERS:
@@ -68,24 +79,47 @@ class Keys:
             self._placed[keys] = self._place(keys)
         return self._placed[keys]
 
-    def _place(self, keys: tuple[str, ...]) -> tuple[str | None, ...] | None:
+    def _place(self, keys: tuple[str, ...]) -> tuple[Way | None, ...] | None:
         by_name: dict[str, list[str]] = {}
         for key in keys:
             by_name.setdefault(alike(key), []).append(key)
-        placed: list[str | None] = []
+        placed: list[Way | None] = []
         for column in self.columns:
-            spelled = by_name.get(alike(column), [])
-            meant = [key for key in spelled if key == column] or spelled
+            name = next((name for name in (column.name, *column.delivered_as) if alike(name) in by_name), None)
+            if name is None:
+                placed.append(_way_inside(column, by_name))
+                continue
+            spelled = by_name[alike(name)]
+            meant = [key for key in spelled if key == name] or spelled
             if len(meant) > 1:
                 return None
-            placed.append(meant[0] if meant else None)
+            placed.append(meant[0])
         return tuple(placed)
 
     def are_plain(self, keys: Sequence[str]) -> bool:
         """Whether each key is there once, and none is one of the columns' names in another spelling."""
-        names = {alike(column) for column in self.columns}
+        own = {column.name for column in self.columns}
+        names = {alike(name) for name in own}
         once = len({*map(alike, keys)}) == len(keys)
-        return once and all(key in self.columns or alike(key) not in names for key in keys)
+        return once and all(key in own or alike(key) not in names for key in keys)
+
+    def are_known(self, key: str) -> bool:
+        """Whether a column's value may be at a key, or inside of it."""
+        return alike(key) in self._known
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        names = [name for column in self.columns for name in (column.name, *column.delivered_as)]
+        return frozenset(alike(part) for name in names for part in (name, name.partition(".")[0]))
+
+
+def _way_inside(column: Column, by_name: Mapping[str, Sequence[str]]) -> Way | None:
+    """The keys that lead to a column's value, where one of its other names says so and the first of them is there."""
+    for name in column.delivered_as:
+        first, *rest = name.split(".")
+        if rest and len(spelled := by_name.get(alike(first), ())) == 1:
+            return (spelled[0], *rest)
+    return None
 
 
 def parse_object(line: bytes) -> dict[str, object] | None:
@@ -112,7 +146,7 @@ def is_document(path: Path, gzipped: bool) -> bool:
 
 
 def fix(
-    path: Path, gzipped: bool, columns: Sequence[str], marks: Sequence[str], sound: RowWriter
+    path: Path, gzipped: bool, columns: Sequence[Column], marks: Sequence[str], sound: RowWriter
 ) -> Iterator[BrokenLine]:
     """Write the values of `columns` of every JSON object to `sound`; yields the lines that are none. Numbers get the
     `marks`, by column, in place of their points."""
@@ -170,14 +204,32 @@ def row(line: bytes, keys: Keys, marks: Sequence[str]) -> list[bytes] | None:
         return None
     try:
         row = [
-            b"" if key is None else _marked(found[key], mark).encode("utf-8")
-            for key, mark in zip(placed, marks, strict=True)
+            b"" if way is None else _marked(_at(found, way), mark).encode("utf-8")
+            for way, mark in zip(placed, marks, strict=True)
         ]
-    except (UnicodeEncodeError, RecursionError):
+    except (UnicodeEncodeError, RecursionError, _NoWayError):
         # Half of a surrogate pair is not text that a table can hold.
         return None
     # And nor is a NUL, for most tools.
     return None if any(b"\0" in value for value in row) else row
+
+
+class _NoWayError(Exception):
+    """Keys lead to something that is no object, or to one that has the next of them twice."""
+
+
+def _at(found: dict[str, object], way: Way) -> object:
+    """The value that a way leads to; None where one of its keys is not there or has none."""
+    if isinstance(way, str):
+        return found[way]
+    value: object = found
+    for key in way:
+        if value is None:
+            return None
+        if not isinstance(value, dict) or isinstance(value, _Repeating):
+            raise _NoWayError
+        value = value.get(key)
+    return value
 
 
 def _marked(value: object, mark: str) -> str:

@@ -57,6 +57,7 @@ def examine(contract: Contract, file: DataFile, plain: Path) -> tuple[Opened, Ex
         if (
             file_format != "json"
             and file.options.text.encoding == UTF_8
+            and not counted.is_ascii
             and (why := encoding_in_doubt(opened.path, opened.gzipped))
         ):
             raise UnreadableFileError(why)

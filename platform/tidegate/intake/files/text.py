@@ -40,6 +40,8 @@ class Census:
     # Of a packed file, of which little may hold many lines that are no rows; None of others.
     commas: int | None = None
     braces: int | None = None
+    # Then it is of nearly every encoding, and nobody has to look which.
+    is_ascii: bool = False
 
     @property
     def is_regular(self) -> bool:
@@ -100,6 +102,7 @@ def census(path: Path, gzipped: bool, most: int) -> Census | None:
     size = 0
     line_feeds = carriage_returns = pairs = nuls = commas = braces = 0
     quotes = False
+    is_ascii = True
     last = b""
     with open_text(path, gzipped) as stream:
         while block := stream.read(BLOCK):
@@ -112,6 +115,7 @@ def census(path: Path, gzipped: bool, most: int) -> Census | None:
             line_feeds += block.count(b"\n")
             nuls += block.count(b"\0")
             quotes = quotes or b'"' in block
+            is_ascii = is_ascii and block.isascii()
             if b"\r" in block:
                 carriage_returns += block.count(b"\r")
                 pairs += block.count(b"\r\n")
@@ -120,7 +124,7 @@ def census(path: Path, gzipped: bool, most: int) -> Census | None:
             last = block[-1:]
     unended = last not in (b"", b"\n")
     marks = (commas, braces) if gzipped else (None, None)
-    return Census(line_feeds + unended, line_feeds, carriage_returns, pairs, nuls, quotes, *marks)
+    return Census(line_feeds + unended, line_feeds, carriage_returns, pairs, nuls, quotes, *marks, is_ascii)
 
 
 def lines_of(stream: BufferedIOBase) -> Iterator[tuple[bytes, int]]:

@@ -64,12 +64,13 @@ def _examine(opened: Opened) -> Examined:
     known = tuple(column.name for column in contract.columns)
     columns = tuple(Placed(name, position) for position, name in enumerate(known))
     layout = Layout("json", opened.gzipped, len(known), columns)
-    keys, sampled = json_text.Keys(known), json_text.sampled_keys(opened.path, opened.gzipped)
-    names = {json_text.alike(name) for name in known}
-    added = dict.fromkeys(key for order in sampled for key in order if json_text.alike(key) not in names)
+    keys, sampled = json_text.Keys(contract.columns), json_text.sampled_keys(opened.path, opened.gzipped)
+    added = dict.fromkeys(key for order in sampled for key in order if not keys.are_known(key))
     plain = tuple(order for order in sampled if keys.are_plain(order))
     is_regular = counted.is_regular and plain == sampled and not is_sparse(counted.braces, counted.lines)
     is_regular = is_regular and set(decimal_marks(opened, known)) == {"."}
+    # DuckDB looks for the columns' own names.
+    is_regular = is_regular and not any(column.delivered_as for column in contract.columns)
     return Examined(layout, known + tuple(added), counted.lines, is_regular, plain_keys=plain)
 
 
@@ -139,7 +140,8 @@ from read_csv({paths(batch, files)}, {options}) where line is not null
 
 def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
     names = [column.name for column in examined.layout.columns]
-    return json_text.fix(opened.path, opened.gzipped, names, decimal_marks(opened, names), sound)
+    columns = [opened.contract.column(name) for name in names]
+    return json_text.fix(opened.path, opened.gzipped, columns, decimal_marks(opened, names), sound)
 
 
 def _leftovers(

@@ -27,10 +27,10 @@ def _spans(opened: Opened) -> Iterator[json_document.Span]:
 def _examine(opened: Opened) -> Examined:
     sampled = [json_text.parse_object(span.bytes) for span in islice(_spans(opened), json_text.SAMPLED_LINES)]
     keys = dict.fromkeys(key for found in sampled for key in found or ())
-    names = {json_text.alike(column.name) for column in opened.contract.columns}
-    if keys and not {json_text.alike(key) for key in keys} & names:
+    known = json_text.Keys(opened.contract.columns)
+    if keys and not any(known.are_known(key) for key in keys):
         raise UnreadableFileError(_where_else(opened, list(keys)))
-    added = tuple(key for key in keys if json_text.alike(key) not in names)
+    added = tuple(key for key in keys if not known.are_known(key))
     return placed_by_key(opened, "json_array", added)
 
 
@@ -44,7 +44,7 @@ def _where_else(opened: Opened, keys: list[str]) -> str:
 
 def _records(opened: Opened, _examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
     names = [column.name for column in opened.contract.columns]
-    keys, marks = json_text.Keys(names), decimal_marks(opened, names)
+    keys, marks = json_text.Keys(opened.contract.columns), decimal_marks(opened, names)
     for span in _spans(opened):
         row = json_text.row(span.bytes, keys, marks) if span.length <= MAX_RECORD else None
         if row is None:

@@ -39,10 +39,11 @@ class UnreadableFileError(TidegateError):
 
 @dataclass(frozen=True)
 class Placed:
-    """Where a contract's column is in a file: its position in a CSV, its name in a Parquet file."""
+    """Where a contract's column is in a file: its position in a CSV, its name in a Parquet file, or the names that lead
+    into a nested one."""
 
     name: str
-    at: int | str
+    at: int | str | tuple[str, ...]
     sql_type: str = "VARCHAR"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -58,10 +59,32 @@ def _examine(opened: Opened) -> Examined:
         for name, field in zip(spelled, fields, strict=True)
         if any(column.name == name for column in contract.columns)
     )
+    inside = tuple(_inside(opened, fields, {column.name for column in columns}))
+    columns += inside
     refuse_foreign_header(contract, spelled, columns)
     if any(field.is_wide for name, field in zip(spelled, fields, strict=True) if name in {c.name for c in columns}):
         return _examined_by_arrow(opened, [field.name for field in fields])
-    return Examined(Layout("parquet", False, len(fields), columns), spelled, rows)
+    looked_into = {placed.at[0] for placed in inside if isinstance(placed.at, tuple)}
+    whole = [name for name, field in zip(spelled, fields, strict=True) if field.known_as not in looked_into]
+    header = (*whole, *(placed.name for placed in inside))
+    return Examined(Layout("parquet", False, len(fields), columns), header, rows)
+
+
+def _inside(opened: Opened, fields: Sequence[_Field], found: Set[str]) -> Iterator[Placed]:
+    """Columns whose values are inside of nested ones: `customer.address.city` is one of their other names."""
+    for column in opened.contract.columns:
+        if column.name in found:
+            continue
+        for first, *rest in (name.split(".") for name in column.delivered_as):
+            within = next((field for field in fields if field.name == first), None)
+            if not (rest and within and within.sql_type.startswith("STRUCT") and not within.is_wide):
+                continue
+            way = (within.known_as, *rest)
+            with probe() as con, suppress(duckdb.BinderException):
+                file = f"read_parquet({literal(str(opened.path))}, hive_partitioning = false) as read"
+                [(_, sql_type, *_)] = con.execute(f"describe select {_value(way)} as value from {file}").fetchall()
+                yield Placed(column.name, way, str(sql_type))
+                break
 
 
 def _look_at(opened: Opened) -> tuple[list[_Field], int]:
@@ -117,8 +140,16 @@ def _relation(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
     return with_files(batch, layout.columns, f"read_parquet({paths(batch, files)}, {options})", _by_name)
 
 
+def _value(way: Sequence[str]) -> str:
+    first, *rest = way
+    value = f"read.{quoted(first)}"
+    for name in rest:
+        value = f"struct_extract({value}, {literal(name)})"
+    return value
+
+
 def _by_name(column: Placed) -> str:
-    value = f"read.{quoted(str(column.at))}"
+    value = _value(column.at if isinstance(column.at, tuple) else (str(column.at),))
     # No text with a NUL in it: a Postgres catalog could not hold it. CSV and JSON lines lines with one are broken.
     return f"replace({value}, chr(0), '\\x00')" if column.sql_type == "VARCHAR" else value
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from tidegate.intake.files import markup
 from tidegate.intake.files.formats.layout import Examined, Format, Opened, UnreadableFileError, placed_by_key
-from tidegate.intake.files.json_text import SAMPLED_LINES, Keys, alike
+from tidegate.intake.files.json_text import SAMPLED_LINES, Keys
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter
 
 
@@ -20,25 +20,29 @@ def _elements(opened: Opened) -> Iterator[markup.Element]:
 
 
 def _examine(opened: Opened) -> Examined:
-    names = {alike(column.name) for column in opened.contract.columns}
+    known = Keys(opened.contract.columns)
     sampled = [element.fields for element in islice(_elements(opened), SAMPLED_LINES)]
     paths = dict.fromkeys(_name(path) for fields in sampled for path, _ in fields)
-    if paths and not {alike(path) for path in paths} & names:
+    if paths and not any(known.are_known(path) for path in paths):
         raise UnreadableFileError(
             f"has records without any of the contract's columns; they have {', '.join(list(paths)[:5])}. "
             "Write as `records` which elements are the records"
         )
-    return placed_by_key(opened, "xml", [path for path in paths if alike(path) not in names])
+    return placed_by_key(opened, "xml", [path for path in paths if not known.are_known(path)])
 
 
 def _records(opened: Opened, _examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
-    keys = Keys([column.name for column in opened.contract.columns])
+    keys = Keys(opened.contract.columns)
     found = False
     for element in _elements(opened):
         found = True
         placed = keys.place([_name(path) for path, _ in element.fields]) if element.length <= MAX_RECORD else None
         values = {_name(path): text for path, text in element.fields}
-        row = None if placed is None else ["" if key is None else values[key] for key in placed]
+        row = (
+            None
+            if placed is None
+            else ["" if way is None else values[way] if isinstance(way, str) else "" for way in placed]
+        )
         if row is None or any("\0" in value for value in row):
             shown = json.dumps(element.fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
             yield BrokenLine(element.line, shown, len(shown))

@@ -1,0 +1,188 @@
+"""The same receipts come through every door, each as its kind of source writes them: one content, to the cent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import openpyxl
+import pytest
+from tests.support.intake.fixtures import OpenShop
+from tests.support.intake.http_shop import Answer, api
+from tests.support.intake.shop import Shop
+
+from tidegate.lake.content import content_of
+from tidegate.window import Window
+
+DAY = dt.date(2024, 12, 31)
+
+CONTRACT = """
+apiVersion: v3.1.0
+kind: DataContract
+id: receipts
+version: 1.0.0
+servers:
+  - server: export                    # of a European Windows: a title above the header, a total below
+    type: local
+    path: "export/belege_{day:%Y%m%d}.csv"
+    format: csv
+    customProperties:
+      - {property: encoding, value: windows-1252}
+      - {property: delimiter, value: ";"}
+      - {property: skipLines, value: 1}
+      - {property: footer, value: ^Summe}
+      - {property: decimal, value: ","}
+      - {property: thousands, value: "."}
+      - {property: currency, value: [€]}
+      - {property: nullWords, value: [k.A.]}
+      - {property: dateFormats, value: dd.MM.yyyy}
+  - server: workbook
+    type: local
+    path: "books/{day}"
+    format: xlsx
+    customProperties: [{property: headerRow, value: 2}, {property: nullWords, value: [k.A.]}]
+  - server: nested
+    type: local
+    path: "app/{day}"
+    format: json_array
+    customProperties: [{property: records, value: data.receipts}]
+  - server: database
+    type: sqlite
+    customProperties:
+      - {property: connectionVariable, value: TILL}
+      - {property: query, value: "select * from receipts where received_on = {day}"}
+      - {property: readyQuery, value: "select count(*) > 0 from receipts where received_on = {day}"}
+  - server: api
+    type: api
+    location: "{base}/receipts?day={day}"
+    customProperties:
+      - {property: baseUrlVariable, value: SHOP_URL}
+      - {property: records, value: items}
+      - {property: paging, value: cursor}
+      - {property: cursorParameter, value: after}
+      - {property: cursorAt, value: meta.next}
+  - server: function
+    type: python
+    customProperties: [{property: callable, value: "feeds:receipts"}]
+schema:
+  - name: receipts
+    properties:
+      - {name: receipt_id, physicalName: Beleg-Nr., logicalType: string, primaryKey: true}
+      - {name: customer, physicalName: Käufer, logicalType: string}
+      - {name: received_on, physicalName: Datum, logicalType: date, required: true}
+      - {name: amount, physicalName: Betrag, logicalType: number, physicalType: "decimal(18,2)"}
+customProperties:
+  - {property: readiness, value: all_regions}
+  - {property: maxQuarantinedPercent, value: 0}
+"""
+
+# Eighteen digits, a cent that no double has, and nothing at all.
+ROWS: list[tuple[str, str | None, Decimal | None]] = [
+    ("0001", "Müller & Söhne", Decimal("1234.56")),
+    ("0002", "Grün; Groß", Decimal("-0.07")),
+    ("0003", None, None),
+    ("0004", 'Žofie "Å" Šafrová', Decimal("1234567890123.45")),
+    ("0005", "O'Neill, Æthel", Decimal("0.30")),
+]
+
+
+def german(amount: Decimal | None) -> str:
+    if amount is None:
+        return "k.A."
+    return f"{amount:,.2f} €".translate(str.maketrans(",.", ".,"))
+
+
+def put_export(shop: Shop) -> None:
+    lines = ["Belege der Filiale Köln", "Beleg-Nr.;Käufer;Datum;Betrag"]
+    for number, customer, amount in ROWS:
+        name = (customer or "k.A.").replace('"', '""')
+        lines.append(f'{number};"{name}";{DAY:%d.%m.%Y};{german(amount)}')
+    lines.append("Summe;;;1.234.567.891.358,24 €")
+    path = shop.landing / "export" / f"belege_{DAY:%Y%m%d}.csv"
+    path.parent.mkdir(parents=True)
+    path.write_bytes("\r\n".join(lines).encode("windows-1252"))
+
+
+def put_workbook(shop: Shop) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Belege der Filiale Köln"])
+    sheet.append(["Beleg-Nr.", "Käufer", "Datum", "Betrag"])
+    for number, customer, amount in ROWS:
+        sheet.append([number, customer or "k.A.", DAY, "k.A." if amount is None else float(amount)])
+    folder = shop.landing / "books" / str(DAY)
+    folder.mkdir(parents=True)
+    book.save(folder / "belege.xlsx")
+
+
+def records() -> list[str]:
+    """As JSON, with numbers as they are."""
+    return [
+        f'{{"receipt_id": {json.dumps(number)}, "customer": {json.dumps(customer)}, "received_on": "{DAY}", '
+        f'"amount": {"null" if amount is None else amount}}}'
+        for number, customer, amount in ROWS
+    ]
+
+
+def put_nested(shop: Shop) -> None:
+    folder = shop.landing / "app" / str(DAY)
+    folder.mkdir(parents=True)
+    (folder / "day.json").write_text(f'{{"meta": {{"v": 1}}, "data": {{"receipts": [{", ".join(records())}]}}}}')
+
+
+def put_database(path: Path) -> str:
+    with sqlite3.connect(path) as database:
+        database.execute("create table receipts (receipt_id text, customer text, received_on text, amount text)")
+        rows = [(number, customer, str(DAY), amount and str(amount)) for number, customer, amount in ROWS]
+        database.executemany("insert into receipts values (?, ?, ?, ?)", [*rows, ("9", "x", "2024-12-30", "1.00")])
+    return f"sqlite:///{path}"
+
+
+def put_function(folder: Path) -> None:
+    (folder / "feeds.py").write_text(
+        "from decimal import Decimal\n"
+        "def receipts(day):\n"
+        f"    for number, customer, amount in {ROWS!r}:\n"
+        "        yield {'receipt_id': number, 'customer': customer, 'received_on': day, 'amount': amount}\n"
+    )
+
+
+def pages() -> list[Answer]:
+    first, second = (
+        f'{{"items": [{", ".join(part)}], "meta": {{"next": {following}}}}}'
+        for part, following in ((records()[:3], '"c3"'), (records()[3:], "null"))
+    )
+    return [Answer(first.encode()), Answer(second.encode())]
+
+
+@pytest.mark.slow
+def test_the_same_rows_come_through_every_door(open_shop: OpenShop, tmp_path: Path) -> None:
+    shop = open_shop(CONTRACT)
+    put_export(shop)
+    put_workbook(shop)
+    put_nested(shop)
+    put_function(tmp_path)
+    database = put_database(tmp_path / "till.db")
+    with api(*pages()) as served:
+        shop.outside = replace(shop.outside, environment={"TILL": database, "SHOP_URL": served.url})
+        reports = shop.load(Window.of_day(DAY))
+
+    regions = [region.name for region in shop.contract.regions]
+    assert {name: reports[name].rejection for name in regions} == dict.fromkeys(regions)
+    assert {name: (reports[name].rows_read, reports[name].rows_loaded) for name in regions} == dict.fromkeys(
+        regions, (len(ROWS), len(ROWS))
+    )
+    columns = ", ".join(f'"{column.name}"' for column in shop.contract.columns)
+    contents = {
+        name: content_of(shop.lake.con, f"select {columns} from raw.receipts where _region = '{name}'")
+        for name in regions
+    }
+    assert len(set(contents.values())) == 1, contents
+    assert shop.raw("receipt_id, customer, received_on, amount", "_region = 'export'") == [
+        (number, customer, DAY, amount) for number, customer, amount in ROWS
+    ]
