@@ -47,6 +47,7 @@ def _described(task: Mapping[str, Any]) -> dict[str, object]:
         "names": schema.names,
         "bytes": [field.name for field in schema if _is_bytes(field.type)],
         "rows": rows,
+        "times": {field.name: of_time for field in schema if (of_time := _type_of_time(field.type))},
     }
 
 
@@ -76,6 +77,14 @@ def _batches(file: Any, columns: Sequence[str]) -> Iterator[Any]:
 
 def _is_bytes(kind: Any) -> bool:
     return any((types.is_binary(kind), types.is_large_binary(kind), types.is_fixed_size_binary(kind)))
+
+
+def _type_of_time(kind: Any) -> str | None:
+    if types.is_date(kind):
+        return "DATE"
+    if types.is_timestamp(kind):
+        return "TIMESTAMP WITH TIME ZONE" if kind.tz else "TIMESTAMP"
+    return None
 
 
 def _texts(column: Any, mark: str) -> Iterable[str]:

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,11 +29,13 @@ class ArrowError(TidegateError):
 
 @dataclass(frozen=True)
 class Described:
-    """What a file says of itself: its columns, those of them that hold bytes, and how many rows it has."""
+    """What a file says of itself: its columns, those of them that hold bytes or times, and how many rows it has."""
 
     names: tuple[str, ...]
     of_bytes: frozenset[str]
     rows: int
+    # The SQL types of those that hold dates and moments.
+    times: Mapping[str, str]
 
 
 def is_installed(package: str) -> bool:
@@ -43,7 +45,7 @@ def is_installed(package: str) -> bool:
 def describe(file_format: FileFormat, path: Path) -> Described:
     """Raises ArrowError."""
     told = _read({"format": file_format, "path": str(path), "columns": None}, None)
-    return Described(tuple(told["names"]), frozenset(told["bytes"]), told["rows"])
+    return Described(tuple(told["names"]), frozenset(told["bytes"]), told["rows"], told["times"])
 
 
 def write_rows(

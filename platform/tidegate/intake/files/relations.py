@@ -47,7 +47,9 @@ from {reader} as read
 
 
 def by_position(column: Placed) -> str:
-    return f"read.c{column.at}"
+    value = f"read.c{column.at}"
+    # A file in which text is not of its type is none that can be read.
+    return value if column.sql_type == "VARCHAR" else f"cast(nullif({value}, '') as {column.sql_type})"
 
 
 def text_columns(layout: Layout) -> str:

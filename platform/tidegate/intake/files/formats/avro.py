@@ -35,6 +35,15 @@ _DAMAGE = (
 )
 
 
+_TIMES = {
+    "date": "DATE",
+    "timestamp-millis": "TIMESTAMP WITH TIME ZONE",
+    "timestamp-micros": "TIMESTAMP WITH TIME ZONE",
+    "local-timestamp-millis": "TIMESTAMP",
+    "local-timestamp-micros": "TIMESTAMP",
+}
+
+
 @contextmanager
 def _reading(stream: IO[bytes]) -> Iterator[Any]:
     import cramjam
@@ -53,8 +62,16 @@ def _examine(opened: Opened) -> Examined:
     with opened.path.open("rb") as stream, _reading(stream) as read:
         fields = read.writer_schema["fields"] if read.writer_schema.get("type") == "record" else []
         names = tuple(str(field["name"]) for field in fields)
+        types = {str(field["name"]): of_time for field in fields if (of_time := _type_of_time(field["type"]))}
     refuse_too_many(names)
-    return placed_by_name(opened, "avro", names)
+    return placed_by_name(opened, "avro", names, types)
+
+
+def _type_of_time(written: Any) -> str | None:
+    """The SQL type of a field that holds times, and perhaps nothing."""
+    kinds = [kind for kind in (written if isinstance(written, list) else [written]) if kind != "null"]
+    kind = kinds[0].get("logicalType") if len(kinds) == 1 and isinstance(kinds[0], dict) else None
+    return _TIMES.get(str(kind))
 
 
 def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:

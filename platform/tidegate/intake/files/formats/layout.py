@@ -195,12 +195,23 @@ def refuse_foreign_header(
         raise UnreadableFileError(f"has two columns named {twice}, and which one is meant nobody can tell")
 
 
-def placed_by_name(opened: Opened, file_format: FileFormat, names: Sequence[str]) -> Examined:
-    """A file whose `records` writes the contract's columns that are among `names`, in the contract's order."""
+def placed_by_name(
+    opened: Opened, file_format: FileFormat, names: Sequence[str], types: Mapping[str, str] | None = None
+) -> Examined:
+    """A file whose `records` writes the contract's columns that are among `names`, in the contract's order.
+
+    `types` are those of times, by name. One that is a time already is not read by a format that the contract has for
+    texts: by `yyyy-dd-MM` the text of 5 March would be another day.
+    """
     contract = opened.contract
     spelled = as_the_contract_spells(contract, names)
     found = [column.name for column in contract.columns if column.name in spelled]
-    columns = tuple(Placed(name, position) for position, name in enumerate(found))
+    of_times = {name: (types or {}).get(names[spelled.index(name)], "VARCHAR") for name in found}
+    has_format = {c.name for c in contract.columns if c.formats_in(c.written(opened.options.values))}
+    columns = tuple(
+        Placed(name, position, of_times[name] if name in has_format else "VARCHAR")
+        for position, name in enumerate(found)
+    )
     refuse_foreign_header(contract, spelled, columns)
     taken = tuple(names[spelled.index(name)] for name in found)
     return Examined(Layout(file_format, False, len(columns), columns), spelled, 0, taken=taken)

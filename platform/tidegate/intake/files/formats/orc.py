@@ -30,7 +30,7 @@ def _examine(opened: Opened) -> Examined:
     most = most_unpacked(opened.contract, opened.file)
     if file.rows * len(opened.contract.columns) > most:
         raise trap(opened.contract, f"{most:,} values")
-    examined = placed_by_name(opened, "orc", file.names)
+    examined = placed_by_name(opened, "orc", file.names, file.times)
     if bytes_in := [name for name in examined.taken if name in file.of_bytes]:
         raise UnreadableFileError(f"has bytes in the column {bytes_in[0]}, and no text says what they are")
     return examined

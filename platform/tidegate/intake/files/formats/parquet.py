@@ -34,6 +34,9 @@ from tidegate.lake.sql import literal, quoted
 # Of a decimal in DuckDB. It reads wider ones as doubles, and wrongly.
 MOST_DIGITS = 38
 
+# Types whose text, as Arrow writes it, DuckDB reads as what it was.
+ARROWS_TIMES = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"})
+
 
 @dataclass(frozen=True)
 class _Field:
@@ -63,7 +66,7 @@ def _examine(opened: Opened) -> Examined:
     columns += inside
     refuse_foreign_header(contract, spelled, columns)
     if any(field.is_wide for name, field in zip(spelled, fields, strict=True) if name in {c.name for c in columns}):
-        return _examined_by_arrow(opened, [field.name for field in fields])
+        return _examined_by_arrow(opened, fields)
     looked_into = {placed.at[0] for placed in inside if isinstance(placed.at, tuple)}
     whole = [name for name, field in zip(spelled, fields, strict=True) if field.known_as not in looked_into]
     header = (*whole, *(placed.name for placed in inside))
@@ -126,12 +129,14 @@ def _columns(schema: Sequence[tuple[str, int, int]]) -> list[tuple[str, int]]:
     return found
 
 
-def _examined_by_arrow(opened: Opened, names: Sequence[str]) -> Examined:
+def _examined_by_arrow(opened: Opened, fields: Sequence[_Field]) -> Examined:
     if not arrow_text.is_installed("pyarrow"):
         raise UnreadableFileError(
             f"has decimals of more than {MOST_DIGITS} digits, which DuckDB reads wrongly. {arrow_text.HOW_TO_GET_IT}"
         )
-    return replace(placed_by_name(opened, "parquet", names), is_regular=False)
+    times = {field.name: field.sql_type for field in fields if field.sql_type in ARROWS_TIMES}
+    placed = placed_by_name(opened, "parquet", [field.name for field in fields], times)
+    return replace(placed, is_regular=False)
 
 
 def _relation(batch: Batch, files: Sequence[DataFile], layout: Layout) -> str:
