@@ -101,7 +101,7 @@ class DroppedOrigin:
 
     def _folder_by_folder(self, path: DayPath) -> Iterator[Arrival]:
         marked = self._marked_days()
-        for name, folder in self.storage.places(_segments(path), self.chosen.goes_deep):
+        for name, folder in self._places(path):
             day = path.day_in(name)
             if day:
                 landed = self._nothing_yet(day, day in marked)
@@ -112,7 +112,7 @@ class DroppedOrigin:
         marked = self._marked_days()
         days: dict[dt.date, _Landed] = {}
         for path in self._looked_for:
-            for name, folder in self.storage.places(_segments(path), self.chosen.goes_deep):
+            for name, folder in self._places(path):
                 day = path.day_in(name)
                 if day:
                     if day not in days:
@@ -124,9 +124,14 @@ class DroppedOrigin:
     def _landed(self, day: dt.date) -> _Landed:
         landed = self._nothing_yet(day, self._is_marked(day))
         for path in self._looked_for:
-            for name, folder in self.storage.places(_segments(path, day), self.chosen.goes_deep):
+            for name, folder in self._places(path, day):
                 self._note(landed, path, name, folder, keeps=True)
         return landed
+
+    def _places(self, path: DayPath, day: dt.date | None = None) -> Iterator[tuple[str, StoredFolder]]:
+        segments = [Segment(begins, matches) for begins, matches in path.parts(day)]
+        is_of_files = path.names_files or path is self._marker
+        return self.storage.places(segments, self.chosen.goes_deep, is_of_files)
 
     def _nothing_yet(self, day: dt.date, is_marked: bool) -> _Landed:
         marker = self._marker.at(day) if self._marker else self.chosen.marker
@@ -187,13 +192,13 @@ class DroppedOrigin:
 
     def _is_marked(self, day: dt.date) -> bool:
         path = self._marker
-        return path is not None and any(folder.file for _, folder in self.storage.places(_segments(path, day)))
+        return path is not None and any(folder.file for _, folder in self._places(path, day))
 
     def _marked_days(self) -> frozenset[dt.date]:
         path = self._marker
         if path is None:
             return frozenset()
-        found = self.storage.places(_segments(path))
+        found = self._places(path)
         return frozenset(day for name, folder in found if folder.file and (day := path.day_in(name)))
 
     def _capture_file(self, archive: Archive, name: str, in_folder: str, file: StoredFile) -> CapturedFile:
@@ -203,10 +208,6 @@ class DroppedOrigin:
             return archive.add(name, self.storage.chunks(file), Original(self.storage, file))
         except UnopenableError as refusal:
             return refused_file(name, str(refusal))
-
-
-def _segments(path: DayPath, day: dt.date | None = None) -> list[Segment]:
-    return [Segment(begins, matches) for begins, matches in path.parts(day)]
 
 
 def _place(path: DayPath, day: dt.date) -> str:

@@ -81,8 +81,12 @@ class Storage(Protocol):
         """Every file below a folder, in no promised order, as they are listed."""
         ...
 
-    def places(self, path: Sequence[Segment], deep: bool = False) -> Iterator[tuple[str, StoredFolder]]:
+    def places(
+        self, path: Sequence[Segment], deep: bool = False, files: bool = False
+    ) -> Iterator[tuple[str, StoredFolder]]:
         """What stands, as it is listed, at each name of a path below this storage, to which others write.
+
+        Where no `files` are meant, those that stand at the names themselves may be left out.
 
         The entries of one must be read before the next is asked for. They are those in the folder itself or, where
         `deep`, in folders of it as well, which are entries too then, with a `/` at the end of their names.

@@ -63,7 +63,9 @@ class FolderStorage:
                 if path.is_file():
                     yield _stored(path.relative_to(self.root).as_posix(), path.stat())
 
-    def places(self, path: Sequence[Segment], deep: bool = False) -> Iterator[tuple[str, StoredFolder]]:
+    def places(
+        self, path: Sequence[Segment], deep: bool = False, files: bool = False
+    ) -> Iterator[tuple[str, StoredFolder]]:
         for name in self._names(path, ""):
             place = self._place(name, deep)
             if place:

@@ -40,13 +40,20 @@ class ObjectStorage(ABC):
     def files(self, folder: str) -> Iterator[StoredFile]:
         return self.listed(f"{folder}/" if folder else "")
 
-    def places(self, path: Sequence[Segment], deep: bool = False) -> Iterator[tuple[str, StoredFolder]]:
-        # All keys below a folder are listed anyway, in folders of it as well. They come in order: those of a place are
-        # together.
+    def places(
+        self, path: Sequence[Segment], deep: bool = False, files: bool = False
+    ) -> Iterator[tuple[str, StoredFolder]]:
+        # All keys below a folder are listed anyway, in folders of it as well.
+        if all(segment.matches is None for segment in path):
+            name = "/".join(segment.begins for segment in path)
+            at_it = self.find(name) if files else None
+            yield name, StoredFolder(f"{name}/", _below(f"{name}/", self.listed(f"{name}/")), file=at_it)
+            return
+        # They come in order: those of a place are together.
         parts = len(path)
-        for name, files in groupby(self.listed(_beginning(path)), key=lambda file: _first_parts(file.name, parts)):
-            if name is not None and _is_at(name, path):
-                yield name, _place(name, files)
+        for found, keys in groupby(self.listed(_beginning(path)), key=lambda file: _first_parts(file.name, parts)):
+            if found is not None and _is_at(found, path):
+                yield found, _place(found, keys)
 
     def chunks(self, file: StoredFile) -> Iterator[bytes]:
         if file.refused:
@@ -106,10 +113,9 @@ def _place(name: str, files: Iterator[StoredFile]) -> StoredFolder:
 
 
 def _beginning(path: Sequence[Segment]) -> str:
-    """What every key at a path begins with."""
+    """What every key at a path begins with that has more than one."""
     known = list(takewhile(lambda segment: segment.matches is None, path))
-    above = "/".join(segment.begins for segment in known)
-    return above if len(known) == len(path) else f"{above}/{path[len(known)].begins}".lstrip("/")
+    return "/".join(segment.begins for segment in path[: len(known) + 1])
 
 
 def _first_parts(name: str, number: int) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import fastavro
 import pyarrow as pa
@@ -50,7 +52,7 @@ def as_avro() -> bytes:
     return stream.getvalue()
 
 
-def as_arrow(write: object, digits: int) -> bytes:
+def as_arrow(write: Callable[[Any, io.BytesIO], None], digits: int) -> bytes:
     types = {
         "id": pa.string(),
         "d": pa.date32(),
@@ -59,11 +61,11 @@ def as_arrow(write: object, digits: int) -> bytes:
         "amount": pa.decimal128(digits, 2) if digits <= 38 else pa.decimal256(digits, 2),
     }
     stream = io.BytesIO()
-    write(pa.Table.from_pylist(ROWS, pa.schema(types)), stream)  # type: ignore[operator]  # either writer
+    write(pa.Table.from_pylist(ROWS, pa.schema(types)), stream)
     return stream.getvalue()
 
 
-FILES = {
+FILES: dict[str, Callable[[], bytes]] = {
     "a.avro": as_avro,
     "a.orc": lambda: as_arrow(orc.write_table, 18),
     "a.parquet": lambda: as_arrow(parquet.write_table, 18),

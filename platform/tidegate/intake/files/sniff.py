@@ -143,10 +143,6 @@ def _text_format(file: DataFile, path: Path, head: bytes, gzipped: bool) -> File
         raise UnreadableFileError(f"does not begin as {_CALLED[chosen]} file does. {ADVICE}")
     if chosen == "csv" and not head:
         raise UnreadableFileError("is empty. A day without rows is a file with only its header")
-    if declared == "json" and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-        raise UnreadableFileError(
-            "is a JSON array and not an object a line. Write `format: json_array` at the contract's server"
-        )
     with _damage_as_error():
         if chosen == "json" and declared is None and json_text.is_document(path, gzipped):
             return "json_array"

@@ -123,8 +123,17 @@ def census(path: Path, gzipped: bool, most: int) -> Census | None:
             pairs += last == b"\r" and block[:1] == b"\n"
             last = block[-1:]
     unended = last not in (b"", b"\n")
-    marks = (commas, braces) if gzipped else (None, None)
-    return Census(line_feeds + unended, line_feeds, carriage_returns, pairs, nuls, quotes, *marks, is_ascii)
+    return Census(
+        line_feeds + unended,
+        line_feeds,
+        carriage_returns,
+        pairs,
+        nuls,
+        quotes,
+        commas if gzipped else None,
+        braces if gzipped else None,
+        is_ascii,
+    )
 
 
 def lines_of(stream: BufferedIOBase) -> Iterator[tuple[bytes, int]]:
