@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.alerting.receivers import TOKEN, Receiver, http_receiver, smtp_receiver
+from tests.support.examples import THOROUGH
 from tests.support.lake.shop import Home, bare_home, home, lake
 
 from tidegate.alerting.config import Alerting
@@ -221,7 +222,7 @@ def test_a_sender_that_is_killed_at_any_moment_sends_at_least_once(home: Home, r
         return process.returncode
 
     # At moments of the sending, which takes some 50 ms an alert.
-    while killed < 20:
+    while killed < (20 if THOROUGH else 8):
         killed += run(lambda: time.sleep(rng.uniform(0, 0.15))) == -signal.SIGKILL
     subprocess.run([sys.executable, "-c", SENDER, *arguments], env=environment, check=True)
     with home.open() as lake:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.support.examples import THOROUGH
 from tests.support.runs.changing import ALL_DOUBLED, DAILY_VISITS, filled_crowd, shown, with_project
 from tests.support.runs.home import TemporaryHome
 from tests.support.runs.processes import Process, start_reader, start_tidegate
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
 
 # Commands are killed so often in all, and one of them so often before it may end.
-KILLS, KILLS_OF_ONE = 20, 5
+KILLS, KILLS_OF_ONE = (20, 5) if THOROUGH else (9, 3)
 DONE_ALREADY = "has the logic that the project has now|was taken back already"
 # A command is in the midst of its work until its files have changed about so often; the shortest takes a few changes at
 # least, and its first kill comes within these.
@@ -113,8 +114,8 @@ def carried_through(home: TemporaryHome, chance: random.Random, most: int, log: 
 def test_killed_at_any_moment_and_typed_again_it_ends_the_same_while_a_reader_never_sees_a_part(
     tmp_path: Path,
 ) -> None:
-    """Figures are doubled; that is taken back, and taking it back is taken back, until the commands were killed twenty
-    times in all."""
+    """Figures are doubled; that is taken back, and taking it back is taken back, until the commands were killed often
+    enough."""
     chance = random.Random(7)
     always = filled_crowd(tmp_path / "always", ALL_DOUBLED)
     home = filled_crowd(tmp_path / "crowd")

@@ -17,6 +17,10 @@ servers:
 """
 
 
+# By their text. Hundreds of tests ask something of the same few.
+READ: dict[str, Contract] = {}
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[str], Path]:
     """Writes a contract of the source `things`."""
@@ -38,7 +42,10 @@ def contract_of(write: Callable[[str], Path]) -> Callable[..., Contract]:
         if quality:
             schema += f"  quality:\n{quality}\n"
         head = "apiVersion: v3.1.0\nkind: DataContract\nid: things\nversion: 1.0.0\n"
-        return load_contract(write(head + SERVERS + schema + root))
+        text = head + SERVERS + schema + root
+        if text not in READ:
+            READ[text] = load_contract(write(text))
+        return READ[text]
 
     return contract_of
 

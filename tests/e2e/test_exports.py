@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.support.examples import THOROUGH
 from tests.support.lake.shop import MARTS, Home, Shop, config_in
 from tests.support.outputs.consumer import Seen
 from tests.support.runs.exports import follow_on_and_on, make_what_is_due
@@ -39,7 +40,7 @@ DAY = dt.date(2024, 3, 1)
 WINDOW = Window(DAY, DAY + 12 * ONE_DAY)
 MAKERS = [Exports(Mart(name, "order_date"), Cadence.daily) for name in MARTS]
 PARTITIONS = [f"{mart}/{day}" for mart in MARTS for day in WINDOW.days]
-KILLS = 20
+KILLS = 20 if THOROUGH else 8
 SEED = 7
 
 # How often a moment is drawn again when everything was made by then.

@@ -25,5 +25,5 @@ def test_a_command_that_reads_changes_nothing(temporary_home: TemporaryHome, mon
     for command in READING:
         if command != "shell":
             assert "Traceback" not in tidegate(*command.split()).output
-    assert "0 days, newest none yet" in tidegate("status").output
+    assert "Deliveries: none yet" in tidegate("status").output
     assert content(temporary_home.settings.home) == before

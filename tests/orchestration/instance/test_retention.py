@@ -80,6 +80,18 @@ def files_of_runs(home: TemporaryHome) -> set[str]:
     return {path.stem for path in (home.settings.dagster_home / "history" / "runs").glob("*-*.db")}
 
 
+def test_the_files_of_finished_runs_are_small(home: TemporaryHome) -> None:
+    instance = home.runner.instance
+    before = {run.run_id: instance.all_logs(run.run_id) for run in instance.get_runs()}
+    runs = home.settings.dagster_home / "history" / "runs"
+    assert list(runs.glob("*-*.db-wal"))
+
+    forget_runs(instance, dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+
+    assert not list(runs.glob("*-*.db-wal"))
+    assert {run.run_id: instance.all_logs(run.run_id) for run in instance.get_runs()} == before
+
+
 def test_what_the_ledger_lacks_of_an_old_run_is_entered_first(home: TemporaryHome) -> None:
     ran = {run.run_id for run in home.runner.instance.get_runs()}
     home.query("delete from ops.pipeline_runs")
@@ -125,19 +137,6 @@ def test_an_old_day_is_run_again_like_any_other(home: TemporaryHome) -> None:
 
     forget_all(home)
     assert home.partitions_in_serving()["daily_sales"] == (frozenset(DAYS.days), frozenset())
-
-
-def test_the_files_of_finished_runs_are_small(home: TemporaryHome) -> None:
-    home.run(FIRST_DAY)
-    instance = home.runner.instance
-    before = {run.run_id: instance.all_logs(run.run_id) for run in instance.get_runs()}
-    runs = home.settings.dagster_home / "history" / "runs"
-    assert list(runs.glob("*-*.db-wal"))
-
-    forget_runs(instance, dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
-
-    assert not list(runs.glob("*-*.db-wal"))
-    assert {run.run_id: instance.all_logs(run.run_id) for run in instance.get_runs()} == before
 
 
 def test_what_is_under_way_or_young_stays(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_it_is_shown_backed_up_done_and_put_back(
     upgrade(load_settings())
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_on_the_way_to_another_ducklake(tmp_path: Path) -> None:
     folders = tmp_path / "older", tmp_path / "now"
     for folder, packed in zip(folders, (OLDER_DUCKLAKE, FIRST_HOME), strict=True):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import signal
 import tempfile
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from tests.support.outputs.consumer import Seen, follow, in_folder, new_connection
+from tests.support.runs.processes import READER_RESTS
 
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.upkeep.opening import open_lake
@@ -31,13 +32,13 @@ def follow_on_and_on(root: Path, partitions: Collection[str]) -> None:
     """Follow every pointer over and over until told to stop; print each partition's versions in the order seen."""
     told_to_stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    test = multiprocessing.parent_process()
     seen: dict[str, list[Seen]] = {partition: [] for partition in partitions}
     passes, is_last = 0, False
     with tempfile.TemporaryDirectory() as scratch, new_connection() as con:
-        while not is_last and test is not None and test.is_alive():
+        while not is_last:
             # Once told to stop, everything once more: what was made last is seen too.
             is_last = bool(told_to_stop)
+            time.sleep(READER_RESTS)
             for partition, versions in seen.items():
                 found = follow(con, in_folder(root / "exports"), partition, Path(scratch))
                 if found and versions[-1:] != [found]:

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -19,6 +20,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.examples import THOROUGH
 from tests.support.runs.home import TemporaryHome
 
 from tidegate.lake.config import LakeConfig
@@ -47,6 +49,9 @@ IMPORTED_ONCE = [
 ]
 
 MARTS = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
+
+# Without a rest, one who looks takes as much CPU as all that is looked at.
+READER_RESTS = 0 if THOROUGH else 0.3
 
 # Per mart: its name, revenue, number of rows and digest.
 Served = tuple[tuple[str, str, int, str], ...]
@@ -158,6 +163,7 @@ def _read_on_and_on(config: LakeConfig, look: Callable[[Lake], Any]) -> None:
     signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
     seen, reads = set(), 0
     while not told_to_stop:
+        time.sleep(READER_RESTS)
         # As a dashboard that stays connected, and as one that connects for every look.
         with open_lake(config, read_only=True) as lake:
             for _ in range(10):
