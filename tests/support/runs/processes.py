@@ -51,7 +51,7 @@ IMPORTED_ONCE = [
 MARTS = ("daily_sales", "daily_sales_by_category", "daily_sales_by_region", "orders_daily_summary")
 
 # Without a rest, one who looks takes as much CPU as all that is looked at.
-READER_RESTS = 0 if THOROUGH else 0.3
+READER_RESTS = 0 if THOROUGH else 0.2
 
 # Per mart: its name, revenue, number of rows and digest.
 Served = tuple[tuple[str, str, int, str], ...]
