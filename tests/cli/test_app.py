@@ -26,6 +26,7 @@ from tidegate.settings import load_settings
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEGATE_PROJECT", str(Path(__file__).parents[2]))
     monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
@@ -316,3 +317,33 @@ def test_a_drafted_contract_is_written_with_its_dbt_files_and_never_over_others(
     assert "is there already" in refused("contract", "draft", "orders.csv")
     shown = tidegate("contract", "draft", "orders.csv", "--show")
     assert shown.stdout == (tmp_path / "contracts" / "orders.odcs.yaml").read_text()
+
+
+@pytest.mark.usefixtures("figures", "project")
+def test_tables_lists_what_is_published_and_the_columns_of_one() -> None:
+    assert json.loads(tidegate("tables", "--format", "json").stdout) == [
+        {"table": "daily_sales", "rows": None, "partitions": None, "newest": None, "description": ""}
+    ]
+    columns = json.loads(tidegate("tables", "daily_sales", "--format", "json").stdout)
+    assert [column["column"] for column in columns] == ["order_date", "net_revenue", "note"]
+    assert "There are: daily_sales." in refused("tables", "sales")
+
+
+@pytest.mark.usefixtures("figures")
+def test_a_query_is_read_from_a_file_or_standard_input_and_shows_the_published_tables(tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("select count(*) as n from daily_sales")
+    for said in (
+        tidegate("query", "--file", "q.sql", "--format", "csv"),
+        CliRunner().invoke(app, ["query", "-", "--format", "csv"], input="select 2 as n"),
+    ):
+        assert said.stdout == "n\n2\n"
+    assert "daily_sales" in tidegate("query", "show tables", "--format", "csv").stdout.splitlines()
+    for words in ((), ("select 1", "--file", "q.sql")):
+        assert "Say one statement" in refused("query", *words)
+    assert "cannot be read" in refused("query", "--file", "nosuch.sql")
+
+
+def test_days_in_quarantine_are_one_or_a_range() -> None:
+    assert "and not both" in refused(
+        "quarantine", "show", "--source", "orders", "--partition", "2024-01-01", "--from", "2024-01-01"
+    )

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,7 @@ from tidegate.cli.everywhere import everywhere
 from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
 from tidegate.cli.lineage import lineage
+from tidegate.cli.listing import breaker_list, tables
 from tidegate.cli.metrics import metrics
 from tidegate.cli.projects import check, dbt_package, dev, new
 from tidegate.cli.proposing import ci
@@ -41,6 +43,7 @@ from tidegate.cli.words import (
     ends_when_asked,
     moment_of,
     refuse_unknown_source,
+    statement_of,
     with_plain_errors,
 )
 from tidegate.cli.worker import worker
@@ -73,7 +76,7 @@ for command in (
     *(plan, apply, changes, ci),
     *(status, quality, why, history, verify),
     *(backup, backups, restore, upgrade, repair, doctor),
-    *(metrics, lineage, worker),
+    *(metrics, lineage, tables, worker),
     *(new, check, dev, dbt_package),
 ):
     app.command()(command)
@@ -238,7 +241,10 @@ def outputs() -> None:
 @app.command()
 @with_plain_errors
 def query(
-    sql: Annotated[str, typer.Argument(help="One statement that reads; tables as `serving.daily_sales`.")],
+    sql: Annotated[
+        str | None, typer.Argument(help="One statement that reads; tables as `serving.daily_sales`. -: standard input.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Read the statement from a file.")] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
     as_of: AsOf = None,
 ) -> None:
@@ -247,7 +253,7 @@ def query(
     from tidegate.lake.reading.query import run_query
 
     settings = load_settings()
-    result = run_query(LakeConfig.of(settings), sql, moment_of(as_of, settings.zone))
+    result = run_query(LakeConfig.of(settings), statement_of(sql, file), moment_of(as_of, settings.zone))
     console.print_result(result, format.value)
 
 
@@ -328,6 +334,9 @@ def maintain(
     with open_instance(home.settings) as instance:
         forgotten = forget_old_runs(home, instance)
     console.print_upkeep(upkeep, expired, forgotten)
+
+
+breaker_app.command("list")(breaker_list)
 
 
 @breaker_app.command("close")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tidegate.demo.database import DatabaseReport
     from tidegate.demo.online_retail import SliceReport
     from tidegate.demo.shop import ShopReport
-    from tidegate.intake.read_quarantine import QuarantineCount, QuarantinedRow
+    from tidegate.intake.read_quarantine import QuarantinedRow
     from tidegate.lake.reading.query import QueryResult
     from tidegate.lake.upkeep.maintenance import Upkeep
     from tidegate.ledger.versions import Version
@@ -251,17 +251,9 @@ def print_crm(crm: Crm) -> None:
     say(f"Fix it with: curl -X DELETE {crm.control_url}/fault")
 
 
-def print_quarantine(counts: Sequence[QuarantineCount]) -> None:
-    rows = [(c.source, c.region, c.day, c.reason, c.rows) for c in counts]
-    if rows:
-        show_table(("source", "region", "day", "reason", "rows"), rows)
-    else:
-        say("Nothing is in quarantine.")
-
-
 def print_quarantined_rows(rows: Sequence[QuarantinedRow]) -> None:
     for row in rows:
-        place = f"{row.region} {row.file}" + (f" line {row.line}" if row.line else "")
+        place = f"{row.region} {row.day} {row.file}" + (f" line {row.line}" if row.line else "")
         out.print(f"[bold]{escape(', '.join(row.reasons))}[/bold]  {escape(place)}")
         out.print("  " + escape(row.raw or ""))
     if not rows:

@@ -8,8 +8,10 @@ import typer
 
 from tidegate.asked_days import day_of, window_of
 from tidegate.cli import console
+from tidegate.cli.listing import AsListed, ListFormat, print_list
 from tidegate.cli.running import run_and_leave
 from tidegate.cli.words import ends_when_asked, refuse_unknown_source, with_plain_errors
+from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
 
@@ -25,6 +27,7 @@ def quarantine_list(
     source: Annotated[str | None, typer.Option()] = None,
     from_: Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD")] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD")] = None,
+    how: AsListed = ListFormat.table,
 ) -> None:
     """Rows in quarantine by source, region, day and reason."""
     from tidegate.intake.read_quarantine import list_quarantine
@@ -34,27 +37,41 @@ def quarantine_list(
     settings, window = load_settings(), window_of(from_, to)
     with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
         _refuse_unknown_source(lake.con, settings, source)
-        console.print_quarantine(list_quarantine(lake.con, source, window=window))
+        counts = list_quarantine(lake.con, source, window=window)
+    rows = [(each.source, each.region, each.day, each.reason, each.rows) for each in counts]
+    print_list(("source", "region", "day", "reason", "rows"), rows, how, "Nothing is in quarantine.")
 
 
 @quarantine_app.command("show")
 @with_plain_errors
 def quarantine_show(
     source: Annotated[str, typer.Option()],
-    partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD")],
+    partition: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="One day.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="The first of several days.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="The last of them, included.")] = None,
     region: Annotated[str | None, typer.Option()] = None,
     reason: Annotated[str | None, typer.Option()] = None,
     limit: Annotated[int, typer.Option(min=1)] = 20,
+    how: AsListed = ListFormat.table,
 ) -> None:
-    """The rows of a day in quarantine, as they were delivered."""
+    """The rows of a day, or of several, in quarantine, as they were delivered."""
     from tidegate.intake.read_quarantine import show
     from tidegate.lake.config import LakeConfig
     from tidegate.lake.connect import Lake
 
-    settings, day = load_settings(), Window.of_day(day_of(partition))
+    if partition is not None and (from_ is not None or to is not None):
+        raise TidegateError("Say --partition for one day, or --from and --to for several, and not both.")
+    settings, days = load_settings(), Window.of_day(day_of(partition)) if partition else window_of(from_, to)
     with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
         _refuse_unknown_source(lake.con, settings, source)
-        console.print_quarantined_rows(show(lake.con, source, region, day, reason, limit))
+        rows = show(lake.con, source, region, days, reason, limit)
+    if how is ListFormat.json:
+        names = ("region", "day", "file", "line", "reasons", "raw")
+        print_list(names, [[getattr(row, name) for name in names] for row in rows], how, "")
+    else:
+        console.print_quarantined_rows(rows)
 
 
 @quarantine_app.command("replay")

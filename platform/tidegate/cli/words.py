@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
 
 import typer
@@ -74,6 +76,18 @@ def _settings_complaint(error: ValidationError) -> str:
         for e in error.errors()
     )
     return f"The settings do not work; correct the environment or `.env`:\n{wrong}"
+
+
+def statement_of(sql: str | None, file: Path | None) -> str:
+    """The statement that was typed, or stands in the file or on standard input. Raises TidegateError for none."""
+    if (sql is None) == (file is None):
+        raise TidegateError("Say one statement: in quotes, as --file FILE, or as - to read it from standard input.")
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TidegateError(f"{file} cannot be read: {error}.") from error
+    return sys.stdin.read() if sql == "-" else str(sql)
 
 
 def refuse_unknown_source(settings: Settings, source: str) -> None:

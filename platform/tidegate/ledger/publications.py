@@ -200,6 +200,15 @@ def newest_published_day(con: DuckDBPyConnection, cadence: Cadence = Cadence.dai
     return row[0] if row else None
 
 
+def shown_extents(con: DuckDBPyConnection) -> dict[str, tuple[int, int, dt.date]]:
+    """By mart how many rows and partitions it shows, and the newest of these."""
+    rows = con.execute(
+        "select mart, sum(rows)::bigint, count(distinct partition_day), max(partition_day) from ops.publications "
+        "where superseded_by is null group by mart"
+    ).fetchall()
+    return {mart: (count, partitions, newest) for mart, count, partitions, newest in rows}
+
+
 def newest_publications(con: DuckDBPyConnection, window: Window | None = None) -> list[Publication]:
     """The publications that stand, with content hashes: one per partition and mart, all or the window's.
 

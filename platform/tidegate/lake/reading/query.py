@@ -17,8 +17,9 @@ from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig, keys_into_a_secret
 from tidegate.lake.connect import Lake
 from tidegate.lake.reading.statements import reading_statement
+from tidegate.lake.reading.tables import SERVING
 from tidegate.lake.reading.travel import shown, snapshot_at
-from tidegate.lake.sql import literal
+from tidegate.lake.sql import CATALOG, literal, qualified
 from tidegate.lake.tables import tables_in
 from tidegate.lake.trouble import trouble
 
@@ -41,6 +42,8 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
     """
     snapshot = snapshot_at(config, as_of) if as_of else None
     with Lake.open(config, read_only=True, snapshot=snapshot) as lake:
+        # So that `show tables` shows what is published.
+        lake.con.execute(f"use {qualified(CATALOG, SERVING)}")
         confine(lake)
         try:
             cursor = lake.con.execute(reading_statement(lake.con, sql))

@@ -13,8 +13,9 @@ from typing import NoReturn
 from tidegate.lake.config import LakeConfig, attach_statements, session_statements
 from tidegate.lake.connect import Lake
 from tidegate.lake.extensions import NO_DOWNLOADS
+from tidegate.lake.reading.tables import SERVING
 from tidegate.lake.reading.travel import snapshot_at
-from tidegate.lake.sql import CATALOG, literal, quoted
+from tidegate.lake.sql import CATALOG, literal, qualified
 
 # The whole program is in the wheel.
 PROGRAM = str(files("duckdb_cli") / "duckdb")
@@ -43,6 +44,7 @@ def _first_statements(config: LakeConfig, snapshot: int | None) -> str:
         *(f"load {name}" for name in config.extensions),
         *session_statements(config),
         *attach_statements(config, read_only=True, snapshot=snapshot),
-        f"use {quoted(CATALOG)}",
+        # So that `show tables` shows what is published.
+        f"use {qualified(CATALOG, SERVING)}",
     ]
     return "".join(f"{statement};\n" for statement in statements)
