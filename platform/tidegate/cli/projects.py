@@ -50,6 +50,7 @@ def new(
 @with_plain_errors
 def check() -> None:
     """Check the project: contracts, dbt models, unit tests, your own Dagster definitions. The lake is left alone."""
+    from tidegate.drafting.syncing import find_drift
     from tidegate.home import Home
     from tidegate.orchestration.assembly import trouble_with_own_definitions
     from tidegate.transform.unit_tests import failed_unit_tests
@@ -61,7 +62,9 @@ def check() -> None:
     console.say(f"Models: {len(home.graph.models)}; marts: {', '.join(sorted(m for m, _ in home.published_marts))}.")
     _ = home.cadences
     names = {model.name for model in home.graph.models.values()}
-    wrong = failed_unit_tests(settings, home.dbt, home.graph, names)
+    drift = find_drift(home.contracts, settings.dbt_project)
+    wrong = [f"{each.sentence}. Correct it with: tidegate contract sync" for each in drift]
+    wrong += failed_unit_tests(settings, home.dbt, home.graph, names)
     if trouble := trouble_with_own_definitions(home):
         wrong.append(trouble.sentence)
     if wrong:
