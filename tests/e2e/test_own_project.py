@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -44,6 +43,14 @@ models:
           name: one_row_per_product
           arguments: {columns: [sale_date, product]}
           config: {severity: error}
+"""
+
+# Semicolons, a decimal comma, a delimiter within quotes, a missing value, and a row of the day before.
+VISITS = """Visit ID;Place;Visitors;Seen at;Fee
+1;Bergen;3;2024-03-05 10:00:00;1,50
+2;Lund;4;2024-03-05 11:30:00;2,00
+3;"Åbo; west";5;2024-03-05 12:00:00;
+4;Bergen;1;2024-03-04 23:00:00;12,25
 """
 
 # In another process, as the daemon and a run do it: the sensor asks for the newest day, and its run reads that day.
@@ -177,7 +184,6 @@ def test_a_project_is_made_run_extended_and_upgraded_with_the_wheel_alone(tmp_pa
     maker = environment_with(tmp_path / "maker", wheel)
     assert maker.tidegate("--version") == f"tidegate {version('tidegate')}\n"
     maker.tidegate("new", str(tmp_path / "shop"))
-    shutil.move(maker.folder / ".venv", tmp_path / "unused")
     shop = environment_with(tmp_path / "shop", wheel)
 
     # Nothing of the checkout is read.
@@ -203,6 +209,14 @@ def test_a_project_is_made_run_extended_and_upgraded_with_the_wheel_alone(tmp_pa
     assert (told_at, json.loads(told)["day"]) == ("/refresh", day)
     assert (day in printed, rows, asked_again, own, refused) == (True, "1", "0", "9", "True")
     assert "1 passed" in shop.type("make", "test")
+
+    (tmp_path / "visits.csv").write_text(VISITS)
+    shop.tidegate("new", str(tmp_path / "drafted"), "--from", str(tmp_path / "visits.csv"))
+    (tmp_path / "drafted" / ".venv").symlink_to(shop.folder / ".venv")
+    drafted = Project(tmp_path / "drafted")
+    assert "1 day published, 0 held" in drafted.type("make", "run")
+    mart = "select row_count from serving.daily_visits where day = '2024-03-05'"
+    assert json.loads(drafted.tidegate("query", mart, "--format", "json")) == [{"row_count": 3}]
 
     shop.install(as_version(wheel, "9.9.9"))
     (shop.folder / "requirements.txt").write_text("tidegate==9.9.9\n")

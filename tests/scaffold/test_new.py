@@ -59,6 +59,41 @@ def test_a_folder_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_sources_are_drafted_from_samples_which_become_deliveries(tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    (tmp_path / "visits.csv").write_text("place;at\nBergen;2024-03-05 10:00:00\nLund;2024-03-05 11:00:00\n")
+    for day in (3, 4):
+        rows = '{"item": "a", "left": 3}\n{"item": "b", "left": 4}\n'
+        (tmp_path / "days" / f"stock-2024-03-0{day}.json").write_text(rows)
+    written = new_project(tmp_path / "shop", TODAY, [str(tmp_path / "visits.csv"), str(tmp_path / "days")])
+
+    assert (written.first, written.last) == (dt.date(2024, 3, 3), dt.date(2024, 3, 5))
+    assert load_contracts(tmp_path / "shop" / "contracts").keys() == {"stock", "visits"}
+    landing = tmp_path / "shop" / "landing"
+    assert sorted(path.relative_to(landing).as_posix() for path in landing.rglob("*") if path.is_file()) == [
+        "stock/2024-03-03/_SUCCESS",
+        "stock/2024-03-03/stock-2024-03-03.json",
+        "stock/2024-03-04/_SUCCESS",
+        "stock/2024-03-04/stock-2024-03-04.json",
+        "visits/2024-03-05/_SUCCESS",
+        "visits/2024-03-05/visits.csv",
+    ]
+    models = {path.name for path in (tmp_path / "shop" / "dbt_project" / "models").rglob("*.sql")}
+    assert models == {"daily_stock.sql", "daily_visits.sql", "stg_stock.sql", "stg_visits.sql"}
+
+
+def test_samples_that_cannot_be_drafted_from_leave_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "visits.csv").write_text("place\nBergen\n")
+    twice = [str(tmp_path / folder / "visits.csv") for folder in ("a", "b")]
+    for samples in (twice, [str(tmp_path / "empty.csv")], [str(tmp_path / "nowhere.csv")]):
+        with pytest.raises(TidegateError, match="Nothing was written"):
+            new_project(tmp_path / "shop", TODAY, samples)
+    assert not (tmp_path / "shop").exists()
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [

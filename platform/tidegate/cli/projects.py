@@ -38,12 +38,21 @@ def dbt_package(
 @with_plain_errors
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is still to be made, or is empty.")],
+    samples: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="FILE|FOLDER|URL", help="A sample to draft a source from; once for each."),
+    ] = None,
 ) -> None:
-    """Make a project of your own, with a sample that it can be run with at once."""
+    """Make a project of your own, with a sample that it can be run with at once: its own, or yours."""
     from tidegate.scaffold.new import new_project
 
-    project = new_project(folder, dt.datetime.now(dt.UTC).date())
+    project = new_project(folder, dt.datetime.now(dt.UTC).date(), samples or ())
     console.say(f"{project.folder} is a project with the source {project.source} and the mart {project.mart}.")
+    for drafted in project.drafts:
+        days = ", ".join(day.isoformat() for day in dict.fromkeys(drafted.draft.days))
+        console.say(f"{drafted.source} is drafted from {drafted.draft.rows:,} rows, delivered for {days}.")
+        for left in (*drafted.draft.unsettled, *drafted.draft.open):
+            console.warn(f"{drafted.source}: {left}")
     console.say(f"Next: cd {folder} && make run    then: make dev, make test, and README.md")
 
 

@@ -99,7 +99,7 @@ def _described(contract: Contract) -> str:
 # --- the staging model
 
 
-def _day_of_model(contract: Contract) -> str:
+def day_of_model(contract: Contract) -> str:
     """The column that a staged row's day stands in."""
     names = {column.name for column in contract.columns}
     if contract.event_time is None:
@@ -117,7 +117,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _model_sql(contract: Contract, macros: str) -> str:
-    day = _day_of_model(contract)
+    day = day_of_model(contract)
     config = f'{{{{ config(partition_by="{day}") }}}}' if '"' not in day else ""
     parts = [config, "", "with", "", *_ctes(contract, macros)]
     final = ",\n".join(f"        {line}" for line in _selected(contract, macros, day))
@@ -139,10 +139,10 @@ def _ctes(contract: Contract, macros: str) -> Iterator[str]:
         yield f"newest as (\n\n    select * from delivered{happened}\n\n),\n"
         return
     by = key if event else ["_delivered_on", *key]
-    listed = ", ".join(_in_jinja(name) for name in by)
+    listed = ", ".join(in_jinja(name) for name in by)
     yield f'versions as (\n\n    {{{{ {macros}with_next_delivery("delivered", [{listed}]) }}}}\n\n),\n'
     if event:
-        in_time = f"{{{{ {macros}is_newest_in_time({_in_jinja(source)}, {_in_jinja(event)}) }}}}"
+        in_time = f"{{{{ {macros}is_newest_in_time({in_jinja(source)}, {in_jinja(event)}) }}}}"
         where = f"\n        {_call(macros, 'happened_in_window', event)}\n        and {in_time}"
     else:
         where = " _next_delivered_on is null"
@@ -150,10 +150,10 @@ def _ctes(contract: Contract, macros: str) -> Iterator[str]:
 
 
 def _call(macros: str, macro: str, argument: str) -> str:
-    return f"{{{{ {macros}{macro}({_in_jinja(argument)}) }}}}"
+    return f"{{{{ {macros}{macro}({in_jinja(argument)}) }}}}"
 
 
-def _in_jinja(text: str) -> str:
+def in_jinja(text: str) -> str:
     """A text in quotes, as Jinja reads them."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'" if '"' in text else f'"{escaped}"'
@@ -170,7 +170,7 @@ def _selected(contract: Contract, macros: str, day: str) -> Iterator[str]:
 
 
 def _model_yaml(contract: Contract, macros: str) -> str:
-    model, day = f"stg_{contract.source}", _day_of_model(contract)
+    model, day = f"stg_{contract.source}", day_of_model(contract)
     columns = [(column.name, data_type(column), column.description) for column in contract.columns]
     if day != contract.event_time:
         columns.append((day, "date", f"The day of {contract.event_time or 'the snapshot'}."))

@@ -25,7 +25,7 @@ from tidegate.drafting.asked import Asked, DraftError, Field, Note, Sample, Writ
 from tidegate.drafting.choice import Choice
 from tidegate.drafting.choosing import Chooser, context_of, of_types, sampled_column
 from tidegate.drafting.contract_text import Content, contract_text
-from tidegate.drafting.dbt_text import DbtFiles, dbt_files
+from tidegate.drafting.dbt_text import DbtFiles, day_of_model, dbt_files
 from tidegate.drafting.keys import find_event_time, find_key, last_days
 from tidegate.drafting.personal import with_personal
 from tidegate.drafting.profile import profile_of
@@ -57,6 +57,13 @@ class Draft:
     notes: tuple[Note, ...]
     unsettled: tuple[str, ...]
     open: tuple[str, ...]
+    # Of each file, the day that it is a delivery of.
+    days: tuple[dt.date, ...] = ()
+
+    @property
+    def staged_day(self) -> str:
+        """The column of the staging model that says a row's day."""
+        return day_of_model(self.contract)
 
     def dbt(self, macros: str = "tidegate.") -> DbtFiles:
         return dbt_files(self.contract, macros)
@@ -205,7 +212,7 @@ class _Drafting:
             contract = load_contract(path)
         return Draft(
             self.source, text, contract, content.rows, len(self.samples), choices, tuple(self.notes), tuple(against),
-            tuple(left_open),
+            tuple(left_open), tuple(days),
         )  # fmt: skip
 
 

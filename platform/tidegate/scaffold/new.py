@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from tidegate.errors import TidegateError
 from tidegate.publishing.requirements import DEFAULT_PRODUCT
+from tidegate.scaffold.from_samples import WHOLE, Drafted, days_of, drafted_from, write_source
 from tidegate.transform.package import write_own_macros
 
 FILES = Path(__file__).with_name("files")
@@ -20,6 +22,9 @@ FILES = Path(__file__).with_name("files")
 _DOT = "dot-"
 
 DAYS = 3
+
+# What only the project's own sample needs.
+OF_THE_SAMPLE = ("contracts/", "dbt_project/models/")
 
 # dbt has packages of these names, and one project with each.
 _TAKEN = frozenset({"tidegate", "dbt", "dbt_duckdb", "test", "tests"})
@@ -36,16 +41,26 @@ class NewProject:
     mart: str
     first: dt.date
     last: dt.date
+    drafts: tuple[Drafted, ...] = ()
 
 
-def new_project(folder: Path, today: dt.date) -> NewProject:
-    """Write a project into `folder`, which is made, or is there and empty. Its sample is of the days before today.
+def new_project(folder: Path, today: dt.date, samples: Sequence[str] = ()) -> NewProject:
+    """Write a project into `folder`, which is made, or is there and empty. Its sources are drafted from the samples;
+    without any, it has one whose sample is of the days before today.
 
-    Raises TidegateError, with nothing written, for a folder that holds anything.
+    Raises TidegateError, with nothing written, for a folder that holds anything, and for samples that nothing can be
+    drafted from.
     """
     refuse_what_holds_something(folder)
-    first, last = today - dt.timedelta(days=DAYS), today - dt.timedelta(days=1)
-    project = NewProject(folder.absolute(), "sales", "daily_sales", first, last)
+    with tempfile.TemporaryDirectory(prefix="tidegate-new-") as scratch:
+        drafts = tuple(drafted_from(samples, Path(scratch)))
+        return _new_project(folder, today, drafts)
+
+
+def _new_project(folder: Path, today: dt.date, drafts: tuple[Drafted, ...]) -> NewProject:
+    first, last = days_of(drafts) if drafts else (today - dt.timedelta(days=DAYS), today - dt.timedelta(days=1))
+    source, mart = (drafts[0].source, drafts[0].mart) if drafts else ("sales", "daily_sales")
+    project = NewProject(folder.absolute(), source, mart, first, last, drafts)
     words = {
         "project": project.folder.name,
         "name": dbt_name(project.folder.name),
@@ -93,16 +108,25 @@ def dbt_name(name: str) -> str:
 
 def _write(folder: Path, words: Mapping[str, str], project: NewProject) -> None:
     for name, text in _files(words):
+        if project.drafts and name.startswith(OF_THE_SAMPLE):
+            continue
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     shutil.copyfile(folder / ".env.example", folder / ".env")
     write_own_macros(folder / "dbt_project")
+    for drafted in project.drafts:
+        write_source(drafted, folder)
+    if not project.drafts:
+        _write_sample(folder, project)
+
+
+def _write_sample(folder: Path, project: NewProject) -> None:
     for day in (project.first + dt.timedelta(days=n) for n in range(DAYS)):
         delivery = folder / "landing" / project.source / day.isoformat()
         delivery.mkdir(parents=True)
         (delivery / "sales.csv").write_text("\n".join(_sample(day)) + "\n", encoding="utf-8")
-        (delivery / "_SUCCESS").touch()
+        (delivery / WHOLE).touch()
 
 
 def _files(words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
