@@ -26,7 +26,7 @@ SYSTEM_PACKAGES := chromium prometheus redis-server
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
-.PHONY: help setup run test test-all test-rest dev lint format types lock clean benchmark docs
+.PHONY: help setup run test test-all test-rest dev lint format types lock clean benchmark docs package
 
 help: ## Show the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,10 @@ lock: setup ## Resolve what pyproject.toml adds into requirements.lock; with UPG
 docs: setup ## Build the site of all documentation: build/site/index.html.
 	$(BIN)/python -m tidegate.explain $(SITE)-source
 	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet $(SITE)-source $(SITE)
+
+package: setup ## Build the wheel and the sdist into dist/.
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist .
 
 benchmark: setup ## Compare speed side by side with what one would pick instead.
 	$(BIN)/python -m benchmarks

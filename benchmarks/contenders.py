@@ -13,6 +13,7 @@ from types import MappingProxyType
 from benchmarks.processes import BIN, Command
 from benchmarks.published import Published, in_file, in_lake
 from tidegate.settings import CHECKOUT
+from tidegate.transform.package import link_package
 from tidegate.window import ONE_DAY, Window
 
 # What is compared is loading these two; no contender has payments.
@@ -96,6 +97,7 @@ def _published_in_serving(site: Site) -> Published:
 
 def _copy_project(site: Site) -> list[Command]:
     shutil.copytree(CHECKOUT / "dbt_project", site.dbt_project, ignore=shutil.ignore_patterns("target", "logs"))
+    link_package(site.dbt_project)
     return []
 
 

@@ -20,13 +20,13 @@ from tidegate.cli import app
 from tidegate.lake.config import LakeConfig
 from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.orchestration.instance.dagster_home import make_instance
-from tidegate.settings import load_settings
+from tidegate.settings import CHECKOUT, load_settings
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TIDEGATE_PROJECT", str(Path(__file__).parents[2]))
+    monkeypatch.setenv("TIDEGATE_PROJECT", str(CHECKOUT))
     monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 

@@ -9,11 +9,13 @@ from tests.support.intake.shop import SALES, csv, row
 from typer.testing import CliRunner, Result
 
 from tidegate.cli import app
+from tidegate.settings import CHECKOUT
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIDEGATE_PROJECT", str(CHECKOUT))
     monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TIDEGATE_CONTRACTS", str(tmp_path / "contracts"))
     (tmp_path / "contracts").mkdir()

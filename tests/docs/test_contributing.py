@@ -24,6 +24,7 @@ NOT_TYPED = {
     "make test": (".ci/run", "make test"),
     "make lint": (".ci/run", "make lint"),
     "make types": (".ci/run", "make types"),
+    "make package": (".github/workflows/release.yml", "make package"),
     "make docs": ("tests/explain/test_site.py", '"make", "docs"'),
     "make format": ("tests/docs/test_contributing.py", '"make format"'),
     # It asks an index of packages for the newest versions.

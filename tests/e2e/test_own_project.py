@@ -85,7 +85,7 @@ class Project:
         """What a command prints, typed in the project without anything of this process's environment."""
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/root"), **more}
         done = subprocess.run(
-            words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=240, check=False
+            words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -178,6 +178,7 @@ def receiver() -> Iterator[tuple[str, list[tuple[str, str]]]]:
         server.server_close()
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.slow
 def test_a_project_is_made_run_extended_and_upgraded_with_the_wheel_alone(tmp_path: Path) -> None:
     wheel = built(tmp_path / "dist")
