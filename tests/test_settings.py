@@ -97,6 +97,15 @@ def test_a_project_is_found_from_any_folder_below_it(project: Path, monkeypatch:
     assert (settings.landing, settings.lake_catalog) == (str(project / "dropped"), f"sqlite:{project / 'c.sqlite'}")
 
 
+def test_a_working_directory_that_is_gone_is_said(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = project / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(TidegateError, match="working directory is gone"):
+        load_settings()
+
+
 def test_outside_of_a_project_nothing_is_guessed(
     project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

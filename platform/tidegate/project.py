@@ -31,6 +31,14 @@ def project_at(named: str | None, start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if is_project(folder)), None)
 
 
+def working_directory() -> Path:
+    """Where this process works. Raises TidegateError where somebody has removed it meanwhile."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise TidegateError("The working directory is gone. Nothing was done. Change to one that is there.") from error
+
+
 def is_project(folder: Path) -> bool:
     return all((folder / name).exists() for name in MARKERS)
 

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSe
 
 from tidegate.addresses import holds_secret
 from tidegate.machine.overlaps import refuse_overlaps
-from tidegate.project import VARIABLE, no_project, project_at
+from tidegate.project import VARIABLE, no_project, project_at, working_directory
 from tidegate.zones import Zone
 
 # platform/tidegate/settings.py → the checkout of Tidegate's source, for what makes its documentation and its tests.
@@ -335,7 +335,7 @@ def load_settings(**overrides: object) -> Settings:
 
     Raises TidegateError outside of a project, where not all that a project has is given.
     """
-    here = Path.cwd()
+    here = working_directory()
     project = Path(str(overrides["project"])) if "project" in overrides else project_at(os.environ.get(VARIABLE), here)
     file = (project or here) / ".env"
     if project is None:
