@@ -129,8 +129,8 @@ def write_source(drafted: Drafted, project: Path) -> None:
     }
     (marts / f"{drafted.mart}.sql").write_text(MART_SQL.format(**words), encoding="utf-8")
     (marts / f"{drafted.mart}.yml").write_text(MART_YAML.format(**words), encoding="utf-8")
-    for file, day in zip(drafted.files, drafted.draft.days, strict=True):
-        delivery = project / "landing" / drafted.source / day.isoformat()
+    for file, delivered_on in zip(drafted.files, drafted.draft.days, strict=True):
+        delivery = project / "landing" / drafted.source / delivered_on.isoformat()
         delivery.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, delivery / file.name)
         (delivery / WHOLE).touch()
