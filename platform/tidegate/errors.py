@@ -35,6 +35,11 @@ class SourceDownError(TidegateError):
     """
 
 
+class RefusedError(TidegateError):
+    """A source answered and refuses what it was asked for, which asking again cannot change. It is no outage: other
+    days may be fine."""
+
+
 class ArchiveDownError(TidegateError):
     """The archive cannot be reached. Running again later can heal it."""
 

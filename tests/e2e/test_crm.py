@@ -19,9 +19,12 @@ from tidegate.demo.shop import write_shop
 from tidegate.demo.trade import Shop
 from tidegate.ledger.deliveries import StandingIn
 from tidegate.orchestration.asset_keys import raw_key
+from tidegate.orchestration.history.breaker import Breaker, Pace
+from tidegate.orchestration.history.contacts import health_of
+from tidegate.orchestration.names import load_job
 from tidegate.orchestration.runs import RunOutcome
 from tidegate.settings import CHECKOUT
-from tidegate.window import ONE_DAY
+from tidegate.window import ONE_DAY, Window
 
 pytestmark = pytest.mark.slow
 
@@ -116,3 +119,22 @@ def test_a_first_day_without_the_crm_is_held_with_its_sentence(new_home: NewHome
     assert "it answered with an HTML page where JSON is expected" in told
     assert told.endswith("run again when the source is back.")
     assert "no delivery was loaded" not in " ".join(rest)
+
+
+def test_a_day_that_the_source_refuses_is_no_outage_of_the_source(
+    new_home: NewHome, contracts: Path, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 404 failed the run, and three of them opened the breaker: no other day was asked for any more."""
+    home = shop_home(new_home, contracts)
+    pace = Pace.of(home.settings)
+
+    def load() -> Breaker:
+        outcome = home.runner.run(Window.of_day(FIRST_DAY), job=load_job("customers"))
+        assert not outcome.succeeded
+        return health_of(home.runner.instance, "customers", pace).breaker
+
+    monkeypatch.setenv("CRM_URL", f"{crm.url}/elsewhere")
+    assert load() == Breaker()
+    crm.break_by(Fault.ERRORS)
+    monkeypatch.setenv("CRM_URL", crm.url)
+    assert load().failures == 1

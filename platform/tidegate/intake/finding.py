@@ -22,7 +22,7 @@ from tidegate.contract.files import FileOptions
 from tidegate.contract.http import HttpServer
 from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.model import Clock, Contract, Region, StandIn
-from tidegate.errors import IncompleteError, SourceDownError, TidegateError
+from tidegate.errors import IncompleteError, RefusedError, SourceDownError, TidegateError
 from tidegate.intake.files.formats.layout import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
@@ -141,7 +141,8 @@ class Finding:
         try:
             return self._fetch(region, day)
         except TidegateError as error:
-            if not isinstance(error, IncompleteError):
+            # Of one that is refused the source answered: it is no outage, and keeps no other day from being asked for.
+            if not isinstance(error, IncompleteError | RefusedError):
                 self.troubles.setdefault(Partition(region.name, day), str(error))
             return Missing(region.name, day, error)
 

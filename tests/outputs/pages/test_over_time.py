@@ -107,6 +107,9 @@ def test_products_are_published_restated_held_or_overdue(shop: Shop, contracts: 
     assert list(line.states[:3]) == [State.published, State.restated, State.held]
     (product,) = [each for each in found.products if each.cadence == "daily"]
     assert (product.published, product.restated, product.held) == (2, 1, 1)
+    shop.hold(restated, "A newer version is bad.")
+    (again,) = [each for each in look(shop, contracts, days=4).products if each.cadence == "daily"]
+    assert (again.published, again.restated, again.held) == (2, 1, 2), "it is shown all the same"
 
 
 def test_an_empty_home_has_a_page(shop: Shop, contracts: dict[str, Contract]) -> None:

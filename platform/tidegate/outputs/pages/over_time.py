@@ -83,7 +83,8 @@ class Freshness:
 
 @dataclass(frozen=True)
 class Published:
-    """How many partitions of a product, of one cadence, stand how."""
+    """How many partitions of a product, of one cadence, stand how. One that is published and has a newer version that
+    is held counts as both."""
 
     product: str
     cadence: str
@@ -300,7 +301,8 @@ _STATE_OF_A_DAY = """
         when c.state = 'published' and c.restatements > 0 then 'restated' else c.state end
 """
 _PARTITIONS = f"""
-    select c.product, c.cadence, c.partition_day, {_STATE_OF_A_DAY} as state
+    select c.product, c.cadence, c.partition_day, {_STATE_OF_A_DAY} as state, h.reason is not null as is_held,
+        c.state = 'published' as is_published, c.state = 'published' and c.restatements > 0 as is_restated
     from serving.calendar as c left join ops.holds as h using (product, cadence, partition_day)
 """
 
@@ -321,8 +323,8 @@ def _days_of_products(con: DuckDBPyConnection, window: Window) -> list[Line]:
 
 def _products(con: DuckDBPyConnection, window: Window) -> list[Published]:
     rows = con.execute(
-        "select product, cadence, count_if(state in ('published', 'restated')), count_if(state = 'restated'), "
-        f"count_if(state = 'held'), count_if(state = 'overdue') from ({_PARTITIONS}) "
+        "select product, cadence, count_if(is_published), count_if(is_restated), count_if(is_held), "
+        f"count_if(state = 'overdue') from ({_PARTITIONS}) "
         f"where partition_day between {literal(window.start)} and {literal(window.last + ONE_DAY)} "
         "group by product, cadence order by product, cadence"
     ).fetchall()

@@ -25,7 +25,7 @@ import httpx
 import tenacity
 
 from tidegate.addresses import climbs, without_secrets
-from tidegate.errors import SourceDownError, TidegateError
+from tidegate.errors import RefusedError, SourceDownError, TidegateError
 
 T = TypeVar("T")
 
@@ -195,7 +195,11 @@ class TimedClient:
         """The body of the answer of another address, which is not redirected from."""
         request.extensions = self._limits()
         with self._explaining_what_failed(), self._open(request) as response:
-            _refuse_by_status(response, request.url)
+            try:
+                _refuse_by_status(response, request.url)
+            except RefusedError as error:
+                # Without a token no day can be asked for, so it is as good as down.
+                raise TidegateError(str(error)) from None
             return self._body(response)
 
     def _limits(self) -> dict[str, Any]:
@@ -327,7 +331,7 @@ def _links(response: httpx.Response) -> Mapping[str, str]:
 
 
 def _refuse_by_status(response: httpx.Response, asked: httpx.URL) -> None:
-    """Raises PassingError for what may pass, TidegateError for what is ours to fix."""
+    """Raises PassingError for what may pass, RefusedError and TidegateError for what is ours to fix."""
     status = response.status_code
     told = _named(status)
     # Not the response's own: a key may be in it.
@@ -337,7 +341,7 @@ def _refuse_by_status(response: httpx.Response, asked: httpx.URL) -> None:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         raise _NotLetInError(f"{place} was refused: it answered {told}, so the token is missing, wrong or spent.")
     if status >= HTTPStatus.BAD_REQUEST:
-        raise TidegateError(f"{place} was refused: it answered {told}, and asking again cannot change that.")
+        raise RefusedError(f"{place} was refused: it answered {told}, and asking again cannot change that.")
     if status != HTTPStatus.OK:
         raise PassingError(f"it answered {told} where 200 (OK) is expected")
     media_type = response.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
