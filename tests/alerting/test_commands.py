@@ -72,7 +72,7 @@ def test_looking_changes_nothing_and_what_somebody_says_is_kept(shell: Shell) ->
         ("silenced", None),
     ]
     assert "is over already" in shell("incidents silence rejected/customers --until 2020-01-01", code=1)
-    assert "Incidents: " in shell("status")
+    assert "Incidents, the most severe first: " in shell("status")
 
 
 def test_a_file_is_checked_and_tried(shell: Shell, receiver: Receiver) -> None:

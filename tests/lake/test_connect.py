@@ -13,9 +13,10 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import LakeBusyError, LakeMissingError, TidegateError
+from tidegate.lake.catalogs.connections import with_limits
 from tidegate.lake.config import LakeConfig, attach_statements
 from tidegate.lake.connect import Lake
-from tidegate.lake.sql import SCHEMAS
+from tidegate.lake.sql import SCHEMAS, literal
 from tidegate.lake.trouble import ATTEMPTS_AT_A_FAILING_COMMIT, is_conflict
 from tidegate.ledger.schema import LEDGER
 from tidegate.ledger.upkeep.opening import open_lake
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 SQLITE = LakeConfig("sqlite:/h/c.sqlite", "/h/data", 2, "1GB", Path("/h/spill"), 10.0)
 POSTGRES = dataclasses.replace(SQLITE, catalog="postgres:dbname=lake host=db")
 S3 = dataclasses.replace(POSTGRES, data="s3://bucket/lake")
+# With keepalives and limits, which `test_connections` is about.
+REACHED = literal("ducklake:postgres:" + with_limits("dbname=lake host=db"))
 RUNS = "ops.pipeline_runs"
 
 
@@ -52,16 +55,13 @@ RUNS = "ops.pipeline_runs"
         (
             POSTGRES,
             False,
-            [
-                "attach if not exists 'ducklake:postgres:dbname=lake host=db' as \"lake\" "
-                "(data_path '/h/data', create_if_not_exists false)"
-            ],
+            [f"attach if not exists {REACHED} as \"lake\" (data_path '/h/data', create_if_not_exists false)"],
         ),
         (
             S3,
             True,
             [
-                "attach if not exists 'ducklake:postgres:dbname=lake host=db' as \"lake\" "
+                f'attach if not exists {REACHED} as "lake" '
                 "(data_path 's3://bucket/lake', create_if_not_exists false, read_only)"
             ],
         ),
@@ -72,7 +72,7 @@ RUNS = "ops.pipeline_runs"
                 "set global s3_endpoint = '127.0.0.1:9000'",
                 "set global s3_use_ssl = false",
                 "set global s3_url_style = 'path'",
-                "attach if not exists 'ducklake:postgres:dbname=lake host=db' as \"lake\" "
+                f'attach if not exists {REACHED} as "lake" '
                 "(data_path 's3://bucket/lake', create_if_not_exists false)",
             ],
         ),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 import pytest
 from tests.support.runs.home import TemporaryHome
 
+from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.dbt import build_dbt_assets
 from tidegate.orchestration.assets.translator import assets_of_dagster_dbt, without_objects
+from tidegate.settings import load_settings
 
 # Dagster calls checks per partition a preview, and how a Monday may reach back to before the first day a beta.
 pytestmark = [
@@ -48,9 +49,12 @@ def test_what_shapes_the_assets_makes_them_again(module_home: TemporaryHome) -> 
         assert {tuple(spec.owners) for spec in assets.specs} == {(owner,)}
 
 
-def test_definitions_of_a_home_that_has_them_import_no_dbt(module_home: TemporaryHome) -> None:
+def test_definitions_of_a_home_that_has_them_import_no_dbt(
+    module_home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in module_home.environment.items():
+        monkeypatch.setenv(name, value)
     # Made here, where dbt is imported already.
-    assert module_home.definitions is not None
-    environment = {**os.environ, **module_home.environment}
-    done = subprocess.run([sys.executable, "-c", LOAD], env=environment, capture_output=True, text=True, check=True)
+    build_definitions(load_settings())
+    done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -141,7 +141,7 @@ def test_its_command_line_names_the_lake_and_holds_no_secret(shop: Shop, monkeyp
     )
     command = shell_command(config, snapshot=7)
     assert command[0] == PROGRAM
-    assert "attach if not exists 'ducklake:postgres:host=db dbname=lake'" in command[4]
+    assert "attach if not exists 'ducklake:postgres:host=db dbname=lake " in command[4]
     assert "snapshot_version 7" in command[4]
     assert "s3cret" not in " ".join(command)
 

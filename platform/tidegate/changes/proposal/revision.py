@@ -83,7 +83,15 @@ def _extract(repository: Path, commit: str, name: str, folder: Path, into: Path)
         )
     into.mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(into, filter="data")
+        archive.extractall(into, filter=_inside)
+
+
+def _inside(member: tarfile.TarInfo, into: str) -> tarfile.TarInfo | None:
+    """What is taken out: all but links that lead out of the folder, as to a package of another place."""
+    try:
+        return tarfile.data_filter(member, into)
+    except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError):
+        return None
 
 
 def _copy_packages(project: Path, into: Path) -> None:

@@ -42,8 +42,7 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
     """
     snapshot = snapshot_at(config, as_of) if as_of else None
     with Lake.open(config, read_only=True, snapshot=snapshot) as lake:
-        # So that `show tables` shows what is published.
-        lake.con.execute(f"use {qualified(CATALOG, SERVING)}")
+        _begin_in_serving(lake)
         confine(lake)
         try:
             cursor = lake.con.execute(reading_statement(lake.con, sql))
@@ -59,6 +58,15 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
             "or write them to a file in `tidegate shell`: copy (from serving.daily_sales) to 'rows.parquet';"
         )
     return QueryResult(columns, rows)
+
+
+def _begin_in_serving(lake: Lake) -> None:
+    """So that `show tables` shows what is published. A lake of long ago may have no such schema."""
+    there = (
+        f"select 1 from duckdb_schemas() where database_name = {literal(CATALOG)} and schema_name = {literal(SERVING)}"
+    )
+    if lake.con.execute(there).fetchone():
+        lake.con.execute(f"use {qualified(CATALOG, SERVING)}")
 
 
 def confine(lake: Lake) -> None:
