@@ -83,23 +83,26 @@ def _extract(repository: Path, commit: str, name: str, folder: Path, into: Path)
         )
     into.mkdir(parents=True)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(into, filter=_inside)
+        inside = [member for member in archive if not _leads_out(member, into)]
+        archive.extractall(into, inside, filter="data")
 
 
-def _inside(member: tarfile.TarInfo, into: str) -> tarfile.TarInfo | None:
-    """What is taken out: all but links that lead out of the folder, as to a package of another place."""
+def _leads_out(member: tarfile.TarInfo, into: Path) -> bool:
+    """Whether it is a link out of the folder, as to a package elsewhere: nothing that is there is in the revision."""
     try:
-        return tarfile.data_filter(member, into)
+        tarfile.data_filter(member, str(into))
     except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError):
-        return None
+        return True
+    return False
 
 
 def _copy_packages(project: Path, into: Path) -> None:
     """dbt's packages are installed beside a project and not kept in git: those of now are taken."""
-    installed = packages_folder(project)
+    installed, taken_out = packages_folder(project), packages_folder(into)
     names_some = any((into / name).is_file() for name in ("packages.yml", "dependencies.yml"))
-    if names_some and installed.is_dir() and not packages_folder(into).exists():
-        shutil.copytree(installed, packages_folder(into))
+    has_some = taken_out.is_dir() and any(taken_out.iterdir())
+    if names_some and installed.is_dir() and not has_some:
+        shutil.copytree(installed, taken_out, dirs_exist_ok=True)
 
 
 def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
