@@ -83,7 +83,8 @@ def test_any_dbt_project_goes_from_landing_to_exports_and_back(
     status = read_status(new_home.home)
     assert ([each.published[0].count for each in status.products], status.held, status.stale_days) == ([3], {}, [])
     (made,) = new_home.runner.make_outputs()
-    assert (len(made.made), made.complaints) == (3, ())
+    # An export of each day, and the page of quality.
+    assert (len(made.made), made.complaints) == (4, ())
 
     # Again, with other data, and back again.
     deliver(new_home, DAYS.last, 5)
