@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
 
 from duckdb import DuckDBPyConnection
 
@@ -16,12 +12,11 @@ from tidegate.alerting.config import OWN, Alerting, Ready
 from tidegate.alerting.message import Event, Message
 from tidegate.alerting.routing import Switchboard
 from tidegate.home import Home
-from tidegate.lake.sql import CATALOG, literal, on_days, qualified, sql_file
+from tidegate.lake.sql import CATALOG, on_days, qualified
 from tidegate.ledger.alerts import AlertRecord, alerts_since
 from tidegate.outputs.pages.files import FILES, files_of
-from tidegate.publishing.requirements import GateRequirements
+from tidegate.publishing.published import Published, published_since
 from tidegate.transform.parsed.measures import measures_of
-from tidegate.window import Cadence
 
 # What was published longer ago needs no notice: the alerting looks every minute, and a weekend may pass without it.
 LATELY = dt.timedelta(days=3)
@@ -29,35 +24,8 @@ LATELY = dt.timedelta(days=3)
 # A restatement of years ago may come to content that a notice told of long before.
 NOTICES_KEPT = dt.timedelta(days=400)
 
-
 # More figures are for the page.
 HEADLINES = 6
-
-
-class Shown(NamedTuple):
-    """A mart's partition as it stands in `serving`."""
-
-    rows: int
-    content: str
-    published_at: dt.datetime
-    is_restated: bool
-
-
-@dataclass(frozen=True)
-class Published:
-    """A partition of a product as it stands: `content` is a hash over its marts', `rows` those of each."""
-
-    product: str
-    cadence: Cadence
-    day: dt.date
-    content: str
-    rows: tuple[tuple[str, int], ...]
-    published_at: dt.datetime
-    is_restated: bool
-
-    @property
-    def subject(self) -> str:
-        return f"ready/{self.product}/{self.cadence}/{self.day}"
 
 
 def notices(con: DuckDBPyConnection, home: Home, switchboard: Switchboard) -> Iterator[AlertRecord]:
@@ -65,7 +33,7 @@ def notices(con: DuckDBPyConnection, home: Home, switchboard: Switchboard) -> It
     config = switchboard.config
     if not config.ready:
         return
-    published = published_lately(con, home, switchboard.now - LATELY)
+    published = published_since(con, home.products, switchboard.now - LATELY)
     if not published:
         return
     told = [each for each in alerts_since(con, switchboard.now - NOTICES_KEPT) if each.event == Event.ready]
@@ -86,12 +54,16 @@ def _notices_of(
 ) -> Iterator[AlertRecord]:
     message = notice(published, switchboard.config)
     for channel in _channels(published, ready, switchboard):
-        before = [each for each in told if each.channel == channel and each.subject == published.subject]
+        before = [each for each in told if each.channel == channel and each.subject == _subject(published)]
         is_restated = bool(before)
         if is_restated and (before[-1].dedup_key == message.dedup_key or not ready.restatements):
             continue
         full = notice(published, switchboard.config, headlines(con, home, published), _page(home, published))
-        yield switchboard.alert(channel, published.subject, full, switchboard.now)
+        yield switchboard.alert(channel, _subject(published), full, switchboard.now)
+
+
+def _subject(published: Published) -> str:
+    return f"ready/{published.product}/{published.cadence}/{published.day}"
 
 
 def _channels(published: Published, ready: Ready, switchboard: Switchboard) -> list[str]:
@@ -110,7 +82,7 @@ def notice(published: Published, config: Alerting, figures: Figures | None = Non
     return Message(
         Event.ready,
         "LOW",
-        f"{name}/{published.subject}/{published.content}",
+        f"{name}/{_subject(published)}/{published.content}",
         f"[{name}] {published.product}: the {published.cadence.singular} {published.day} {happened}",
         (
             *([f"{headline}."] if headline else []),
@@ -165,32 +137,3 @@ def _page(home: Home, published: Published) -> str:
 
 def _link(page: str, config: Alerting) -> str:
     return f"{config.reports.rstrip('/')}/{page}" if page and config.reports else ""
-
-
-def published_lately(con: DuckDBPyConnection, home: Home, since: dt.datetime) -> list[Published]:
-    """The partitions of which anything was published since (UTC, naive), as they stand."""
-    query = sql_file("tidegate.alerting", "published_lately.sql", since=literal(since))
-    shown: dict[tuple[Cadence, dt.date], dict[str, Shown]] = defaultdict(dict)
-    for cadence, day, mart, *standing in con.execute(query).fetchall():
-        shown[Cadence(cadence), day][mart] = Shown(*standing)
-    return [
-        _published(product, day, marts)
-        for (cadence, day), marts in shown.items()
-        for product in home.products_of(cadence)
-        # A product is published whole, so one that lacks a mart is being changed.
-        if product.names and product.names <= marts.keys()
-    ]
-
-
-def _published(product: GateRequirements, day: dt.date, shown: dict[str, Shown]) -> Published:
-    marts = {name: shown[name] for name in sorted(product.names)}
-    contents = hashlib.sha256(repr([(name, content) for name, (_, content, _, _) in marts.items()]).encode())
-    return Published(
-        product.product,
-        product.cadence,
-        day,
-        contents.hexdigest()[:16],
-        tuple((name, rows) for name, (rows, _, _, _) in marts.items()),
-        max(published_at for _, _, published_at, _ in marts.values()),
-        is_restated=any(is_restated for *_, is_restated in marts.values()),
-    )

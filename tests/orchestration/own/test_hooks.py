@@ -1,35 +1,57 @@
-"""What is published is told once per content, in the order of days; what was there before the first look is not."""
+"""What is published is asked for once per content, whatever became visible when; what was there before is not."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-import pytest
-
-from tidegate.orchestration.own.hooks import Shown, _not_seen
+from tidegate.orchestration.own.hooks import OVERLAP, Seen, key_of
+from tidegate.publishing.published import Published
+from tidegate.window import Cadence
 
 DAYS = [dt.date(2024, 3, day) for day in (1, 2, 3)]
-NOON = dt.datetime(2024, 3, 4, 12, tzinfo=dt.UTC)
-SHOWN = [Shown(day, NOON + dt.timedelta(minutes=n), f"content-{n}") for n, day in enumerate(DAYS)]
+NOON = dt.datetime.fromisoformat("2024-03-04 12:00")
+MINUTE = dt.timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    ("cursor", "days"),
-    [
-        (None, DAYS[-1:]),
-        (NOON.isoformat(), DAYS[1:]),
-        (SHOWN[-1].published_at.isoformat(), []),
-        ((NOON - dt.timedelta(days=1)).isoformat(), DAYS),
-    ],
-)
-def test_only_what_came_after_the_last_look_is_asked_for(cursor: str | None, days: list[dt.date]) -> None:
-    assert [each.day for each in _not_seen(SHOWN, cursor)] == days
+def published(day: dt.date, at: dt.datetime, content: str = "a", changed_at: dt.datetime | None = None) -> Published:
+    return Published("sales", Cadence.daily, day, content, (("daily_sales", 1),), at, changed_at or at, False)
+
+
+def asked_for(seen: Seen, *shown: Published) -> tuple[list[dt.date], Seen]:
+    """The days that a look at these asks for, and what is seen then, by way of the cursor."""
+    fresh, then = seen.then(shown)
+    return [each.day for each in fresh], Seen.of(then.to_cursor())
+
+
+def test_the_first_look_takes_the_newest_partition_and_later_ones_what_came_since() -> None:
+    first, second, third = (published(day, NOON + n * MINUTE) for n, day in enumerate(DAYS))
+    days, seen = asked_for(Seen.of(None), first, second)
+    assert days == DAYS[1:2]
+    days, seen = asked_for(seen, first, second, third)
+    assert days == DAYS[2:]
+    assert asked_for(seen, first, second, third)[0] == []
+
+
+def test_what_is_dated_before_the_last_look_and_became_visible_after_it_is_asked_for() -> None:
+    _, seen = asked_for(Seen.of(None), published(DAYS[1], NOON))
+    late = published(DAYS[0], NOON - MINUTE)
+    assert late.published_at >= seen.look_from
+    assert asked_for(seen, late, published(DAYS[1], NOON))[0] == DAYS[:1]
+
+
+def test_the_same_content_published_again_asks_for_nothing_and_coming_back_to_an_earlier_one_does() -> None:
+    first = published(DAYS[0], NOON)
+    _, seen = asked_for(Seen.of(None), first)
+    days, seen = asked_for(seen, published(DAYS[0], NOON + 2 * OVERLAP, changed_at=NOON))
+    assert days == []
+    later = NOON + 3 * OVERLAP
+    days, seen = asked_for(seen, published(DAYS[0], later, "b"))
+    assert days == DAYS[:1]
+    back = published(DAYS[0], later + MINUTE, "a")
+    assert asked_for(seen, back)[0] == DAYS[:1]
+    assert key_of(back) != key_of(first)
 
 
 def test_nothing_published_asks_for_nothing() -> None:
-    assert _not_seen([], None) == []
-
-
-def test_other_content_of_a_day_is_another_request() -> None:
-    first, again = (Shown(DAYS[0], NOON, content) for content in ("a", "b"))
-    assert first.key != again.key
+    assert Seen.of(None).then([]) == ([], Seen(None))
+    assert Seen(None).to_cursor() is None

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import dagster as dg
 
-from tidegate.home import Home
 from tidegate.lake.connect import Lake
-from tidegate.ledger.publications import Publication, newest_publications
 from tidegate.orchestration.asset_keys import serving_key
-from tidegate.orchestration.history.recent_runs import digest
 from tidegate.orchestration.own.current import current_home
 from tidegate.orchestration.own.resource import products_named
 from tidegate.orchestration.partition_definitions import partitions_of
 from tidegate.orchestration.sensors.ticks import sensor_status
+from tidegate.publishing.published import Published, published_since
 from tidegate.window import Cadence
 
 Target: TypeAlias = dg.AssetsDefinition | dg.JobDefinition | str
+
+# A publication is dated before its transaction commits, so one may appear behind a later one.
+OVERLAP = dt.timedelta(hours=1)
+EVER = dt.datetime.fromisoformat("0001-01-01")
 
 
 def daily_partitions() -> dg.TimeWindowPartitionsDefinition:
@@ -55,7 +58,7 @@ def when_published(product: str, run: Target, cadence: str = "daily", name: str 
     What was published before the sensor's first look is left alone, but for the newest partition.
     """
     home, of_cadence = current_home(), Cadence(cadence)
-    products_named(home, product, of_cadence)
+    made_of = products_named(home, product, of_cadence)
     target: dict[str, object] = {"job_name": run} if isinstance(run, str) else {"target": run}
 
     @dg.sensor(
@@ -66,45 +69,54 @@ def when_published(product: str, run: Target, cadence: str = "daily", name: str 
         **target,  # type: ignore[arg-type]
     )
     def look(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        shown = look_for_published(home, product, of_cadence)
-        fresh = _not_seen(shown, context.cursor)
+        before = Seen.of(context.cursor)
+        with Lake.open(home.lake_config, read_only=True) as lake:
+            shown = published_since(lake.con, [made_of], before.look_from)
+        fresh, seen = before.then(shown)
         if not fresh:
-            return dg.SensorResult(skip_reason=f"Nothing new of {product} is published.", cursor=context.cursor)
-        requests = [dg.RunRequest(run_key=each.key, partition_key=each.day.isoformat()) for each in fresh]
-        return dg.SensorResult(run_requests=requests, cursor=max(each.published_at for each in shown).isoformat())
+            return dg.SensorResult(skip_reason=f"Nothing new of {product} is published.", cursor=seen.to_cursor())
+        requests = [dg.RunRequest(run_key=key_of(each), partition_key=each.day.isoformat()) for each in fresh]
+        return dg.SensorResult(run_requests=requests, cursor=seen.to_cursor())
 
     return look
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A partition of a product as it is published."""
+def key_of(published: Published) -> str:
+    """What is asked for once: this content, since it was shown. Coming back to an earlier content is another one."""
+    return f"{published.day}:{published.content}:{published.changed_at:%Y%m%dT%H%M%S.%f}"
 
-    day: dt.date
-    published_at: dt.datetime
-    content: str
+
+@dataclass(frozen=True)
+class Seen:
+    """What a sensor's looks have seen: up to which moment of publishing, and what of the last hour before it.
+
+    Both are None before the first look.
+    """
+
+    until: dt.datetime | None
+    keys: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, cursor: str | None) -> Seen:
+        if not cursor:
+            return cls(None)
+        kept = json.loads(cursor)
+        return cls(dt.datetime.fromisoformat(kept["until"]), frozenset(kept["keys"]))
+
+    def to_cursor(self) -> str | None:
+        return self.until and json.dumps({"until": self.until.isoformat(), "keys": sorted(self.keys)})
 
     @property
-    def key(self) -> str:
-        return f"{self.day}:{self.content}"
+    def look_from(self) -> dt.datetime:
+        return self.until - OVERLAP if self.until else EVER
 
-
-def look_for_published(home: Home, product: str, cadence: Cadence) -> list[Shown]:
-    """The partitions of a product that stand, oldest first."""
-    marts = {mart.name for mart in products_named(home, product, cadence).marts}
-    with Lake.open(home.lake_config, read_only=True) as lake:
-        standing = [each for each in newest_publications(lake.con) if each.mart in marts and each.cadence == cadence]
-    days = sorted({each.partition_day for each in standing})
-    return [_shown(day, [each for each in standing if each.partition_day == day]) for day in days]
-
-
-def _shown(day: dt.date, publications: Collection[Publication]) -> Shown:
-    content = digest(sorted((each.mart, each.content_hash) for each in publications))
-    return Shown(day, max(each.published_at for each in publications), content)
-
-
-def _not_seen(shown: list[Shown], cursor: str | None) -> list[Shown]:
-    if cursor is None:
-        return shown[-1:]
-    seen_until = dt.datetime.fromisoformat(cursor)
-    return [each for each in shown if each.published_at > seen_until]
+    def then(self, shown: Sequence[Published]) -> tuple[list[Published], Seen]:
+        """What of these partitions was not seen yet, oldest first (at the first look the newest one only), and what is
+        seen then."""
+        if not shown:
+            return [], self
+        until = max(self.until or EVER, *(each.published_at for each in shown))
+        seen = Seen(until, frozenset(key_of(each) for each in shown if each.published_at >= until - OVERLAP))
+        if self.until is None:
+            return [max(shown, key=lambda each: each.day)], seen
+        return [each for each in shown if key_of(each) not in self.keys and each.changed_at >= self.look_from], seen

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import dagster as dg
 from duckdb import DuckDBPyConnection, DuckDBPyRelation
 from pydantic import Field, PrivateAttr
 
 from tidegate.errors import TidegateError
 from tidegate.home import Home
-from tidegate.lake.sql import literal, qualified, quoted
+from tidegate.lake.sql import CATALOG, in_window, qualified
 from tidegate.ledger.publications import Publication, newest_publications
 from tidegate.orchestration.own.current import current_home, home_at
 from tidegate.orchestration.partitions import keys_of_tags
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.reading import PUBLISHED, connection_of
-from tidegate.window import Cadence
+from tidegate.window import Cadence, Window
 
 
 class TidegateResource(dg.ConfigurableResource[None]):
@@ -37,23 +35,18 @@ class TidegateResource(dg.ConfigurableResource[None]):
 
         A relation of DuckDB: `.df()`, `.pl()`, `.arrow()`, `.filter(...)`. Raises TidegateError for what is no mart.
         """
-        column = _day_column(self._home, mart)
-        table = f"from {qualified('lake', PUBLISHED, mart)}"
+        _, column = _cadence_and_day_column(self._home, mart)
+        table = f"from {qualified(CATALOG, PUBLISHED, mart)}"
         if context is None:
             return self.connection.sql(table)
-        first, last = (literal(day) for day in _days_of(context))
-        return self.connection.sql(f"{table} where {quoted(column)} between {first} and {last}")
+        return self.connection.sql(f"{table} where {in_window(column, _days_of(context))}")
 
     def publications(self, mart: str, context: dg.AssetExecutionContext) -> list[Publication]:
         """The ledger's figures about what is published of a mart on the partitions of this step: rows, content hash,
         when, and by which run."""
-        first, last = _days_of(context)
-        _day_column(self._home, mart)
-        return [
-            each
-            for each in newest_publications(self.connection)
-            if each.mart == mart and first <= each.partition_day <= last
-        ]
+        cadence, _ = _cadence_and_day_column(self._home, mart)
+        partitions = cadence.among(_days_of(context))
+        return [each for each in newest_publications(self.connection, partitions) if each.mart == mart]
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         if self._con is not None:
@@ -73,22 +66,21 @@ def products_named(home: Home, product: str, cadence: Cadence) -> GateRequiremen
     return found[product]
 
 
-def _day_column(home: Home, mart: str) -> str:
-    marts = {each.name: each for product in home.products for each in product.marts}
+def _cadence_and_day_column(home: Home, mart: str) -> tuple[Cadence, str]:
+    marts = {each.name: (product.cadence, each.day_column) for product in home.products for each in product.marts}
     if mart not in marts:
         raise TidegateError(
             f"There is no mart {mart}, so nothing of it is published. Known: {', '.join(sorted(marts))}."
         )
-    return marts[mart].day_column
+    return marts[mart]
 
 
-def _days_of(context: dg.AssetExecutionContext) -> tuple[dt.date, dt.date]:
-    """The first and the last partition of a step."""
+def _days_of(context: dg.AssetExecutionContext) -> Window:
+    """From the first partition of a step to the last."""
     keys = keys_of_tags(context.run.tags)
     if keys is None:
         raise TidegateError(
             f"{context.asset_key.to_user_string()} runs without a partition, so it is about no day. Give the asset "
             "partitions_def=daily_partitions(), or leave out the context to read all days."
         )
-    first, last = keys
-    return dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+    return Window.of_keys(*keys)
