@@ -1,6 +1,6 @@
 """Tidegate: lets each day's data in only when it is sound, and re-running anything, in any order, is safe.
 
-`tidegate.connect` and what `tidegate.dagster` exports may be imported by your own code; see docs/public-interface.md.
+`tidegate.connect` and what `tidegate.dagster` exports may be imported by your own code; see docs/your-own-project.md.
 Everything else may change with any version.
 """
 

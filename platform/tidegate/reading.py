@@ -14,12 +14,9 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.lake.reading.tables import begin_in_serving
 from tidegate.lake.reading.travel import moment_of, snapshot_at
-from tidegate.lake.sql import quoted
-from tidegate.lake.tables import tables_in
 from tidegate.settings import Settings, load_settings
-
-PUBLISHED = "serving"
 
 
 def connect(project: str | os.PathLike[str] | None = None, *, as_of: str | None = None) -> DuckDBPyConnection:
@@ -38,8 +35,7 @@ def connection_of(settings: Settings, as_of: str | None = None) -> DuckDBPyConne
     config = LakeConfig.of(settings)
     snapshot = snapshot_at(config, moment_of(as_of, settings.zone)) if as_of else None
     lake = Lake.open(config, read_only=True, snapshot=snapshot)
-    if tables_in(lake.con, PUBLISHED):
-        lake.con.execute(f"use lake.{quoted(PUBLISHED)}")
+    begin_in_serving(lake.con)
     return lake.con
 
 

@@ -131,6 +131,12 @@ READING = [
     "doctor",
     "repair --dry-run",
     "upgrade --dry-run",
+    "tables",
+    "quality",
+    "breaker list",
+    "incidents list",
+    "changes",
+    "history --partition 2024-01-01",
 ]
 WRITING = [
     "run --partition 2024-01-01",

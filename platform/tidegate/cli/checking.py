@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate.cli import console
-from tidegate.cli.words import with_plain_errors
-from tidegate.contract.model import shown_path
+from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings
 
@@ -20,16 +18,8 @@ if TYPE_CHECKING:
     from tidegate.contract.terms import TermChange
 
 
-class TextOrJson(StrEnum):
-    text = "text"
-    json = "json"
-
-
-Format = Annotated[TextOrJson, typer.Option(help="How to print.")]
-
-
 @with_plain_errors
-def contract_check(format: Format = TextOrJson.text) -> None:
+def contract_check(format: AsTextOrJson = TextOrJson.text) -> None:
     """Find every error in every contract, each with its file, its line and what to write. Ends with 1 for any."""
     from tidegate.contract.reading.check import check_contracts
 
@@ -52,7 +42,7 @@ def contract_check(format: Format = TextOrJson.text) -> None:
 def contract_diff(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The contract's file as it was.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The contract's file as it is to be.")],
-    format: Format = TextOrJson.text,
+    format: AsTextOrJson = TextOrJson.text,
 ) -> None:
     """Say what a changed contract promises and demands otherwise, and which models that breaks.
 
@@ -93,6 +83,7 @@ def contract_sync(
     ] = False,
 ) -> None:
     """Have dbt's sources and staging YAML follow the contracts, in which columns are typed; comments stay."""
+    from tidegate.contract.model import shown_path
     from tidegate.contract.reading.odcs import load_contracts
     from tidegate.drafting.syncing import find_drift, follow
 

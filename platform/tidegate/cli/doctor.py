@@ -5,26 +5,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from tidegate.cli import console
-from tidegate.cli.words import with_plain_errors
+from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
 from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
     from tidegate.orchestration.doctor import Finding
 
 
-class Shown(StrEnum):
-    text = "text"
-    json = "json"
-
-
 @with_plain_errors
-def doctor(format: Annotated[Shown, typer.Option(help="How to print.")] = Shown.text) -> None:
+def doctor(format: AsTextOrJson = TextOrJson.text) -> None:
     """Check settings, credentials, clocks, space, versions, the lake, sources and the daemon. Changes nothing."""
     from tidegate.home import Home
     from tidegate.orchestration.doctor import examine
@@ -32,9 +26,9 @@ def doctor(format: Annotated[Shown, typer.Option(help="How to print.")] = Shown.
     found: list[Finding] = []
     for finding in examine(Home(load_settings(), read_only=True), dt.datetime.now(dt.UTC)):
         found.append(finding)
-        if format is Shown.text:
+        if format is TextOrJson.text:
             _print(finding)
-    if format is Shown.json:
+    if format is TextOrJson.json:
         typer.echo(json.dumps([dataclasses.asdict(finding) for finding in found], indent=1))
     raise typer.Exit(1 if any(finding.state == "bad" for finding in found) else 0)
 

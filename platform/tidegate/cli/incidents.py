@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate.cli import console
 from tidegate.cli.show_incidents import as_json, print_incident, print_incidents
-from tidegate.cli.words import moment_of, with_plain_errors
+from tidegate.cli.words import AsTextOrJson, TextOrJson, moment_of, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.settings import load_settings
 
@@ -27,24 +26,19 @@ incidents_app = typer.Typer(help="What is wrong now, and who looks after it.", n
 SILENCE_DAYS = 7
 
 
-class Shown(StrEnum):
-    text = "text"
-    json = "json"
-
-
 Key = Annotated[str, typer.Argument(help="Its key, as `tidegate incidents list` shows it.")]
 Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="Why; goes into the ledger.")]
-As = Annotated[Shown, typer.Option("--format", help="How to print.")]
 
 
 @incidents_app.command("list")
 @with_plain_errors
 def incidents_list(
-    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False, format: As = Shown.text
+    every: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    format: AsTextOrJson = TextOrJson.text,
 ) -> None:
     """What is wrong now, the most severe first. Looks at everything, and changes nothing."""
     found = _look(every)
-    if format is Shown.json:
+    if format is TextOrJson.json:
         typer.echo(json.dumps([as_json(each) for each in found], indent=1))
     else:
         print_incidents(found)
@@ -52,7 +46,7 @@ def incidents_list(
 
 @incidents_app.command("show")
 @with_plain_errors
-def incidents_show(key: Key, format: As = Shown.text) -> None:
+def incidents_show(key: Key, format: AsTextOrJson = TextOrJson.text) -> None:
     """One incident: since when, what to do, who looks after it, and what was told to whom."""
     from tidegate.home import Home
     from tidegate.ledger.alerts import alerts_about
@@ -62,7 +56,7 @@ def incidents_show(key: Key, format: As = Shown.text) -> None:
         raise TidegateError(f"There is no incident {key}. Those that are there: tidegate incidents list --all")
     with Home(load_settings(), read_only=True).lake() as lake:
         alerts = alerts_about(lake.con, key)
-    if format is Shown.json:
+    if format is TextOrJson.json:
         typer.echo(json.dumps(as_json(incident, alerts), indent=1))
     else:
         print_incident(incident, alerts)

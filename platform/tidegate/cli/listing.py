@@ -43,12 +43,14 @@ def tables(
     """The published tables: what each is, how many rows and partitions it shows, and the newest; or one's columns."""
     from tidegate.lake.config import LakeConfig
     from tidegate.lake.connect import Lake
-    from tidegate.lake.reading.tables import columns_of, published_tables
+    from tidegate.lake.reading.tables import SERVING, columns_of
+    from tidegate.lake.tables import tables_in
     from tidegate.ledger.publications import shown_extents
 
     settings = load_settings()
     with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
-        found = dict.fromkeys(published_tables(lake.con), "") | _descriptions(settings, published_tables(lake.con))
+        shown = tables_in(lake.con, SERVING)
+        found = dict.fromkeys(shown, "") | _descriptions(settings, shown)
         if mart is not None:
             name = mart.removeprefix("serving.")
             if name not in found:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from tidegate.asked_days import day_of
-from tidegate.cli.words import ends_when_asked, with_plain_errors
+from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.settings import load_settings
 from tidegate.window import Cadence
@@ -24,14 +23,6 @@ Partition = Annotated[
 OfCadence = Annotated[Cadence, typer.Option(help="Whether it is a day, a morning, a Monday or a month.")]
 
 
-class TextFormat(StrEnum):
-    text = "text"
-    json = "json"
-
-
-HowToPrint = Annotated[TextFormat, typer.Option(help="How to print.")]
-
-
 @with_plain_errors
 def why(
     mart: Annotated[str, typer.Argument(help="A published mart.")],
@@ -41,7 +32,7 @@ def why(
         list[str] | None,
         typer.Option(metavar="COLUMN=VALUE", help="Only these rows, with the lines of files behind them; may repeat."),
     ] = None,
-    format: HowToPrint = TextFormat.text,
+    format: AsTextOrJson = TextOrJson.text,
 ) -> None:
     """Say why a mart shows what it shows of a partition: publication, build, logic, checks, deliveries, decisions."""
     from tidegate.cli.show_provenance import print_why
@@ -49,14 +40,14 @@ def why(
     from tidegate.provenance.why import why as find_out
 
     found = find_out(Home(load_settings(), read_only=True), mart, day_of(partition), column, _key_of(key or []))
-    if format is TextFormat.json:
+    if format is TextOrJson.json:
         typer.echo(_as_json(asdict(found)))
     else:
         print_why(found)
 
 
 @with_plain_errors
-def history(partition: Partition, cadence: OfCadence = Cadence.daily, format: HowToPrint = TextFormat.text) -> None:
+def history(partition: Partition, cadence: OfCadence = Cadence.daily, format: AsTextOrJson = TextOrJson.text) -> None:
     """List everything that happened to a partition, oldest first."""
     from tidegate.cli.show_provenance import print_history
     from tidegate.home import Home
@@ -64,7 +55,7 @@ def history(partition: Partition, cadence: OfCadence = Cadence.daily, format: Ho
 
     with Home(load_settings(), read_only=True).lake() as lake:
         events = history_of(lake.con, day_of(partition), cadence)
-    if format is TextFormat.json:
+    if format is TextOrJson.json:
         typer.echo(_as_json([asdict(event) for event in events]))
     else:
         print_history(events, day_of(partition))
@@ -72,14 +63,14 @@ def history(partition: Partition, cadence: OfCadence = Cadence.daily, format: Ho
 
 @with_plain_errors
 @ends_when_asked
-def verify(partition: Partition, cadence: OfCadence = Cadence.daily, format: HowToPrint = TextFormat.text) -> None:
+def verify(partition: Partition, cadence: OfCadence = Cadence.daily, format: AsTextOrJson = TextOrJson.text) -> None:
     """Build a partition again from the archive, beside what is published, and compare; exit code 3 where it differs."""
     from tidegate.cli.show_provenance import print_verified
     from tidegate.home import Home
     from tidegate.provenance.verify import verify as build_again
 
     verified = build_again(Home(load_settings()), day_of(partition), cadence)
-    if format is TextFormat.json:
+    if format is TextOrJson.json:
         typer.echo(_as_json({**asdict(verified), "is_equal": verified.is_equal}))
     else:
         print_verified(verified)

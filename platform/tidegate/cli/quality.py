@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate.cli import console
-from tidegate.cli.words import with_plain_errors
+from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
 from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
@@ -37,15 +36,10 @@ REASONS_NAMED = 12
 LEAST_DAYS = 7
 
 
-class QualityFormat(StrEnum):
-    text = "text"
-    json = "json"
-
-
 @with_plain_errors
 def quality(
     days: Annotated[int, typer.Option(min=1, max=3660, help="The newest days, so many.")] = 91,
-    format: Annotated[QualityFormat, typer.Option(help="How to print.")] = QualityFormat.text,
+    format: AsTextOrJson = TextOrJson.text,
 ) -> None:
     """Deliveries and products day by day, quarantine, freshness and run times."""
     from tidegate.home import Home
@@ -55,7 +49,7 @@ def quality(
     home = Home(load_settings(), read_only=True)
     with home.lake() as lake, lake.one_moment() as con:
         found = read_over_time(con, home.expected, dt.datetime.now(dt.UTC), days)
-    if format is QualityFormat.json:
+    if format is TextOrJson.json:
         typer.echo(to_json("quality", found), nl=False)
     else:
         print_quality(found)

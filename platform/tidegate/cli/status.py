@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from tidegate.cli import console
-from tidegate.cli.words import with_plain_errors
+from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
 from tidegate.settings import load_settings
-
-
-class StatusFormat(StrEnum):
-    text = "text"
-    json = "json"
 
 
 @with_plain_errors
@@ -31,7 +25,7 @@ def status(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="All of it: each cause in full, with all its days.")
     ] = False,
-    format: Annotated[StatusFormat, typer.Option(help="How to print.")] = StatusFormat.text,
+    format: AsTextOrJson = TextOrJson.text,
 ) -> None:
     """What was delivered, published and held, and what to do next."""
     from tidegate.cli.read_status import read_status
@@ -48,7 +42,7 @@ def status(
         found = read_status(home, record)
         breakers = troubled_sources(record, list(home.contracts), Pace.of(home.settings))
     verdict = verdict_of(found, breakers)
-    if format is StatusFormat.json:
+    if format is TextOrJson.json:
         whole = {} if check else {"status": as_plain(found), "breakers": as_plain(breakers)}
         typer.echo(json.dumps({"verdict": as_plain(verdict), **whole}, indent=1))
     elif check:

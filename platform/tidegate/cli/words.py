@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar
@@ -29,6 +30,16 @@ AsOf = Annotated[
         help="Read the lake as it was then: ISO 8601, UTC without a zone; a bare date is the day's start.",
     ),
 ]
+
+
+class TextOrJson(StrEnum):
+    """How a command prints that is read by persons and programs."""
+
+    text = "text"
+    json = "json"
+
+
+AsTextOrJson = Annotated[TextOrJson, typer.Option("--format", help="How to print.")]
 
 
 def with_plain_errors(command: Callable[P, T]) -> Callable[P, T]:

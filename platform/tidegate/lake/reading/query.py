@@ -17,9 +17,9 @@ from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig, keys_into_a_secret
 from tidegate.lake.connect import Lake
 from tidegate.lake.reading.statements import reading_statement
-from tidegate.lake.reading.tables import SERVING
+from tidegate.lake.reading.tables import SERVING, begin_in_serving
 from tidegate.lake.reading.travel import shown, snapshot_at
-from tidegate.lake.sql import CATALOG, literal, qualified
+from tidegate.lake.sql import literal
 from tidegate.lake.tables import tables_in
 from tidegate.lake.trouble import trouble
 
@@ -42,7 +42,7 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
     """
     snapshot = snapshot_at(config, as_of) if as_of else None
     with Lake.open(config, read_only=True, snapshot=snapshot) as lake:
-        _begin_in_serving(lake)
+        begin_in_serving(lake.con)
         confine(lake)
         try:
             cursor = lake.con.execute(reading_statement(lake.con, sql))
@@ -58,15 +58,6 @@ def run_query(config: LakeConfig, sql: str, as_of: dt.datetime | None = None) ->
             "or write them to a file in `tidegate shell`: copy (from serving.daily_sales) to 'rows.parquet';"
         )
     return QueryResult(columns, rows)
-
-
-def _begin_in_serving(lake: Lake) -> None:
-    """So that `show tables` shows what is published. A lake of long ago may have no such schema."""
-    there = (
-        f"select 1 from duckdb_schemas() where database_name = {literal(CATALOG)} and schema_name = {literal(SERVING)}"
-    )
-    if lake.con.execute(there).fetchone():
-        lake.con.execute(f"use {qualified(CATALOG, SERVING)}")
 
 
 def confine(lake: Lake) -> None:
@@ -89,6 +80,6 @@ def _hint(lake: Lake, error: duckdb.Error, as_of: dt.datetime | None) -> str:
         return " `tidegate query` reads the lake and no other files; `tidegate shell` reads what you may read."
     if as_of:
         return f" The lake was read as of {shown(as_of)}; what was made later is not there."
-    if isinstance(error, duckdb.CatalogException) and not tables_in(lake.con, "serving"):
+    if isinstance(error, duckdb.CatalogException) and not tables_in(lake.con, SERVING):
         return " Nothing was published into `serving` yet; `tidegate status` tells how things stand."
     return ""

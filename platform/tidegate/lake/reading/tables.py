@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from duckdb import DuckDBPyConnection
 
-from tidegate.lake.sql import literal
+from tidegate.lake.sql import CATALOG, literal, qualified
 
 SERVING = "serving"
 
 
-def published_tables(con: DuckDBPyConnection) -> list[str]:
-    """The names of the published tables."""
-    rows = con.execute(
-        f"select table_name from duckdb_tables() where schema_name = {literal(SERVING)} order by 1"
-    ).fetchall()
-    return [str(name) for (name,) in rows]
+def begin_in_serving(con: DuckDBPyConnection) -> None:
+    """Have published tables found by their names alone, and `show tables` show them. A lake of long ago may lack the
+    schema."""
+    serving = f"database_name = {literal(CATALOG)} and schema_name = {literal(SERVING)}"
+    if con.execute(f"select 1 from duckdb_schemas() where {serving}").fetchone():
+        con.execute(f"use {qualified(CATALOG, SERVING)}")
 
 
 def columns_of(con: DuckDBPyConnection, table: str) -> list[tuple[str, str, str]]:

@@ -8,12 +8,13 @@ from pydantic import Field, PrivateAttr
 
 from tidegate.errors import TidegateError
 from tidegate.home import Home
+from tidegate.lake.reading.tables import SERVING
 from tidegate.lake.sql import CATALOG, in_window, qualified
 from tidegate.ledger.publications import Publication, newest_publications
 from tidegate.orchestration.own.current import current_home, home_at
 from tidegate.orchestration.partitions import keys_of_tags
 from tidegate.publishing.requirements import GateRequirements
-from tidegate.reading import PUBLISHED, connection_of
+from tidegate.reading import connection_of
 from tidegate.window import Cadence, Window
 
 
@@ -36,7 +37,7 @@ class TidegateResource(dg.ConfigurableResource[None]):
         A relation of DuckDB: `.df()`, `.pl()`, `.arrow()`, `.filter(...)`. Raises TidegateError for what is no mart.
         """
         _, column = _cadence_and_day_column(self._home, mart)
-        table = f"from {qualified(CATALOG, PUBLISHED, mart)}"
+        table = f"from {qualified(CATALOG, SERVING, mart)}"
         if context is None:
             return self.connection.sql(table)
         return self.connection.sql(f"{table} where {in_window(column, _days_of(context))}")
