@@ -11,9 +11,6 @@ export TIDEGATE_HOME
 # Compiled modules are what keeps a start at 2 seconds instead of 6.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Whoever starts `make dev` in a script's background has it ignore Ctrl-C, and Dagster then ignores SIGTERM as well.
-export WITH_CTRL_C = import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])
-
 SITE ?= build/site
 
 # The extras that the image of deploy/docker has.
@@ -44,9 +41,7 @@ run: setup ## Run the main job on the demo shop, from landing to published figur
 	$(BIN)/tidegate demo tour
 
 dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
-	$(BIN)/tidegate init
-	DAGSTER_HOME="$$(cd '$(TIDEGATE_HOME)' && pwd)/dagster" \
-		exec $(BIN)/python -c "$$WITH_CTRL_C" $(BIN)/python -m tidegate.orchestration.instance.ui dev --workspace workspace.yaml --host 127.0.0.1 --port $${PORT:-3000}
+	exec $(BIN)/tidegate dev --port $${PORT:-3000}
 
 test: setup ## Run the tests that need no system package and end in minutes.
 	$(PYTEST) -m "not system and not slow"
