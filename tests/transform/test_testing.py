@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tidegate.lake.connect import Lake
-from tidegate.transform.parsed.graph import Test
+from tidegate.transform.parsed.members import Test
 from tidegate.transform.testing import answers
 
 BLOCKING = Test(

@@ -15,7 +15,7 @@ from tidegate.home import Home
 from tidegate.ledger.contents import Kind
 from tidegate.publishing.older_logic import OlderModel, older_models
 from tidegate.publishing.retire import PublishedMart, marts_without_model
-from tidegate.transform.parsed.graph import RAW, Model
+from tidegate.transform.parsed.members import RAW, Model
 from tidegate.window import Cadence, Window
 
 

@@ -36,7 +36,7 @@ from tidegate.publishing.promote import promote_open
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.publishing.retire import PublishedMart, retire_marts
 from tidegate.publishing.switch import Switch
-from tidegate.transform.parsed.graph import SERVING, Model
+from tidegate.transform.parsed.members import SERVING, Model
 from tidegate.transform.unit_tests import failed_unit_tests
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 

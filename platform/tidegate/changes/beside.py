@@ -29,7 +29,8 @@ from tidegate.ledger.plans import Plan, enter_planned, forget_longer, planned_pa
 from tidegate.publishing.due.partitions import partitions_to_build
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.transform.build import Build, BuildResult
-from tidegate.transform.parsed.graph import SERVING, Graph, Model, Test, Undated
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import SERVING, Model, Test, Undated
 from tidegate.transform.parsed.project import DbtProject, Shadow
 from tidegate.transform.tables import create_missing_tables
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of

@@ -17,7 +17,7 @@ from tidegate.lake.content import NOTHING, content_by_day, content_by_day_select
 from tidegate.lake.sql import on_days, qualified, quoted
 from tidegate.lake.tables import table_columns
 from tidegate.ledger.publications import shown_builds
-from tidegate.transform.parsed.graph import SERVING, Model
+from tidegate.transform.parsed.members import SERVING, Model
 from tidegate.window import Cadence, Window
 
 # Enough to see what changed.

@@ -34,7 +34,7 @@ from tidegate.ledger.plan_deliveries import (
 )
 from tidegate.ledger.plans import Plan, forget_built
 from tidegate.machine.stopping import end_if_asked
-from tidegate.transform.parsed.graph import RAW
+from tidegate.transform.parsed.members import RAW
 from tidegate.window import Window
 
 # A plan's own tables of judged rows; what its models read has the name of production's.

@@ -25,7 +25,8 @@ from tidegate.ledger.entries import utc_now
 from tidegate.ledger.plans import Plan, enter_plan, lease_of, open_plans, planned_partitions
 from tidegate.machine.processes import person
 from tidegate.publishing.retire import PublishedMart
-from tidegate.transform.parsed.graph import RAW, Graph
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import RAW
 from tidegate.transform.unit_tests import failed_unit_tests
 from tidegate.window import Window
 

@@ -17,7 +17,7 @@ from tidegate.ledger import publications
 from tidegate.ledger.publications import Publication
 from tidegate.publishing.retire import Marts, PublishedMart, marts_without_model, retire
 from tidegate.publishing.switch import Published, Switch
-from tidegate.transform.parsed.graph import SERVING
+from tidegate.transform.parsed.members import SERVING
 from tidegate.window import Cadence
 
 # The rows of a mart from before the change, until they are in its table.

@@ -27,7 +27,7 @@ from tidegate.ledger.rollbacks import Rollback, record_rollbacks
 from tidegate.publishing.gate import read_gates
 from tidegate.publishing.requirements import GateRequirements, Mart
 from tidegate.publishing.switch import Contents, Published, Switch, delete_days, insert_days, read_contents
-from tidegate.transform.parsed.graph import SERVING
+from tidegate.transform.parsed.members import SERVING
 from tidegate.window import Cadence, Window
 
 # The rows of a mart from before the change, until they are in its table.

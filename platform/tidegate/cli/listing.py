@@ -49,8 +49,8 @@ def tables(
 
     settings = load_settings()
     with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
-        shown = tables_in(lake.con, SERVING)
-        found = dict.fromkeys(shown, "") | _descriptions(settings, shown)
+        published = tables_in(lake.con, SERVING)
+        found = dict.fromkeys(published, "") | _descriptions(settings, published)
         if mart is not None:
             name = mart.removeprefix("serving.")
             if name not in found:

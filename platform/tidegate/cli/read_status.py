@@ -41,7 +41,7 @@ from tidegate.publishing.periods import periods_left_out
 from tidegate.publishing.promises import Overdue, Promise, overdue_partition
 from tidegate.publishing.retire import PublishedMart, RetiredMart, marts_without_model, retired_marts
 from tidegate.publishing.shape import ChangeOfShape, changes_of_shape
-from tidegate.transform.parsed.graph import SERVING, Model
+from tidegate.transform.parsed.members import SERVING, Model
 from tidegate.window import ONE_DAY, Cadence, Window
 from tidegate.zones import Zone
 

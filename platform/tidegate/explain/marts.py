@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tidegate.explain.markdown import bullets, code, markup, page, table, text
-from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model, Test
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import RAW, SERVING, Model, Test
 
 Manifest = Mapping[str, Any]
 

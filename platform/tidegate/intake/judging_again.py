@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from tidegate.contract.model import Contract
 from tidegate.intake.finding import Finding
-from tidegate.intake.load import judged_deliveries, scratch
+from tidegate.intake.judging import judged_deliveries
+from tidegate.intake.load import scratch
 from tidegate.intake.rows import Verdict
 from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord

@@ -28,8 +28,9 @@ from tidegate.intake.commit import (
     refuse_miscounts,
     state_now,
 )
+from tidegate.intake.judging import BYTES_PER_ROW
 from tidegate.intake.judging_again import in_batches, judged_again
-from tidegate.intake.load import BYTES_PER_ROW, scratch
+from tidegate.intake.load import scratch
 from tidegate.intake.profiles import enter_profiles
 from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.intake.rows import QUARANTINE, Verdict, loaded_rows, quarantined_rows, raw_columns

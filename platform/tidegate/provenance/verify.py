@@ -30,7 +30,7 @@ from tidegate.machine.processes import person
 from tidegate.provenance.why import deliveries_behind
 from tidegate.publishing.older_logic import older_models
 from tidegate.publishing.requirements import GateRequirements
-from tidegate.transform.parsed.graph import SERVING
+from tidegate.transform.parsed.members import SERVING
 from tidegate.window import Cadence, Window
 
 

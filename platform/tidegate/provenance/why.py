@@ -25,7 +25,7 @@ from tidegate.ledger.waivers import standing_waivers
 from tidegate.provenance.lines import Lines, lines_of
 from tidegate.publishing.behind import Check, OtherInput, checks_of, delivery_name, inputs_of
 from tidegate.publishing.requirements import GateRequirements
-from tidegate.transform.parsed.graph import SERVING, Model
+from tidegate.transform.parsed.members import SERVING, Model
 from tidegate.window import Cadence, Window
 
 # More rows of a figure are too many to read.

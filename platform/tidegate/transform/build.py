@@ -27,7 +27,8 @@ from tidegate.ledger.deliveries import rows_delivered
 from tidegate.ledger.entries import utc_now
 from tidegate.transform.invoke import NodeResult
 from tidegate.transform.models import Making
-from tidegate.transform.parsed.graph import Graph, Model, Test, Undated
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import Model, Test, Undated
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.tables import create_missing_tables, rows_by_day
 from tidegate.transform.testing import run_tests

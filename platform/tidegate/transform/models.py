@@ -23,7 +23,8 @@ from tidegate.lake.sql import day_in, qualified, quoted
 from tidegate.lake.tables import table_columns
 from tidegate.lake.trouble import is_conflict
 from tidegate.transform.invoke import NodeResult, run_nodes
-from tidegate.transform.parsed.graph import Graph, Model, Undated
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import Model, Undated
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.python_models.model import PythonModel
 from tidegate.transform.python_models.trouble import PythonModelError

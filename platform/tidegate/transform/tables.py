@@ -11,7 +11,8 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.sql import in_window, literal, qualified, quoted
 from tidegate.lake.tables import table_columns
 from tidegate.publishing.shape import fit_model_table, spelled
-from tidegate.transform.parsed.graph import Graph, Model
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import Model
 from tidegate.window import Window
 
 

@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.connect import Lake
 from tidegate.transform.invoke import NodeResult, run_nodes
-from tidegate.transform.parsed.graph import Test
+from tidegate.transform.parsed.members import Test
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.statements import sql_over
 from tidegate.window import Window

@@ -22,7 +22,8 @@ from tidegate.lake.content import Content, content_of
 from tidegate.lake.reading.sight import Sight, hide_behind_views, show
 from tidegate.settings import Settings
 from tidegate.transform.invoke import NodeResult
-from tidegate.transform.parsed.graph import OPS, RAW, Graph, Model
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import OPS, RAW, Model
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.python_models.model import PythonModel
 from tidegate.transform.python_models.repeatable import NotRepeatable, differences, partitions_around

@@ -30,7 +30,7 @@ from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.orchestration.partition_definitions import partitions_of
 from tidegate.orchestration.runs import Runner, RunOutcome
 from tidegate.settings import Settings, load_settings
-from tidegate.transform.parsed.graph import DELIVERY_DAY
+from tidegate.transform.parsed.members import DELIVERY_DAY
 from tidegate.window import Cadence, Window
 
 CONTRACTS = Path(__file__).with_name("contracts")

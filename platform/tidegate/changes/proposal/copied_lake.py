@@ -23,7 +23,7 @@ from tidegate.lake.extensions import load_extensions
 from tidegate.lake.sql import literal, on_days, qualified, quoted, rows_relation
 from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.ledger.schema import LEDGER
-from tidegate.transform.parsed.graph import OPS, RAW, Model
+from tidegate.transform.parsed.members import OPS, RAW, Model
 from tidegate.window import Cadence
 
 # What the lake that is read is attached as, beside the copy.

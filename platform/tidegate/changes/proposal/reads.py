@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.changes.proposal.sample import Sample
 from tidegate.home import Home
 from tidegate.publishing.due.made_of import DaysBehind
-from tidegate.transform.parsed.graph import SERVING
+from tidegate.transform.parsed.members import SERVING
 from tidegate.window import ONE_DAY, Cadence, Window
 
 Table = tuple[str, str]

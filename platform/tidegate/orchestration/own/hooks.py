@@ -104,7 +104,9 @@ class Seen:
         return cls(dt.datetime.fromisoformat(kept["until"]), frozenset(kept["keys"]))
 
     def to_cursor(self) -> str | None:
-        return self.until and json.dumps({"until": self.until.isoformat(), "keys": sorted(self.keys)})
+        if self.until is None:
+            return None
+        return json.dumps({"until": self.until.isoformat(), "keys": sorted(self.keys)})
 
     @property
     def look_from(self) -> dt.datetime:

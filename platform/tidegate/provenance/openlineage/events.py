@@ -29,7 +29,7 @@ from tidegate.addresses import without_secrets
 from tidegate.home import Home
 from tidegate.ledger.runs import PipelineRun
 from tidegate.provenance.openlineage.unreported import Written
-from tidegate.transform.parsed.graph import RAW, SERVING, Model
+from tidegate.transform.parsed.members import RAW, SERVING, Model
 from tidegate.window import ONE_DAY
 
 PRODUCER = "https://pypi.org/project/tidegate"

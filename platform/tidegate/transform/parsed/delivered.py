@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from tidegate.errors import TidegateError
-from tidegate.transform.parsed.graph import RAW, Graph, Model
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import RAW, Model
 
 
 def refuse_what_nobody_fills(graph: Graph, delivered: Mapping[str, Collection[str]], contracts: Path) -> None:

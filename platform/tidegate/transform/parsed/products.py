@@ -13,7 +13,8 @@ from tidegate.ledger.contents import Seed
 from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.promises import Promise
 from tidegate.publishing.requirements import Mart
-from tidegate.transform.parsed.graph import RAW, SERVING, Graph, Model
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import RAW, SERVING, Model
 from tidegate.window import Cadence
 
 

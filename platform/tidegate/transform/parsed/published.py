@@ -17,7 +17,8 @@ from tidegate.transform.parsed.nodes import refusal
 from tidegate.window import Cadence
 
 if TYPE_CHECKING:
-    from tidegate.transform.parsed.graph import Graph, Model
+    from tidegate.transform.parsed.graph import Graph
+    from tidegate.transform.parsed.members import Model
 
 MACRO = "published"
 CALL = f"tidegate.{MACRO}"

@@ -17,7 +17,8 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal, quoted
-from tidegate.transform.parsed.graph import Graph, Model
+from tidegate.transform.parsed.graph import Graph
+from tidegate.transform.parsed.members import Model
 from tidegate.transform.parsed.nodes import Node, meta_of
 from tidegate.transform.python_models.model import PythonModel
 from tidegate.transform.python_models.rows import read
