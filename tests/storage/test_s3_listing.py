@@ -193,6 +193,14 @@ def test_a_page_that_is_written_unusually_is_read_as_the_client_reads_it(kind: s
     assert told(page, quick=True)[0] == told(page, quick=False)[0]
 
 
+def test_a_page_that_declares_another_encoding_is_read_as_the_client_reads_it() -> None:
+    page = page_of(WRITTEN["with a type"], declared='<?xml version="1.0" encoding="latin-1"?>').encode()
+    found, _ = told(page, quick=True)
+
+    assert found == told(page, quick=False)[0]
+    assert found["Contents"][0]["Key"] == "größe 尺寸"
+
+
 @pytest.mark.parametrize("kind", LEFT)
 def test_a_page_with_anything_else_is_left_to_the_client(kind: str) -> None:
     page = page_of(WRITTEN["AWS"], LEFT[kind], head=AROUND).encode()

@@ -107,7 +107,8 @@ def _namespace_of(body: bytes) -> str:
 
 
 def _new_parser() -> expat.XMLParserType:
-    parser = expat.ParserCreate(namespace_separator="}")
+    # The client reads every page as UTF-8, whatever it declares.
+    parser = expat.ParserCreate("UTF-8", namespace_separator="}")
     parser.buffer_text = True
     parser.ordered_attributes = True
     return parser

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dagster import DagsterInstance
 from tests.support.cluster.machines import Machine, boot
@@ -21,7 +18,7 @@ from tests.support.dbt_package import use_package
 from tests.support.runs.home import TemporaryHome
 from tests.support.s3_server import Bucket, S3Server
 from tests.support.servers import PostgresAddress, free_port, postgres, postgres_programs
-from tests.support.ui.server import wait_for
+from tests.support.ui.server import Ui, wait_for
 
 from tidegate.orchestration.instance.dagster_home import open_instance
 from tidegate.settings import CHECKOUT, load_settings
@@ -78,41 +75,20 @@ class Cluster:
             f"{BIN}/dagster-webserver -h 127.0.0.1 -p {self.ui_port} -w {workspace}",
         ]
         self._boot("head", commands)
-        wait_for("The start of the head", lambda: self._is_up() or None, START_SECONDS)
+        wait_for("The start of the head", Ui(f"http://127.0.0.1:{self.ui_port}").is_up, START_SECONDS)
 
     def boot_worker(self, name: str) -> None:
         self._boot(name, [f"{BIN}/tidegate worker"])
 
     def wait_for_worker(self, name: str) -> None:
         machine = self.machines[name]
-        wait_for(f"The start of {name}", lambda: " ready." in machine.printed() or None, START_SECONDS)
+        wait_for(f"The start of {name}", lambda: " ready." in machine.printed(), START_SECONDS)
 
     def _boot(self, name: str, commands: list[str]) -> None:
         self.machines[name] = boot(name, self.folder / f"{name}.log", self.environment_of(name), commands)
 
     def power_off(self, name: str) -> None:
         self.machines.pop(name).power_off()
-
-    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        url = f"http://127.0.0.1:{self.ui_port}/graphql"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as response:
-            answer: dict[str, Any] = json.load(response)
-        assert "errors" not in answer, answer["errors"]
-        data: dict[str, Any] = answer["data"]
-        return data
-
-    def _is_up(self) -> bool:
-        try:
-            answer = self.graphql("""{
-                workspaceOrError { ... on Workspace { locationEntries { loadStatus } } }
-                instance { daemonHealth { allDaemonStatuses { healthy required } } } }""")
-        except OSError:
-            return False
-        loaded = [entry["loadStatus"] for entry in answer["workspaceOrError"]["locationEntries"]]
-        daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
-        return loaded == ["LOADED"] and all(each["healthy"] for each in daemons if each["required"])
 
     def home(self, name: str) -> TemporaryHome:
         """A machine's home, looked at from this process, whose environment is the cluster's."""

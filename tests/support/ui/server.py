@@ -47,12 +47,10 @@ def wait_for(what: str, ask: Callable[[], T | None], seconds: float = RUN_SECOND
 
 
 @dataclass(frozen=True)
-class Server:
-    """A running `make dev`: its address and its home."""
+class Ui:
+    """Dagster's UI, as programs ask it."""
 
     url: str
-    home: Path
-    settings: Mapping[str, str]
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
@@ -62,6 +60,27 @@ class Server:
         assert "errors" not in answer, answer["errors"]
         data: dict[str, Any] = answer["data"]
         return data
+
+    def is_up(self) -> bool:
+        """Whether the code location is loaded and every daemon has given a sign of life."""
+        try:
+            answer = self.graphql("""{
+                workspaceOrError { ... on Workspace { locationEntries { loadStatus } } }
+                instance { daemonHealth { allDaemonStatuses { healthy required } } } }""")
+        except OSError:
+            return False
+        locations = answer["workspaceOrError"]["locationEntries"]
+        daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+        loaded = bool(locations) and all(location["loadStatus"] == "LOADED" for location in locations)
+        return loaded and all(daemon["healthy"] for daemon in daemons if daemon["required"])
+
+
+@dataclass(frozen=True)
+class Server(Ui):
+    """A running `make dev`: its address and its home."""
+
+    home: Path
+    settings: Mapping[str, str]
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """What `tidegate query` says, in a process of its own, as a consumer would ask."""
@@ -125,19 +144,6 @@ class Server:
         } } } }"""
         events: list[dict[str, Any]] = self.graphql(query, id=run_id)["logsForRun"]["events"]
         return events
-
-    def is_up(self) -> bool:
-        """Whether the code location is loaded and every daemon has given a sign of life."""
-        try:
-            answer = self.graphql("""{
-                workspaceOrError { ... on Workspace { locationEntries { loadStatus } } }
-                instance { daemonHealth { allDaemonStatuses { healthy required } } } }""")
-        except OSError:
-            return False
-        locations = answer["workspaceOrError"]["locationEntries"]
-        daemons = answer["instance"]["daemonHealth"]["allDaemonStatuses"]
-        loaded = bool(locations) and all(location["loadStatus"] == "LOADED" for location in locations)
-        return loaded and all(daemon["healthy"] for daemon in daemons if daemon["required"])
 
 
 def _by_status(ranges: list[dict[str, str]]) -> Stretches:

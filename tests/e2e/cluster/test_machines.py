@@ -1,0 +1,224 @@
+"""Three worker machines beside a head: days are delivered while machines and services fail, and end as on one.
+
+All tests share the machines; each leaves the services as it found them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from tests.support.cluster.cluster import Cluster, cluster, two_products
+from tests.support.lake.copied import put_lake
+from tests.support.runs.home import Contents, TemporaryHome, settings_of
+from tests.support.s3_server import Bucket, S3Server
+from tests.support.ui.server import wait_for
+
+from tidegate.lake.config import LakeConfig
+from tidegate.orchestration.names import DAILY_JOB, FINISHED, LOCK_TAG, WORKER_TAG
+from tidegate.orchestration.partitions import partition_tags
+from tidegate.orchestration.submitting import submit
+from tidegate.settings import load_settings
+from tidegate.window import ONE_DAY, Window
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
+
+TODAY = dt.datetime.now(dt.UTC).date()
+DAYS = Window(TODAY - ONE_DAY * 3, TODAY)
+WORKERS = ("m1", "m2", "m3")
+MARTS = ("daily_visits", "daily_weather")
+PATIENCE = 600.0
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    project = two_products(folder / "project")
+    bucket = Bucket(s3_server, "tidegate")
+    bucket.client.create_bucket(Bucket=bucket.name)
+    settings = {
+        "START_DATE": str(DAYS.start),
+        "DBT_PROJECT": str(project),
+        "CONTRACTS": str(project / "contracts"),
+        "WORKERS": str(len(WORKERS)),
+        # A look costs CPU on two cores that all machines share.
+        "TICK_SECONDS": "10",
+    }
+    with cluster(folder, s3_server, bucket, **settings) as made:
+        made.init("head", *WORKERS)
+        for name in WORKERS:
+            made.boot_worker(name)
+        made.boot_head()
+        for name in WORKERS:
+            made.wait_for_worker(name)
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def environment_of_the_machines(machines: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process looks at what they share as one of them would."""
+    for name, value in machines.environment_of("head").items():
+        if name not in os.environ:
+            monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def instance(machines: Cluster) -> Iterator[DagsterInstance]:
+    with machines.instance("head") as opened:
+        yield opened
+
+
+@pytest.fixture
+def record(record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
+    """Writes down how long something took; nothing is asserted of it."""
+
+    def write(what: str, seconds: float) -> None:
+        record_property(what, seconds)
+        print(f"{what}: {seconds:.1f} s")
+
+    return write
+
+
+def deliveries(day: dt.date) -> dict[str, bytes]:
+    return {
+        f"visits/{day}/data.csv": f"place,visitors\nBergen,{10 + day.day}\n".encode(),
+        f"visits/{day}/_SUCCESS": b"",
+        f"weather/{day}/data.csv": f"place,degrees\nBergen,{day.day}\n".encode(),
+        f"weather/{day}/_SUCCESS": b"",
+    }
+
+
+def of_one_machine(folder: Path, project: Path) -> Contents:
+    """What comes of the same days, delivered to a home of one machine and run there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("TIDEGATE_", "DAGSTER_"))]:
+            patch.delenv(name)
+        home = TemporaryHome(
+            settings_of(folder, contracts=project / "contracts", dbt_project=project, start_date=DAYS.start)
+        )
+        for day in DAYS.days:
+            for name, content in deliveries(day).items():
+                path = Path(home.settings.landing) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        home.settings.scratch.mkdir(parents=True)
+        put_lake(LakeConfig.of(home.settings))
+        assert all(outcome.succeeded for outcome in home.backfill(DAYS))
+        contents = home.contents()
+        home.close()
+        return contents
+
+
+def running(instance: DagsterInstance) -> DagsterRun | None:
+    """A run that a worker has begun."""
+    runs = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
+    return next((run for run in runs if WORKER_TAG in run.tags), None)
+
+
+def begun(instance: DagsterInstance, run_id: str) -> DagsterRun:
+    """A run once a worker has begun it."""
+
+    def look() -> DagsterRun | None:
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert run.status.value not in FINISHED, run.status
+        return run if run.status is DagsterRunStatus.STARTED and WORKER_TAG in run.tags else None
+
+    return wait_for("The start of a run", look, PATIENCE)
+
+
+def ended(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
+    def look() -> DagsterRunStatus | None:
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        return run.status if run.status.value in FINISHED else None
+
+    return wait_for("The end of a run", look, PATIENCE)
+
+
+def launch(instance: DagsterInstance) -> str:
+    return submit(load_settings(), instance, DAILY_JOB, partition_tags(Window.of_day(DAYS.start)))
+
+
+def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
+    machines: Cluster, instance: DagsterInstance, tmp_path: Path, record: Callable[[str, float], None]
+) -> None:
+    for day in DAYS.days:
+        for name, content in deliveries(day).items():
+            machines.bucket.put(f"landing/{name}", content)
+    run = wait_for("A run on a worker", lambda: running(instance), PATIENCE)
+    lost = run.tags[WORKER_TAG]
+    machines.power_off(lost)
+    off = time.monotonic()
+    assert ended(instance, run.run_id) is DagsterRunStatus.FAILURE
+    record("noticed that a machine is off", time.monotonic() - off)
+    home = machines.home("head")
+
+    def published() -> bool | None:
+        rows = home.query("select distinct partition_day, mart from ops.publications")
+        return {(day, mart) for day in DAYS.days for mart in MARTS} <= set(rows) or None
+
+    wait_for("Publishing all days", published, PATIENCE)
+    record("all is published since", time.monotonic() - off)
+    expected = of_one_machine(tmp_path / "alone", machines.folder / "project")
+    wait_for("The same content", lambda: home.contents() == expected or None, PATIENCE)
+    home.close()
+
+    done = machines.tidegate("head", "run", "--partition", str(DAYS.start))
+    assert "1 day published" in done.stdout
+    assert home.contents() == expected
+    newest = instance.get_runs(limit=1)[0]
+    assert newest.tags[WORKER_TAG] != lost
+    assert LOCK_TAG not in newest.tags
+    home.close()
+    machines.boot_worker(lost)
+
+
+def test_a_run_that_is_terminated_ends_as_cancelled(
+    instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    run_id = launch(instance)
+    begun(instance, run_id)
+    asked = time.monotonic()
+    assert instance.run_coordinator.cancel_run(run_id)
+
+    assert ended(instance, run_id) is DagsterRunStatus.CANCELED
+    record("ended since it was asked to", time.monotonic() - asked)
+
+
+def test_a_broker_that_comes_back_with_nothing_fails_no_run(
+    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    """Regression: dagster-celery's launcher failed a healthy run 9 s after Redis had restarted without its file."""
+    run_id = launch(instance)
+    begun(instance, run_id)
+    machines.redis.kill()
+    machines.redis.forget()
+    machines.redis.start()
+    back = time.monotonic()
+
+    assert ended(instance, run_id) is DagsterRunStatus.SUCCESS
+    # Workers take runs again, though the queue is a new one.
+    again = launch(instance)
+    begun(instance, again)
+    record("a worker takes runs since the broker is back", time.monotonic() - back)
+    assert ended(instance, again) is DagsterRunStatus.SUCCESS
+
+
+def test_a_run_outlives_a_crash_of_the_database(
+    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    run_id = launch(instance)
+    begun(instance, run_id)
+    machines.postgres.crash()
+    back = time.monotonic()
+    status = ended(instance, run_id)
+    record(f"ended ({status.value}) since the database is back", time.monotonic() - back)
+    if status is not DagsterRunStatus.SUCCESS:
+        # It depends on what it was doing. Nothing of it is half there, and it can be run again.
+        assert ended(instance, launch(instance)) is DagsterRunStatus.SUCCESS
