@@ -14,6 +14,7 @@ import pytest
 from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.http_shop import Answer, api
 from tests.support.intake.shop import Shop
+from tests.support.kafka import Cluster, cluster
 
 from tidegate.lake.content import content_of
 from tidegate.window import Window
@@ -68,6 +69,9 @@ servers:
   - server: function
     type: python
     customProperties: [{property: callable, value: "feeds:receipts"}]
+  - server: stream
+    type: kafka
+    customProperties: [{property: topic, value: receipts}, {property: connectionVariable, value: BROKERS}]
 schema:
   - name: receipts
     properties:
@@ -160,6 +164,14 @@ def pages() -> list[Answer]:
     return [Answer(first.encode()), Answer(second.encode())]
 
 
+def put_stream(broker: Cluster) -> None:
+    """Spread over the partitions; the day ends with what is dated after it."""
+    noon = dt.datetime.combine(DAY, dt.time(12), dt.UTC)
+    sent = [[n % 4, int(noon.timestamp() * 1000), ROWS[n][0], record] for n, record in enumerate(records())]
+    tomorrow = int((noon + dt.timedelta(days=1)).timestamp() * 1000)
+    broker.produce("receipts", [*sent, [0, tomorrow, "x", '{"receipt_id": "x", "received_on": "2025-01-01"}']])
+
+
 @pytest.mark.slow
 def test_the_same_rows_come_through_every_door(open_shop: OpenShop, tmp_path: Path) -> None:
     shop = open_shop(CONTRACT)
@@ -168,8 +180,10 @@ def test_the_same_rows_come_through_every_door(open_shop: OpenShop, tmp_path: Pa
     put_nested(shop)
     put_function(tmp_path)
     database = put_database(tmp_path / "till.db")
-    with api(*pages()) as served:
-        shop.outside = replace(shop.outside, environment={"TILL": database, "SHOP_URL": served.url})
+    with api(*pages()) as served, cluster() as broker:
+        put_stream(broker)
+        variables = {"TILL": database, "SHOP_URL": served.url, "BROKERS": broker.address}
+        shop.outside = replace(shop.outside, environment=variables)
         reports = shop.load(Window.of_day(DAY))
 
     regions = [region.name for region in shop.contract.regions]
