@@ -13,7 +13,7 @@ versions=$(git diff --unified=0 -- requirements.lock | grep -E '^[-+][A-Za-z0-9.
 
 git switch --quiet --force-create "$branch"
 git -c user.name="github-actions[bot]" -c user.email="41898282+github-actions[bot]@users.noreply.github.com" \
-    commit --quiet --message "$title" -- requirements.lock
+    commit --quiet --message "$title" -- '*requirements.lock'
 git push --quiet --force origin "$branch"
 
 body="\`make lock\` changed these versions:

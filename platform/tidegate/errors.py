@@ -52,6 +52,16 @@ class ColumnTypeError(TidegateError):
         self.columns = columns
 
 
+class NotInstalledError(TidegateError):
+    """What is asked for needs a package that comes with one of Tidegate's extras."""
+
+    def __init__(self, needs: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{needs} needs {package}, which is not installed. Nothing was changed. Install it: pip install "
+            f"'tidegate[{extra}]', or make setup-all in a checkout of Tidegate."
+        )
+
+
 class LakeMissingError(TidegateError):
     """There is no lake where the settings say. Only `tidegate init` makes one."""
 

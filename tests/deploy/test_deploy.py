@@ -110,6 +110,23 @@ def test_the_image_has_the_versions_that_are_tested() -> None:
     assert {name: version for name, version in of_image.items() if tested.get(name) != version} == {}
 
 
+def test_what_make_run_installs_is_what_is_tested_without_extras_and_tools() -> None:
+    of_user = PINNED.findall((DEPLOY / "local" / "requirements.lock").read_text())
+    tested = PINNED.findall((CHECKOUT / "requirements.lock").read_text())
+    extras = {
+        "duckdb-cli",
+        "duckdb-extension-httpfs",
+        "duckdb-extension-postgres-scanner",
+        "obstore",
+        "pyarrow",
+        "kubernetes",
+    }
+
+    assert {"dagster-webserver", "dagster-aws", "dbt-duckdb", "pandas"} <= {name for name, _ in of_user}
+    assert {name for name, _ in of_user} & (extras | {"pytest", "sphinx", "sqlglotc"}) == set()
+    assert set(of_user) - set(tested) == set()
+
+
 @pytest.mark.parametrize("file", ["docker/workspace.yaml", "systemd/workspace.yaml"])
 def test_a_workspace_calls_the_code_server_as_the_command_line_does(file: str) -> None:
     [place] = yaml.safe_load((DEPLOY / file).read_text())["load_from"]

@@ -1,7 +1,7 @@
-"""A fresh clone of this repository, as a newcomer has it after `make setup`.
+"""A fresh clone of this repository, as a newcomer has it after `make setup-all`.
 
 What is not committed yet is carried over, so that a page can be tried before it is. The packages are those of the
-environment that runs the tests: what `make setup` installs is installed there already, and is not what is tested here.
+environment that runs the tests: what that installs is installed there already, and is not what is tested here.
 The package `tidegate` itself is the clone's own.
 """
 
@@ -19,7 +19,7 @@ from tidegate.settings import CHECKOUT
 
 
 def fresh_clone(folder: Path) -> Path:
-    """Clone the repository into `folder`, with an environment in `.venv` that `make setup` takes for installed."""
+    """Clone the repository into `folder`, with an environment in `.venv` that `make` takes for installed."""
     _git("clone", "--quiet", str(CHECKOUT), str(folder), at=CHECKOUT)
     _carry_over_uncommitted(folder)
     _borrow_environment(folder)
@@ -46,6 +46,7 @@ def _borrow_environment(clone: Path) -> None:
     for program in Path(sys.executable).parent.iterdir():
         _borrow_program(program, python)
     (environment / ".installed").touch()
+    (environment / ".tools").touch()
 
 
 def _borrow_program(program: Path, python: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 from duckdb import DuckDBPyConnection
 
+from tidegate.errors import NotInstalledError
 from tidegate.lake import extensions
-from tidegate.lake.extensions import config_for, connect_with, keep_checked, load_extensions, take_checked
+from tidegate.lake.extensions import NO_DOWNLOADS, config_for, connect_with, keep_checked, load_extensions, take_checked
 
 NAME = "sqlite_scanner"
 
@@ -115,3 +117,12 @@ def test_a_damaged_record_names_nothing(elsewhere: Elsewhere, content: str) -> N
     elsewhere.record.write_text(content)
     take_checked(elsewhere.record)
     assert config_for([NAME])["allow_unsigned_extensions"] is False
+
+
+def test_one_that_no_extra_brought_along_says_which_extra_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb_extension_httpfs", None)
+    with (
+        duckdb.connect(config=NO_DOWNLOADS | {"extension_directory": str(tmp_path)}) as con,
+        pytest.raises(NotInstalledError, match=r"Data in S3 needs duckdb_extension_httpfs.*tidegate\[s3\]"),
+    ):
+        extensions._load(con, "httpfs")

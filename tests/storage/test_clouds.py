@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,3 +122,12 @@ def test_a_key_file_of_google_that_is_not_there_is_told(monkeypatch: pytest.Monk
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
     with pytest.raises(TidegateError, match=r"gs://bucket/landing cannot be reached: .*/nowhere/key\.json"):
         storage_at("gs://bucket/landing", "TIDEGATE_LANDING", no_s3)
+
+
+def test_without_a_client_the_extra_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tidegate.storage.clouds", raising=False)
+    monkeypatch.setitem(sys.modules, "obstore.exceptions", None)
+    with pytest.raises(
+        TidegateError, match=r"TIDEGATE_LANDING, gs://shop/landing, needs obstore.*'tidegate\[clouds\]'"
+    ):
+        storage_at("gs://shop/landing", "TIDEGATE_LANDING", no_s3)

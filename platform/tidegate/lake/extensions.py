@@ -19,12 +19,20 @@ from typing import Self
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from tidegate.errors import NotInstalledError
 from tidegate.machine.disk import write_whole
 
 ConnectionConfig = dict[str, str | bool | int | float | list[str]]
 
 # Nothing is fetched from a network: extensions come from the installed wheels or not at all.
 NO_DOWNLOADS: ConnectionConfig = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+
+# What for, and with which extra of the package, comes what not every home needs.
+COMES_WITH = {
+    "httpfs": ("Data in S3", "s3"),
+    "aws": ("Data in S3, with the credentials of a profile or a role,", "s3"),
+    "postgres_scanner": ("PostgreSQL, as catalog or source,", "postgres"),
+}
 
 # What was checked, by name, and how it is loaded: by that name, or by the path of the file that the record names.
 _checked: dict[str, str] = {}
@@ -120,5 +128,11 @@ def _load(con: DuckDBPyConnection, name: str) -> None:
     except duckdb.IOException:
         from duckdb_extensions import import_extension
 
-        import_extension(name, con=con)
+        try:
+            import_extension(name, con=con)
+        except ModuleNotFoundError as error:
+            if name not in COMES_WITH:
+                raise
+            needs, extra = COMES_WITH[name]
+            raise NotInstalledError(needs, str(error.name), extra) from error
         con.load_extension(name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidegate.errors import TidegateError
+from tidegate.errors import NotInstalledError, TidegateError
 from tidegate.storage.files import Storage
 from tidegate.storage.folder import DRAFTS, FolderStorage
 
@@ -25,14 +25,17 @@ def storage_at(
     """The storage at a folder or URL, which `setting` names.
 
     `down` is the error for a server that cannot be reached; `drafts` and `confined` are a folder's. Raises
-    TidegateError for a place that cannot be.
+    TidegateError for a place that cannot be, or whose client is not installed.
     """
     if place.startswith("s3://"):
         from tidegate.storage.s3 import S3Storage
 
         return S3Storage.at(place, s3_client(), setting, down)
     if place.startswith(("gs://", "az://")):
-        from tidegate.storage.clouds import CloudStorage
+        try:
+            from tidegate.storage.clouds import CloudStorage
+        except ModuleNotFoundError as error:
+            raise NotInstalledError(f"{setting}, {place},", str(error.name), "clouds") from error
 
         return CloudStorage.at(place, setting, down)
     if "://" in place:

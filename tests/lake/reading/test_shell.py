@@ -15,7 +15,7 @@ import pytest
 
 from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
-from tidegate.lake.reading.shell import PROGRAM, become_shell, shell_command
+from tidegate.lake.reading.shell import become_shell, program, shell_command
 from tidegate.ledger.upkeep.opening import make_lake
 from tidegate.window import Window
 
@@ -140,10 +140,16 @@ def test_its_command_line_names_the_lake_and_holds_no_secret(shop: Shop, monkeyp
         shop.lake.config, catalog="postgres:host=db dbname=lake", data="s3://shop/lake", s3_endpoint="http://s3:9000"
     )
     command = shell_command(config, snapshot=7)
-    assert command[0] == PROGRAM
+    assert command[0] == program()
     assert "attach if not exists 'ducklake:postgres:host=db dbname=lake " in command[4]
     assert "snapshot_version 7" in command[4]
     assert "s3cret" not in " ".join(command)
+
+
+def test_without_the_prompt_the_extra_that_brings_it_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb_cli", None)
+    with pytest.raises(TidegateError, match=r"duckdb.cli, which is not installed.*'tidegate\[shell\]'"):
+        become_shell(shop.lake.config)
 
 
 def test_a_person_gets_a_prompt(shop: Shop, tmp_path: Path) -> None:

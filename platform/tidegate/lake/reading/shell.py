@@ -10,6 +10,7 @@ import os
 from importlib.resources import files
 from typing import NoReturn
 
+from tidegate.errors import NotInstalledError
 from tidegate.lake.config import LakeConfig, attach_statements, session_statements
 from tidegate.lake.connect import Lake
 from tidegate.lake.extensions import NO_DOWNLOADS
@@ -17,8 +18,13 @@ from tidegate.lake.reading.tables import SERVING
 from tidegate.lake.reading.travel import snapshot_at
 from tidegate.lake.sql import CATALOG, literal, qualified
 
-# The whole program is in the wheel.
-PROGRAM = str(files("duckdb_cli") / "duckdb")
+
+def program() -> str:
+    """DuckDB's prompt, which is whole in its wheel. Raises NotInstalledError without."""
+    try:
+        return str(files("duckdb_cli") / "duckdb")
+    except ModuleNotFoundError as error:
+        raise NotInstalledError("The prompt", "duckdb-cli", "shell") from error
 
 
 def become_shell(config: LakeConfig, as_of: dt.datetime | None = None) -> NoReturn:
@@ -27,15 +33,16 @@ def become_shell(config: LakeConfig, as_of: dt.datetime | None = None) -> NoRetu
     Nothing of Tidegate stays behind it: signals and the exit code are DuckDB's own. Credentials reach it as they
     reached this process, by the environment. Raises TidegateError when there is no such lake to read.
     """
+    program()
     snapshot = snapshot_at(config, as_of) if as_of else None
     # What would go wrong is told in a sentence, and extensions are installed, while this is still Python.
     Lake.open(config, read_only=True, snapshot=snapshot).close()
-    os.execv(PROGRAM, shell_command(config, snapshot))  # noqa: S606 - no shell of the system's is wanted
+    os.execv(program(), shell_command(config, snapshot))  # noqa: S606 - no shell of the system's is wanted
 
 
 def shell_command(config: LakeConfig, snapshot: int | None = None) -> list[str]:
     """The prompt's command line. It holds no secret, and says nothing of what it does first."""
-    return [PROGRAM, "-cmd", ".output /dev/null", "-cmd", _first_statements(config, snapshot), "-cmd", ".output"]
+    return [program(), "-cmd", ".output /dev/null", "-cmd", _first_statements(config, snapshot), "-cmd", ".output"]
 
 
 def _first_statements(config: LakeConfig, snapshot: int | None) -> str:
