@@ -35,7 +35,7 @@ def test_a_sound_file_is_let_in_and_nothing_is_loaded(here: Path) -> None:
     # The newest day that a row happened on.
     assert "As the file of sales/north 2024-03-01" in result.output
     assert "3 rows read: 2 sound, 1 kept out (33.3 %)." in result.output
-    assert "unparsable_line  sales.csv line 4" in result.output
+    assert "unparsable_line, too few fields  sales.csv line 4" in result.output
     assert "It would be let in." in result.output
     assert not (here / "home" / "lake").exists()
 

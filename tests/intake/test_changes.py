@@ -185,7 +185,9 @@ def test_of_what_is_deleted_only_key_operation_and_order_are_judged(open_shop: O
 
 def test_the_example_of_the_docs_loads(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```yaml\n(apiVersion[^`]*property: operation,[^`]*)^```", page, re.MULTILINE)
+    (example,) = re.findall(
+        r"^```yaml\n(apiVersion[^`]*?property: operation,[^`]*?property: deletes[^`]*)^```", page, re.MULTILINE
+    )
     path = tmp_path / "accounts.odcs.yaml"
     path.write_text(example)
     assert load_contract(path).changes == Changes("op", "lsn", ("d", "delete"))

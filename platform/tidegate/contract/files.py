@@ -12,6 +12,10 @@ from typing import Literal
 FileFormat = Literal["csv", "fixed_width", "json", "json_array", "xlsx", "xml", "parquet", "avro", "orc"]
 
 
+# What a change is wrapped in; nothing unless written.
+Envelope = Literal["", "debezium"]
+
+
 @dataclass(frozen=True)
 class TextOptions:
     """What of a text file is data, and by which encoding its bytes are text.
@@ -53,9 +57,10 @@ class FixedWidthOptions:
 
 @dataclass(frozen=True)
 class JsonOptions:
-    """Where a JSON document has its records: the keys that lead to them."""
+    """Where a JSON document has its records: the keys that lead to them. And what each object is around its row."""
 
     records: tuple[str, ...] = ()
+    envelope: Envelope = ""
 
 
 @dataclass(frozen=True)

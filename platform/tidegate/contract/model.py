@@ -31,6 +31,8 @@ LogicalType = Literal["string", "integer", "number", "boolean", "date", "timesta
 # What becomes of a delivery that is unusual beside the source's past: a check warns, it is rejected, or nobody looks.
 AtAnomaly = Literal["warn", "reject", "ignore"]
 AtChanges = Literal["quarantine", "earlier", "later"]
+# What a row means that says the same as another one of its delivery, where no column is a key.
+RepeatedRows = Literal["keep", "drop"]
 Comparison = Literal[
     "mustBe",
     "mustNotBe",
@@ -45,6 +47,7 @@ Comparison = Literal[
 # A line the reader could not split into columns; intake gives this reason, the SQL here never sees the line.
 UNPARSABLE = "unparsable_line"
 DUPLICATE_KEY = "duplicate_key"
+REPEATED_ROW = "repeated_row"
 TOO_LATE = "too_late"
 IN_THE_FUTURE = "in_the_future"
 
@@ -154,11 +157,13 @@ class RowRule:
 
 @dataclass(frozen=True)
 class UniqueRule:
-    """In one delivery the last sound row of each combination of `columns` wins; earlier ones get `reason`."""
+    """In one delivery the last sound row of each combination of `columns` wins; earlier ones get `reason`. Rows without
+    a value in one of them are not compared, unless no value is like no value."""
 
     reason: str
     columns: tuple[str, ...]
     description: str
+    nulls_are_alike: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,6 +190,26 @@ class DeliveryRule:
     measure: str
     threshold: Threshold
     description: str
+
+
+@dataclass(frozen=True)
+class QuarantineLimit:
+    """How much may be missing because it is in quarantine: percent of the rows of each value of a column, or of the
+    column's sum, without signs."""
+
+    of: Literal["group", "sum"]
+    column: str
+    most: Decimal
+
+
+@dataclass(frozen=True)
+class LimitFigures:
+    """What is held against a limit: rows of which nobody knows what they take from it, groups above it (which,
+    quarantined rows, rows), and the sum of what is in quarantine."""
+
+    unknown: int = 0
+    above: tuple[tuple[str | None, int, int], ...] = ()
+    total: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -232,6 +257,9 @@ class Contract:
     # Of the row counts of its deliveries.
     anomaly: AtAnomaly = "warn"
     changes: Changes | None = None
+    quarantine_limits: tuple[QuarantineLimit, ...] = ()
+    # Whether each delivery of a region is all that there is: what the newest no longer has is deleted.
+    is_snapshot: bool = False
 
     @property
     def label(self) -> str:
@@ -300,6 +328,8 @@ class Measures:
     failures: Mapping[str, str] = field(default_factory=dict)
     # Why lines could not be parsed, as far as they tell.
     causes: Mapping[str, int] = field(default_factory=dict)
+    # By limit of quarantine.
+    limits: Mapping[QuarantineLimit, LimitFigures] = field(default_factory=dict)
 
     def with_unparsable(self, lines: int, causes: Mapping[str, int] | None = None) -> Measures:
         """With `lines` more that were read but could not be parsed: broken rows that no SQL saw."""

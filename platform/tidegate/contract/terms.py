@@ -49,16 +49,16 @@ def terms_of(contract: Contract) -> Terms:
     for row_rule in contract.row_rules:
         terms[f"rule {row_rule.reason}"] = Term(row_rule.description, row_rule.broken_when)
     for unique_rule in contract.unique_rules:
-        terms[f"rule {unique_rule.reason}"] = Term(unique_rule.description, ", ".join(unique_rule.columns))
+        empty = " (no value is like no value)" if unique_rule.nulls_are_alike else ""
+        terms[f"rule {unique_rule.reason}"] = Term(unique_rule.description, ", ".join(unique_rule.columns) + empty)
     for delivery_rule in contract.delivery_rules:
         terms[f"rule {delivery_rule.name}"] = _of_delivery(delivery_rule)
     terms["quarantined at most"] = _plain(f"{contract.max_quarantined_percent.normalize():f} %")
+    terms |= _of_limits(contract)
     rows = contract.max_quarantined_rows
     terms["quarantined whatever the share"] = _plain("by chance" if rows is None else f"{rows} rows")
     terms["unpacked at most"] = _plain(f"{contract.max_unpacked_ratio} times")
-    if changes := contract.changes:
-        shown = f"{changes.operation} ({', '.join(changes.deletes)}: deleted), the later by {changes.ordered_by}"
-        terms["changes"] = _plain(shown)
+    terms |= _of_deletions(contract)
     if contract.anomaly == "reject":
         terms["unusual row count"] = _plain("rejected")
     for region in contract.regions:
@@ -66,6 +66,22 @@ def terms_of(contract: Contract) -> Terms:
         terms[f"clock of {region.name}"] = _plain(f"{clock.zone.name}, at changes {clock.at_changes}")
         terms |= {f"{name} of {region.name}": _plain(value) for name, value in options_of(region.files)}
     return terms
+
+
+def _of_deletions(contract: Contract) -> dict[str, Term]:
+    if changes := contract.changes:
+        deleted = f"{changes.operation} ({', '.join(changes.deletes)}: deleted), the later by {changes.ordered_by}"
+        return {"changes": _plain(deleted)}
+    return {"snapshot": _plain("whole: what it no longer has is deleted")} if contract.is_snapshot else {}
+
+
+def _of_limits(contract: Contract) -> dict[str, Term]:
+    return {
+        f"quarantined at most of {'each ' if limit.of == 'group' else ''}{limit.column}": _plain(
+            f"{limit.most.normalize():f}{' %' if limit.of == 'group' else ''}"
+        )
+        for limit in contract.quarantine_limits
+    }
 
 
 def as_text(terms: Terms) -> str:

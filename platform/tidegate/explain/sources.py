@@ -15,6 +15,7 @@ from tidegate.contract.database import QueriedServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.judging.clocks import any_by_clock
+from tidegate.contract.judging.limits import limits_in_words
 from tidegate.contract.judging.thresholds import wanted
 from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.landing import FolderServer, S3Server
@@ -238,7 +239,9 @@ def _absence(contract: Contract, read_by: Sequence[str]) -> list[str]:
 
 
 def _column(contract: Contract, column: Column) -> tuple[str, str, str, str]:
-    value = "part of the key" if column.name in contract.key else "required" if column.required else "may be missing"
+    value = "required" if column.required else "may be missing"
+    if column.name in contract.key:
+        value = "part of the key" if column.required else "part of the key, may be missing"
     return code(column.name), code(column.sql_type.lower()), value, text(column.description)
 
 
@@ -268,6 +271,7 @@ def _rejections(contract: Contract) -> list[str]:
     required = ", ".join(code(name) for name in contract.required)
     return [
         f"more than {limit} of its rows are kept out;",
+        *(f"this is broken: {text(sentence)};" for sentence in limits_in_words(contract)),
         *([f"it lacks one of the columns {required};"] if required else []),
         *(_measured(contract, "error")),
         "a file of it cannot be read.",

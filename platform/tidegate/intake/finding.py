@@ -276,7 +276,8 @@ class Finding:
         """All messages of a delivery as one file, in the order of reading."""
         lines = self.scratch / f"lines-{delivery}"
         with lines.open("wb") as stream:
-            write_lines((self.archive.local(file) for file in messages_of(captured)), self.contract, stream)
+            files = (self.archive.local(file) for file in messages_of(captured))
+            write_lines(files, self.contract, stream, region.files.json.envelope)
         found.add(delivery, captured.day, f"{server.topic}.jsonl", lines, region.files, region.clock)
 
 

@@ -24,6 +24,9 @@ VERDICTS = qualified("temp", "main", "intake_verdicts")
 UNREADABLE_FILE = "unreadable_file"
 DELIVERY_REJECTED = "delivery_rejected"
 
+# That, and why where the line tells it: in words with spaces, which no rule of a contract can be named.
+REASONS_OF_UNPARSABLE = f"if(_cause is null, [{literal(UNPARSABLE_LINE)}], [{literal(UNPARSABLE_LINE)}, _cause])"
+
 RAW_EXTRAS = {"_region": "varchar", "_delivered_on": "date", "_file": "varchar", "_fingerprint": "varchar"}
 RAW_COMMENTS = {
     "_region": "The region that delivered the row.",
@@ -108,7 +111,7 @@ def quarantined_rows(contract: Contract, verdicts: Sequence[Verdict]) -> str:
 with found as (
   select _delivery, _file, _line, reasons, raw from ({with_lines(refused)})
   union all
-  select _delivery, _file, _line, [{literal(UNPARSABLE_LINE)}], _raw from {UNPARSABLE}
+  select _delivery, _file, _line, {REASONS_OF_UNPARSABLE}, _raw from {UNPARSABLE}
   union all
   select _delivery, _file, null, [{literal(UNREADABLE_FILE)}], raw from ({_unreadable_files(verdicts)})
 )

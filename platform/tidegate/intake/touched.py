@@ -35,8 +35,12 @@ def touched_dates(con: DuckDBPyConnection, contract: Contract, held: Sequence[Pa
     Dates are compared by number of rows and sum of row hashes: one pass over the old and one over the new
     rows.
     """
-    old = f"select * from {qualified('raw', contract.source)} where {in_partitions(held)}" if held else None
     touched = Touched()
+    if contract.is_snapshot:
+        for region, day, date in _dates_of_snapshots(con, contract, new):
+            touched.dates.setdefault(Partition(region, day), set()).add(date)
+        return touched
+    old = f"select * from {qualified('raw', contract.source)} where {in_partitions(held)}" if held else None
     for region, day, date, content in con.execute(_changed_dates(contract, old, new)).fetchall():
         touched.dates.setdefault(Partition(region, day), set()).add(date)
         touched.hashes.setdefault(Partition(region, day), {})[date] = content
@@ -112,6 +116,33 @@ def _dates_of_changed_keys(contract: Contract, old: str | None, new: str) -> str
 select distinct changed._region, changed._delivered_on, version.event_date
 from {changed} as changed
 join ({dated} {qualified("raw", contract.source)} union all {dated} ({new})) as version using (key)"""
+
+
+def _dates_of_snapshots(con: DuckDBPyConnection, contract: Contract, new: str) -> list[tuple[str, dt.date, dt.date]]:
+    """The event dates on which the newest whole table of a region is other rows than the newest before, each with
+    the delivery that it came with. One that is older than the newest changes nothing that anybody sees."""
+    raw = qualified("raw", contract.source)
+    by_region = "select _region, max(_delivered_on) from"
+    brought = dict(con.execute(f"{by_region} ({new}) group by all").fetchall())
+    before = dict(con.execute(f"{by_region} {raw} group by all").fetchall())
+    newest = [Partition(name, day) for name, day in brought.items() if day >= before.get(name, day)]
+    if not newest:
+        return []
+    shown_before = [Partition(each.region, before[each.region]) for each in newest if each.region in before]
+    old = f"select * from {raw} where {in_partitions(shown_before) if shown_before else 'false'}"
+    rows = con.execute(f"""
+select coalesce(new._region, old._region), event_date
+from ({_dated_of_region(contract, f"select * from ({new}) where {in_partitions(newest)}")}) as new
+full join ({_dated_of_region(contract, old)}) as old using (_region, event_date)
+where new.content is distinct from old.content""").fetchall()
+    return [(region, brought[region], date) for region, date in rows]
+
+
+def _dated_of_region(contract: Contract, rows: str) -> str:
+    columns = ", ".join(quoted(column.name) for column in contract.columns)
+    return f"""
+select _region, {event_date(contract)} as event_date, (count(*), sum(hash({columns}))) as content
+from ({rows}) group by all"""
 
 
 def event_date(contract: Contract) -> str:

@@ -15,13 +15,11 @@ from tidegate.contract.judging.drift import drift_of_files
 from tidegate.contract.judging.event_days import event_day
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.verdicts import duplicate_updates
-from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
 from tidegate.contract.model import Assessment, Contract, Drift, Measures, Region, Unreadable
 from tidegate.intake.advice import advice
 from tidegate.intake.files.formats.layout import DataFile
 from tidegate.intake.files.readers import JUDGED, UNPARSABLE, WhatWasRead, read_files
-from tidegate.intake.rows import with_lines
-from tidegate.lake.sql import literal
+from tidegate.intake.rows import REASONS_OF_UNPARSABLE, with_lines
 
 # Of each reason.
 SAMPLES = 3
@@ -133,7 +131,7 @@ def _samples(con: DuckDBPyConnection) -> list[Sample]:
 select _file, _line, reasons, raw from (
   select _file, _line, reasons, raw from ({with_lines(broken)})
   union all
-  select _file, _line, [{literal(UNPARSABLE_LINE)}], _raw from {UNPARSABLE}
+  select _file, _line, {REASONS_OF_UNPARSABLE}, _raw from {UNPARSABLE}
 )
 qualify row_number() over (partition by reasons order by _file, _line nulls last) <= {SAMPLES}
 order by _file, _line nulls last, raw""").fetchall()

@@ -82,11 +82,19 @@ def test_hostile_records_are_quarantined_with_their_number_and_none_is_lost(open
 
     assert report.rows_read == 8 == report.rows_loaded + report.rows_quarantined
     assert shop.raw("customer_id") == ["C0", "C1", "C5"]
-    assert shop.quarantined("_line, reasons, raw", "reasons = ['unparsable_line']") == [
-        (3, ["unparsable_line"], "null"),
-        (5, ["unparsable_line"], '{"customer_id": "C3\\xff", "registered_on": "2024-01-01"}'),
-        (6, ["unparsable_line"], '"text"'),
-        (7, ["unparsable_line"], '{"customer_id": "C4", "registered_on": "2024-01-01", "email": "a\tb"}'),
+    assert shop.quarantined("_line, reasons[2], raw", "reasons[1] = 'unparsable_line'") == [
+        (3, "no object", "null"),
+        (
+            5,
+            "bytes that are not UTF-8",
+            '{"customer_id": "C3\\xff", "registered_on": "2024-01-01"}',
+        ),
+        (6, "no object", '"text"'),
+        (
+            7,
+            "text that is not JSON",
+            '{"customer_id": "C4", "registered_on": "2024-01-01", "email": "a\tb"}',
+        ),
     ]
     assert shop.quarantined("raw->>'registered_on'", "reasons = ['invalid_registered_on']") == ["1.10"]
     assert report.drift.added == ("unknown",)

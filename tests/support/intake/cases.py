@@ -95,7 +95,7 @@ def outcome(shop: Shop, loaded: list[DeliveryReport]) -> Case:
     rows = shop.lake.con.execute(f"select {columns} from raw.{shop.contract.source} order by all").fetchall()
     kept_out = shop.lake.con.execute(f"select raw, reasons from quarantine.{shop.contract.source}").fetchall()
     first = shop.contract.columns[0].name
-    return Case(rows, {_shown(raw, first): " ".join(reasons) for raw, reasons in kept_out}, rejections)
+    return Case(rows, {_shown(raw, first): _named(reasons) for raw, reasons in kept_out}, rejections)
 
 
 def ends_right(found: Case, case: Case) -> bool:
@@ -124,3 +124,8 @@ def _completed(contract: dict[str, Any], case: Case) -> dict[str, Any]:
     for column in contract["schema"][0]["properties"]:
         column |= case.columns.get(column["name"], {})
     return contract
+
+
+def _named(reasons: list[str]) -> str:
+    # Why a line could not be split is in words.
+    return " ".join(reason for reason in reasons if " " not in reason)

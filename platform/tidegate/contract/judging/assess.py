@@ -23,9 +23,11 @@ from tidegate.contract.judging.as_usual import (
     remedy_of_unusual,
 )
 from tidegate.contract.judging.clocks import any_by_clock
+from tidegate.contract.judging.limits import broken_limits, limits_in_words
 from tidegate.contract.judging.thresholds import broken_rule, figure, measured_number, percent, wanted
 from tidegate.contract.judging.unusual import Comparison
 from tidegate.contract.model import (
+    REPEATED_ROW,
     UNPARSABLE,
     Assessment,
     CheckOutcome,
@@ -153,8 +155,11 @@ def _problems(contract: Contract, dimension: Dimension, measures: Measures, drif
     problems += [(rule.severity, text) for rule in measured if (text := broken_rule(rule, measures))]
     if dimension == "accuracy":
         problems += _too_many_quarantined(contract, measures)
+        problems += [("error", text) for text in broken_limits(contract, measures)]
     elif dimension == "consistency":
         problems += _drifted(drift)
+        if contract.is_snapshot and not measures.rows_sound:
+            problems.append(("error", "It is a whole table (snapshot) without a sound row, which would delete all"))
     elif dimension == "traceability" and measures.rows_read != measures.rows_sound + measures.rows_broken:
         problems.append(("error", _unaccounted(measures)))
     return problems
@@ -167,10 +172,12 @@ def _quarantined(contract: Contract, dimension: Dimension, measures: Measures) -
 
 def _too_many_quarantined(contract: Contract, measures: Measures) -> list[tuple[Severity, str]]:
     limit = contract.max_quarantined_percent
-    if not _are_too_many(contract, measures.rows_broken, measures.rows_read):
+    # Of rows that are said to mean nothing when they are there again, any number may be.
+    counted = measures.rows_broken - measures.reasons.get(REPEATED_ROW, 0)
+    if not _are_too_many(contract, counted, measures.rows_read):
         return []
-    share = percent(100 * Decimal(measures.rows_broken) / measures.rows_read)
-    rows = f"{measures.rows_broken:,} of {measures.rows_read:,} rows ({share})"
+    share = percent(100 * Decimal(counted) / measures.rows_read)
+    rows = f"{counted:,} of {measures.rows_read:,} rows ({share})"
     most = _listed(dict(sorted(measures.reasons.items(), key=lambda item: -item[1])[:MOST_BROKEN]), measures)
     broken = f"{rows} broke the contract, above its limit of {percent(limit)} (maxQuarantinedPercent)"
     return [("error", f"{broken}; most often {most}" if most else broken)]
@@ -327,6 +334,7 @@ def _builtin_guards(contract: Contract) -> Mapping[Dimension, list[str]]:
         "accuracy": [
             "every value must be of its column's type",
             f"at most {percent(contract.max_quarantined_percent)} of the rows may be quarantined",
+            *limits_in_words(contract),
         ],
         "consistency": ["every required column must be delivered, and new ones be known to the contract"],
         "timeliness": [],

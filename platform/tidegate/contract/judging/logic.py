@@ -26,7 +26,7 @@ _JUDGES = (
 _NO_LOGIC = ("description", "anomaly")
 
 # What counts only where it is written, so that the logic of contracts that do not say it stays as it was.
-_WHERE_WRITTEN = frozenset({"delivered_as", "values"})
+_WHERE_WRITTEN = frozenset({"delivered_as", "values", "nulls_are_alike"})
 
 
 def logic_of(contract: Contract) -> str:
@@ -36,6 +36,9 @@ def logic_of(contract: Contract) -> str:
         (region.name, _without_words(region.clock)) for region in contract.regions if not region.clock.zone.is_utc
     ]
     # Only what differs from plain files: a new option must not change the logic of all contracts that there are.
+    parts += [("quarantine limit", _without_words(limit)) for limit in contract.quarantine_limits]
+    if contract.is_snapshot:
+        parts.append(("snapshot", "whole"))
     if contract.changes:
         parts.append(("changes", contract.changes))
     parts += [(region.name, differing) for region in contract.regions if (differing := options_of(region.files))]

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from tidegate.contract.judging.limits import limit_figures
 from tidegate.contract.judging.sqlcheck import first_line
 from tidegate.contract.judging.verdicts import measures_select
 from tidegate.contract.model import Contract, DeliveryRule, Measures
@@ -30,9 +31,12 @@ def measure(con: duckdb.DuckDBPyConnection, contract: Contract, judged_table: st
     transaction: DuckDB gives a transaction up at the first failing statement.
     """
     try:
-        return _measured(con, contract, measures_select(contract, judged_table), contract.delivery_rules)
+        found = _measured(con, contract, measures_select(contract, judged_table), contract.delivery_rules)
     except _RULE_FAILURES:
-        return _measured_rule_by_rule(con, contract, judged_table)
+        found = _measured_rule_by_rule(con, contract, judged_table)
+    for delivery, figures in limit_figures(con, contract, judged_table).items():
+        found[delivery] = replace(found[delivery], limits=figures)
+    return found
 
 
 def nothing_read() -> Measures:

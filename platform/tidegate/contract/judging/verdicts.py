@@ -250,7 +250,8 @@ def _typed(column: Column, present: Mapping[str, str], zones: Mapping[str, Zone]
 
 def _duplicate_update(contract: Contract, rule: UniqueRule, judged_table: str) -> str:
     names = ", ".join(quoted(name) for name in rule.columns)
-    sound = " and ".join(["_reasons is null", *(f"{quoted(name)} is not null" for name in rule.columns)])
+    compared = () if rule.nulls_are_alike else rule.columns
+    sound = " and ".join(["_reasons is null", *(f"{quoted(name)} is not null" for name in compared)])
     typed = {column.name: quoted(column.name) for column in contract.columns}
     return f"""
 update {judged_table} set _reasons = [{literal(rule.reason)}], _raw = {json_of_text(typed)}

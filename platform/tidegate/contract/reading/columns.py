@@ -113,6 +113,9 @@ def read_key(doc: Document, properties: list[SchemaProperty], at: At) -> tuple[s
             what = f"'{prop.name}' and '{placed[place]}' have the same place ({place}) in the primary key"
             raise doc.refused((*at, i), what, "write a primaryKeyPosition of 1, 2, ... at each of its columns")
         placed[place] = str(prop.name)
+    if placed and all(prop.required is False for prop in properties if prop.primaryKey):
+        what = "every part of the key may be empty, and a row without any would identify nothing"
+        raise doc.refused(at, what, "remove 'required: false' at one of its columns")
     return tuple(placed[place] for place in sorted(placed))
 
 
@@ -125,8 +128,8 @@ def _read_column(doc: Document, prop: SchemaProperty, at: At) -> Column:
         name=name,
         sql_type=_sql_type(doc, prop, logical_type, at),
         logical_type=logical_type,
-        # A key without a value identifies nothing.
-        required=bool(prop.required or prop.primaryKey),
+        # A key without a value identifies nothing, unless the contract says that this part may be empty.
+        required=bool(prop.primaryKey if prop.required is None else prop.required),
         description=" ".join((prop.description or "").split()),
         formats=_formats(doc, prop, logical_type, at),
         zone=_zone(doc, prop, logical_type, at),

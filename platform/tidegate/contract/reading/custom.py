@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from tidegate.contract.files import FileOptions
-from tidegate.contract.model import CLOCK_OF_UTC, AtAnomaly, Changes, Clock, Readiness
-from tidegate.contract.reading.changes import CHANGE_PROPERTIES, read_changes
+from tidegate.contract.model import CLOCK_OF_UTC, AtAnomaly, Changes, Clock, QuarantineLimit, Readiness, RepeatedRows
+from tidegate.contract.reading.changes import CHANGE_PROPERTIES, SNAPSHOT, read_changes, read_snapshot
 from tidegate.contract.reading.clocks import CLOCK_PROPERTIES, read_clock
 from tidegate.contract.reading.delivery_days import DAYS_OF_A_SOURCE, read_delivery_days
 from tidegate.contract.reading.document import At, Document, Written
 from tidegate.contract.reading.files import FILE_PROPERTIES, read_shared_file_options
+from tidegate.contract.reading.limits import LIMIT_PROPERTIES, REPEATED_ROWS, read_limits, read_repeated_rows
 from tidegate.contract.reading.written import read_choice, read_written, whole_number
 from tidegate.delivery_days import DeliveryDays
 
@@ -44,6 +45,9 @@ _KNOWN = (
     "maxUnpackedRatio",
     "anomaly",
     *CHANGE_PROPERTIES,
+    SNAPSHOT,
+    *LIMIT_PROPERTIES,
+    REPEATED_ROWS,
     *DAYS_OF_A_SOURCE,
     *CLOCK_PROPERTIES,
     *FILE_PROPERTIES,
@@ -71,6 +75,9 @@ class Custom:
     files: FileOptions
     anomaly: AtAnomaly
     changes: Changes | None
+    is_snapshot: bool
+    quarantine_limits: tuple[QuarantineLimit, ...]
+    repeated_rows: RepeatedRows | None
 
 
 def read_custom(doc: Document) -> Custom:
@@ -96,6 +103,9 @@ def read_custom(doc: Document) -> Custom:
         files=read_shared_file_options(doc, written),
         anomaly=read_anomaly(doc, written),
         changes=read_changes(doc, written),
+        is_snapshot=read_snapshot(doc, written),
+        quarantine_limits=read_limits(doc, written),
+        repeated_rows=read_repeated_rows(doc, written),
     )
 
 

@@ -57,8 +57,10 @@ class Draft:
         rule = RowRule(self._claimed(reason, at), dimension, broken_when, " ".join(text.split()))
         self.row_rules.append(rule)
 
-    def add_unique_rule(self, reason: str, columns: tuple[str, ...], text: str, at: At) -> None:
-        self.unique_rules.append(UniqueRule(self._claimed(reason, at), columns, text))
+    def add_unique_rule(
+        self, reason: str, columns: tuple[str, ...], text: str, at: At, *, nulls_are_alike: bool = False
+    ) -> None:
+        self.unique_rules.append(UniqueRule(self._claimed(reason, at), columns, text, nulls_are_alike))
 
     def add_delivery_rule(self, rule: DeliveryRule, at: At) -> None:
         self._claimed(rule.name, at)
@@ -66,7 +68,9 @@ class Draft:
 
     def add_key(self, key: tuple[str, ...]) -> None:
         if key:
-            self.add_unique_rule(DUPLICATE_KEY, key, f"{', '.join(key)} must be unique", ())
+            some_empty = not all(self._columns[name].required for name in key)
+            text = f"{', '.join(key)} must be unique"
+            self.add_unique_rule(DUPLICATE_KEY, key, text, (), nulls_are_alike=some_empty)
 
     def add_event_time(self, name: object, lateness: int | None, at: At) -> None:
         """The rules that an event has happened by the end of the delivery's day, and not long before it. It is

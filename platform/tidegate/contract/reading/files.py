@@ -38,7 +38,8 @@ _OF_TEXT = ("encoding", "header", "columnNames", "skipLines", "comment", "footer
 _OF_FORMAT: Mapping[str, tuple[str, ...]] = {
     "csv": ("delimiter", "quote", "escape", "shortRows", "longRows", *_OF_TEXT),
     "fixed_width": ("widths", *_OF_TEXT),
-    "json_array": ("records",),
+    "json": ("envelope",),
+    "json_array": ("records", "envelope"),
     "xml": ("records",),
     "xlsx": ("sheet", "headerRow"),
 }
@@ -71,7 +72,7 @@ def _options(doc: Document, written: Written, otherwise: FileOptions, file_forma
         text=_read_text(doc, written, otherwise.text),
         csv=_read_csv(doc, written, otherwise.csv),
         fixed_width=_read_fixed_width(doc, written, otherwise.fixed_width, file_format),
-        json=JsonOptions(_read_path(doc, written, ".", otherwise.json.records)),
+        json=_read_json(doc, written, otherwise.json),
         xml=XmlOptions(_read_path(doc, written, "/", otherwise.xml.records)),
         xlsx=_read_xlsx(doc, written, otherwise.xlsx),
         values=read_values(doc, written, otherwise.values),
@@ -208,6 +209,13 @@ def _read_path(doc: Document, written: Written, separator: str, default: tuple[s
         return names
     what = f"{value!r} does not say where the records are"
     raise doc.refused(at, what, "write the keys of JSON as 'data.items', the elements of XML as 'orders/order'")
+
+
+def _read_json(doc: Document, written: Written, otherwise: JsonOptions) -> JsonOptions:
+    return JsonOptions(
+        records=_read_path(doc, written, ".", otherwise.records),
+        envelope=read_choice(doc, written, "envelope", ("debezium",), otherwise.envelope),
+    )
 
 
 def _read_xlsx(doc: Document, written: Written, otherwise: XlsxOptions) -> XlsxOptions:

@@ -18,11 +18,12 @@ from open_data_contract_standard.model import SchemaObject, Team
 from tidegate.contract.judging.sqlcheck import SqlBench
 from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.model import Contract
-from tidegate.contract.reading.changes import require_columns
+from tidegate.contract.reading.changes import refuse_what_is_read_otherwise, require_columns
 from tidegate.contract.reading.columns import read_columns, read_key
 from tidegate.contract.reading.custom import Custom, read_custom
 from tidegate.contract.reading.document import At, Document, closest
 from tidegate.contract.reading.draft import Draft
+from tidegate.contract.reading.limits import add_repeated_rows, check_limits
 from tidegate.contract.reading.options import read_property
 from tidegate.contract.reading.quality import read_quality
 from tidegate.contract.reading.servers import read_regions, refuse_shared_addresses
@@ -73,6 +74,7 @@ def load_contract(path: Path, zone: Zone = UTC, root: yaml.Node | None = None, *
     if custom.fallback and any(isinstance(region.server, KafkaServer) for region in regions):
         what = "a stream has no delivery of another day that could stand in"
         raise doc.refused(("customProperties",), what, "remove 'fallback'")
+    refuse_what_is_read_otherwise(doc, regions, custom.changes, custom.is_snapshot)
     with SqlBench(columns) as bench:
         draft = Draft(doc, bench, columns)
         _read_rules(draft, schema, key, custom, at)
@@ -102,6 +104,8 @@ def load_contract(path: Path, zone: Zone = UTC, root: yaml.Node | None = None, *
         max_unpacked_ratio=custom.max_unpacked_ratio,
         anomaly=custom.anomaly,
         changes=custom.changes,
+        quarantine_limits=custom.quarantine_limits,
+        is_snapshot=custom.is_snapshot,
     )
 
 
@@ -155,6 +159,8 @@ def _read_rules(draft: Draft, schema: SchemaObject, key: tuple[str, ...], custom
         require_columns(draft, custom.changes, key)
     else:
         draft.add_key(key)
+    add_repeated_rows(draft, custom.repeated_rows, key)
+    check_limits(draft, custom.quarantine_limits)
     properties = schema.properties or []
     for i, prop in enumerate(properties):
         read_property(draft, prop, key, (*at, "properties", i))

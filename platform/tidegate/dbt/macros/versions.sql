@@ -81,3 +81,18 @@
         not coalesce({{ deleted }}, false)
         and {{ tidegate.happened_in_window(happened_at) }}
 {%- endmacro %}
+
+{#- Of a source whose deliveries are whole tables: what the newest of each region has on the days of the window. Rows that it no longer has are
+    deleted, whatever older ones say. -#}
+{% macro rows_of_newest_snapshot(relation, happened_at) -%}
+    select {{ relation }}.*
+    from {{ relation }}
+    inner join (
+        select
+            _region,
+            max(_delivered_on) as _delivered_on
+        from {{ relation }}
+        group by _region
+    ) as newest_snapshots using (_region, _delivered_on)
+    where {{ tidegate.happened_in_window(happened_at) }}
+{%- endmacro %}

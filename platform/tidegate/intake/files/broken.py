@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+from tidegate.contract.files import Envelope
 from tidegate.intake.files.csv_text import Dialect, parse_record
+from tidegate.intake.files.envelope import unwrapped
 from tidegate.intake.files.formats.layout import Layout
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine
 
@@ -23,7 +25,7 @@ def cause_of(layout: Layout, line: BrokenLine) -> str | None:
         case "csv":
             return _of_fields(layout, line.bytes)
         case "json":
-            return _of_json(text)
+            return _of_json(text, layout.options.json.envelope)
         case "fixed_width":
             return "another width"
     return None
@@ -38,9 +40,11 @@ def _of_fields(layout: Layout, line: bytes) -> str:
     return "too few fields" if len(parsed[0]) < layout.width else "too many fields"
 
 
-def _of_json(text: str) -> str:
+def _of_json(text: str, envelope: Envelope) -> str:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return "text that is not JSON"
+    if isinstance(found, dict) and envelope and unwrapped(found) is None:
+        return "no envelope of Debezium's"
     return "a key that is there twice" if isinstance(found, dict) else "no object"

@@ -16,7 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
+from tidegate.contract.files import Envelope
 from tidegate.contract.model import Column
+from tidegate.intake.files.envelope import unwrapped
 from tidegate.intake.files.text import MAX_RECORD, BrokenLine, RowWriter, content_lines, open_text
 
 # Enough to notice a column that the contract does not know, without reading the file twice.
@@ -122,19 +124,23 @@ def _way_inside(column: Column, by_name: Mapping[str, Sequence[str]]) -> Way | N
     return None
 
 
-def parse_object(line: bytes) -> dict[str, object] | None:
-    """The JSON object of a line; None when it is none. Numbers come as the text they were written as."""
+def parse_object(line: bytes, envelope: Envelope = "") -> dict[str, object] | None:
+    """The JSON object of a line, or the row in the envelope that it is; None when it is none. Numbers come as the text
+    they were written as."""
     try:
         value = _DECODER.decode(line.decode("utf-8").strip(" \t\r"))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return unwrapped(value) if envelope else value
 
 
-def sampled_keys(path: Path, gzipped: bool) -> tuple[tuple[str, ...], ...]:
+def sampled_keys(path: Path, gzipped: bool, envelope: Envelope) -> tuple[tuple[str, ...], ...]:
     """The lists of keys in the first lines of a file, each once."""
     with open_text(path, gzipped) as stream:
-        objects = [parse_object(line) or {} for _, line, _ in islice(_numbered_lines(stream), SAMPLED_LINES)]
+        lines = islice(_numbered_lines(stream), SAMPLED_LINES)
+        objects = [parse_object(line, envelope) or {} for _, line, _ in lines]
     return tuple(dict.fromkeys(_keys(found) for found in objects))
 
 
@@ -146,14 +152,19 @@ def is_document(path: Path, gzipped: bool) -> bool:
 
 
 def fix(
-    path: Path, gzipped: bool, columns: Sequence[Column], marks: Sequence[str], sound: RowWriter
+    path: Path,
+    gzipped: bool,
+    columns: Sequence[Column],
+    marks: Sequence[str],
+    sound: RowWriter,
+    envelope: Envelope = "",
 ) -> Iterator[BrokenLine]:
     """Write the values of `columns` of every JSON object to `sound`; yields the lines that are none. Numbers get the
     `marks`, by column, in place of their points."""
     keys = Keys(columns)
     with open_text(path, gzipped) as stream:
         for number, line, length in _numbered_lines(stream):
-            values = row(line, keys, marks) if length <= MAX_RECORD else None
+            values = row(line, keys, marks, envelope) if length <= MAX_RECORD else None
             if values is None:
                 yield BrokenLine(number, line[:MAX_RECORD], length)
             else:
@@ -196,9 +207,9 @@ def _keys(found: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(key for key, _ in found.pairs) if isinstance(found, _Repeating) else tuple(found)
 
 
-def row(line: bytes, keys: Keys, marks: Sequence[str]) -> list[bytes] | None:
+def row(line: bytes, keys: Keys, marks: Sequence[str], envelope: Envelope = "") -> list[bytes] | None:
     """The values of the keys' columns, numbers with `marks` in place of their points; None when the line has none."""
-    found = parse_object(line)
+    found = parse_object(line, envelope)
     placed = None if found is None else keys.place(_keys(found))
     if found is None or placed is None:
         return None

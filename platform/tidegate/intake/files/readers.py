@@ -1,7 +1,7 @@
 """From archived files to judged rows: one read and one judgement for all files of one layout.
 
     JUDGED       rows as `contract.judging.verdicts.judge_select` makes them; rowid is the order of lines
-    UNPARSABLE   _delivery, _day, _file, _line, _raw: lines that are no rows
+    UNPARSABLE   _delivery, _day, _file, _line, _cause, _raw: lines that are no rows, and why where they tell
     PLACES       _delivery, _file, lines_before, first_row, last_row: where the rows of a file are, in the file
                  and in JUDGED; only for files of which every line is one row or one unparsable line
 
@@ -114,7 +114,7 @@ class _Reading:
         self.con.execute(f"create or replace temp table {JUDGED} as {judge_select(self.contract, {}, nothing)}")
         self.con.execute(
             f"create or replace temp table {UNPARSABLE} "
-            "(_delivery integer, _day date, _file varchar, _line bigint, _raw varchar)"
+            "(_delivery integer, _day date, _file varchar, _line bigint, _cause varchar, _raw varchar)"
         )
 
     def examine(self) -> dict[Layout, list[DataFile]]:
@@ -287,11 +287,12 @@ class _Reading:
         self.found.rows[file.delivery] += rows
         for line in broken:
             self.found.rows[file.delivery] += 1
-            if cause := cause_of(replace(self.examined[file].layout, options=file.options), line):
+            cause = cause_of(replace(self.examined[file].layout, options=file.options), line)
+            if cause:
                 self.found.causes[file.delivery][cause] += 1
             text = line.shown.encode("utf-8", "replace")
             number = self.opened[file].skipped + line.number
-            self.broken.add([str(file.number).encode(), str(number).encode(), text])
+            self.broken.add([str(file.number).encode(), str(number).encode(), (cause or "").encode(), text])
 
     def _refuse(self, file: DataFile, why: str) -> None:
         self.found.unreadable[file] = why
@@ -323,8 +324,9 @@ class _Reading:
         )
         self.con.execute(f"""
 insert into {UNPARSABLE}
-select delivery, day, file, read.line, read.text
-from read_csv({literal(str(written))}, columns = {{'number': 'INTEGER', 'line': 'BIGINT', 'text': 'VARCHAR'}},
+select delivery, day, file, read.line, nullif(read.cause, ''), read.text
+from read_csv({literal(str(written))},
+  columns = {{'number': 'INTEGER', 'line': 'BIGINT', 'cause': 'VARCHAR', 'text': 'VARCHAR'}},
   delim = ',', quote = '"', escape = '"', header = false, auto_detect = false, parallel = false,
   new_line = '\\n') as read
 join (values {values}) as of_file(number, delivery, day, file) using (number)""")

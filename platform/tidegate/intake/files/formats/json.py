@@ -12,6 +12,7 @@ from functools import partial
 from duckdb import DuckDBPyConnection
 
 from tidegate.intake.files import json_text
+from tidegate.intake.files.envelope import is_about
 from tidegate.intake.files.formats.layout import (
     Batch,
     DataFile,
@@ -64,13 +65,16 @@ def _examine(opened: Opened) -> Examined:
     known = tuple(column.name for column in contract.columns)
     columns = tuple(Placed(name, position) for position, name in enumerate(known))
     layout = Layout("json", opened.gzipped, len(known), columns)
-    keys, sampled = json_text.Keys(contract.columns), json_text.sampled_keys(opened.path, opened.gzipped)
+    envelope = opened.options.json.envelope
+    keys, sampled = json_text.Keys(contract.columns), json_text.sampled_keys(opened.path, opened.gzipped, envelope)
     added = dict.fromkeys(key for order in sampled for key in order if not keys.are_known(key))
+    if envelope:
+        added = {key: None for key in added if not is_about(key)}
     plain = tuple(order for order in sampled if keys.are_plain(order))
     is_regular = counted.is_regular and plain == sampled and not is_sparse(counted.braces, counted.lines)
     is_regular = is_regular and set(decimal_marks(opened, known)) == {"."}
     # DuckDB looks for the columns' own names.
-    is_regular = is_regular and not any(column.delivered_as for column in contract.columns)
+    is_regular = is_regular and not envelope and not any(column.delivered_as for column in contract.columns)
     return Examined(layout, known + tuple(added), counted.lines, is_regular, plain_keys=plain)
 
 
@@ -141,7 +145,8 @@ from read_csv({paths(batch, files)}, {options}) where line is not null
 def _records(opened: Opened, examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
     names = [column.name for column in examined.layout.columns]
     columns = [opened.contract.column(name) for name in names]
-    return json_text.fix(opened.path, opened.gzipped, columns, decimal_marks(opened, names), sound)
+    marks = decimal_marks(opened, names)
+    return json_text.fix(opened.path, opened.gzipped, columns, marks, sound, opened.options.json.envelope)
 
 
 def _leftovers(

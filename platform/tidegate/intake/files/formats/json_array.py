@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from tidegate.intake.files import json_document, json_text
+from tidegate.intake.files.envelope import is_about
 from tidegate.intake.files.formats.layout import (
     Examined,
     Format,
@@ -25,12 +26,13 @@ def _spans(opened: Opened) -> Iterator[json_document.Span]:
 
 
 def _examine(opened: Opened) -> Examined:
-    sampled = [json_text.parse_object(span.bytes) for span in islice(_spans(opened), json_text.SAMPLED_LINES)]
+    envelope = opened.options.json.envelope
+    sampled = [json_text.parse_object(span.bytes, envelope) for span in islice(_spans(opened), json_text.SAMPLED_LINES)]
     keys = dict.fromkeys(key for found in sampled for key in found or ())
     known = json_text.Keys(opened.contract.columns)
     if keys and not any(known.are_known(key) for key in keys):
         raise UnreadableFileError(_where_else(opened, list(keys)))
-    added = tuple(key for key in keys if not known.are_known(key))
+    added = tuple(key for key in keys if not known.are_known(key) and not (envelope and is_about(key)))
     return placed_by_key(opened, "json_array", added)
 
 
@@ -45,8 +47,9 @@ def _where_else(opened: Opened, keys: list[str]) -> str:
 def _records(opened: Opened, _examined: Examined, sound: RowWriter) -> Iterator[BrokenLine]:
     names = [column.name for column in opened.contract.columns]
     keys, marks = json_text.Keys(opened.contract.columns), decimal_marks(opened, names)
+    envelope = opened.options.json.envelope
     for span in _spans(opened):
-        row = json_text.row(span.bytes, keys, marks) if span.length <= MAX_RECORD else None
+        row = json_text.row(span.bytes, keys, marks, envelope) if span.length <= MAX_RECORD else None
         if row is None:
             yield BrokenLine(span.line, span.bytes, span.length)
         else:
