@@ -8,13 +8,17 @@ says that a file holds is written first.
 
 from __future__ import annotations
 
+import ast
+import csv
 import datetime as dt
+import json
 import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -181,6 +185,29 @@ def test_every_command_of_tidegate_is_on_a_page() -> None:
     assert [name for name in tidegate_commands() if not any(f"tidegate {name}" in line for line in typed)] == list(
         CALLED_OTHERWISE
     )
+
+
+def test_the_notebook_shows_what_is_published(clone: Path, tmp_path: Path) -> None:
+    cells = json.loads((clone / "examples" / "notebook" / "published.ipynb").read_text(encoding="utf-8"))["cells"]
+    script = tmp_path / "notebook.py"
+    script.write_text("\n".join(as_a_script(cell) for cell in cells if cell["cell_type"] == "code"), encoding="utf-8")
+    sales = "select count(*) as days, sum(net_revenue) as revenue from serving.daily_sales"
+    with terminal(clone, environment_of(clone)) as shell:
+        ((days, revenue),) = csv.reader(shell.run(f'tidegate query "{sales}" --format csv').splitlines()[1:])
+        shown = shell.run(f".venv/bin/python {script}")
+    assert int(days) == DAYS
+    assert f"(Decimal('{revenue}'),)" in shown
+    # Of the mart, and of the ledger.
+    for day in (FIRST, LAST):
+        assert shown.count(str(day)) == 2
+
+
+def as_a_script(cell: dict[str, Any]) -> str:
+    """A cell that prints, as a notebook does, what its last line is, if it is anything."""
+    tree = ast.parse("".join(cell["source"]))
+    if isinstance(shown := tree.body[-1], ast.Expr):
+        tree.body[-1] = ast.parse(f"print({ast.unparse(shown)})").body[0]
+    return ast.unparse(tree)
 
 
 def two_free_ports() -> int:

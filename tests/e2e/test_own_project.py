@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from tests.support.sftp_server import sftp_server
 
 from tidegate.settings import CHECKOUT
 
@@ -164,8 +165,6 @@ def receiver() -> Iterator[tuple[str, list[tuple[str, str]]]]:
             self.send_response(204)
             self.end_headers()
 
-        do_PUT = do_POST  # noqa: N815
-
         def log_message(self, *_: object) -> None:
             """Nothing is printed."""
 
@@ -200,13 +199,14 @@ def test_a_project_is_made_run_extended_and_upgraded_with_the_wheel_alone(tmp_pa
     assert "66.00" in printed
     dagster_home = str(shop.folder / ".tidegate" / "dagster")
     python = str(shop.folder / ".venv" / "bin" / "python")
-    with receiver() as (address, received):
-        variables = {"DASHBOARD_REFRESH_URL": f"{address}/refresh", "PARTNER_FOLDER_URL": f"{address}/inbox"}
+    with receiver() as (address, received), sftp_server(tmp_path / "partner") as partner:
+        variables = {"DASHBOARD_REFRESH_URL": f"{address}/refresh", **partner.environment}
         words = shop.type(python, "-c", RUN_OWN_ASSET, DAGSTER_HOME=dagster_home, **variables).split()
     day, rows, asked_again, own, refused = words
-    (sent_to, sent), (told_at, told) = sorted(received)
-    assert sent_to.startswith(f"/inbox/daily_sales-{day}-")
-    assert f"{day},12,66.00" in sent
+    (sent,) = partner.inbox.iterdir()
+    assert sent.name.startswith(f"daily_sales-{day}-")
+    assert f"{day},12,66.00" in sent.read_text()
+    ((told_at, told),) = received
     assert (told_at, json.loads(told)["day"]) == ("/refresh", day)
     assert (day in printed, rows, asked_again, own, refused) == (True, "1", "0", "9", "True")
     assert "1 passed" in shop.type("make", "test")
