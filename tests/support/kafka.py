@@ -5,6 +5,7 @@ Run as a module it is that process: it makes a topic, and does what lines of JSO
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -25,7 +26,8 @@ class Cluster:
         self.address = str(self._answer())
 
     def produce(self, topic: str, messages: Sequence[Sequence[Any]]) -> None:
-        """Each is its partition, time in milliseconds, key and value, which may be none."""
+        """Each is its partition, time in milliseconds, key and value, which may be none, or bytes: a list of their
+        base64."""
         self._tell(["produce", topic, messages])
 
     def generate(self, topic: str, count: int, first_time: int) -> None:
@@ -88,8 +90,12 @@ def _serve() -> None:
 
 def _send(producer: Any, topic: str, messages: Sequence[Sequence[Any]]) -> None:
     for partition, timestamp, key, value in messages:
-        producer.produce(topic, value, key, partition=partition, timestamp=timestamp)
+        producer.produce(topic, _content(value), _content(key), partition=partition, timestamp=timestamp)
     assert producer.flush(30) == 0
+
+
+def _content(sent: str | list[str] | None) -> str | bytes | None:
+    return base64.b64decode(sent[0]) if isinstance(sent, list) else sent
 
 
 def _generate(producer: Any, topic: str, count: int, first_time: int) -> None:

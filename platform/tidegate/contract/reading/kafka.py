@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import get_args
 
-from tidegate.contract.kafka import KafkaServer
+from tidegate.contract.kafka import KafkaServer, ValueFormat
 from tidegate.contract.reading.document import At, Document, Written
-from tidegate.contract.reading.outside import read_time_limit, required_text, required_variable
-from tidegate.contract.reading.written import read_texts
+from tidegate.contract.reading.outside import read_time_limit, read_variable, required_text, required_variable
+from tidegate.contract.reading.written import read_choice, read_texts
 
-KAFKA_PROPERTIES = ("connectionVariable", "topic", "gapsAcceptedOn", "timeLimitSeconds")
+KAFKA_PROPERTIES = (
+    "connectionVariable",
+    "topic",
+    "gapsAcceptedOn",
+    "timeLimitSeconds",
+    "valueFormat",
+    "registryVariable",
+)
 
 # Kafka's own rule.
 _TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
@@ -22,11 +30,20 @@ def read_kafka(doc: Document, custom: Written, at: At) -> KafkaServer:
     if not _TOPIC.fullmatch(topic):
         what = f"'{topic}' cannot name a topic"
         raise doc.refused(custom["topic"][1], what, "write letters, digits, '.', '_' and '-'")
+    value_format: ValueFormat = read_choice(doc, custom, "valueFormat", get_args(ValueFormat), "json")
+    registry = read_variable(doc, custom, "registryVariable")
+    if registry and value_format == "json":
+        what = "'registryVariable' has no effect on messages in JSON"
+        raise doc.refused(custom["registryVariable"][1], what, "remove it, or write 'valueFormat: avro'")
+    if value_format == "avro":
+        registry = required_variable(doc, custom, "registryVariable", "the schema registry", at)
     return KafkaServer(
         topic=topic,
         connection_variable=required_variable(doc, custom, "connectionVariable", "the brokers", at),
         gaps_accepted_on=frozenset(_read_days(doc, custom)),
         time_limit_seconds=read_time_limit(doc, custom) or KafkaServer.time_limit_seconds,
+        value_format=value_format,
+        registry_variable=registry,
     )
 
 

@@ -13,11 +13,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from tidegate.contract.files import Envelope
 from tidegate.contract.kafka import MESSAGE_FIELDS
 from tidegate.contract.model import Contract
+from tidegate.sources.kafka.avro import AvroReader, schema_number
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -28,22 +29,31 @@ PACKED = 1
 # Whether it is worth taking a message apart.
 _SAYS_DELETED = re.compile(r'"op"\s*:\s*"d"')
 
+# As the archive has a key or a value: text, bytes in base64, or none.
+_Kept: TypeAlias = "str | list[str] | None"
+
 _SEPARATORS = (",", ":")
 
 
 class MessageWriter:
     """A file of messages being written."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, has_schemas: bool = False) -> None:
         # Neither name nor time in it: equal messages are equal bytes.
         self._packed = gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=PACKED, mtime=0)
         self.written = 0
+        # Of messages and keys, where they have schemas.
+        self.schema_numbers: set[int] = set()
+        self._has_schemas = has_schemas
 
     def add(self, message: Message) -> None:
         record = [message.partition(), message.offset(), message.timestamp()[1]]
         content = [*record, _kept(message.key()), _kept(message.value())]
         self._packed.write(json.dumps(content, separators=_SEPARATORS).encode("ascii") + b"\n")
         self.written += 1
+        if self._has_schemas:
+            numbers = {schema_number(message.key()), schema_number(message.value())}
+            self.schema_numbers |= {number for number in numbers if number is not None}
 
     def close(self) -> None:
         self._packed.close()
@@ -58,15 +68,24 @@ def _kept(content: str | bytes | None) -> str | list[str] | None:
         return [base64.b64encode(content).decode("ascii")]
 
 
-def write_lines(files: Iterable[Path], contract: Contract, lines: BinaryIO, envelope: Envelope = "") -> None:
+def write_lines(
+    files: Iterable[Path],
+    contract: Contract,
+    lines: BinaryIO,
+    envelope: Envelope = "",
+    avro: AvroReader | None = None,
+) -> None:
     """Write every message as a line that the reader of JSON lines takes for one row, sound or not. A tombstone that
-    follows the deletion of its key says the same again, and is no row."""
+    follows the deletion of its key says the same again, and is no row. With `avro` messages are Avro, and JSON is
+    none."""
     wanted = _fields_wanted(contract)
     deleted: set[tuple[int, str]] = set()
     for file in files:
         with gzip.open(file, "rb") as stream:
             for line in stream:
                 kept = json.loads(line)
+                if avro:
+                    kept[3:] = _key_by_schema(kept[3], avro), _value_by_schema(kept[4], avro)
                 text = _line_of_change(kept, wanted, deleted) if envelope else _line(kept, wanted)
                 if text is not None:
                     lines.write(text.encode("utf-8", "surrogatepass") + b"\n")
@@ -108,6 +127,24 @@ def _line_of_change(kept: list[Any], wanted: dict[str, int], deleted: set[tuple[
     if isinstance(value, str) and _SAYS_DELETED.search(value) and _is_deletion(value):
         deleted.add(key)
     return _line(kept, wanted)
+
+
+def _key_by_schema(kept: _Kept, avro: AvroReader) -> _Kept:
+    text = None if kept is None else avro.text(_bytes(kept))
+    return kept if text is None else text
+
+
+def _value_by_schema(kept: _Kept, avro: AvroReader) -> _Kept:
+    """The JSON text of the value; what cannot be read stays bytes, which are no row."""
+    if kept is None:
+        return None
+    content = _bytes(kept)
+    text = avro.text(content)
+    return [base64.b64encode(content).decode("ascii")] if text is None else text
+
+
+def _bytes(kept: str | list[str]) -> bytes:
+    return kept.encode("utf-8", "surrogatepass") if isinstance(kept, str) else base64.b64decode(kept[0])
 
 
 def _is_deletion(value: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Self
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured, CapturedFile, manifest_name
 from tidegate.errors import TidegateError
+from tidegate.sources.kafka.avro import SCHEMAS
 from tidegate.window import ONE_DAY
 
 # Beside the files with messages. It is no data.
@@ -58,8 +59,13 @@ class Day:
 
     @property
     def files(self) -> tuple[CapturedFile, ...]:
-        """Those with messages."""
-        return messages_of(self.delivery) if self.delivery else ()
+        """Those with messages, and with schemas of them."""
+        return tuple(file for file in self.delivery.files if file.name != OFFSETS) if self.delivery else ()
+
+    @property
+    def next_number(self) -> int:
+        """Of the next file with messages."""
+        return len(messages_of(self.delivery)) + 1 if self.delivery else 1
 
     def next_offset(self, partition: int) -> int | None:
         """Where to go on; None for a partition that nothing was read of."""
@@ -67,7 +73,11 @@ class Day:
 
 
 def messages_of(captured: Captured) -> tuple[CapturedFile, ...]:
-    return tuple(file for file in captured.files if file.name != OFFSETS)
+    return tuple(file for file in captured.files if file.name != OFFSETS and not file.name.startswith(SCHEMAS))
+
+
+def schemas_of(captured: Captured) -> tuple[CapturedFile, ...]:
+    return tuple(file for file in captured.files if file.name.startswith(SCHEMAS))
 
 
 def known_of(archive: Archive, source: str, region: str, day: dt.date, today: dt.date) -> Day:

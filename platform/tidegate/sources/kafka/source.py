@@ -12,7 +12,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,11 @@ from tidegate.archive.archive import DRAFTS, Archive
 from tidegate.archive.manifest import Captured, CapturedFile
 from tidegate.contract.kafka import KafkaServer
 from tidegate.errors import ArchiveDownError, TidegateError
+from tidegate.sources.kafka.avro import SCHEMAS, Schema, to_json
 from tidegate.sources.kafka.messages import MessageWriter
 from tidegate.sources.kafka.ranges import OFFSETS, Day, Progress, known_of
 from tidegate.sources.kafka.reading import Extent, GoneError, TopicReader, opened
+from tidegate.sources.kafka.registry import Registry
 from tidegate.sources.origin import Outside
 from tidegate.storage.places import storage_at
 from tidegate.window import ONE_DAY
@@ -57,26 +59,36 @@ class KafkaOrigin:
         known = known_of(archive, source, self.region, day, self.zone.today())
         if known.is_closed:
             # Its messages, if any, are with the days around it.
-            return known.delivery or self._entered(archive, known, day, known.begin, frozenset(), None)
+            return known.delivery or self._entered(archive, known, day, known.begin, frozenset(), [])
         with opened(self.server, self.outside) as reader, tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
             draft = Path(folder) / "messages"
-            ends, complete, written = self._read(reader, known, day, draft)
+            ends, complete, written, numbers = self._read(reader, known, day, draft)
             if known.delivery and (ends, complete) == (known.progress.ends, known.progress.complete):
                 return known.delivery
-            name = f"messages-{len(known.files) + 1:06}.jsonl.gz"
-            file = archive.adopt(name, draft) if written else None
-        return self._entered(archive, known, day, ends, complete, file)
+            # Before the messages are kept: without their schemas they could not be read.
+            schemas = self._schemas(numbers)
+            number = known.next_number
+            new = [archive.adopt(f"messages-{number:06}.jsonl.gz", draft)] if written else []
+            if schemas:
+                new.append(archive.add(f"{SCHEMAS}{number:06}.json", [to_json(schemas)]))
+        return self._entered(archive, known, day, ends, complete, new)
+
+    def _schemas(self, numbers: Collection[int]) -> dict[int, Schema]:
+        variable = self.server.registry_variable
+        if not numbers or variable is None:
+            return {}
+        return Registry(variable, self.outside.variable(variable, "the schema registry")).schemas(numbers)
 
     def _read(
         self, reader: TopicReader, known: Day, day: dt.date, draft: Path
-    ) -> tuple[Mapping[int, int], frozenset[int], int]:
-        """Read on in each partition; returns where each ends by now, those in which the day is over, and the number of
-        messages."""
+    ) -> tuple[Mapping[int, int], frozenset[int], int, Collection[int]]:
+        """Read on in each partition; returns where each ends by now, those in which the day is over, the number of
+        messages, and the numbers of their schemas."""
         day_ends = self.zone.at(day + ONE_DAY, dt.time()).timestamp() * 1000
         by_now = (time.time() + MOST_AHEAD_SECONDS) * 1000
         ends, complete = {**known.begin, **known.progress.ends}, set(known.progress.complete)
         with draft.open("wb") as stream:
-            writer = MessageWriter(stream)
+            writer = MessageWriter(stream, has_schemas=self.server.value_format == "avro")
             for partition, extent in reader.extents().items():
                 if partition in complete:
                     continue
@@ -89,7 +101,7 @@ class KafkaOrigin:
                         break
                     writer.add(message)
             writer.close()
-        return ends, frozenset(complete), writer.written
+        return ends, frozenset(complete), writer.written, writer.schema_numbers
 
     def _messages(self, reader: TopicReader, day: dt.date, partition: int, begin: int, end: int) -> Iterator[Message]:
         if begin >= end:
@@ -126,10 +138,10 @@ class KafkaOrigin:
         day: dt.date,
         ends: Mapping[int, int],
         complete: frozenset[int],
-        file: CapturedFile | None,
+        new: Sequence[CapturedFile],
     ) -> Captured:
         offsets = archive.add(OFFSETS, [Progress(ends, complete).to_json(self.server.topic)])
-        files = [*known.files, *([file] if file else []), offsets]
+        files = [*known.files, *new, offsets]
         return archive.enter(self.source, self.region, day, files)
 
     def ready_days(self, days: Iterable[dt.date]) -> dict[dt.date, str]:
