@@ -67,6 +67,8 @@ def test_plan_apply_changes_and_rollback(doubled: TemporaryHome) -> None:
     assert applied is not None
     assert visitors(home) == NEW
     assert "a reason" in tidegate(home, "changes")
+    (change,) = json.loads(tidegate(home, "changes", "--format", "json"))
+    assert (change["change_id"][:8], change["partitions"], change["reason"]) == (applied[1], 6, "a reason")
     assert "older logic" not in tidegate(home, "status")
     said = tidegate(home, "rollback", "--change", applied[1], "--reason", "wrong")
     assert f"Change {applied[1]} is taken back" in said

@@ -33,7 +33,7 @@ OF_OTHERS = {
 }
 
 # Before any command.
-OF_EVERY_COMMAND = ("--version", "--project", "--home")
+OF_EVERY_COMMAND = ("--version", "--project", "--home", "--install-completion", "--show-completion")
 
 # What has no place for a value in it, like `<source>`; and how a folder or a file ends.
 PATH = re.compile(r"[\w.-]+/[\w./-]*")

@@ -64,6 +64,20 @@ def test_what_is_wrong_is_said_once_with_what_to_do(settings: Settings, tmp_path
     assert bad(settings, dt.datetime.now(dt.UTC) - ONE_DAY) == ["clocks"]
 
 
+def test_a_broken_file_of_own_definitions_is_found_with_its_line(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "definitions.py"
+    file.write_text("import dagster as dg\n\ndefs = dg.Definitions(assets=[undefined])\n")
+    own = settings.model_copy(update={"defs": file})
+    (said,) = [finding for finding in found(own) if finding.check == "own definitions"]
+    assert (said.state, said.sentence) == (
+        "bad",
+        f"{file}, line 3: NameError: name 'undefined' is not defined",
+    )
+    assert "Correct the file" in said.what_to_do
+    file.unlink()
+    assert "own definitions" in bad(own)
+
+
 def test_a_file_that_is_lost_is_found(settings: Settings) -> None:
     with Home(settings).lake() as lake:
         lake.con.execute("create table raw.orders as select range as n from range(1000)")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.commands import Commands
 from tidegate.cli.words import with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.settings import load_settings
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tidegate.alerting.config import Alerting
     from tidegate.alerting.message import Message
 
-alerts_app = typer.Typer(help="Telling people what is wrong, as alerting.yml says.", no_args_is_help=True)
+alerts_app = Commands(help="Telling people what is wrong, as alerting.yml says.", no_args_is_help=True)
 
 
 @alerts_app.command("check")

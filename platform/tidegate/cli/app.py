@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -21,11 +22,13 @@ from tidegate.cli import console
 from tidegate.cli.alerts import alerts_app
 from tidegate.cli.changing import apply, changes, plan, take_back
 from tidegate.cli.checking import contract_check, contract_diff, contract_sync
+from tidegate.cli.commands import Commands
 from tidegate.cli.contract import contract_app
 from tidegate.cli.demo import demo_app
 from tidegate.cli.doctor import doctor
 from tidegate.cli.drafting import contract_draft
 from tidegate.cli.everywhere import everywhere
+from tidegate.cli.exit_codes import FAILED, GOOD
 from tidegate.cli.incidents import incidents_app
 from tidegate.cli.keeping import backup, backups, repair, restore, upgrade
 from tidegate.cli.lineage import lineage
@@ -40,6 +43,8 @@ from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_an
 from tidegate.cli.status import status
 from tidegate.cli.words import (
     AsOf,
+    AsTextOrJson,
+    TextOrJson,
     ends_when_asked,
     moment_of,
     refuse_unknown_source,
@@ -53,15 +58,14 @@ from tidegate.machine.stopping import end_if_asked, until_asked
 from tidegate.settings import load_settings
 from tidegate.window import Cadence, Window
 
-app = typer.Typer(
+app = Commands(
     name="tidegate",
     help="Lets each day's data in only when it is sound. Re-running anything, in any order, is safe.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 app.callback()(everywhere)
-breaker_app = typer.Typer(help="The circuit breakers of the sources.", no_args_is_help=True)
+breaker_app = Commands(help="The circuit breakers of the sources.", no_args_is_help=True)
 app.add_typer(demo_app, name="demo")
 app.add_typer(breaker_app, name="breaker")
 app.add_typer(contract_app, name="contract")
@@ -174,6 +178,7 @@ def rebuild(source: Annotated[str, typer.Argument(help="The source whose contrac
 @with_plain_errors
 def publications(
     partition: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="The day, Monday or month.")],
+    format: AsTextOrJson = TextOrJson.text,
 ) -> None:
     """Every publication of a day, oldest first: what stands, and what it can be rolled back to."""
     from tidegate.home import Home
@@ -184,7 +189,10 @@ def publications(
         versions = versions_of(lake.con, day)
     if not versions:
         raise TidegateError(f"{day} was never published. How it stands: tidegate status")
-    console.print_versions(versions)
+    if format is TextOrJson.json:
+        console.print_json([asdict(version) for version in versions])
+    else:
+        console.print_versions(versions)
 
 
 @app.command()
@@ -235,7 +243,7 @@ def outputs() -> None:
     outcomes = console.show_outputs_progress(until_asked(Runner.open(home).make_outputs()))
     console.print_outputs(outcomes, home.outputs.place)
     end_if_asked(lambda: "Stopped. What was not made is still due. Go on with: tidegate outputs")
-    raise typer.Exit(1 if any(outcome.complaints for outcome in outcomes) else 0)
+    raise typer.Exit(FAILED if any(outcome.complaints for outcome in outcomes) else GOOD)
 
 
 @app.command()

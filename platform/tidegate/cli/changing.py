@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from tidegate.asked_days import window_of
 from tidegate.cli import console
-from tidegate.cli.words import ends_when_asked, with_plain_errors
+from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_plain_errors
 from tidegate.machine.stopping import end_if_asked
 from tidegate.settings import load_settings
 from tidegate.window import Window
@@ -96,14 +97,18 @@ def apply(
 
 
 @with_plain_errors
-def changes() -> None:
+def changes(format: AsTextOrJson = TextOrJson.text) -> None:
     """The changes of logic that were applied, oldest first, and those that were taken back."""
     from tidegate.cli.show_plan import print_changes
     from tidegate.home import Home
     from tidegate.ledger.changes import changes_made
 
     with Home(load_settings(), read_only=True).lake() as lake:
-        print_changes(changes_made(lake.con))
+        made = changes_made(lake.con)
+    if format is TextOrJson.json:
+        console.print_json([asdict(change) for change in made])
+    else:
+        print_changes(made)
 
 
 def take_back(change_id: str, reason: str | None) -> None:

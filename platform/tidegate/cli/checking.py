@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.exit_codes import FAILED, GOOD
 from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings
@@ -35,7 +36,7 @@ def contract_check(format: AsTextOrJson = TextOrJson.text) -> None:
             console.complain(f"{len(errors)} error{'' if len(errors) == 1 else 's'} in {contracts}.")
         else:
             console.say(f"{contracts}, no error.")
-    raise typer.Exit(1 if errors else 0)
+    raise typer.Exit(FAILED if errors else GOOD)
 
 
 @with_plain_errors
@@ -73,7 +74,7 @@ def contract_diff(
             console.complain(
                 f"The version {after.version} does not say so: raise its first number above that of {before.version}."
             )
-    raise typer.Exit(1 if unsaid else 0)
+    raise typer.Exit(FAILED if unsaid else GOOD)
 
 
 @with_plain_errors
@@ -95,7 +96,7 @@ def contract_sync(
         console.say("dbt's sources and staging models say what the contracts say.")
     elif check:
         console.complain("Have them follow the contracts with: tidegate contract sync")
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
     else:
         for path in follow(drift):
             console.say(f"Wrote {shown_path(path)}")

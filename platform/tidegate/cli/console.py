@@ -163,6 +163,11 @@ def run_command(cadence: Cadence, partition: date) -> str:
     return f"tidegate run {'' if cadence is Cadence.daily else f'--cadence {cadence} '}--partition {partition}"
 
 
+def print_json(value: Any) -> None:
+    """For a program; what JSON has no form for, moments and days, as text."""
+    out.file.write(json.dumps(value, default=str, indent=1, ensure_ascii=False) + "\n")
+
+
 def print_result(result: QueryResult, how: str) -> None:
     """A query's rows as a table, as CSV, or as JSON lines' elder: one array of objects."""
     if how == "csv":

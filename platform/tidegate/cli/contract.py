@@ -11,6 +11,8 @@ import typer
 
 from tidegate.asked_days import day_of
 from tidegate.cli import console
+from tidegate.cli.commands import Commands
+from tidegate.cli.exit_codes import FAILED
 from tidegate.cli.words import refuse_unknown_source, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.settings import load_settings
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from tidegate.contract.model import Contract, Region
     from tidegate.intake.trying import Tried
 
-contract_app = typer.Typer(help="Contracts, and what they would make of a file.", no_args_is_help=True)
+contract_app = Commands(help="Contracts, and what they would make of a file.", no_args_is_help=True)
 
 # Of a row that would be kept out.
 MOST_SHOWN = 300
@@ -55,7 +57,7 @@ def contract_try(
         tried = try_files(chosen, of_region, files, of_day, Path(scratch))
     _print(chosen, tried, len(files))
     if not tried.assessment.accepted:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _contract(path: Path | None, source: str | None) -> Contract:

@@ -12,12 +12,14 @@ import typer
 
 from tidegate.asked_days import day_of
 from tidegate.cli import console
+from tidegate.cli.commands import Commands
+from tidegate.cli.exit_codes import FAILED, GOOD
 from tidegate.cli.words import ends_when_asked, with_plain_errors
 from tidegate.demo.crm_faults import Fault
 from tidegate.errors import TidegateError
 from tidegate.settings import Settings, load_settings
 
-demo_app = typer.Typer(help="Write deliveries to try things with.", no_args_is_help=True)
+demo_app = Commands(help="Write deliveries to try things with.", no_args_is_help=True)
 
 
 @demo_app.command("shop")
@@ -99,7 +101,7 @@ def demo_tour() -> None:
     """Write the demo shop, run all its days, and show what came of it."""
     from tidegate.cli.tour import show_tour
 
-    raise typer.Exit(0 if show_tour(load_settings()) else 1)
+    raise typer.Exit(GOOD if show_tour(load_settings()) else FAILED)
 
 
 @demo_app.command("online-retail")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.exit_codes import FAILED, GOOD
 from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
 from tidegate.settings import load_settings
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @with_plain_errors
 def doctor(format: AsTextOrJson = TextOrJson.text) -> None:
-    """Check settings, credentials, clocks, space, versions, the lake, sources and the daemon. Changes nothing."""
+    """Check settings, definitions, credentials, clocks, space, versions, lake, sources and daemon. Changes nothing."""
     from tidegate.home import Home
     from tidegate.orchestration.doctor import examine
 
@@ -30,7 +31,7 @@ def doctor(format: AsTextOrJson = TextOrJson.text) -> None:
             _print(finding)
     if format is TextOrJson.json:
         typer.echo(json.dumps([dataclasses.asdict(finding) for finding in found], indent=1))
-    raise typer.Exit(1 if any(finding.state == "bad" for finding in found) else 0)
+    raise typer.Exit(FAILED if any(finding.state == "bad" for finding in found) else GOOD)
 
 
 def _print(finding: Finding) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tidegate.asked_days import day_of
+from tidegate.cli.exit_codes import FAILED, GOOD
 from tidegate.cli.show_draft import print_draft
 from tidegate.cli.words import with_plain_errors
 from tidegate.settings import load_settings
@@ -80,4 +81,4 @@ def contract_draft(
     else:
         written = write_draft(drafted, settings.contracts, settings.dbt_project, replacing=force)
     print_draft(drafted, written)
-    raise typer.Exit(1 if drafted.unsettled else 0)
+    raise typer.Exit(FAILED if drafted.unsettled else GOOD)

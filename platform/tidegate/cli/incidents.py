@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.commands import Commands
 from tidegate.cli.show_incidents import as_json, print_incident, print_incidents
 from tidegate.cli.words import AsTextOrJson, TextOrJson, moment_of, with_plain_errors
 from tidegate.errors import TidegateError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from tidegate.ledger.incidents import IncidentRecord
 
-incidents_app = typer.Typer(help="What is wrong now, and who looks after it.", no_args_is_help=True)
+incidents_app = Commands(help="What is wrong now, and who looks after it.", no_args_is_help=True)
 
 # A silence that nobody ends is over by itself.
 SILENCE_DAYS = 7

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli import console
-from tidegate.cli.words import ends_when_asked, with_plain_errors
+from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_plain_errors
 from tidegate.errors import LakeMissingError, TidegateError
 from tidegate.machine.stopping import until_asked
 from tidegate.settings import Settings, load_settings
@@ -67,12 +67,16 @@ def backup(
 @with_plain_errors
 def backups(
     place: Annotated[str | None, typer.Argument(help="Where they are, instead of TIDEGATE_BACKUPS.")] = None,
+    format: AsTextOrJson = TextOrJson.text,
 ) -> None:
     """The backups that there are, oldest first."""
     where = place or load_settings().backups
     found = _place(where).backups()
     if not found:
         raise TidegateError(f"There is no backup in {where}. Make one: tidegate backup")
+    if format is TextOrJson.json:
+        console.print_json([{"name": each.name, "made_at": each.made_at, "bytes": each.file.size} for each in found])
+        return
     for each in found:
         console.say(f"{each.name}  {each.made_at:%Y-%m-%d %H:%M:%S} UTC  {each.file.size / MB:,.1f} MB and data files")
 

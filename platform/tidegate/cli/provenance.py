@@ -9,13 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.asked_days import day_of
+from tidegate.cli.exit_codes import LOOK
 from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.settings import load_settings
 from tidegate.window import Cadence
-
-# As `tidegate ci` leaves where content differs.
-DIFFERS = 3
 
 Partition = Annotated[
     str, typer.Option(metavar="YYYY-MM-DD", help="The day, or the Monday or month, by its first day.")
@@ -75,7 +73,7 @@ def verify(partition: Partition, cadence: OfCadence = Cadence.daily, format: AsT
     else:
         print_verified(verified)
     if not verified.is_equal:
-        raise typer.Exit(DIFFERS)
+        raise typer.Exit(LOOK)
 
 
 def _key_of(written: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import typer
 
 from tidegate.asked_days import day_of, window_of
 from tidegate.cli import console
+from tidegate.cli.commands import Commands
 from tidegate.cli.listing import AsListed, ListFormat, print_list
 from tidegate.cli.running import run_and_leave
 from tidegate.cli.words import ends_when_asked, refuse_unknown_source, with_plain_errors
@@ -18,7 +19,7 @@ from tidegate.window import Window
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-quarantine_app = typer.Typer(help="Rows that were kept out, and letting them in once fixed.", no_args_is_help=True)
+quarantine_app = Commands(help="Rows that were kept out, and letting them in once fixed.", no_args_is_help=True)
 
 
 @quarantine_app.command("list")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.exit_codes import FAILED, GOOD, LOOK
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import end_if_asked, until_asked
 from tidegate.settings import load_settings
@@ -67,11 +68,13 @@ def restate_and_leave() -> NoReturn:
 
 
 def leave_with(outcomes: Sequence[RunOutcome], rest: Callable[[], str]) -> NoReturn:
-    """Print what came of the runs, and leave with exit code 1 when anything is held. Raises StoppedError, which says
-    what the `rest` is, when they were stopped."""
+    """Print what came of the runs, and leave with what that is: all published, something held, or a step that broke.
+    Raises StoppedError, which says what the `rest` is, when they were stopped."""
     console.print_outcomes(outcomes)
     end_if_asked(rest)
-    raise typer.Exit(0 if all(outcome.succeeded for outcome in outcomes) else 1)
+    if any(outcome.broke for outcome in outcomes):
+        raise typer.Exit(FAILED)
+    raise typer.Exit(GOOD if all(outcome.succeeded for outcome in outcomes) else LOOK)
 
 
 def _rest_of_backfill(runner: Runner, window: Window) -> str:

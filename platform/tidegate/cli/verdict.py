@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate.alerting.find_platform import SILENCE
 from tidegate.cli.ages import ago
+from tidegate.cli.exit_codes import LOOK
 from tidegate.window import Cadence, windows_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Standing(IntEnum):
     """How it stands, worse from top to bottom; the exit codes of `tidegate status --check`."""
 
     good = 0
-    held = 3
+    held = LOOK
     broken = 4
     late = 5
 

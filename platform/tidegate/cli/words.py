@@ -14,6 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from tidegate.cli import console
+from tidegate.cli.exit_codes import FAILED
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import EXIT_CODE, StoppedError, stoppable
 from tidegate.settings import Settings
@@ -43,7 +44,7 @@ AsTextOrJson = Annotated[TextOrJson, typer.Option("--format", help="How to print
 
 
 def with_plain_errors(command: Callable[P, T]) -> Callable[P, T]:
-    """Print Tidegate's own errors, and trouble with the disk or the lake, as a sentence; leave with exit code 1."""
+    """Print Tidegate's own errors, and trouble with the disk or the lake, as a sentence; leave with FAILED."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -65,7 +66,7 @@ def with_plain_errors(command: Callable[P, T]) -> Callable[P, T]:
             if understood is None:
                 raise
             console.complain(str(understood))
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
     return run
 

@@ -144,6 +144,21 @@ def settings(visit: Visit) -> Iterator[Finding]:
         )
 
 
+def own_definitions(visit: Visit) -> Iterator[Finding]:
+    """The project's own file of Dagster definitions, where it has one, can be loaded beside Tidegate's."""
+    file = visit.home.settings.defs
+    if not file.is_file() and file == visit.home.settings.project / "python" / "definitions.py":
+        return
+    from tidegate.orchestration.assembly import trouble_with_own_definitions
+
+    trouble = trouble_with_own_definitions(visit.home)
+    if trouble is None:
+        yield visit.good("own definitions", f"{shown_path(file)} is loaded beside Tidegate's.")
+    else:
+        what, _, to_do = trouble.sentence.partition("\n")
+        yield Finding("own definitions", "bad", what, to_do)
+
+
 def credentials(visit: Visit) -> Iterator[Finding]:
     """Each environment variable that a contract or alerting.yml names is set. What it holds is not looked at."""
     named: dict[str, str] = {}
@@ -381,6 +396,7 @@ def machines(visit: Visit) -> Iterator[Finding]:
 # In the order in which one would look: what the others need comes first.
 CHECKS: tuple[Check, ...] = (
     settings,
+    own_definitions,
     credentials,
     space,
     versions,

@@ -68,7 +68,8 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @dataclass(frozen=True)
 class RunOutcome:
     """What one run did. `held` says in sentences why each unpublished day was not published, `rolled_back` why a
-    published one goes on to show an earlier publication, and `rollbacks_ended` what one showed until now."""
+    published one goes on to show an earlier publication, and `rollbacks_ended` what one showed until now. `broke`: a
+    step failed of something that is no finding about data."""
 
     run_id: str
     window: Window
@@ -77,6 +78,7 @@ class RunOutcome:
     restates: bool = False
     rolled_back: Mapping[dt.date, str] = field(default_factory=dict)
     rollbacks_ended: Mapping[dt.date, str] = field(default_factory=dict)
+    broke: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -337,7 +339,10 @@ class Runner:
         restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
         rolled_back = {day: sentence for (day, _), sentence in rollbacks.items() if day in published}
         until_now = {each.partition_day: each.sentence for each in ended}
-        return RunOutcome(result.run_id, window, tuple(sorted(published)), held, restates, rolled_back, until_now)
+        days = tuple(sorted(published))
+        return RunOutcome(
+            result.run_id, window, days, held, restates, rolled_back, until_now, broke=bool(held and crashes)
+        )
 
 
 def _insisting(from_landing: bool) -> dict[str, str]:
