@@ -47,6 +47,7 @@ from tidegate.cli.words import (
     TextOrJson,
     ends_when_asked,
     moment_of,
+    question_of,
     refuse_unknown_source,
     statement_of,
     with_plain_errors,
@@ -253,6 +254,15 @@ def query(
         str | None, typer.Argument(help="One statement that reads; tables as `serving.daily_sales`. -: standard input.")
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Read the statement from a file.")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,...", help="Instead of a statement: metrics that dbt's YAML defines."),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,...", help="By which dimensions, or day, week, month, quarter, year."),
+    ] = None,
+    where: Annotated[str | None, typer.Option(metavar="SQL", help="Only rows for which this is true.")] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
     as_of: AsOf = None,
 ) -> None:
@@ -261,7 +271,8 @@ def query(
     from tidegate.lake.reading.query import run_query
 
     settings = load_settings()
-    result = run_query(LakeConfig.of(settings), statement_of(sql, file), moment_of(as_of, settings.zone))
+    asked = statement_of(sql, file, question_of(metric, by, where), settings)
+    result = run_query(LakeConfig.of(settings), asked, moment_of(as_of, settings.zone))
     console.print_result(result, format.value)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -19,6 +19,9 @@ from tidegate.errors import TidegateError
 from tidegate.machine.stopping import EXIT_CODE, StoppedError, stoppable
 from tidegate.settings import Settings
 from tidegate.zones import Zone
+
+if TYPE_CHECKING:
+    from tidegate.transform.metrics import Question
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,10 +93,34 @@ def _settings_complaint(error: ValidationError) -> str:
     return f"The settings do not work; correct the environment or `.env`:\n{wrong}"
 
 
-def statement_of(sql: str | None, file: Path | None) -> str:
-    """The statement that was typed, or stands in the file or on standard input. Raises TidegateError for none."""
-    if (sql is None) == (file is None):
-        raise TidegateError("Say one statement: in quotes, as --file FILE, or as - to read it from standard input.")
+def question_of(metrics: list[str] | None, by: list[str] | None, where: str | None) -> Question | None:
+    """What `--metric`, `--by` and `--where` ask, if they do. Raises TidegateError for half a question."""
+    named = _names(metrics)
+    if named:
+        from tidegate.transform.metrics import Question
+
+        return Question(named, _names(by), where)
+    if metrics or by or where is not None:
+        raise TidegateError("Name at least one metric: tidegate query --metric NAME --by NAME,... --where SQL")
+    return None
+
+
+def _names(given: list[str] | None) -> tuple[str, ...]:
+    return tuple(name for each in given or () for part in each.split(",") if (name := part.strip()))
+
+
+def statement_of(sql: str | None, file: Path | None, question: Question | None, settings: Settings) -> str:
+    """The statement that was typed, stands in the file or on standard input, or answers the question. Raises
+    TidegateError for none, and for two."""
+    if [sql is None, file is None, question is None].count(False) != 1:
+        raise TidegateError(
+            "Say one statement: in quotes, as --file FILE, or as - to read it from standard input; or one --metric."
+        )
+    if question is not None:
+        from tidegate.transform.metrics import sql_of_metrics
+        from tidegate.transform.parsed.project import DbtProject
+
+        return sql_of_metrics(DbtProject(settings).manifest(), question)
     if file is not None:
         try:
             return file.read_text(encoding="utf-8")
