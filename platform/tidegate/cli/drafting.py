@@ -57,13 +57,16 @@ def contract_draft(
     """
     from tidegate.drafting.asked import Asked
     from tidegate.drafting.draft import draft
-    from tidegate.drafting.fetching import fetched
+    from tidegate.drafting.fetching import fetched, is_address
+    from tidegate.drafting.served import day_of_address
     from tidegate.drafting.writing import write_draft
 
     settings = load_settings()
+    addresses = tuple(files) if all(is_address(each) for each in files) else ()
     asked = Asked(
         source=source,
-        day=day_of(day) if day else None,
+        day=day_of(day) if day else day_of_address(addresses[0]) if len(addresses) == 1 else None,
+        addresses=addresses,
         key=tuple(name.strip() for name in key.split(",")) if key else None,
         event_time=event_time,
         dates=dates.value if dates else None,

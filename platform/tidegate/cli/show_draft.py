@@ -32,6 +32,8 @@ def print_draft(draft: Draft, written: Sequence[Path]) -> None:
             console.complain(f"- {text}")
     else:
         console.note("The judge loads every row of them with it, and keeps none out.")
+    if draft.server:
+        console.note(draft.server)
     for path in written:
         console.note(f"Wrote {shown_path(path)}")
     if written:

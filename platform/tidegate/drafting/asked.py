@@ -29,6 +29,8 @@ class Asked:
     encoding: str | None = None
     sheet: str | None = None
     records: str | None = None
+    # Where all of the files were fetched from, if they were: in their order.
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

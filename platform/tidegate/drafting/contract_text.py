@@ -12,6 +12,7 @@ from tidegate.drafting import words
 from tidegate.drafting.asked import Note
 from tidegate.drafting.choice import Choice
 from tidegate.drafting.keys import Found
+from tidegate.drafting.served import Served
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_ -]*[A-Za-z0-9_]|[A-Za-z]")
 _OTHERWISE_READ = {"yes", "no", "on", "off", "true", "false", "null", "y", "n", "none"}
@@ -31,6 +32,9 @@ class Content:
     notes: Sequence[Note]
     left_out: Sequence[Note]
     unsettled: Sequence[str] = ()
+    # The API that gives each day, or what fills landing instead.
+    served: Served | None = None
+    unserved: str = ""
 
 
 def contract_text(content: Content) -> str:
@@ -59,12 +63,25 @@ def _head(content: Content) -> Iterator[str]:
 
 
 def _server(content: Content) -> Iterator[str]:
+    if content.served:
+        yield from _api(content.served)
+        return
+    yield from _comment("", content.unserved)
     path = scalar(f"{content.source}/{{day}}")
     yield "# One server for each region that delivers. A day's files are complete when _SUCCESS lies beside them;"
     yield "# `readiness` says otherwise (docs/contracts.md)."
     yield "servers:"
     written = content.options.format or "auto"
     yield f"  - {{server: main, type: local, path: {path}, format: {written}}}"
+    yield ""
+
+
+def _api(served: Served) -> Iterator[str]:
+    yield from _comment("", served.sentence)
+    yield from ("servers:", "  - server: main", "    type: api", f"    location: {scalar(served.location)}")
+    yield from ("    customProperties:", f"      - {{property: baseUrlVariable, value: {served.variable}}}")
+    yield from _comment("      ", f"Pages: {served.evidence}.")
+    yield from (f"      - {{property: {name}, value: {scalar(value)}}}" for name, value in served.properties)
     yield ""
 
 
@@ -167,7 +184,9 @@ def _values(choice: Choice, shared: ValueOptions) -> list[tuple[str, str]]:
 
 def _custom(content: Content, shared: ValueOptions) -> Iterator[str]:
     notes = content.notes
-    written = [*_file_properties(content.options), *_shared_properties(shared), *_event_properties(content.found)]
+    # An API's records are said with its server.
+    files = [] if content.served else _file_properties(content.options)
+    written = [*files, *_shared_properties(shared), *_event_properties(content.found)]
     said = {name for name, _ in written}
     for note in notes:
         if note.about in ("eventTime", "format", "header", "encoding") and note.about not in said:

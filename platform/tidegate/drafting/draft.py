@@ -31,6 +31,7 @@ from tidegate.drafting.personal import with_personal
 from tidegate.drafting.profile import profile_of
 from tidegate.drafting.proof import complaints, read_samples
 from tidegate.drafting.samples import how_written, sampled
+from tidegate.drafting.served import Served, served_by, what_to_do_instead
 from tidegate.drafting.typed import make_typed, with_rules
 from tidegate.errors import ContractError
 from tidegate.intake.files.readers import JUDGED
@@ -59,6 +60,8 @@ class Draft:
     open: tuple[str, ...]
     # Of each file, the day that it is a delivery of.
     days: tuple[dt.date, ...] = ()
+    # Of samples that were fetched: what the contract asks, or what fills landing.
+    server: str = ""
 
     @property
     def staged_day(self) -> str:
@@ -200,20 +203,39 @@ class _Drafting:
                 "with the file's first lines."
             ) from error
         against = complaints(self.con, contract, self.samples, days, self.scratch / "proof")
+        content, server = self._served(content)
         choices = tuple(content.choices)
         left_open = [
             f"{choice.name}: {choice.open}" for choice in choices if choice.open and "no value" not in choice.open
         ]
         left_open += [note.text for note in self.notes if note.about == "key" and not content.found.key]
         left_open += [f"{note.about} is left out: {note.text}" for note in self.written.left_out]
-        if against:
+        if against or server:
             text = contract_text(replace(content, unsettled=against))
             path.write_text(text, encoding="utf-8")
             contract = load_contract(path)
         return Draft(
             self.source, text, contract, content.rows, len(self.samples), choices, tuple(self.notes), tuple(against),
-            tuple(left_open), tuple(days),
+            tuple(left_open), tuple(days), server,
         )  # fmt: skip
+
+    def _served(self, content: Content) -> tuple[Content, str]:
+        """With the API that the samples were fetched from, where a contract can ask it, and a sentence about that."""
+        if not self.asked.addresses:
+            return content, ""
+        found = served_by(self.asked.addresses, self.source, self.written.options, self.samples[0].plain)
+        if isinstance(found, Served):
+            served = replace(content, served=found)
+            path = self.scratch / f"{self.source}{SUFFIX}"
+            path.write_text(contract_text(served), encoding="utf-8")
+            try:
+                load_contract(path)
+            except ContractError:
+                found = "Its address cannot be written into a contract."
+            else:
+                return served, found.sentence
+        instead = what_to_do_instead(found, self.source, self.asked.addresses[0])
+        return replace(content, unserved=instead), instead
 
 
 def _plain_contract(source: str, columns: Sequence[object], region: Region, path: Path) -> Contract:

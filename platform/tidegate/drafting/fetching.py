@@ -20,7 +20,7 @@ def fetched(places: Sequence[str], folder: Path) -> list[Path]:
     """The files at these places, those of a folder in the order of their names. Raises DraftError."""
     files: list[Path] = []
     for place in places:
-        if place.startswith(("http://", "https://")):
+        if is_address(place):
             files.append(_download(place, folder / str(len(files))))
         elif "://" in place:
             raise DraftError(
@@ -32,6 +32,11 @@ def fetched(places: Sequence[str], folder: Path) -> list[Path]:
         else:
             files.append(Path(place))
     return files
+
+
+def is_address(place: str) -> bool:
+    """Whether a sample has to be fetched from there."""
+    return place.startswith(("http://", "https://"))
 
 
 def _in_folder(folder: Path) -> list[Path]:

@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         served.asked.append(asked)
         said = served.answer(asked)
         said = said if isinstance(said, Said) else Said(said)
-        content = json.dumps(said.content).encode()
+        content = said.content if isinstance(said.content, bytes) else json.dumps(said.content).encode()
         headers = {"Content-Type": "application/json"} | dict(said.headers)
         if said.gzipped:
             content, headers = gzip.compress(content), headers | {"Content-Encoding": "gzip"}
