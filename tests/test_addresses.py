@@ -1,14 +1,16 @@
 """No secret of an address is shown, printed, logged or kept, wherever it stands and whoever repeats it."""
 
+import base64
 import dataclasses
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import dagster as dg
 import pytest
 from pydantic import ValidationError
 from tests.support.lake.shop import config_in
 
-from tidegate.addresses import without_secrets
+from tidegate.addresses import hiding, without_secrets
 from tidegate.errors import SourceDownError, TidegateError
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.settings import load_settings
@@ -153,3 +155,32 @@ def test_no_secret_reaches_dagsters_databases(tmp_path: Path) -> None:
     assert b"crm.example" in kept
     assert b"KeyError" in kept
     assert CANARY.encode() not in kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "with {secret} in it",
+        "https://feed.example/{escaped}?t={plus}",
+        "Authorization: Basic {basic}",
+        "{b64}, and urlsafe {urlsafe}.",
+    ],
+)
+def test_a_secret_that_is_known_is_hidden_however_it_is_written(text: str) -> None:
+    secret = "c4n4ry+/ z=?~ü"
+    forms = {
+        "secret": secret,
+        "escaped": quote(secret, safe=""),
+        "plus": quote_plus(secret),
+        "basic": base64.b64encode(f"user:{secret}".encode()).decode(),
+        "b64": base64.b64encode(secret.encode()).decode(),
+        "urlsafe": base64.urlsafe_b64encode(f"a{secret}b".encode()).decode(),
+    }
+    written = text.format(**forms)
+    shown = hiding(written, ["", "x=1", secret])
+    assert [form for form in forms.values() if form in shown] == []
+    assert shown == text.format(**dict.fromkeys(forms, "***"))
+
+
+def test_what_is_no_secret_of_ours_is_not_hidden() -> None:
+    assert hiding("the abc of eW91IGtub3c=", ["abc", "another-secret"]) == "the abc of eW91IGtub3c="

@@ -6,11 +6,17 @@ it is found by parsing. Whether it can be reached is not asked here.
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterator, Mapping
-from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
 HIDDEN = "***"
+
+# A shorter secret would be hidden where it is none.
+SHORTEST_SECRET = 4
+# So few letters of base64 stand in a text by chance.
+SHORTEST_IN_BASE64 = 8
 
 # A URL in a text, up to what can be none of it.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{2,}[^\s\"'<>`|]+")
@@ -32,6 +38,34 @@ def without_secrets(text: str) -> str:
     """A text with whatever may be a secret in its addresses hidden: users, passwords, tokens, signatures."""
     text = _URL.sub(lambda found: _shown_in_a_sentence(found[0]), text)
     return _SETTING.sub(lambda found: _shown_setting(found[0], found[1], found[2]), text)
+
+
+def hiding(text: str, secrets: Iterable[str]) -> str:
+    """A text without these secrets, however they are written in it: as they are, escaped, or in base64, as in the
+    header of HTTP Basic."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            # The longest first: one may hold another.
+            for form in sorted(written_forms(secret), key=len, reverse=True):
+                text = text.replace(form, HIDDEN)
+            for pattern in _in_base64(secret):
+                text = re.sub(pattern, HIDDEN, text)
+    return text
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """Patterns of it with what is encoded together with it.
+
+    Four signs stand for three letters, so it looks otherwise at each of three places, and its ends depend on what is
+    beside it.
+    """
+    raw = secret.encode()
+    for before in range(3):
+        whole = (before + len(raw)) // 3 * 3
+        encoded = base64.b64encode((b"\0" * before + raw)[:whole]).decode("ascii")[4 if before else 0 :]
+        if len(encoded) >= SHORTEST_IN_BASE64:
+            for form in (encoded, encoded.translate(str.maketrans("+/", "-_"))):
+                yield f"[A-Za-z0-9+/_-]*{re.escape(form)}[A-Za-z0-9+/_-]*={{0,2}}"
 
 
 def holds_secret(text: str) -> bool:
@@ -114,7 +148,7 @@ def secrets_of(settings: Mapping[str, str]) -> Iterator[str]:
 def written_forms(secret: str) -> set[str]:
     """How a secret may stand in an address or in settings."""
     escaped = secret.replace("\\", "\\\\").replace("'", "\\'")
-    return {secret, escaped, quote(secret), quote(secret, safe="")}
+    return {secret, escaped, quote(secret), quote(secret, safe=""), quote_plus(secret)}
 
 
 # --- where a URL leads

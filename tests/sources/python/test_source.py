@@ -193,6 +193,23 @@ def test_what_passes_is_loaded(author: Author, monkeypatch: pytest.MonkeyPatch) 
     assert author.rows(code) == [("A1",), ("A2",)]
 
 
+def test_what_it_prints_and_raises_holds_no_secret(author: Author, capfd: pytest.CaptureFixture[str]) -> None:
+    code = """
+    import base64, os, sys
+    from urllib.parse import quote
+
+    def rows(day):
+        token = os.environ["FEED_TOKEN"]
+        print("asks with", token)
+        os.write(2, f"asks with {token}\\n".encode())
+        basic = base64.b64encode(f"user:{token}".encode()).decode()
+        raise RuntimeError(f"{quote(token)}, {basic}")
+    """
+    with pytest.raises(TidegateError, match=r"RuntimeError: \*\*\*, \*\*\*"):
+        author.capture(code)
+    assert sorted(capfd.readouterr().err.splitlines()) == ["asks with ***", "asks with ***"]
+
+
 def test_a_function_that_does_not_end_is_stopped(author: Author) -> None:
     with pytest.raises(SourceDownError, match=r"did not end within 2 s .* and was stopped"):
         author.capture("import time\ndef rows():\n    time.sleep(600)", seconds=2)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import sqlalchemy
 from sqlalchemy.engine import URL
 
-from tidegate.addresses import HIDDEN, written_forms
+from tidegate.addresses import hiding
 from tidegate.contract.database import DatabaseKind, DatabaseServer
 from tidegate.errors import SourceDownError, TidegateError
 
@@ -27,8 +27,6 @@ _PASSING = (
     "gone away|lost connection|connection (was |is )?(lost|reset|closed|refused|timed out)|can't connect|timed? ?out"
     "|deadlock|database is locked|too many connections|server is (starting|shutting)|broken pipe|unreachable"
 )
-
-SHORTEST_SECRET = 4
 
 # What to install for each kind, and how its URL begins.
 _DRIVERS: Mapping[DatabaseKind, tuple[str, str]] = {
@@ -97,10 +95,6 @@ def what_it_says(error: Exception, url: URL) -> str:
     original = getattr(error, "orig", None) or error
     # Most drivers raise a number and a text.
     said = str(original.args[-1]) if original.args else str(original)
-    line = " ".join(said.split())[:300]
     secrets = [url.render_as_string(hide_password=False), str(url.password or ""), *map(str, url.query.values())]
-    for secret in secrets:
-        # A shorter text would be hidden where it is none.
-        for form in written_forms(secret) if len(secret) >= SHORTEST_SECRET else ():
-            line = line.replace(form, HIDDEN)
-    return line.rstrip(". ")
+    # Before it is cut, which might leave half of one.
+    return hiding(" ".join(said.split()), secrets)[:300].rstrip(". ")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tidegate.addresses import HIDDEN, written_forms
+from tidegate import addresses
 from tidegate.contract.http import ApiKey, BasicSignIn, BearerToken, ClientCredentials, SignIn
 from tidegate.errors import TidegateError
 from tidegate.sources.origin import Outside
@@ -28,9 +28,6 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 BEFORE_ITS_END = 30.0
 # Where a token's answer does not say how long it lives.
 DEFAULT_LIFE = 3_600.0
-
-# A shorter text would be hidden where it is none.
-_SHORTEST_SECRET = 4
 
 Send = Callable[[httpx.Request], bytes]
 
@@ -155,10 +152,7 @@ def hiding(signer: Signer) -> Iterator[None]:
     try:
         yield
     except TidegateError as error:
-        hidden = str(error)
-        for secret in signer.secrets:
-            for form in written_forms(secret) if len(secret) >= _SHORTEST_SECRET else ():
-                hidden = hidden.replace(form, HIDDEN)
+        hidden = addresses.hiding(str(error), signer.secrets)
         if hidden == str(error):
             raise
         raise type(error)(hidden) from None

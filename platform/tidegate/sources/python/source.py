@@ -6,6 +6,7 @@ belongs to `python.work`.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -14,12 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from tidegate.addresses import HIDDEN
+from tidegate.addresses import hiding
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured
 from tidegate.contract.python import PythonServer
@@ -34,8 +35,6 @@ FIRST_PAUSE_SECONDS = 1.0
 # Also in `work`, which is not imported here: it runs in another process.
 OUTCOME = "outcome.json"
 _KEPT = "What was loaded before stays."
-# A shorter value would be hidden where it is none.
-_SHORTEST_SECRET = 4
 
 
 @dataclass(frozen=True)
@@ -94,14 +93,16 @@ class PythonOrigin:
         needed = {name: self.outside.variable(name, f"which {task['function']} needs") for name in self.server.needs}
         command = [sys.executable, "-m", "tidegate.sources.python.work"]
         try:
-            done = subprocess.run(  # noqa: S603 - our own module; what it calls is named by the contract
-                command,
-                input=json.dumps(task).encode(),
-                timeout=max(seconds, 0.001),
-                env={**os.environ, **needed},
-                check=False,
-                stdout=subprocess.DEVNULL,
-            )
+            with self._printed() as printed:
+                done = subprocess.run(  # noqa: S603 - our own module; what it calls is named by the contract
+                    command,
+                    input=json.dumps(task).encode(),
+                    timeout=max(seconds, 0.001),
+                    env={**os.environ, **needed},
+                    check=False,
+                    stdout=subprocess.DEVNULL,
+                    stderr=printed,
+                )
         except subprocess.TimeoutExpired:
             raise SourceDownError(
                 f"{task['function']} did not end within {self.server.time_limit_seconds:,} s (timeLimitSeconds in the "
@@ -116,6 +117,17 @@ class PythonOrigin:
             ) from None
         return outcome
 
+    @contextlib.contextmanager
+    def _printed(self) -> Iterator[IO[bytes]]:
+        """Where the process prints to. It is printed here once that ended, without secrets: it goes into logs."""
+        with tempfile.TemporaryFile() as printed:
+            try:
+                yield printed
+            finally:
+                printed.seek(0)
+                for line in printed:
+                    sys.stderr.write(hiding(line.decode("utf-8", "replace"), self._secrets))
+
     def _as_error(self, function: str, told: Mapping[str, Any], attempt: int) -> TidegateError:
         says = self._without_secrets(f"{told['kind']}: {told['says']}" if not told["ours"] else str(told["says"]))
         at = f" at {told['file']}:{told['line']}" if told["file"] else ""
@@ -127,11 +139,11 @@ class PythonOrigin:
         return TidegateError(f"{function} failed{at}: {says}. {_KEPT} Fix it, and run again.")
 
     def _without_secrets(self, text: str) -> str:
-        for name in self.server.needs:
-            value = self.outside.environment.get(name, "").strip()
-            if len(value) >= _SHORTEST_SECRET:
-                text = text.replace(value, HIDDEN)
-        return text.rstrip(". ")
+        return hiding(text, self._secrets).rstrip(". ")
+
+    @property
+    def _secrets(self) -> list[str]:
+        return [self.outside.environment.get(name, "").strip() for name in self.server.needs]
 
 
 @dataclass(frozen=True)
