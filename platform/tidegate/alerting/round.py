@@ -27,6 +27,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
 from tidegate.ledger.alerts import AlertRecord, alerts_since, record_alerts
 from tidegate.ledger.incidents import IncidentRecord, record_incidents
+from tidegate.outputs.pages.clock import enter_what_is_overdue
 from tidegate.publishing.calendar import bring_up_to_date
 
 # Held for a round: two processes that alert at once would send everything twice.
@@ -72,6 +73,7 @@ def alerting_round(
         sight = look(home, lake, operations, now, config.severities, kinds)
         if sight.held is not None:
             bring_up_to_date(lake, home.products, sight.held)
+            enter_what_is_overdue(lake, home.expected, now)
         switchboard = Switchboard(config, People.of(home), _naive(now), home.settings.zone)
         alerts = _alerts(lake.con, home, switchboard, sight)
         incidents = [each.incident for each in sight.transitions]

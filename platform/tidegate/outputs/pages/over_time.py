@@ -148,7 +148,7 @@ Delivered = Mapping[tuple[str, str, dt.date], _Delivered]
 
 def read_over_time(con: DuckDBPyConnection, expected: Expected, now: dt.datetime, days: int = DAYS) -> OverTime:
     """The newest days, as many as these, at `now`, which has an offset."""
-    window = _window(con, expected, now, days)
+    window = newest_window(con, expected, now, days)
     delivered, first_loads = _delivered(con, window), _first_loads(con)
     lines = list(_deliveries(delivered, first_loads, expected, window, now))
     return OverTime(
@@ -165,7 +165,12 @@ def read_over_time(con: DuckDBPyConnection, expected: Expected, now: dt.datetime
     )
 
 
-def _window(con: DuckDBPyConnection, expected: Expected, now: dt.datetime, days: int) -> Window:
+def deliveries_in(con: DuckDBPyConnection, expected: Expected, window: Window, now: dt.datetime) -> list[Line]:
+    """What became of each delivery of the window until `now`."""
+    return list(_deliveries(_delivered(con, window), _first_loads(con), expected, window, now))
+
+
+def newest_window(con: DuckDBPyConnection, expected: Expected, now: dt.datetime, days: int) -> Window:
     """Up to yesterday, or up to the newest delivered day where nothing came for long."""
     yesterday = expected.zone.day_of(now) - ONE_DAY
     row = con.execute("select max(partition_day) from ops.deliveries").fetchone()

@@ -1,7 +1,7 @@
 """The one page of everything: `reports/quality.html`, with its figures as JSON; the index is written again with it.
 
-It is due whenever a delivery, a publication or what is held changes, so a day that is held and makes no page of its own
-is in it, and in the index, all the same.
+It is due whenever a delivery, a publication or what is held changes, or a deadline passes, so a day that is held and
+makes no page of its own is in it, and in the index, all the same.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tidegate.lake.lease import lease
 from tidegate.ledger.contents import Kind
 from tidegate.ledger.made_of import Reads
 from tidegate.outputs.making import Made, Unmade
+from tidegate.outputs.pages.clock import CLOCK
 from tidegate.outputs.pages.files import ANY_DAY, FOLDER, renew_index
 from tidegate.outputs.pages.over_time import DAYS, Expected
 from tidegate.publishing.due.made_of import Ingredient, OutputKind
@@ -76,5 +77,5 @@ class QualityPages:
 
 def _watched(products: Iterable[str]) -> Iterator[Reads]:
     ahead = Length(days=DAYS_AHEAD)
-    yield Reads(Kind.report, "", DAYS - 1, ahead)
+    yield from (Reads(Kind.report, subject, DAYS - 1, ahead) for subject in ("", CLOCK))
     yield from (Reads(Kind.hold, product, DAYS_IN_THE_INDEX, ahead) for product in sorted(set(products)))

@@ -64,7 +64,8 @@ class OutputKind:
     `name` is the asset's: `exports/daily_sales`. `tells_of`: the days, as so many before the output's own, of which it
     tells what was delivered and how often they changed. `revision` is raised when other things are made of the same
     ingredients, which then makes all of them due. Of one that `is_one` there is but one, of the newest partition that
-    any ingredient is published on: it is of everything, and `watches` what else it reports.
+    any ingredient is published on, or else of the newest day that something is reported of: it is of everything, and
+    `watches` what else it reports.
     """
 
     name: str

@@ -1,6 +1,7 @@
 -- Every output that there can be, what it would be made of now, and whether it is due.
 --
--- kinds         (kind, revision, is_one): of one that is of everything there is one, of the newest partition
+-- kinds         (kind, revision, is_one): of one that is of everything there is one, of the newest partition; where
+--               nothing is published yet, of the newest day that something is reported of
 -- ingredients   (kind, mart, cadence, is_own, needed): the marts of each kind; its own are those of the same partition
 -- publications  (mart, cadence, partition_day, publication_id)
 -- made          (kind, day, entry, contents_seen, revision, told_of): the newest of each, and the publication that it
@@ -41,12 +42,25 @@ newest as (
 
 ),
 
+reported as (
+
+    select k.kind, max(c.day) as partition_day
+    from kinds as k, ops.contents as c
+    where k.is_one and c.kind = 'report' and k.kind not in (select kind from newest)
+    group by k.kind
+
+),
+
 own as (
 
     select t.kind, t.partition_day as day, t.publication_id
     from there_are as t
     left join newest as n using (kind)
     where t.partition_day >= coalesce(n.partition_day, t.partition_day) and {{ of_days }}
+    union all
+    select t.kind, t.partition_day as day, '' as publication_id
+    from reported as t
+    where {{ of_days }}
 
 ),
 
