@@ -19,7 +19,7 @@ IN_IMAGE := alerts celery clouds files kubernetes lineage metrics mysql postgres
 # What running the demo needs; and all extras with what tests, lint and docs need, which has the other within it.
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
-SYSTEM_PACKAGES := chromium prometheus redis-server
+SYSTEM_PACKAGES := chromium prometheus prometheus-alertmanager redis-server
 
 # Two workers, each of which takes whole files, in the order that tests/conftest.py gives them.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.alerting.receivers import Receiver, http_receiver
 from tests.alerting.sick import Sick
 from tests.support.runs.today import TODAY, at, days_ago
 from tests.support.runs.watched import NOW
@@ -141,12 +142,19 @@ def test_rules_and_dashboard_name_metrics_that_there_are(sick: Sick) -> None:
 
 
 @contextmanager
-def prometheus(folder: Path, port: int) -> Iterator[str]:
-    """The address of a real Prometheus that scrapes a port every second."""
+def prometheus(folder: Path, port: int, telling: int | None = None) -> Iterator[str]:
+    """The address of a real Prometheus that scrapes a port every second. Telling an Alertmanager, its rules wait for
+    nothing."""
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "tidegate.rules.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["scrape_configs"][0]["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
-    config["rule_files"] = [str(DEPLOY / "prometheus" / "tidegate.rules.yml")]
+    config["rule_files"] = [str(folder / "rules.yml")]
+    if telling:
+        config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{telling}"]}]}]}
+        for rule in rules["groups"][0]["rules"]:
+            rule["for"] = "0s"
+    (folder / "rules.yml").write_text(yaml.safe_dump(rules))
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     listens = free_port()
     command = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
@@ -155,6 +163,24 @@ def prometheus(folder: Path, port: int) -> Iterator[str]:
     ) as process:
         try:
             yield f"http://127.0.0.1:{listens}/api/v1/query"
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def alertmanager(folder: Path, receiver: Receiver) -> Iterator[int]:
+    """The port of a real Alertmanager that tells a webhook, at once."""
+    route = {"receiver": "it", "group_by": ["alertname"], "group_wait": "0s", "group_interval": "1s"}
+    receivers = [{"name": "it", "webhook_configs": [{"url": receiver.url}]}]
+    (folder / "alertmanager.yml").write_text(yaml.safe_dump({"route": route, "receivers": receivers}))
+    subprocess.run(["amtool", "check-config", str(folder / "alertmanager.yml")], check=True, capture_output=True)
+    listens = free_port()
+    # Without a cluster, whose port would be a fixed one.
+    command = ["prometheus-alertmanager", f"--config.file={folder}/alertmanager.yml", "--cluster.listen-address="]
+    command += [f"--storage.path={folder}/alerts", f"--web.listen-address=127.0.0.1:{listens}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield listens
         finally:
             process.terminate()
 
@@ -188,6 +214,30 @@ def test_prometheus_scrapes_it_and_every_query_of_the_dashboard_finds_data(sick:
         assert [query for query in queries() if not wait_for(address, query)] == []
         alerts = {each["metric"]["alertname"] for each in wait_for(address, "ALERTS")}
     assert "TidegateSourceFailing" in alerts
+
+
+def told(receiver: Receiver, status: str, name: str) -> list[dict[str, Any]]:
+    """The alerts of a rule that arrived with a status, once there are any."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        alerts = [alert for body in list(receiver.bodies) for alert in body["alerts"]]
+        if found := [each for each in alerts if (each["status"], each["labels"]["alertname"]) == (status, name)]:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{name} did not arrive as {status} in a minute: {receiver.bodies}")
+
+
+@pytest.mark.system
+def test_alertmanager_tells_what_a_rule_says_and_when_it_is_over(sick: Sick, tmp_path: Path) -> None:
+    trouble(sick)
+    port = serve(lambda: metrics(sick, dt.datetime.now(dt.UTC)), print, "127.0.0.1", 0)
+    with http_receiver() as receiver, alertmanager(tmp_path, receiver) as telling, prometheus(tmp_path, port, telling):
+        (firing, *_) = told(receiver, "firing", "TidegateSourceFailing")
+        assert (firing["labels"]["source"], firing["labels"]["severity"]) == ("customers", "warning")
+        assert firing["annotations"]["runbook"] == "docs/on-call.md#a-source-is-failing"
+        sick.operations = Operations(daemon_seen_at=NOW)
+        (over, *_) = told(receiver, "resolved", "TidegateSourceFailing")
+    assert over["labels"] == firing["labels"]
 
 
 @pytest.mark.system

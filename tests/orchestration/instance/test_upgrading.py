@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -97,6 +99,47 @@ def test_nothing_is_lost_on_the_way_to_another_ducklake(tmp_path: Path) -> None:
         with Lake.open(LakeConfig.of(settings), read_only=True) as lake:
             found = contents_of(lake)
         served.append({name: found[name] for name in found if not name.startswith("ops.")})
+    assert served[0] == served[1]
+
+
+# Upgrades a home in children of its own, each of which is killed after a while; says how many did not end before.
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+from tidegate.orchestration.instance.upgrading import upgrade
+from tidegate.settings import load_settings
+
+settings, killed = load_settings(home=Path(sys.argv[1])), 0
+for seconds in map(float, sys.argv[2:]):
+    child = os.fork()
+    if not child:
+        upgrade(settings)
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+print(killed)
+"""
+
+
+@pytest.mark.slow
+def test_an_upgrade_that_is_killed_again_and_again_is_done_in_the_end(tmp_path: Path) -> None:
+    served = []
+    for name, moments in (("killed", [0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0]), ("left alone", [])):
+        folder = tmp_path / name
+        folder.mkdir()
+        unpacked(OLDER_DUCKLAKE, folder)
+        settings = load_settings(home=folder)
+        if moments:
+            command = [sys.executable, "-c", KILLED, str(folder), *map(str, moments)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            assert int(done.stdout) > 0, done.stderr
+        upgrade(settings)
+        assert planned_upgrade(settings) == []
+        with open_lake(LakeConfig.of(settings), read_only=True) as lake:
+            found = contents_of(lake)
+        # The steps of the ledger say when they were taken.
+        served.append({table: content for table, content in found.items() if table != "ops.migrations"})
     assert served[0] == served[1]
 
 
