@@ -129,3 +129,35 @@ def test_rows_that_the_ledger_does_not_know_are_not_given_up(shop: Shop) -> None
     with pytest.raises(TidegateError, match=r"does not list as loaded: sales/north 2024-03-01\. Nothing was changed"):
         rebuild(shop)
     assert shop.raw("_region") == ["north", "south"]
+
+
+# What the contract says of `line` or `note`, from one version of it to the next, and what raw has then.
+LINE = "{name: line, logicalType: integer, physicalType: integer, primaryKey: true, primaryKeyPosition: 2}"
+NOTE = "{name: note, logicalType: string}"
+VERSIONS = [
+    (NOTE, "{name: note, logicalType: number, physicalType: double}", "note::varchar", ["7.0", "12.0"]),
+    (NOTE, "{name: note, logicalType: integer, physicalType: tinyint}", "note::varchar", ["7", "12"]),
+    (NOTE, "{name: remark, physicalName: note, logicalType: string}", "remark", ["7", "12"]),
+    (NOTE, "", "sale_id", ["s1", "s2"]),
+    (NOTE, NOTE, "note", ["7", "12"]),
+    (LINE, "{name: line, logicalType: string, primaryKey: true, primaryKeyPosition: 2}", "line", ["1", "1"]),
+    (
+        LINE,
+        "{name: position, physicalName: line, logicalType: integer, primaryKey: true}",
+        "position::varchar",
+        ["1"] * 2,
+    ),
+]
+
+
+@pytest.mark.slow
+def test_a_column_changes_its_type_in_any_direction_its_name_or_leaves_and_comes_back(shop: Shop) -> None:
+    shop.load_one("north", csv(row(1, note="7"), row(2, note="12")))
+    for of, to, shown, values in VERSIONS:
+        change_contract(shop, SALES.replace(f"      - {of}\n", f"      - {to}\n" if to else ""))
+        assert rebuild(shop).rows_loaded == 2
+        assert shop.raw(f"sale_id, {shown}") == list(zip(["s1", "s2"], values, strict=True)), to
+        # Of no older version is anything left, and loading goes on.
+        assert shop.load_one("north", csv(row(1, note="7"), row(2, note="12"))).touched == (), to
+        columns = shop.lake.con.execute("describe raw.sales").fetchall()
+        assert len([name for name, *_ in columns if not name.startswith("_")]) == len(shop.contract.columns)
