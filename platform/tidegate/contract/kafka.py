@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-ValueFormat = Literal["json", "avro"]
+ValueFormat = Literal["json", "avro", "protobuf"]
 
 
 @dataclass(frozen=True)

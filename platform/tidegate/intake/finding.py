@@ -28,7 +28,7 @@ from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.sources.http.joined import join_pages, name_of_lines
-from tidegate.sources.kafka.avro import AvroReader, read_schemas
+from tidegate.sources.kafka.by_schema import reader_of
 from tidegate.sources.kafka.messages import write_lines
 from tidegate.sources.kafka.ranges import messages_of, schemas_of
 from tidegate.sources.origin import Landing, Origin, Outside, listing_of
@@ -279,8 +279,8 @@ class Finding:
         with lines.open("wb") as stream:
             files = (self.archive.local(file) for file in messages_of(captured))
             schemas = (self.archive.local(file) for file in schemas_of(captured))
-            avro = AvroReader(read_schemas(schemas)) if server.value_format == "avro" else None
-            write_lines(files, self.contract, stream, region.files.json.envelope, avro)
+            by_schema = reader_of(server.value_format, schemas)
+            write_lines(files, self.contract, stream, region.files.json.envelope, by_schema)
         found.add(delivery, captured.day, f"{server.topic}.jsonl", lines, region.files, region.clock)
 
 

@@ -172,7 +172,7 @@ def test_schemas_are_kept_as_they_came(tmp_path: Path) -> None:
     [
         ("{property: valueFormat, value: avro}", "holds the schema registry"),
         ("{property: registryVariable, value: REGISTRY}", "has no effect on messages in JSON"),
-        ("{property: valueFormat, value: protobuf}", "write one of json, avro"),
+        ("{property: valueFormat, value: thrift}", "write one of json, avro, protobuf"),
     ],
 )
 def test_half_of_it_is_refused(tmp_path: Path, more: str, says: str) -> None:

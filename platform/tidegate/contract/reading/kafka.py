@@ -34,8 +34,8 @@ def read_kafka(doc: Document, custom: Written, at: At) -> KafkaServer:
     registry = read_variable(doc, custom, "registryVariable")
     if registry and value_format == "json":
         what = "'registryVariable' has no effect on messages in JSON"
-        raise doc.refused(custom["registryVariable"][1], what, "remove it, or write 'valueFormat: avro'")
-    if value_format == "avro":
+        raise doc.refused(custom["registryVariable"][1], what, "remove it, or write 'valueFormat: avro' or 'protobuf'")
+    if value_format != "json":
         registry = required_variable(doc, custom, "registryVariable", "the schema registry", at)
     return KafkaServer(
         topic=topic,

@@ -13,12 +13,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 
 from tidegate.contract.files import Envelope
 from tidegate.contract.kafka import MESSAGE_FIELDS
 from tidegate.contract.model import Contract
-from tidegate.sources.kafka.avro import AvroReader, schema_number
+from tidegate.sources.kafka.avro import schema_number
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -28,6 +28,13 @@ PACKED = 1
 
 # Whether it is worth taking a message apart.
 _SAYS_DELETED = re.compile(r'"op"\s*:\s*"d"')
+
+
+class SchemaReader(Protocol):
+    """Reads what is written by a schema: its JSON text, a text alone as it is; None where it cannot be read exactly."""
+
+    def text(self, content: bytes) -> str | None: ...
+
 
 # As the archive has a key or a value: text, bytes in base64, or none.
 _Kept: TypeAlias = "str | list[str] | None"
@@ -73,19 +80,19 @@ def write_lines(
     contract: Contract,
     lines: BinaryIO,
     envelope: Envelope = "",
-    avro: AvroReader | None = None,
+    by_schema: SchemaReader | None = None,
 ) -> None:
     """Write every message as a line that the reader of JSON lines takes for one row, sound or not. A tombstone that
-    follows the deletion of its key says the same again, and is no row. With `avro` messages are Avro, and JSON is
-    none."""
+    follows the deletion of its key says the same again, and is no row. With `by_schema` messages have
+    schemas, and JSON is none."""
     wanted = _fields_wanted(contract)
     deleted: set[tuple[int, str]] = set()
     for file in files:
         with gzip.open(file, "rb") as stream:
             for line in stream:
                 kept = json.loads(line)
-                if avro:
-                    kept[3:] = _key_by_schema(kept[3], avro), _value_by_schema(kept[4], avro)
+                if by_schema:
+                    kept[3:] = _key_by_schema(kept[3], by_schema), _value_by_schema(kept[4], by_schema)
                 text = _line_of_change(kept, wanted, deleted) if envelope else _line(kept, wanted)
                 if text is not None:
                     lines.write(text.encode("utf-8", "surrogatepass") + b"\n")
@@ -129,17 +136,17 @@ def _line_of_change(kept: list[Any], wanted: dict[str, int], deleted: set[tuple[
     return _line(kept, wanted)
 
 
-def _key_by_schema(kept: _Kept, avro: AvroReader) -> _Kept:
-    text = None if kept is None else avro.text(_bytes(kept))
+def _key_by_schema(kept: _Kept, by_schema: SchemaReader) -> _Kept:
+    text = None if kept is None else by_schema.text(_bytes(kept))
     return kept if text is None else text
 
 
-def _value_by_schema(kept: _Kept, avro: AvroReader) -> _Kept:
+def _value_by_schema(kept: _Kept, by_schema: SchemaReader) -> _Kept:
     """The JSON text of the value; what cannot be read stays bytes, which are no row."""
     if kept is None:
         return None
     content = _bytes(kept)
-    text = avro.text(content)
+    text = by_schema.text(content)
     return [base64.b64encode(content).decode("ascii")] if text is None else text
 
 

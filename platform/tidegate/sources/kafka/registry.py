@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from tidegate.contract.kafka import ValueFormat
 from tidegate.errors import SourceDownError, TidegateError
 from tidegate.sources.kafka.avro import Schema
 
@@ -26,6 +27,8 @@ MAX_SCHEMAS = 1_000
 MAX_REFERENCES = 200
 LARGEST_SCHEMA = 8 << 20
 
+_SERIALIZED = {"format": "serialized"}
+
 _KEPT = "What was loaded before stays."
 
 
@@ -35,6 +38,7 @@ class Registry:
 
     variable: str
     address: str
+    value_format: ValueFormat = "avro"
 
     def schemas(self, numbers: Iterable[int]) -> dict[int, Schema]:
         """Those that it has. Raises SourceDownError and TidegateError."""
@@ -52,11 +56,26 @@ class Registry:
 
     def _schema(self, client: httpx.Client, answer: dict[str, object]) -> Schema:
         kind = answer.get("schemaType", "AVRO")
-        if kind != "AVRO":
-            raise self._wrong(f"it has a schema of type {kind!r}, and the contract says valueFormat: avro")
+        if kind != self.value_format.upper():
+            what = f"it has a schema of type {kind!r}, and the contract says valueFormat: {self.value_format}"
+            raise self._wrong(what)
         references: dict[tuple[str, int], str] = {}
         self._follow(client, answer, references)
-        return Schema(str(answer.get("schema")), tuple(references.values()))
+        return Schema(self._text(answer, "message"), tuple(references.values()))
+
+    def _text(self, answer: dict[str, object], name: str) -> str:
+        text = str(answer.get("schema"))
+        if self.value_format != "protobuf":
+            return text
+        from tidegate.sources.kafka.protobuf import named
+
+        try:
+            return named(text, name)
+        except ValueError:
+            what = (
+                "it was asked for a schema of Protobuf's as compiled descriptor (format=serialized), and gave another"
+            )
+            raise self._wrong(what) from None
 
     def _follow(self, client: httpx.Client, answer: dict[str, object], references: dict[tuple[str, int], str]) -> None:
         """Gather the schemas that one refers to, those first that others refer to."""
@@ -77,13 +96,13 @@ class Registry:
                 raise self._wrong(f"it lacks version {version} of {subject!r}, which one of its schemas refers to")
             self._follow(client, found, references)
             del references[subject, version]
-            references[subject, version] = str(found.get("schema"))
+            references[subject, version] = self._text(found, str(reference.get("name")))
 
     def _get(self, client: httpx.Client, path: str) -> dict[str, object] | None:
         """The answer; None for what it does not have."""
         for attempt in range(ATTEMPTS):
             try:
-                response = client.get(path)
+                response = client.get(path, params=_SERIALIZED if self.value_format == "protobuf" else None)
             except httpx.HTTPError as error:
                 problem = type(error).__name__
             else:

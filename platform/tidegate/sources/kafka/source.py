@@ -77,7 +77,8 @@ class KafkaOrigin:
         variable = self.server.registry_variable
         if not numbers or variable is None:
             return {}
-        return Registry(variable, self.outside.variable(variable, "the schema registry")).schemas(numbers)
+        address = self.outside.variable(variable, "the schema registry")
+        return Registry(variable, address, self.server.value_format).schemas(numbers)
 
     def _read(
         self, reader: TopicReader, known: Day, day: dt.date, draft: Path
@@ -88,7 +89,7 @@ class KafkaOrigin:
         by_now = (time.time() + MOST_AHEAD_SECONDS) * 1000
         ends, complete = {**known.begin, **known.progress.ends}, set(known.progress.complete)
         with draft.open("wb") as stream:
-            writer = MessageWriter(stream, has_schemas=self.server.value_format == "avro")
+            writer = MessageWriter(stream, has_schemas=self.server.value_format != "json")
             for partition, extent in reader.extents().items():
                 if partition in complete:
                     continue
