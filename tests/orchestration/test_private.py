@@ -97,6 +97,7 @@ CALLED: list[tuple[Callable[..., object], tuple[str, ...]]] = [
         ),
     ),
     (dg.DagsterInstance.report_dagster_event, ("dagster_event", "run_id", "batch_metadata")),
+    (dg.DagsterInstance.add_event_listener, ("run_id", "cb")),
     (dg.DagsterInstance.report_run_failed, ("dagster_run", "message", "job_failure_data")),
     (AssetLayer.get_op_output_name, ("key",)),
     (_execute_run_command_body, ("run_id", "instance", "write_stream_fn", "set_exit_code_on_failure")),

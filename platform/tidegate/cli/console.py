@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tidegate.cli.tables import print_table
-from tidegate.window import Cadence, Window, named, windows_of
+from tidegate.window import Cadence, named, windows_of
 
 if TYPE_CHECKING:
     from tidegate.demo.crm import Crm
@@ -55,29 +55,6 @@ def warn(text: str) -> None:
     err.print(escape(text), style="yellow")
     # A progress bar that never ends would leave it hidden.
     err.show_cursor()
-
-
-def show_progress(outcomes: Iterable[RunOutcome], window: Window) -> list[RunOutcome]:
-    """Run through `outcomes` under a progress bar that counts days; restatements count beside it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("days"),
-        TimeElapsedColumn(),
-    )
-    done: list[RunOutcome] = []
-    with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task(f"{window}", total=len(window.days))
-        for outcome in outcomes:
-            done.append(outcome)
-            held = sum(len(each.held) for each in done)
-            progress.update(task, description=f"{window}, {held} held" if held else f"{window}")
-            is_asked_for = not outcome.restates and outcome.window.cadence is window.cadence
-            progress.advance(task, len(outcome.window.days) if is_asked_for else 0)
-    return done
 
 
 def print_outcomes(outcomes: Sequence[RunOutcome]) -> None:

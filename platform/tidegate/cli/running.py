@@ -10,6 +10,7 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.exit_codes import FAILED, GOOD, LOOK
+from tidegate.cli.progress import Shown
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import end_if_asked, until_asked
 from tidegate.settings import load_settings
@@ -28,12 +29,14 @@ def run_and_leave(window: Window, *, backfill: bool = False, resume: bool = Fals
     settings = load_settings()
     accepted_window(settings, (str(window.start), str(window.last)), Cadence.daily)
     runner = Runner.open(Home(settings))
+    shown = Shown(window)
+    runner.on_progress = shown.step
     if backfill:
         runs = runner.backfill(window, resume=resume, from_landing=from_landing)
-        outcomes = console.show_progress(until_asked(runs), window)
+        outcomes = shown.through(until_asked(runs))
         leave_with(outcomes, lambda: _rest_of_backfill(runner, window))
     runs = runner.run_and_restate(window, from_landing=from_landing)
-    outcomes = console.show_progress(until_asked(runs), window)
+    outcomes = shown.through(until_asked(runs))
     leave_with(outcomes, lambda: _rest_of_run(outcomes, window))
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from tidegate.cli import console
+from tidegate.cli.progress import Shown
 from tidegate.cli.read_status import read_status
 from tidegate.cli.show_status import print_status
 from tidegate.cli.verdict import verdict_of
@@ -42,7 +43,9 @@ def show_tour(settings: Settings) -> bool:
 
     window = Window(first, first + ONE_DAY * DAYS)
     runner = Runner.open(home)
-    outcomes = console.show_progress(until_asked(runner.backfill(window)), window)
+    shown = Shown(window)
+    runner.on_progress = shown.step
+    outcomes = shown.through(until_asked(runner.backfill(window)))
     end_if_asked(_rest)
     console.heading("Published: the newest days of serving.daily_sales")
     console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")

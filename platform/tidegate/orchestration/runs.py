@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, Self
@@ -52,6 +52,7 @@ from tidegate.orchestration.partitions import partition_tags, partitions_at
 from tidegate.orchestration.sensors.build_requests import cause_of
 from tidegate.orchestration.sensors.due_outputs import due_outputs_of
 from tidegate.orchestration.sensors.run_keeper import end_lost_runs
+from tidegate.orchestration.steps import Progress, StepsOfARun
 from tidegate.outputs.removed_exports import withdraw_exports
 from tidegate.publishing.due.partitions import due_again
 from tidegate.publishing.gate import closed_for_any
@@ -112,6 +113,8 @@ class Runner:
 
     home: Home
     instance: DagsterInstance
+    # Told how far a run is that is executed here.
+    on_progress: Callable[[Progress], None] = lambda _: None
 
     @classmethod
     def open(cls, home: Home) -> Self:
@@ -229,7 +232,11 @@ class Runner:
 
     def _execute_here(self, window: Window, tags: Mapping[str, str] | None, job: str) -> ExecuteInProcessResult:
         with run_lock(self.home.settings.scratch) as lock, ended_with(lambda: self._cancel(lock)):
-            return self._definitions.resolve_job_def(job).execute_in_process(
+            executed, run_id = self._definitions.resolve_job_def(job), str(uuid.uuid4())
+            heard = StepsOfARun(window, len(executed.nodes), self.on_progress)
+            self.instance.add_event_listener(run_id, heard.hear)
+            return executed.execute_in_process(
+                run_id=run_id,
                 instance=self.instance,
                 tags={**partition_tags(window), **lock, **(tags or {})},
                 run_config=QUIET,
