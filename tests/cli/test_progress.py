@@ -20,7 +20,7 @@ FIRST, SECOND = WINDOW.chunks(2)
 
 
 def outcome(window: Window, held: bool = False) -> RunOutcome:
-    return RunOutcome("run", window, () if held else window.days, {window.start: ("why",)} if held else {})
+    return RunOutcome("run", window, () if held else tuple(window.days), {window.start: ("why",)} if held else {})
 
 
 def test_the_bar_moves_within_a_chunk() -> None:

@@ -50,3 +50,16 @@ def test_a_pipe_gets_each_row_on_one_line() -> None:
 
 def test_nothing_to_show_is_an_empty_table() -> None:
     assert "order_date" in printed(80, rows=[])
+
+
+def test_counts_have_their_thousands_grouped_and_other_numbers_are_what_they_are() -> None:
+    rows = [(1234567, "2024", True, Decimal("12345.60"), None)]
+    shown = {}
+    for counts in (True, False):
+        console = Console(file=io.StringIO(), width=100)
+        print_table(console, ("rows", "year", "open", "amount", "none"), rows, counts=counts)
+        assert isinstance(console.file, io.StringIO)
+        shown[counts] = console.file.getvalue()
+    assert "1,234,567" in shown[True]
+    assert "1234567" in shown[False]
+    assert all("True" in text and "12345.60" in text and "2024" in text for text in shown.values())

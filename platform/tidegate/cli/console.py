@@ -159,8 +159,8 @@ def print_result(result: QueryResult, how: str) -> None:
         show_table(result.columns, result.rows)
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    print_table(out, columns, rows, title)
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "", *, counts: bool = False) -> None:
+    print_table(out, columns, rows, title, counts=counts)
 
 
 def print_versions(versions: Sequence[Version]) -> None:

@@ -30,7 +30,7 @@ def print_list(columns: Sequence[str], rows: Sequence[Sequence[Any]], how: ListF
         listed = [dict(zip(columns, row, strict=True)) for row in rows]
         typer.echo(json.dumps(listed, default=str, indent=1, ensure_ascii=False))
     elif rows:
-        print_table(console.out, columns, rows)
+        print_table(console.out, columns, rows, counts=True)
     else:
         console.say(none)
 
@@ -63,9 +63,7 @@ def tables(
         extents = shown_extents(lake.con)
     rows = []
     for name, text in found.items():
-        count, partitions, newest = extents.get(name, (None, None, None))
-        shown = f"{count:,}" if count is not None and how is ListFormat.table else count
-        rows.append((name, shown, partitions, newest, text))
+        rows.append((name, *extents.get(name, (None, None, None)), text))
     names = ("table", "rows", "partitions", "newest", "description")
     print_list(names, rows, how, "Nothing was published yet; how things stand: tidegate status")
 

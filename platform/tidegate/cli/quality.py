@@ -63,6 +63,7 @@ def print_quality(found: OverTime) -> None:
     console.show_table(
         ("product", "of", "published", "restated", "held", "overdue"),
         [(p.product, p.cadence, p.published, p.restated, p.held, p.overdue) for p in found.products],
+        counts=True,
     )
     console.show_table(
         ("source", "rows read", "in quarantine", "share", "share of the newest 7 days"),
@@ -77,10 +78,12 @@ def print_quality(found: OverTime) -> None:
             for each in found.shares
         ],
         "In quarantine",
+        counts=True,
     )
     console.show_table(
         ("reason", "source", "rows"),
         [(each.reason, each.source, each.rows) for each in found.reasons[:REASONS_NAMED]],
+        counts=True,
     )
     if len(found.reasons) > REASONS_NAMED:
         console.say(f"… {len(found.reasons) - REASONS_NAMED} more reasons: --format json")
@@ -88,11 +91,13 @@ def print_quality(found: OverTime) -> None:
         ("source", "deadline", "deliveries", "late", "median minutes before", "at the latest"),
         [(f.source, f.deadline, f.deliveries, f.late, f.median_minutes, f.worst_minutes) for f in found.freshness],
         "Freshness",
+        counts=True,
     )
     console.show_table(
         ("job", "runs", "failed", "median s", "longest s"),
         [(run.job, run.runs, run.failed, run.median_seconds, run.longest_seconds) for run in found.runs],
         "Run times",
+        counts=True,
     )
 
 

@@ -23,10 +23,13 @@ AT_THE_END = 1
 Cells = Sequence[str]
 
 
-def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """Print rows as wide as the console is; in a pipe, as wide as they are."""
+def print_table(
+    console: Console, columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "", *, counts: bool = False
+) -> None:
+    """Print rows as wide as the console is; in a pipe, as wide as they are. `counts`: their whole numbers count
+    something, and have their thousands grouped; others may be years and ids, and stay what they are."""
     rows = list(rows)
-    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    cells = [[_cell(value, counts) for value in row] for row in rows]
     natural = [_widest(column, "\n") for column in _columns(columns, cells)]
     room = console.width if console.is_terminal else _drawn(natural)
     shown = len(natural) if _drawn(natural) <= room else _columns_that_fit(columns, cells, room)
@@ -47,6 +50,12 @@ def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequenc
     wide.print(table, crop=False)
     if shown < len(columns):
         console.print(escape(f"… {len(columns) - shown} more columns: {', '.join(columns[shown:])}"))
+
+
+def _cell(value: object, counts: bool) -> str:
+    if counts and isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if value is None else str(value)
 
 
 def _print_records(console: Console, columns: Sequence[str], cells: Sequence[Cells], title: str) -> None:
