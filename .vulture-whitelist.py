@@ -105,3 +105,6 @@ _.relation_name
 # Choices of an option, which typer offers.
 _.day_first
 _.month_first
+
+# Typer shows it in the help of an option.
+_.metavar
