@@ -216,7 +216,8 @@ def test_a_sender_that_is_killed_at_any_moment_sends_at_least_once(home: Home, r
             [sys.executable, "-c", SENDER, *arguments], stdout=subprocess.PIPE, text=True, env=environment
         ) as process:
             assert process.stdout
-            assert process.stdout.readline() == "begins\n"
+            # On a machine that is busy, an empty line came first.
+            assert "begins\n" in iter(process.stdout.readline, "")
             wait()
             process.send_signal(signal.SIGKILL)
         return process.returncode

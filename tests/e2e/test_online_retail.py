@@ -254,6 +254,7 @@ FIGURES = [
 ]
 
 
+@pytest.mark.timeout(1200)
 def test_figures_lead_to_the_lines_of_the_file_and_a_changed_data_file_is_seen(home: TemporaryHome) -> None:
     first_day = Window.of_day(FIRST)
     slice_into(home, first_day)
