@@ -47,8 +47,8 @@ $(TOOLS): requirements.lock pyproject.toml | $(BIN)/python
 	sh deploy/local/install.sh $(BIN) requirements.lock
 	touch $(INSTALLED) $@
 
-run: setup ## Run the main job on the demo shop, from landing to published figures.
-	$(BIN)/tidegate demo tour
+run: setup ## Run the demo shop, from landing to published figures: ten weeks until yesterday, or FROM=DAY TO=DAY.
+	$(BIN)/tidegate demo tour $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
 dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 	exec $(BIN)/tidegate dev --port $${PORT:-3000}

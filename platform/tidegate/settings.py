@@ -92,7 +92,10 @@ class Settings(BaseSettings):
         description="File that says who is told when something is wrong; without it nobody is. See "
         "[on call](on-call.md).",
     )
-    start_date: dt.date = Field(dt.date(2024, 1, 1), description="First daily partition.")
+    start_date: dt.date = Field(
+        dt.date(2024, 1, 1),
+        description="First daily partition. A home of the demo has the first day of its shop, in its file `first_day`.",
+    )
     timezone: str = Field(
         "UTC",
         description="Time zone of days, deadlines and schedules, by its IANA name, such as `Europe/Berlin`. A lake "
@@ -229,6 +232,8 @@ class Settings(BaseSettings):
             if not getattr(self, name):
                 # The model is frozen for its users; this is still its construction.
                 object.__setattr__(self, name, value)
+        if "start_date" not in self.model_fields_set and (first := self._first_day_of_home()):
+            object.__setattr__(self, "start_date", first)
         self._refuse_overlaps()
         if self.is_shared:
             refuse_unshared(self)
@@ -252,6 +257,24 @@ class Settings(BaseSettings):
         """These settings for another home, with all places in it that are not given."""
         its_own: dict[str, object] = {**dict.fromkeys(_places_in(home), ""), "deployment": "local", "home": home}
         return load_settings(**{**self.model_dump(), **its_own, **overrides})
+
+    @property
+    def has_first_day(self) -> bool:
+        """Whether anybody said which day is the first, be it the environment, the project or the home."""
+        return "start_date" in self.model_fields_set or self._first_day_of_home() is not None
+
+    def _first_day_of_home(self) -> dt.date | None:
+        """The first day that this home was made for, where that was written down."""
+        try:
+            text = first_day_file(self.home).read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+        try:
+            return dt.date.fromisoformat(text)
+        except ValueError:
+            raise ValueError(
+                f"{first_day_file(self.home)} is to hold the first day of this home, as 2024-01-31, and holds {text!r}"
+            ) from None
 
     @property
     def is_shared(self) -> bool:
@@ -304,6 +327,16 @@ def _below(folder: Path, name: str, value: Any) -> Any:
         return "sqlite:" + str(folder / str(value).removeprefix("sqlite:"))
     is_path = name in OF_THE_PROJECT or (name in _PLACES and value and "://" not in str(value))
     return str(folder / Path(str(value)).expanduser()) if is_path else value
+
+
+def first_day_file(home: Path) -> Path:
+    return home / "first_day"
+
+
+def remember_first_day(settings: Settings, day: dt.date) -> None:
+    """Have every process of this home begin with the day, where its environment says nothing else."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    first_day_file(settings.home).write_text(f"{day}\n", encoding="utf-8")
 
 
 def refuse_unshared(settings: Settings) -> None:

@@ -253,7 +253,7 @@ def print_next_steps() -> None:
     heading("Try next")
     out.print(
         "  make dev                                        the same in the Dagster UI, on http://127.0.0.1:3000\n"
-        '                                                  (Materialize → "Show all partitions" for the demo\'s days)\n'
+        "                                                  (its days are partitions there, one of them held)\n"
         "  .venv/bin/tidegate status                       how things stand\n"
         '  .venv/bin/tidegate query "select order_date, region, net_revenue from serving.daily_sales_by_region"\n'
         "  .venv/bin/tidegate quarantine list              every row that was kept out, and why\n"

@@ -97,11 +97,18 @@ def _secret_in(variable: str) -> str:
 @demo_app.command("tour")
 @with_plain_errors
 @ends_when_asked
-def demo_tour() -> None:
+def demo_tour(
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="The shop's first day. Default: ten weeks ago.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="Its last. Default: yesterday.")] = None,
+) -> None:
     """Write the demo shop, run all its days, and show what came of it."""
-    from tidegate.cli.tour import show_tour
+    from tidegate.cli.tour import show_tour, tour_window
 
-    raise typer.Exit(GOOD if show_tour(load_settings()) else FAILED)
+    settings = load_settings()
+    window = tour_window(settings, day_of(from_) if from_ else None, day_of(to) if to else None)
+    raise typer.Exit(GOOD if show_tour(settings, window) else FAILED)
 
 
 @demo_app.command("online-retail")

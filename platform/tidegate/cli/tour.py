@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 from tidegate.cli import console
@@ -10,21 +11,34 @@ from tidegate.cli.progress import Shown
 from tidegate.cli.read_status import read_status
 from tidegate.cli.show_status import print_status
 from tidegate.cli.verdict import verdict_of
+from tidegate.demo.corrections import correct_orders
 from tidegate.demo.deliveries import demo_landing
 from tidegate.demo.dirt import DirtKind
-from tidegate.demo.shop import write_shop
+from tidegate.demo.shop import ShopReport, write_shop
+from tidegate.errors import TidegateError
 from tidegate.home import Home
 from tidegate.lake.reading.query import run_query
-from tidegate.ledger.publications import newest_published_day
+from tidegate.ledger.publications import newest_published_day, publication_history
+from tidegate.ledger.rollbacks import sentences_of_rollbacks
+from tidegate.machine.processes import person
 from tidegate.machine.stopping import end_if_asked, until_asked
 from tidegate.orchestration.instance.initialise import initialise
-from tidegate.orchestration.runs import Runner
-from tidegate.settings import Settings
-from tidegate.window import ONE_DAY, Cadence, Window
+from tidegate.orchestration.rollbacks import roll_back_and_report
+from tidegate.orchestration.runs import Runner, RunOutcome
+from tidegate.publishing.rollback import Decision
+from tidegate.settings import Settings, remember_first_day
+from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window
 
-DAYS = 14
-ORDERS_PER_DAY = 300
+# The first report is whole, and bars of partitions in the UI are long enough to be looked at.
+WEEKS = 10
+# A longer tour is of a smaller shop, so that it is as quick; one that goes on day by day stays of the same shop.
+ORDERS = 4200
+FEWEST_ORDERS_PER_DAY, MOST_ORDERS_PER_DAY = ORDERS // (WEEKS * 7), 300
 SEED = 7
+
+# The sixth and seventh days of a week's programme of dirt have sound CSV from every large region.
+PROGRAMME = 7
+CORRECTED, ROLLED_BACK = 5, 6
 
 NEWEST_DAYS = """
 select order_date, total_orders, gross_revenue, net_revenue, paid_amount, unpaid_orders
@@ -32,20 +46,44 @@ from serving.daily_sales order by order_date desc limit 7
 """
 
 
-def show_tour(settings: Settings) -> bool:
+def tour_window(settings: Settings, first: dt.date | None, last: dt.date | None) -> Window:
+    """The days of the tour: ten weeks that end yesterday, or all since the first day that the home has.
+
+    Raises TidegateError for days that have not ended, and for another first day than the home has.
+    """
+    yesterday = settings.zone.today() - ONE_DAY
+    fixed = settings.start_date if settings.has_first_day else None
+    if first and fixed and first != fixed:
+        raise TidegateError(
+            f"The first day of {settings.home} is {fixed}, so the tour cannot begin on {first}. Nothing was written. "
+            "Leave --from out, or set TIDEGATE_HOME to a folder that is not there yet."
+        )
+    first = first or fixed or (last or yesterday) - ONE_WEEK * WEEKS + ONE_DAY
+    last = last or yesterday
+    if not first <= last <= yesterday:
+        raise TidegateError(
+            f"The tour cannot be of the days from {first} to {last}: the last day that has ended is {yesterday}. "
+            "Nothing was written. Choose earlier days with --from and --to."
+        )
+    return Window(first, last + ONE_DAY)
+
+
+def show_tour(settings: Settings, window: Window) -> bool:
     """Run the demo shop and print its figures. True when exactly the day with the spoiled delivery is held."""
     landing = demo_landing(Path(settings.landing))
-    home = initialise(settings)
-    first = settings.start_date
-    shop = write_shop(landing, first_day=first, days=DAYS, orders_per_day=ORDERS_PER_DAY, seed=SEED, zone=settings.zone)
-    console.heading(f"A shop in four regions delivered {shop.lines:,} order lines for {DAYS} days")
+    remember_first_day(settings, window.start)
+    # In one run: the shop is small, and starting a run takes longer than a month of it.
+    home = initialise(settings.model_copy(update={"start_date": window.start, "chunk_days": len(window.days)}))
+    shop = _deliver(home, landing, window)
+    console.heading(f"A shop in four regions delivered {shop.lines:,} order lines for {len(window.days)} days")
     console.say(f"They are in {settings.landing}, with the dirt that real files have.")
 
-    window = Window(first, first + ONE_DAY * DAYS)
     runner = Runner.open(home)
     shown = Shown(window)
     runner.on_progress = shown.step
     outcomes = shown.through(until_asked(runner.backfill(window)))
+    end_if_asked(_rest)
+    _correct(home, runner, landing, window)
     end_if_asked(_rest)
     console.heading("Published: the newest days of serving.daily_sales")
     console.print_result(run_query(home.lake_config, NEWEST_DAYS), "table")
@@ -57,16 +95,58 @@ def show_tour(settings: Settings) -> bool:
     console.print_outputs(list(until_asked(runner.make_outputs(_newest(home)))), home.outputs.place)
     end_if_asked(_rest)
     console.print_next_steps()
+    return _spoiled(shop) == _held(outcomes)
 
-    spoiled = {dirt.day for dirt in shop.dirt if dirt.kind is DirtKind.REJECTED}
-    return spoiled == {day for outcome in outcomes for day in outcome.held}
+
+def _deliver(home: Home, landing: Path, window: Window) -> ShopReport:
+    days = len(window.days)
+    orders = max(FEWEST_ORDERS_PER_DAY, min(MOST_ORDERS_PER_DAY, ORDERS // days))
+    zone = home.settings.zone
+    return write_shop(landing, first_day=window.start, days=days, orders_per_day=orders, seed=SEED, zone=zone)
+
+
+def _spoiled(shop: ShopReport) -> set[dt.date]:
+    return {dirt.day for dirt in shop.dirt if dirt.kind is DirtKind.REJECTED}
+
+
+def _held(outcomes: Sequence[RunOutcome]) -> set[dt.date]:
+    return {day for outcome in outcomes for day in outcome.held}
+
+
+def _correct(home: Home, runner: Runner, landing: Path, window: Window) -> None:
+    """Two days come again, corrected, and are published again; then the correction of one is found to be wrong, and
+    it is rolled back."""
+    week = (len(window.days) - 1) // PROGRAMME - 1
+    if week < 0:
+        return
+    corrected, rolled_back = (window.start + ONE_DAY * (week * PROGRAMME + day) for day in (CORRECTED, ROLLED_BACK))
+    days = Window(corrected, rolled_back + ONE_DAY)
+    for day in days.days:
+        correct_orders(landing, day)
+    console.heading(f"Corrected: the orders of {corrected} and {rolled_back} came again")
+    runner.run(days)
+    _roll_back(home, runner, rolled_back)
+    console.show_progress(until_asked(runner.restate()), days)
+
+
+def _roll_back(home: Home, runner: Runner, day: dt.date) -> None:
+    """Put the first publication of the day's sales back, unless that was done when the tour was taken before."""
+    with home.lake() as lake:
+        if sentences_of_rollbacks(lake.con, Window.of_day(day)):
+            return
+        sales = [each for each in publication_history(lake.con, day) if each.mart == "daily_sales"]
+    if sales:
+        first = min(sales, key=lambda each: each.published_at)
+        decision = Decision(day, first.publication_id, person(), "The correction was wrong")
+        console.print_rollback(roll_back_and_report(home, runner.instance, decision), {})
 
 
 def _rest() -> str:
     return "The tour was stopped. What was published stays; its rest is due. Take it again with: tidegate demo tour"
 
 
-def _newest(home: Home) -> set[dt.date]:
-    """The newest published day, Monday and month: enough to look at, and made in a moment."""
+def _newest(home: Home) -> dict[Cadence, set[dt.date]]:
+    """The newest published day, morning, Monday and month: enough to look at, and made in a moment."""
     with home.lake() as lake:
-        return {day for cadence in Cadence if (day := newest_published_day(lake.con, cadence))}
+        newest = {cadence: newest_published_day(lake.con, cadence) for cadence in Cadence}
+    return {cadence: {day} for cadence, day in newest.items() if day}

@@ -63,6 +63,8 @@ ONCE: Plan = {
 }
 REJECTED_REGION = "eu-west"
 FEWEST_DAYS_FOR_ALL = 5
+# The middle of ten weeks: a shop that goes on day by day does not spoil another delivery each time.
+LATEST_REJECTED = 35
 
 # No delivery that gets dirt is smaller: one broken line in 40 is 2.5 %, half of the contract's 5 %; and a
 # file of JSON lines without a line would not even tell its columns.
@@ -79,10 +81,10 @@ def plan(days: int) -> Plan:
 
 
 def _rejected(days: int) -> dict[tuple[int, str], DirtKind]:
-    """Around the middle, and never among the last three days, which a demo shows as its newest."""
+    """Around the middle, in the first ten weeks; never among the last three days, which a demo shows as its newest."""
     if days < FEWEST_DAYS_FOR_ALL:
         return {}
-    return {(min(days // 2, days - 4), REJECTED_REGION): DirtKind.REJECTED}
+    return {(min(days // 2, days - 4, LATEST_REJECTED), REJECTED_REGION): DirtKind.REJECTED}
 
 
 def lines_to_spoil(kind: DirtKind, lines: int) -> int:

@@ -207,13 +207,14 @@ class Runner:
             if not is_remote(lake.config.data):
                 forget_lost_files(lake, "lost files")
 
-    def make_outputs(self, days: Collection[dt.date] | None = None) -> Iterator[OutputsOutcome]:
+    def make_outputs(self, days: Mapping[Cadence, Collection[dt.date]] | None = None) -> Iterator[OutputsOutcome]:
         """Make the outputs that are due, or of these partitions those that are, the newest first; withdraw those of
         what is published no more."""
         with self.home.lake() as lake:
             withdraw_exports(lake, self.home.outputs, "outputs")
         for cadence in self.home.cadences:
-            due = {output.day for output in due_outputs_of(self.home, cadence) if days is None or output.day in days}
+            due = {output.day for output in due_outputs_of(self.home, cadence)}
+            due = due if days is None else due.intersection(days.get(cadence, ()))
             for window in windows_over(due, cadence, self.home.settings.chunk_days):
                 result = self._execute(window, {ONLY_DUE_TAG: "true"}, OUTPUT_JOBS[cadence])
                 with self.home.lake() as lake:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,6 +119,14 @@ def test_charts_are_drawn_and_nothing_is_loaded(browser: Browser, folder: Path, 
         assert drawing["width"] > 300
         assert drawing["shapes"] >= 2 and drawing["texts"] >= 10
         assert drawing["outside"] == []
+
+
+@pytest.mark.parametrize("width", [360, 800, 960, 961, 1280])
+def test_tiles_are_in_rows_of_two_or_four(browser: Browser, folder: Path, width: int) -> None:
+    for name in ("brief", "report"):
+        with opened(browser, folder / f"{name}.html", viewport={"width": width, "height": 800}) as page:
+            tops = page.eval_on_selector_all(".tiles li", "all => all.map(one => one.getBoundingClientRect().top)")
+        assert set(Counter(tops).values()) == {4 if width > 960 else 2}, (name, width)
 
 
 @pytest.mark.parametrize("name", PAGES)
