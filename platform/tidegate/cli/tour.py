@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tidegate.cli import console
@@ -79,9 +79,7 @@ def show_tour(settings: Settings, window: Window) -> bool:
     console.say(f"They are in {settings.landing}, with the dirt that real files have.")
 
     runner = Runner.open(home)
-    shown = Shown(window)
-    runner.on_progress = shown.step
-    outcomes = shown.through(until_asked(runner.backfill(window)))
+    outcomes = _shown(runner, window, runner.backfill(window))
     end_if_asked(_rest)
     _correct(home, runner, landing, window)
     end_if_asked(_rest)
@@ -96,6 +94,13 @@ def show_tour(settings: Settings, window: Window) -> bool:
     end_if_asked(_rest)
     console.print_next_steps()
     return _spoiled(shop) == _held(outcomes)
+
+
+def _shown(runner: Runner, window: Window, outcomes: Iterator[RunOutcome]) -> list[RunOutcome]:
+    """Go through the outcomes with their progress on the terminal."""
+    shown = Shown(window)
+    runner.on_progress = shown.step
+    return list(shown.through(until_asked(outcomes)))
 
 
 def _deliver(home: Home, landing: Path, window: Window) -> ShopReport:
@@ -124,9 +129,9 @@ def _correct(home: Home, runner: Runner, landing: Path, window: Window) -> None:
     for day in days.days:
         correct_orders(landing, day)
     console.heading(f"Corrected: the orders of {corrected} and {rolled_back} came again")
-    runner.run(days)
+    _shown(runner, days, (runner.run(each) for each in [days]))
     _roll_back(home, runner, rolled_back)
-    console.show_progress(until_asked(runner.restate()), days)
+    _shown(runner, days, runner.restate())
 
 
 def _roll_back(home: Home, runner: Runner, day: dt.date) -> None:
