@@ -20,6 +20,7 @@ CONSTANTS = {
     "first_day": "date '2024-01-01'",
     "days_reached_back": "365",
     "platform_timezone": "UTC",
+    "on_spark": False,
     "offsets_of_timezone": "",
 }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -35,12 +37,20 @@ OF_THE_PROJECT = {
 # Without a project, these have to be given.
 _NEEDED = ("home", "contracts", "dbt_project")
 
+# Where a lake is.
+_OF_THE_LAKE = frozenset({"lake_catalog", "lake_data"})
+
 # Text that may be a path; one in `.env` is relative to that file.
 _PLACES = ("landing", "archive", "outputs", "backups", "lake_data")
 
 
 # `db:4266`, `[::1]:4266`.
 CODE_SERVER = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):[1-9]\d{0,4}", re.ASCII)
+
+# `sc://spark:15002/;use_ssl=true`. A token would show wherever settings do.
+SPARK_CONNECT = re.compile(
+    r"sc://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/(?:;(?!token=)\w+=[\w.-]*)*)?", re.ASCII
+)
 
 # What dagster.yaml of a deployment refers to: the broker, and what the launcher says of a run's pod.
 _OF_PODS = ("IMAGE", "NAMESPACE", "SERVICE_ACCOUNT", "CONFIG_MAP", "ENVIRONMENT", "SECRET")
@@ -188,6 +198,13 @@ class Settings(BaseSettings):
         "Pools of the lake and of S3 follow it.",
     )
 
+    spark: str = Field(
+        "",
+        description="Spark Connect's address, `sc://<host>:<port>`, for models with the engine `spark`; without it, "
+        "they are built on this machine. A token is read from `SPARK_CONNECT_AUTHENTICATE_TOKEN`. See "
+        "[Spark](spark.md).",
+    )
+
     run_launcher: Literal["forked", "default"] = Field(
         "forked",
         description="How the daemon starts runs: `forked`, from a process that has imported everything already, or "
@@ -203,6 +220,16 @@ class Settings(BaseSettings):
     @classmethod
     def _known_zone(cls, name: str) -> str:
         return Zone(name).name
+
+    @field_validator("spark")
+    @classmethod
+    def _spark_connect(cls, address: str) -> str:
+        if address and not SPARK_CONNECT.fullmatch(address):
+            raise ValueError(
+                "must be `sc://<host>:<port>`, with options behind `/;` and no token in it (it is read from "
+                "SPARK_CONNECT_AUTHENTICATE_TOKEN)"
+            )
+        return address
 
     @field_validator("landing", "archive", "outputs", "backups", "lake_data", "step_logs", "openlineage")
     @classmethod
@@ -372,12 +399,27 @@ def load_settings(**overrides: object) -> Settings:
     project = Path(str(overrides["project"])) if "project" in overrides else project_at(os.environ.get(VARIABLE), here)
     file = (project or here) / ".env"
     if project is None:
-        # Only what it has itself: nothing is filled in from a project before it is known that one is not needed.
-        given = {**Settings(_env_file=file, **overrides).model_dump(exclude_unset=True)}  # type: ignore[arg-type]
+        given = _given_without_project(here, overrides)
         if not given.keys() >= set(_NEEDED):
             raise no_project(here)
         project = Path(str(given["dbt_project"])).parent
     return Settings(**{"project": project, "_env_file": file, **overrides})  # type: ignore[arg-type]
+
+
+def settings_of_a_reader() -> Settings:
+    """The settings by which somebody reads a lake and nothing else, for which it is enough that the environment says
+    where the lake is. Raises TidegateError where neither it nor a project does."""
+    here = working_directory()
+    if project_at(os.environ.get(VARIABLE), here) or not _given_without_project(here, {}).keys() >= _OF_THE_LAKE:
+        return load_settings()
+    # What is too large for memory is spilled there.
+    place = Path(tempfile.gettempdir(), f"tidegate-{os.getuid()}")
+    return load_settings(**{name: place / path for name, path in OF_THE_PROJECT.items()})
+
+
+def _given_without_project(here: Path, overrides: Mapping[str, object]) -> dict[str, Any]:
+    """Only what is given: nothing is filled in from a project before it is known that one is not needed."""
+    return Settings(_env_file=here / ".env", **overrides).model_dump(exclude_unset=True)  # type: ignore[arg-type]
 
 
 def settings_page() -> str:

@@ -18,8 +18,7 @@ from tidegate.lake.connect import Lake
 from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.settings import Settings
 from tidegate.transform.build import BuildResult, TestOutcome, build_window
-from tidegate.transform.invoke import NodeResult
-from tidegate.transform.models import Statement
+from tidegate.transform.models import Rows, Statement
 from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Window
@@ -223,18 +222,17 @@ def test_models_that_another_writer_gets_ahead_of_run_again(
     write_orders(lake, EVERY_DAY)
     build_models(settings, lake, FIVE_DAYS)
     ran: list[str] = []
-    run = Statement.run
+    overwrite = Statement.overwrite
 
-    def get_ahead(statement: Statement, con: DuckDBPyConnection) -> NodeResult:
+    def get_ahead(statement: Statement, con: DuckDBPyConnection, rows: Rows) -> None:
         # Somebody's own script: it takes no turn, so its commit comes between the models' reads and their commit.
-        result = run(statement, con)
+        overwrite(statement, con, rows)
         if not ran:
             with open_lake(lake.config) as other:
                 other.con.execute("create table raw.notes (note integer)")
         ran.append(statement.model.name)
-        return result
 
-    monkeypatch.setattr(Statement, "run", get_ahead)
+    monkeypatch.setattr(Statement, "overwrite", get_ahead)
     result = build_window(DbtProject(settings), lake, FIVE_DAYS, run_id="test", nodes=MODELS)
     assert set(Counter(ran).values()) == {2}
     assert {model.status for model in result.models.values()} == {"success"}

@@ -28,6 +28,7 @@ def sql_of(macro: str, zone: Zone, offsets: Sequence[int] | None, window: Window
     given = {
         "platform_timezone": zone.name,
         "offsets_of_timezone": offsets,
+        "on_spark": False,
         "window_start": literal(window.start),
         "window_end": literal(window.end),
     }

@@ -56,7 +56,7 @@ from tidegate.cli.worker import worker
 from tidegate.errors import TidegateError
 from tidegate.machine.garbage import collect_seldom
 from tidegate.machine.stopping import end_if_asked, until_asked
-from tidegate.settings import load_settings
+from tidegate.settings import load_settings, settings_of_a_reader
 from tidegate.window import Cadence, Window
 
 app = Commands(
@@ -270,7 +270,7 @@ def query(
     from tidegate.lake.config import LakeConfig
     from tidegate.lake.reading.query import run_query
 
-    settings = load_settings()
+    settings = settings_of_a_reader()
     asked = statement_of(sql, file, question_of(metric, by, where), settings)
     result = run_query(LakeConfig.of(settings), asked, moment_of(as_of, settings.zone))
     console.print_result(result, format.value)
@@ -283,7 +283,7 @@ def shell(as_of: AsOf = None) -> None:
     from tidegate.lake.config import LakeConfig
     from tidegate.lake.reading.shell import become_shell
 
-    settings = load_settings()
+    settings = settings_of_a_reader()
     become_shell(LakeConfig.of(settings), moment_of(as_of, settings.zone))
 
 

@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ from tidegate.window import Window
 OnEvent = Callable[[DbtEvent], None]
 
 _SQL_WAS_RUN = "SQLQuery"
+
+
+class Engine(StrEnum):
+    """What runs the SQL of a model."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
 
 # dbt keeps its flags, adapter and invocation id in globals of the process.
 _ONE_CALL_AT_A_TIME = threading.Lock()
@@ -58,7 +67,7 @@ def run_nodes(
 
     What fails is in the results. Raises TidegateError when dbt does not start.
     """
-    results = _call(project, command, fqns, window, lake)
+    results = _call(project, command, fqns, variables(project, window, lake))
     return {result.node.unique_id: _node_result(result) for result in results}
 
 
@@ -68,11 +77,12 @@ def compile_nodes(
     fqns: Iterable[Sequence[str]],
     window: Window,
     first_day: dt.date | None = None,
+    engine: Engine = Engine.duckdb,
 ) -> tuple[dict[str, str | NodeResult], frozenset[str]]:
     """The SQL of each of these nodes over the window, or dbt's result where it could not compile one; and which of
     them asked the lake meanwhile.
 
-    `first_day` is in place of the home's. Raises TidegateError when dbt does not start.
+    `first_day` is in place of the home's; the SQL is what `engine` runs. Raises TidegateError when dbt does not start.
     """
     asked: set[str] = set()
 
@@ -80,13 +90,17 @@ def compile_nodes(
         if event.info.name == _SQL_WAS_RUN:
             asked.add(event.data.node_info.unique_id)
 
-    results = _call(project, "compile", fqns, window, lake, first_day, note)
+    results = _call(project, "compile", fqns, variables(project, window, lake, first_day, engine), note)
     texts = {result.node.unique_id: result.node.compiled_code or _node_result(result) for result in results}
     return texts, frozenset(asked)
 
 
 def variables(
-    project: DbtProject, window: Window, lake: LakeConfig, first_day: dt.date | None = None
+    project: DbtProject,
+    window: Window,
+    lake: LakeConfig,
+    first_day: dt.date | None = None,
+    engine: Engine = Engine.duckdb,
 ) -> dict[str, Any]:
     """The dbt variables of a run."""
     # It imports dbt.
@@ -97,6 +111,7 @@ def variables(
         "window_end": str(window.end),
         "first_day": str(first_day or project.first_day),
         **project.variables,
+        "engine": engine,
         "lake": lake_as_text(lake),
     }
 
@@ -105,9 +120,7 @@ def _call(
     project: DbtProject,
     command: str,
     fqns: Iterable[Sequence[str]],
-    window: Window,
-    lake: LakeConfig,
-    first_day: dt.date | None = None,
+    given: dict[str, Any],
     on_event: OnEvent | None = None,
 ) -> Any:
     """dbt's results of exactly these nodes; of none, none, where dbt would take the whole project."""
@@ -115,7 +128,6 @@ def _call(
     if not nodes:
         return ()
     arguments = [command, "--select", *nodes, "--indirect-selection", "empty", *RUN_ARGUMENTS]
-    given = variables(project, window, lake, first_day)
     return getattr(_invoke(project, project.target, arguments, given, on_event), "results", ())
 
 

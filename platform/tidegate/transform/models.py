@@ -1,16 +1,16 @@
 """Making the models of a window, with what they read that has no day, in the order in which they read each other.
 
 A model that is only a statement runs on the lake's own connection, its code as dbt compiles it: SQL in one transaction
-with all others that are ready, Python in one of its own. What needs more than that, such as seeds, views and models
-with hooks, dbt runs. Both say what dbt would. What the results mean belongs to `build`.
+with all others that are ready, Python in one of its own, and so what Spark made of SQL. What needs more than that, such
+as seeds, views and models with hooks, dbt runs. All say what dbt would. What the results mean belongs to `build`.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,17 +22,23 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.sql import day_in, qualified, quoted
 from tidegate.lake.tables import table_columns
 from tidegate.lake.trouble import is_conflict
-from tidegate.transform.invoke import NodeResult, run_nodes
+from tidegate.publishing.shape import spelled
+from tidegate.transform.invoke import Engine, NodeResult, run_nodes
 from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.members import Model, Undated
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.transform.python_models.model import PythonModel
 from tidegate.transform.python_models.trouble import PythonModelError
-from tidegate.transform.statements import sql_of_any_window
+from tidegate.transform.spark.trouble import SparkError
+from tidegate.transform.statements import sql_of_any_window, sql_over
 from tidegate.window import Window
 
 Made = Model | Undated
 Results = dict[str, NodeResult]
+
+# A model's rows as a query reads them, on the connection that writes them.
+Rows = Callable[[DuckDBPyConnection], AbstractContextManager[str]]
+Write = Callable[[DuckDBPyConnection], NodeResult]
 
 # Of a model in Python, until they are in its table.
 PYTHON_ROWS = "rows_of_python_model"
@@ -41,15 +47,21 @@ PYTHON_ROWS = "rows_of_python_model"
 @dataclass(frozen=True)
 class Statement:
     """A model that is made by its code alone: what this gives replaces the window's rows, as in `window_overwrite`.
-    `text` is the code as dbt compiles it."""
+    `text` is the code as dbt compiles it, and `spark` the address of the Spark that runs it, if one does."""
 
     model: Model
     text: str
     window: Window
+    spark: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the lake's connection makes it by itself, in SQL."""
+        return not self.model.in_python and not self.spark
 
     def fits(self, con: DuckDBPyConnection, columns: Mapping[str, str]) -> bool:
         """Whether it gives these columns with their types, as far as that is known before it runs."""
-        if self.model.in_python:
+        if not self.is_plain:
             return True
         try:
             found = con.execute(f"describe from (\n{self.text}\n)").fetchall()
@@ -60,29 +72,49 @@ class Statement:
             return False
         return {name: sql_type for name, sql_type, *_ in found} == columns
 
-    def run(self, con: DuckDBPyConnection) -> NodeResult:
-        """Raises PythonModelError where the author's code fails, and DuckDB's own error for SQL."""
+    @contextmanager
+    def prepared(self, lake: Lake) -> Iterator[Write]:
+        """What writes its rows, in a transaction. Raises PythonModelError where the author's code fails, SparkError,
+        and DuckDB's own error for SQL; what takes long and needs no transaction is done before."""
         began = time.perf_counter()
-        table, columns = qualified(self.model.schema, self.model.name), ", ".join(map(quoted, self.model.columns))
-        days = day_in(self.model.day_column, self.window.start, self.window.end)
-        with self._rows(con) as rows:
-            con.execute(f"delete from {table} where {days}")
-            con.execute(f"insert into {table} ({columns}) select {columns} from {rows}")
-        return NodeResult(self.model.unique_id, "success", "", None, time.perf_counter() - began)
+        with self._rows(lake) as rows:
+
+            def write(con: DuckDBPyConnection) -> NodeResult:
+                self.overwrite(con, rows)
+                return NodeResult(self.model.unique_id, "success", "", None, time.perf_counter() - began)
+
+            yield write
 
     @contextmanager
-    def _rows(self, con: DuckDBPyConnection) -> Iterator[str]:
-        """Its rows, as a query reads them."""
-        if not self.model.in_python:
+    def _rows(self, lake: Lake) -> Iterator[Rows]:
+        if self.spark:
+            # With its client.
+            from tidegate.transform.spark.run import rows_of
+
+            with rows_of(self.spark, self.text, spelled(self.model.columns), lake) as relation:
+                yield lambda con: nullcontext(relation)
+        elif self.model.in_python:
+            yield self._of_python
+        else:
             # On lines of its own: a query may end in a comment.
-            yield f"(\n{self.text}\n)"
-            return
+            yield lambda con: nullcontext(f"(\n{self.text}\n)")
+
+    @contextmanager
+    def _of_python(self, con: DuckDBPyConnection) -> Iterator[str]:
         # With what the model imports, pandas perhaps.
         from tidegate.transform.python_models.run import keep_rows
 
         keep_rows(con, PythonModel.compiled(self.text), f"temporary table {PYTHON_ROWS}")
         yield PYTHON_ROWS
         con.execute(f"drop table {PYTHON_ROWS}")
+
+    def overwrite(self, con: DuckDBPyConnection, rows: Rows) -> None:
+        """Replace the window's rows, in a transaction of the caller's."""
+        table, columns = qualified(self.model.schema, self.model.name), ", ".join(map(quoted, self.model.columns))
+        days = day_in(self.model.day_column, self.window.start, self.window.end)
+        with rows(con) as relation:
+            con.execute(f"delete from {table} where {days}")
+            con.execute(f"insert into {table} ({columns}) select {columns} from {relation}")
 
 
 @dataclass(frozen=True)
@@ -99,19 +131,35 @@ class Making:
     def run(self) -> Results:
         """What became of each node: `success`, `error`, or `skipped` behind an error. Raises TidegateError when dbt
         does not start, and LakeBusyError when others write for too long."""
-        statements = self._statements()
-        results: Results = {}
-        for nodes in self._in_turns(statements):
+        on_spark, results = self._statements_on_spark()
+        statements = self._statements(leaving=on_spark.keys() | results.keys()) | on_spark
+        for nodes in self._in_turns(statements, leaving=results):
             ready = self._ready(nodes, results)
             results |= {node.unique_id: _skipped(node) for node in nodes if node not in ready}
             own = [statements[node.unique_id] for node in ready if node.unique_id in statements]
             results |= self._run_statements(own) if own else self._run_by_dbt(ready)
         return results
 
-    def _statements(self) -> dict[str, Statement]:
-        """The models that are made by a statement alone. Of one that does not give the columns of its table, dbt says
+    def _statements_on_spark(self) -> tuple[dict[str, Statement], Results]:
+        """The models that Spark makes, and dbt's results of those that it cannot compile for it."""
+        address = self.project.spark
+        models = [node for node in self.nodes if isinstance(node, Model) and address and node.is_for_spark(self.rows)]
+        found = sql_over(self.project, self.lake.config, models, self.window, Engine.spark)
+        statements = {
+            model.unique_id: Statement(model, text, self.window, address)
+            for model in models
+            if isinstance(text := found[model.unique_id], str)
+        }
+        return statements, {each: result for each, result in found.items() if isinstance(result, NodeResult)}
+
+    def _statements(self, leaving: Collection[str]) -> dict[str, Statement]:
+        """The others that are made by a statement alone. Of one that does not give the columns of its table, dbt says
         so."""
-        models = [node for node in self.nodes if isinstance(node, Model) and node.is_only_a_statement]
+        models = [
+            node
+            for node in self.nodes
+            if isinstance(node, Model) and node.is_only_a_statement and node.unique_id not in leaving
+        ]
         texts = sql_of_any_window(self.project, self.lake.config, models, self.window)
         statements = [
             Statement(model, texts[model.unique_id], self.window) for model in models if model.unique_id in texts
@@ -130,11 +178,11 @@ class Making:
         made = {node.unique_id for node in self.nodes}
         return {each: self.graph.made_before(each) & made - {each} for each in made}
 
-    def _in_turns(self, statements: Mapping[str, Statement]) -> Iterator[list[Made]]:
+    def _in_turns(self, statements: Mapping[str, Statement], leaving: Collection[str]) -> Iterator[list[Made]]:
         """The nodes in the order in which they read each other, in few lists, each to be made in one way."""
-        python = {each for each, statement in statements.items() if statement.model.in_python}
-        left = {node.unique_id: node for node in self.nodes}
-        ways = (left.keys() - statements.keys(), statements.keys() - python, python)
+        plain = {each for each, statement in statements.items() if statement.is_plain}
+        left = {node.unique_id: node for node in self.nodes if node.unique_id not in leaving}
+        ways = (left.keys() - statements.keys(), plain, statements.keys() - plain)
         while left:
             for way in ways:
                 turn = self._next_of(left, way)
@@ -166,11 +214,11 @@ class Making:
         return ready
 
     def _run_statements(self, statements: Sequence[Statement]) -> Results:
-        """All in one transaction; where one of them fails, each in its own, so that the others are made. Python, which
-        may take long, is not tried twice."""
+        """All in one transaction; where one of them fails, each in its own, so that the others are made. Python and
+        Spark, which may take long, are not tried twice."""
         self.lake.con.execute(UNORDERED)
         try:
-            if any(statement.model.in_python for statement in statements):
+            if not all(statement.is_plain for statement in statements):
                 return self._run_one_by_one(statements)
             return self._run_together(statements)
         except duckdb.Error:
@@ -179,10 +227,12 @@ class Making:
             self.lake.con.execute(ORDERED)
 
     def _run_together(self, statements: Sequence[Statement]) -> Results:
-        def run(con: DuckDBPyConnection) -> Results:
-            return {statement.model.unique_id: statement.run(con) for statement in statements}
-
-        return self.lake.unit_of_work(run, [(each.model.schema, each.model.name) for each in statements])
+        with ExitStack() as stack:
+            writes = {each.model.unique_id: stack.enter_context(each.prepared(self.lake)) for each in statements}
+            return self.lake.unit_of_work(
+                lambda con: {unique_id: write(con) for unique_id, write in writes.items()},
+                [(each.model.schema, each.model.name) for each in statements],
+            )
 
     def _run_one_by_one(self, statements: Sequence[Statement]) -> Results:
         results: Results = {}
@@ -193,7 +243,7 @@ class Making:
                 continue
             try:
                 results |= self._run_together([statement])
-            except (duckdb.Error, PythonModelError) as error:
+            except (duckdb.Error, PythonModelError, SparkError) as error:
                 results[model.unique_id] = NodeResult(model.unique_id, "error", _said(model, error), None)
         return results
 

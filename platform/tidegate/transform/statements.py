@@ -16,7 +16,7 @@ from typing import Protocol
 
 from tidegate.lake.config import LakeConfig
 from tidegate.machine.disk import write_whole
-from tidegate.transform.invoke import NodeResult, compile_nodes
+from tidegate.transform.invoke import Engine, NodeResult, compile_nodes
 from tidegate.transform.parsed.open_days import only_spell_days
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Cadence, Window
@@ -60,35 +60,43 @@ PROBES = (
 
 
 def sql_over(
-    project: DbtProject, lake: LakeConfig, nodes: Collection[Compiled], window: Window
+    project: DbtProject,
+    lake: LakeConfig,
+    nodes: Collection[Compiled],
+    window: Window,
+    engine: Engine = Engine.duckdb,
 ) -> dict[str, str | NodeResult]:
-    """The SQL of each of these nodes over the window, or dbt's result where it could not compile one.
+    """The SQL of each of these nodes over the window, for an engine, or dbt's result where it could not compile one.
 
     The tables of models must be there. Raises TidegateError when dbt does not start.
     """
-    found = sql_of_any_window(project, lake, nodes, window)
+    found = sql_of_any_window(project, lake, nodes, window, engine)
     others = [node.fqn for node in nodes if node.unique_id not in found]
-    return {**found, **compile_nodes(project, lake, others, window)[0]}
+    return {**found, **compile_nodes(project, lake, others, window, engine=engine)[0]}
 
 
 def sql_of_any_window(
-    project: DbtProject, lake: LakeConfig, nodes: Collection[Compiled], window: Window
+    project: DbtProject,
+    lake: LakeConfig,
+    nodes: Collection[Compiled],
+    window: Window,
+    engine: Engine = Engine.duckdb,
 ) -> dict[str, str]:
     """The SQL over the window of those of the nodes whose text is that of any window, but for its days."""
-    texts = _open_texts(project, lake, nodes, window.cadence)
+    texts = _open_texts(project, lake, nodes, window.cadence, engine)
     days = _Days.of(window, project.first_day)
     return {unique_id: days.in_place_of(OPEN, text) for unique_id, text in texts.items() if text is not None}
 
 
 def _open_texts(
-    project: DbtProject, lake: LakeConfig, nodes: Collection[Compiled], cadence: Cadence
+    project: DbtProject, lake: LakeConfig, nodes: Collection[Compiled], cadence: Cadence, engine: Engine
 ) -> dict[str, str | None]:
     """By node, its text with the days open; None where it has none. Compiled now where it never was."""
-    file = project.target / f"statements-{project.variables_digest}.json"
+    file = project.target / f"statements-{engine}-{project.variables_digest}.json"
     kept = _read(file)
     new = [node for node in nodes if node.unique_id not in kept]
     if new:
-        kept |= _compile_open(project, lake, [node.fqn for node in new], cadence)
+        kept |= _compile_open(project, lake, [node.fqn for node in new], cadence, engine)
         # Of two processes that compile other nodes at once, one compiles again.
         write_whole(file, json.dumps(kept))
     return {node.unique_id: kept[node.unique_id] for node in nodes if node.unique_id in kept}
@@ -104,12 +112,12 @@ def _read(file: Path) -> dict[str, str | None]:
 
 
 def _compile_open(
-    project: DbtProject, lake: LakeConfig, fqns: Iterable[tuple[str, ...]], cadence: Cadence
+    project: DbtProject, lake: LakeConfig, fqns: Iterable[tuple[str, ...]], cadence: Cadence, engine: Engine
 ) -> Mapping[str, str | None]:
     """By node, its text with the days open, or None; nothing of what cannot be compiled."""
     nodes = list(fqns)
     (one, asked_by_one), (many, asked_by_many) = (
-        _compile_probe(project, lake, nodes, cadence, *probe) for probe in PROBES
+        _compile_probe(project, lake, nodes, cadence, engine, *probe) for probe in PROBES
     )
     open_to_any = only_spell_days(project.manifest(), one) - asked_by_one - asked_by_many
     return {
@@ -124,12 +132,13 @@ def _compile_probe(
     lake: LakeConfig,
     fqns: Iterable[tuple[str, ...]],
     cadence: Cadence,
+    engine: Engine,
     day: dt.date,
     partitions: int,
     first_day: dt.date,
 ) -> tuple[dict[str, str], frozenset[str]]:
     window = Window(cadence.partition_of(day), cadence.after(day, partitions), cadence)
-    compiled, asked = compile_nodes(project, lake, fqns, window, first_day)
+    compiled, asked = compile_nodes(project, lake, fqns, window, first_day, engine)
     days = _Days.of(window, first_day)
     return {
         unique_id: OPEN.in_place_of(days, text) for unique_id, text in compiled.items() if isinstance(text, str)

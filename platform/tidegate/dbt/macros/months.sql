@@ -5,9 +5,20 @@
 {%- endmacro %}
 
 {% macro months_after(month, months) -%}
+    {%- if tidegate.on_spark() -%}
+    add_months({{ month }}, {{ months }})
+    {%- else -%}
     cast({{ month }} + interval ({{ months }}) month as date)
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro in_months_from(day, before) -%}
-    ({{ day }} >= cast({{ tidegate.window_start() }} - interval ({{ before }}) month as date) and {{ day }} < {{ tidegate.window_end() }})
+    (
+        {%- if tidegate.on_spark() %}
+        {{ day }} >= add_months({{ tidegate.window_start() }}, -{{ before }})
+        {%- else %}
+        {{ day }} >= cast({{ tidegate.window_start() }} - interval ({{ before }}) month as date)
+        {%- endif %}
+        and {{ day }} < {{ tidegate.window_end() }}
+    )
 {%- endmacro %}

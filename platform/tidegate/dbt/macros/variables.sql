@@ -28,3 +28,8 @@
 {% macro offsets_of_timezone() -%}
     {{ return(var("offsets_of_timezone", none)) }}
 {%- endmacro %}
+
+{#- Tidegate compiles a model for Spark only where one is to run it. -#}
+{% macro on_spark() -%}
+    {{ return(var("engine", "duckdb") == "spark") }}
+{%- endmacro %}

@@ -2,8 +2,12 @@
 
 {% macro mondays_of_window() -%}
     (
+        {%- if tidegate.on_spark() %}
+        select explode(sequence({{ tidegate.window_start() }}, {{ tidegate.window_end() }} - 1, interval 7 day)) as as_of_date
+        {%- else %}
         select cast(moments.moment as date) as as_of_date
         from range({{ tidegate.window_start() }}, {{ tidegate.window_end() }}, interval 7 day) as moments (moment)
+        {%- endif %}
     )
 {%- endmacro %}
 
@@ -20,8 +24,13 @@
 {%- endmacro %}
 
 {% macro days_reached_by_window() -%}
+    {%- set start = tidegate.window_start() ~ " - " ~ tidegate.days_reached_back() -%}
     (
+        {%- if tidegate.on_spark() %}
+        select explode(sequence({{ start }}, {{ tidegate.window_end() }} - 1, interval 1 day)) as reached_day
+        {%- else %}
         select cast(moments.moment as date) as reached_day
-        from range({{ tidegate.window_start() }} - {{ tidegate.days_reached_back() }}, {{ tidegate.window_end() }}, interval 1 day) as moments (moment)
+        from range({{ start }}, {{ tidegate.window_end() }}, interval 1 day) as moments (moment)
+        {%- endif %}
     )
 {%- endmacro %}

@@ -1,7 +1,8 @@
 """Files of the lake that no catalog entry names: what killed writers left before their commit.
 
 What may be deleted is proved file by file: it lies in a folder of one of this lake's tables, has a name that DuckLake
-gives, is old by that name, and the catalog does not name it. Whose the data folder is, is `identity`'s to prove.
+gives, is old by that name, and the catalog does not name it; or it lies in a folder that was made for an exchange with
+another engine, and that is old by its name. Whose the data folder is, is `identity`'s to prove.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.data_files import names_in
+from tidegate.lake.exchange import EXCHANGE
 from tidegate.lake.identity import METADATA, named_files
 
 # DuckLake names files by a UUID of version 7, which begins with the milliseconds of when it was made; partitions are
@@ -20,6 +22,11 @@ from tidegate.lake.identity import METADATA, named_files
 LEFTOVER = re.compile(
     r"(?P<table>[^/]+/[^/]+/)(?:[^/=]+=[^/]*/)*"
     r"ducklake-(?P<time>[0-9a-f]{8}-[0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?:-delete)?\.parquet"
+)
+
+# What was handed over to another engine, or by it. It names its files as it likes, and the folder says when it was.
+EXCHANGED = re.compile(
+    rf"{EXCHANGE}/(?P<time>[0-9a-f]{{8}}-[0-9a-f]{{4}})-7[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}/.+", re.DOTALL
 )
 
 # A killed writer leaves at most a file for each table and day of its run. More than these, and more than a tenth of
@@ -33,7 +40,7 @@ def leftovers(con: DuckDBPyConnection, data: str, before: dt.datetime) -> list[s
     # Listed before the catalog is read: what is committed in between is named there.
     old = [name for name in names_in(con, data) if _made_at(name) < before]
     tables, named = _table_folders(con), {*named_files(con), *_files_to_be_deleted(con)}
-    return [name for name in old if name not in named and _table_of(name) in tables]
+    return [name for name in old if name not in named and (EXCHANGED.fullmatch(name) or _table_of(name) in tables)]
 
 
 def refuse_out_of_proportion(con: DuckDBPyConnection, data: str, catalog: str, found: list[str]) -> None:
@@ -49,8 +56,8 @@ def refuse_out_of_proportion(con: DuckDBPyConnection, data: str, catalog: str, f
 
 
 def _made_at(name: str) -> dt.datetime:
-    """When a file was made, by its name; never, for what DuckLake did not name."""
-    found = LEFTOVER.fullmatch(name)
+    """When a file was made, by its name; never, for what neither DuckLake nor an exchange named."""
+    found = LEFTOVER.fullmatch(name) or EXCHANGED.fullmatch(name)
     if found is None:
         return dt.datetime.max.replace(tzinfo=dt.UTC)
     return dt.datetime.fromtimestamp(int(found["time"].replace("-", ""), 16) / 1000, dt.UTC)

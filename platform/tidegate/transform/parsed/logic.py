@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tidegate.transform.parsed.nodes import Node, content_of_seed, meta_of
+from tidegate.transform.parsed.nodes import OF_ENGINES, Node, content_of_seed, meta_of
 
 # What of a node's configuration shapes its rows or its table.
 SETTINGS = ("materialized", "incremental_strategy", "partition_by", "unique_key", "pre-hook", "post-hook", "sql_header")
@@ -23,8 +23,9 @@ SETTINGS = ("materialized", "incremental_strategy", "partition_by", "unique_key"
 # What of a test's configuration says when it fails.
 OF_TESTS = ("severity", "warn_if", "error_if", "fail_calc", "limit", "where")
 
-# Given with every run: the days to build, whose days and where they are, which are not logic. A lake keeps its zone.
-OF_THE_RUN = frozenset({"window_start", "window_end", "first_day", "timezone", "offsets_of_timezone", "lake"})
+# Given with every run: the days to build, whose days and where they are, and by which engine, which are not logic. A
+# lake keeps its zone.
+OF_THE_RUN = frozenset({"window_start", "window_end", "first_day", "timezone", "offsets_of_timezone", "lake", "engine"})
 
 # Of this one, a model reads what is said of its own sources.
 BY_SOURCE = "allowed_lateness_days"
@@ -82,7 +83,7 @@ def _own_logic(node: Node, manifest: Mapping[str, Any], given: Mapping[str, obje
         [sql_words(text) for text in texts[1:]],
         sorted((name.lower(), column["data_type"]) for name, column in node["columns"].items()),
         {setting: node["config"].get(setting) for setting in SETTINGS},
-        meta_of(node),
+        {name: value for name, value in meta_of(node).items() if name not in OF_ENGINES},
         content_of_seed(node) if node["resource_type"] == "seed" else None,
         {name: _value(name, node, given) for text in texts for name in _READS_VARIABLE.findall(text)},
     ]

@@ -18,6 +18,7 @@ from tidegate.transform.parsed.nodes import (
     is_only_a_statement,
     meta_of,
     refusal,
+    spark_from_rows,
 )
 from tidegate.window import Cadence
 
@@ -56,6 +57,8 @@ class Model:
     in_python: bool = False
     # Needs dbt only to be compiled.
     is_only_a_statement: bool = False
+    # From so many rows on that a build reads, Spark makes it where there is one.
+    spark_from_rows: int | None = None
 
     @property
     def asset(self) -> str:
@@ -64,6 +67,9 @@ class Model:
     @property
     def is_mart(self) -> bool:
         return self.schema == MARTS
+
+    def is_for_spark(self, rows: int) -> bool:
+        return self.spark_from_rows is not None and rows >= self.spark_from_rows
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,7 @@ def model_of(node: Node, parents: tuple[str, ...], needs_dbt: bool) -> Model:
         product=node["config"].get("group") or DEFAULT_PRODUCT,
         in_python=node["language"] == "python",
         is_only_a_statement=is_only_a_statement(node) and not needs_dbt,
+        spark_from_rows=spark_from_rows(node, needs_dbt),
     )
 
 

@@ -126,6 +126,46 @@ def is_only_a_statement(node: Node) -> bool:
     return bool(checked) and not beside
 
 
+# What the meta of a model says of which engine makes it. Whichever does, the rows are the same.
+OF_ENGINES = ("engine", "spark_from_rows")
+
+# Sums of these depend on the order of the rows, so Spark gives others each time.
+_FLOATING = ("DOUBLE", "FLOAT", "REAL", "FLOAT4", "FLOAT8")
+
+
+def spark_from_rows(node: Node, needs_dbt: bool) -> int | None:
+    """From how many rows on Spark makes a model; None where it never does. Raises TidegateError where it could not make
+    the same rows as DuckDB, or what is written is no number."""
+    meta = meta_of(node)
+    if not any(meta.get(name) is not None for name in OF_ENGINES):
+        return None
+    engine, rows = meta.get("engine", "spark"), meta.get("spark_from_rows", 0)
+    if engine not in ("duckdb", "spark"):
+        raise refusal(node, f"has the engine {engine!r}.", "Choose one of: duckdb, spark")
+    if engine == "duckdb":
+        return None
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
+        raise refusal(node, f"has {rows!r} as spark_from_rows.", "Write a whole number of rows, from 0")
+    if node["language"] == "python":
+        raise refusal(node, "is in Python and has the engine spark.", "Write it in SQL, or leave out the engine")
+    if needs_dbt or not is_only_a_statement(node):
+        raise refusal(
+            node,
+            "has the engine spark, and needs dbt itself to run: it, or the project, has hooks, grants or the like, or "
+            "its contract is not enforced.",
+            "Leave these out, or the engine",
+        )
+    floating = [name for name, column in node["columns"].items() if str(column["data_type"]).upper() in _FLOATING]
+    if floating:
+        raise refusal(
+            node,
+            f"has the engine spark, and columns that are floating point: {', '.join(floating)}. Each run would give "
+            "others in the last digits.",
+            "Make them decimals, or leave out the engine",
+        )
+    return rows
+
+
 def runs_more_than_models(manifest: Mapping[str, Any]) -> bool:
     """Whether the project has hooks of whole runs, or its own way to make incremental models."""
     hooks = any(node["resource_type"] == "operation" for node in manifest["nodes"].values())

@@ -63,6 +63,7 @@ class DbtProject:
         self.folder = settings.dbt_project
         self.first_day = settings.start_date
         self.zone = settings.zone
+        self.spark = settings.spark
         self._contracts = contracts or (lambda: _read_contracts(settings.contracts))
         self._shadow = shadow
         self._of_shadow = {"shadow": shadow.variable} if shadow else {}

@@ -1,0 +1,118 @@
+"""Running a model's query on Spark, from files of the lake into files that the lake takes over.
+
+Spark is reached over Spark Connect by its own client, which needs no JVM. Whose rows the result becomes belongs to
+`models`; what the lake's rows are as files, to `lake.exchange`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tidegate.errors import NotInstalledError
+from tidegate.lake.connect import Lake
+from tidegate.lake.data_files import path_of
+from tidegate.lake.exchange import as_files, exchange_folder, files_in
+from tidegate.lake.sql import literal, rows_relation
+from tidegate.transform.spark.dialect import spark_query
+from tidegate.transform.spark.trouble import SparkError, in_a_sentence
+
+if TYPE_CHECKING:
+    from pyspark.sql.connect.session import SparkSession
+
+# Spark Connect's own, where an address says none.
+PORT = 15002
+
+# Its client would try for ten minutes to reach a server that is not there; these tries take one in all.
+CONNECT_SECONDS = 10.0
+TRIES = 6
+
+# As the lake has them: moments are naive and in UTC, what does not fit is an error, and a backslash is a letter.
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.parser.escapedStringLiterals": "true",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+}
+
+
+@contextmanager
+def rows_of(address: str, text: str, columns: Mapping[str, str], lake: Lake) -> Iterator[str]:
+    """What Spark makes of a model's compiled SQL, over the lake as it is now, as a relation that DuckDB reads; it is
+    there as long as the context.
+
+    Raises SparkError where Spark cannot be reached or does not run it, or gives other columns or types than `columns`.
+    """
+    query = spark_query(text)
+    with exchange_folder(lake) as folder, _session(address) as spark:
+        snapshot = lake.newest_snapshot()
+        result = f"{folder}/result"
+        with in_a_sentence():
+            for view, table in query.relations.items():
+                files = as_files(lake, snapshot, table, folder)
+                spark.read.parquet(*files).createOrReplaceTempView(view)
+            spark.sql(query.text).write.parquet(path_of(lake.config.data, result))
+        yield _result(lake, result, columns)
+
+
+def _result(lake: Lake, folder: str, columns: Mapping[str, str]) -> str:
+    files = [path_of(lake.config.data, name) for name in files_in(lake, folder)]
+    if not files:
+        # Of no rows some servers write no file.
+        return f"({rows_relation(columns, [])})"
+    relation = f"read_parquet({literal(files)})"
+    found = {name: sql_type for name, sql_type, *_ in lake.con.execute(f"describe from {relation}").fetchall()}
+    if found != columns:
+        raise SparkError(_other_columns(found, columns))
+    return relation
+
+
+def _other_columns(found: Mapping[str, str], columns: Mapping[str, str]) -> str:
+    wrong = [
+        *(f"{name} is {found[name]} and not {kind}" for name, kind in columns.items() if found.get(name, kind) != kind),
+        *(f"{name} is missing" for name in columns if name not in found),
+        *(f"{name} is in no YAML" for name in found if name not in columns),
+    ]
+    return f"Spark gives other columns than the model's YAML says: {', '.join(wrong)}. Cast them in the model."
+
+
+@contextmanager
+def _session(address: str) -> Iterator[SparkSession]:
+    """A session of this model's own, whose work ends with it."""
+    try:
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+        from pyspark.sql.connect.session import SparkSession
+    except ImportError as error:
+        raise NotInstalledError("A model that Spark makes", "pyspark-client", "spark") from error
+    _refuse_out_of_reach(address)
+    with in_a_sentence():
+        spark = SparkSession.builder.remote(address).create()
+    spark.client.set_retry_policies([DefaultPolicy(max_retries=TRIES)])
+    try:
+        with in_a_sentence():
+            for name, value in SETTINGS.items():
+                spark.conf.set(name, value)
+        yield spark
+    except BaseException:
+        # Whoever ends this process does not want the cluster to go on; one that is gone already has ended.
+        with suppress(Exception):
+            spark.interruptAll()
+        raise
+    finally:
+        spark.stop()
+
+
+def _refuse_out_of_reach(address: str) -> None:
+    server = urlsplit(address)
+    host, port = server.hostname or "", server.port or PORT
+    try:
+        socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise SparkError(
+            f"Connection Error: no Spark answers at {host}:{port} (TIDEGATE_SPARK): {error}. Start it, or unset "
+            "TIDEGATE_SPARK to build on this machine."
+        ) from error

@@ -1,0 +1,56 @@
+"""A real server of Spark Connect for tests: Sail, which needs no JVM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.servers import free_port
+from tests.support.ui.server import wait_for
+
+START_SECONDS = 60.0
+
+
+@dataclass
+class Spark:
+    address: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def sail(environment: Mapping[str, str] | None = None) -> Iterator[Spark]:
+    """A server; `environment` names the S3 server whose objects it reads."""
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("sail")), "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for("The start of Sail", lambda: _listens(port), START_SECONDS)
+        yield Spark(f"sc://127.0.0.1:{port}", process)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def _listens(port: int) -> bool | None:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return None
+    return True
