@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -92,18 +93,19 @@ def dev(
     host: Annotated[str, typer.Option(help="By which address.")] = "127.0.0.1",
 ) -> None:
     """Open the Dagster UI of the project, with its daemon, until Ctrl-C."""
-    from tidegate.orchestration.instance.initialise import initialise
-
     settings = load_settings()
     workspace = settings.project / "workspace.yaml"
     if not workspace.is_file():
         raise TidegateError(f"{workspace} is missing: it says what Dagster loads. Nothing was started.")
-    initialise(settings).close()
     os.environ |= {
         VARIABLE: str(settings.project),
         "TIDEGATE_HOME": str(settings.home),
         "DAGSTER_HOME": str(settings.dagster_home),
     }
+    # In a process of its own: what dbt opens to parse the project would be told as leaked when this becomes another.
+    made = subprocess.run([sys.executable, "-m", "tidegate", "init"], stdout=subprocess.DEVNULL, check=False)
+    if made.returncode:
+        raise typer.Exit(made.returncode)
     # Whoever starts this in a script's background has it ignore Ctrl-C, and Dagster then ignores SIGTERM as well.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

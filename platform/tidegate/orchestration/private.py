@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -205,4 +206,6 @@ def run_dagster_dev(webserver: str) -> None:
         return start([webserver if part == "dagster_webserver" else part for part in parts], **options)
 
     dev.open_ipc_subprocess = start_with_our_webserver  # type: ignore[attr-defined]
+    # Its successor is for projects that Dagster made.
+    warnings.filterwarnings("ignore", message=r"Function `dev_command` is superseded")
     _cli.main()  # type: ignore[no-untyped-call]

@@ -167,8 +167,7 @@ def make_dev(home: Path, **settings: str) -> Iterator[Server]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # As a script's shell does to what it starts in the background.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            preexec_fn=_as_in_the_background,
         )
     try:
         server = Server(f"http://127.0.0.1:{port}", home, settings)
@@ -177,6 +176,13 @@ def make_dev(home: Path, **settings: str) -> Iterator[Server]:
         _end_by_sigterm(process)
     finally:
         _kill_group(process)
+
+
+def _as_in_the_background() -> None:
+    """What a script's shell does to what it starts there."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Dagster, in the tests' own process, has it follow the other: whoever runs the tests may ignore that one.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _up_or_broken(server: Server, process: subprocess.Popen[bytes], log: Path) -> bool:

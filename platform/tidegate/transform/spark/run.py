@@ -7,6 +7,7 @@ Spark is reached over Spark Connect by its own client, which needs no JVM. Whose
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -81,8 +82,28 @@ def _other_columns(found: Mapping[str, str], columns: Mapping[str, str]) -> str:
 
 
 @contextmanager
+def _no_doctest() -> Iterator[None]:
+    """pyspark takes a process that has no main file and no prompt for one of its own doctests, and ends it. Forked runs
+    have none."""
+    if hasattr(sys, "ps1") or hasattr(sys.modules["__main__"], "__file__"):
+        yield
+        return
+    sys.ps1 = ""
+    try:
+        yield
+    finally:
+        del sys.ps1
+
+
+@contextmanager
 def _session(address: str) -> Iterator[SparkSession]:
     """A session of this model's own, whose work ends with it."""
+    with _no_doctest(), _connected(address) as spark:
+        yield spark
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[SparkSession]:
     try:
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession
