@@ -85,9 +85,10 @@ def test_a_partition_is_ready_once_for_each_content(sick: Sick, receiver: Receiv
     day = Window.of_day(days_ago(1))
     sick.deliver(day.days)
     sick.watched.publish(day)
-    row = f"select date '{day.start}' as order_date, 1234.5 as net_revenue, 3 as total_orders"
     with sick.home.lake() as lake:
-        lake.con.execute(f"insert into serving.daily_sales by name {row}")
+        for mart, figures in (("daily_sales", "3 as total_orders"), ("daily_sales_by_region", "1234.5 as net_revenue")):
+            row = f"select date '{day.start}' as order_date, {figures}"
+            lake.con.execute(f"insert into serving.{mart} by name {row}")
     products = {each.product for each in sick.home.products_of(Cadence.daily) if each.marts}
     for _ in range(2):
         round_of(sick, config)

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.exit_codes import FAILED
 from tidegate.cli.words import with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.project import VARIABLE
@@ -105,7 +106,7 @@ def dev(
     # In a process of its own: what dbt opens to parse the project would be told as leaked when this becomes another.
     made = subprocess.run([sys.executable, "-m", "tidegate", "init"], stdout=subprocess.DEVNULL, check=False)
     if made.returncode:
-        raise typer.Exit(made.returncode)
+        raise typer.Exit(FAILED)
     # Whoever starts this in a script's background has it ignore Ctrl-C, and Dagster then ignores SIGTERM as well.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
