@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from tests.support.cluster.cluster import Cluster, cluster, two_products
+from tests.support.cluster.machines import are_possible
 from tests.support.lake.copied import put_lake
 from tests.support.runs.home import Contents, TemporaryHome, settings_of
 from tests.support.s3_server import Bucket, S3Server
@@ -26,7 +27,11 @@ from tidegate.orchestration.submitting import submit
 from tidegate.settings import load_settings
 from tidegate.window import ONE_DAY, Window
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(not are_possible(), reason="no namespaces here: machines cannot be had"),
+]
 
 TODAY = dt.datetime.now(dt.UTC).date()
 DAYS = Window(TODAY - ONE_DAY * 3, TODAY)

@@ -6,6 +6,7 @@ Namespaces of Linux give them that. The network and the disk are shared, so each
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,13 @@ from tidegate.settings import CHECKOUT
 # Whoever is not root may do so as root of a namespace of users.
 UNSHARE = ("unshare", *(() if os.geteuid() == 0 else ("--map-root-user",)))
 ISOLATED = (*UNSHARE, "--uts", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+
+
+def are_possible() -> bool:
+    """Whether this machine lets its users have namespaces, which some containers do not."""
+    tried = subprocess.run([*ISOLATED, "true"], capture_output=True, check=False) if shutil.which("unshare") else None
+    return tried is not None and tried.returncode == 0
+
 
 # The first argument is the machine's name; the others are commands, all of which run until the machine is killed.
 BOOT = 'hostname "$1"; shift; for command in "$@"; do sh -c "exec $command" & done; wait'
