@@ -38,6 +38,7 @@ def look(sick: Sick, now: dt.datetime) -> None:
         alerting_round(sick.home, lake, Alerting(), sick.operations, now, sick.kinds)
 
 
+@pytest.mark.slow
 def test_a_deadline_that_passes_makes_the_page_again_once(sick: Sick) -> None:
     shutil.rmtree(sick.home.settings.outputs, ignore_errors=True)
     sick.contract("orders", published_by=dt.time(6))
@@ -66,6 +67,7 @@ def test_a_deadline_that_passes_makes_the_page_again_once(sick: Sick) -> None:
     assert is_due(sick) == []
 
 
+@pytest.mark.slow
 def test_a_home_that_never_published_has_the_page(sick: Sick) -> None:
     shutil.rmtree(sick.home.settings.outputs, ignore_errors=True)
     assert is_due(sick) == []

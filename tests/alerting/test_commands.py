@@ -54,6 +54,7 @@ def rows(shell: Shell) -> list[tuple[object, ...]]:
         return lake.con.execute("select key, state, handled_by, reason from ops.incidents order by rowid").fetchall()
 
 
+@pytest.mark.slow
 def test_looking_changes_nothing_and_what_somebody_says_is_kept(shell: Shell) -> None:
     found = json.loads(shell("incidents list --format json"))
     assert "rejected/customers" in [each["key"] for each in found]

@@ -34,6 +34,7 @@ def test_where_nothing_happened_nothing_is_wrong(sick: Sick) -> None:
     assert sick.changes() == []
 
 
+@pytest.mark.slow
 def test_two_hundred_days_that_fail_at_once_are_one_incident(sick: Sick) -> None:
     days = Window(days_ago(220), days_ago(20)).days
     sick.deliver(days, verdict="rejected", reason="orders/north rejected: 3 of 4 rows broke the contract.")
@@ -53,6 +54,7 @@ def fail_to_build(sick: Sick, window: Window, model: str, said: str) -> None:
         lake.unit_of_work(lambda con: finish_build(con, f"b {said}", failed_models=[model], errors={model: said}))
 
 
+@pytest.mark.slow
 def test_days_that_a_model_holds_are_an_incident_of_the_model(sick: Sick) -> None:
     sick.deliver(WEEK.days)
     # All in and not built yet: its turn comes.

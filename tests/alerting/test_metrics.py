@@ -73,6 +73,7 @@ def trouble(sick: Sick) -> None:
     sick.look()
 
 
+@pytest.mark.slow
 def test_products_and_sources(sick: Sick) -> None:
     trouble(sick)
     product = next(each.product for each in sick.home.products_of(Cadence.daily) if each.are_made_of("customers"))
@@ -98,6 +99,7 @@ def test_a_day_that_is_published_early_is_waited_for_no_more(sick: Sick) -> None
     assert values(sick, "product_deadline_seconds", at(TODAY, dt.time(8)))[product, "daily"] == 25 * 3600
 
 
+@pytest.mark.slow
 def test_the_platform(sick: Sick) -> None:
     trouble(sick)
     assert values(sick, "runs_total") == {("daily", "success"): 1}

@@ -128,6 +128,7 @@ def test_a_heartbeat_goes_out_while_all_that_sends_it_works(sick: Sick, receiver
     assert TOKEN not in said
 
 
+@pytest.mark.slow
 def test_the_pages_of_assets_show_incidents(sick: Sick) -> None:
     make_instance(sick.home.settings)
     sick.deliver([days_ago(1)], "customers", verdict="rejected", reason="customers/crm rejected.")

@@ -103,6 +103,7 @@ def test_teams_and_a_webhook(lake: Lake, receiver: Receiver, monkeypatch: pytest
     assert receiver.headers[1]["Authorization"] == f"Bearer {TOKEN}"
 
 
+@pytest.mark.slow
 def test_what_apprise_knows(lake: Lake, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECEIVER", receiver.url.replace("http://", "json://"))
     enter(lake, config_of("apprise"), message())
@@ -165,6 +166,7 @@ def test_a_digest_is_one_message(lake: Lake, receiver: Receiver) -> None:
     assert waiting_alerts(lake.con) == []
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_the_ledger_or_said(
     lake: Lake, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], caplog: Any
 ) -> None:

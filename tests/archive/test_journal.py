@@ -87,6 +87,7 @@ def capture_and_die(shop: Shop, content: bytes) -> Captured:
     return captured
 
 
+@pytest.mark.slow
 def test_a_lake_is_rebuilt_from_a_copy_of_the_archive_that_lost_its_times(shop: Shop, tmp_path: Path) -> None:
     for content in (csv(row(1)), csv(row(2)), csv(row(1)), b"no header"):
         shop.load_one("north", content)

@@ -28,6 +28,8 @@ from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.settings import load_settings
 from tidegate.window import ONE_DAY, Window
 
+pytestmark = pytest.mark.slow
+
 DAY = dt.date(2024, 6, 1)
 DAYS = Window(DAY, DAY + 3 * ONE_DAY)
 
@@ -96,7 +98,6 @@ def test_an_older_backup_is_whole_after_maintenance_deleted_its_files(shop: Shop
         assert contents_of(lake) == before
 
 
-@pytest.mark.slow
 def test_on_postgres_and_s3(bare_home: Home, tmp_path: Path, database: str, bucket: Bucket) -> None:
     """The lake's data in a bucket and backups in another prefix; back as it was, and into SQLite and a folder."""
     found = LakeConfig.of(load_settings(home=tmp_path / "home", lake_data=f"{bucket.url}/lake"))
@@ -132,7 +133,6 @@ def _drop_everything(database: str) -> None:
             con.execute(f"call postgres_execute('server', {literal(statement)})")
 
 
-@pytest.mark.slow
 def test_a_postgres_catalog_is_copied_as_of_one_moment(bare_home: Home, tmp_path: Path, database: str) -> None:
     """Each commit enters one row into each of two tables: a copy of several moments would hold more of one."""
     bare_home.config = dataclasses.replace(bare_home.config, catalog=f"postgres:{database}")

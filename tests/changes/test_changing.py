@@ -37,6 +37,8 @@ from tidegate.ledger.changes import changes_made
 from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.window import ONE_DAY, Cadence, Window
 
+pytestmark = pytest.mark.slow
+
 DECISION = Decision("tester", "because")
 
 THOUSANDFOLD = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 * sum(visitors)")}
@@ -69,7 +71,6 @@ def test_other_layout_is_no_change(crowd: TemporaryHome) -> None:
     home.close()
 
 
-@pytest.mark.slow
 def test_what_is_written_otherwise_and_gives_the_same_is_seen_to_change_nothing(crowd: TemporaryHome) -> None:
     home = with_project(crowd, RENAMED_CTE)
     planned = plan(home)
@@ -163,7 +164,6 @@ RENAMED_MART: Files = {
 }
 
 
-@pytest.mark.slow
 def test_a_mart_that_is_renamed_leaves_serving_and_comes_under_its_new_name_in_one_moment(
     crowd: TemporaryHome, tmp_path: Path
 ) -> None:
@@ -197,7 +197,6 @@ def test_a_mart_that_is_renamed_leaves_serving_and_comes_under_its_new_name_in_o
     old.close()
 
 
-@pytest.mark.slow
 def test_a_mart_that_is_removed_leaves_serving_by_apply_and_comes_back_with_its_model(crowd: TemporaryHome) -> None:
     before = crowd.query("select * from serving.daily_places order by all")
     home = with_project(crowd, {"daily_places.sql": None, "daily_places.yml": None})
@@ -224,7 +223,6 @@ def test_a_mart_that_is_removed_leaves_serving_by_apply_and_comes_back_with_its_
     back.close()
 
 
-@pytest.mark.slow
 def test_a_plan_that_nobody_applies_is_dropped_by_maintenance(crowd: TemporaryHome) -> None:
     home = with_project(crowd, RENAMED_CTE)
     planned = plan(home)
@@ -240,7 +238,6 @@ def test_a_plan_that_nobody_applies_is_dropped_by_maintenance(crowd: TemporaryHo
     home.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "held"),
     [
@@ -282,7 +279,6 @@ def test_any_change_ends_as_if_it_had_always_been_so_and_can_be_taken_back(
     back.close()
 
 
-@pytest.mark.slow
 def test_exports_of_what_was_applied_are_those_of_a_home_that_always_had_it(
     crowd: TemporaryHome, tmp_path: Path
 ) -> None:
@@ -313,7 +309,6 @@ def exported(home: TemporaryHome) -> dict[str, object]:
     }
 
 
-@pytest.mark.slow
 def test_a_day_that_was_built_and_is_held_for_its_shape_is_in_the_plan(crowd: TemporaryHome, tmp_path: Path) -> None:
     before, home = served(crowd), with_project(crowd, NO_PLACES)
     ((change, products),) = read_status(home.home).shapes
@@ -330,7 +325,6 @@ def test_a_day_that_was_built_and_is_held_for_its_shape_is_in_the_plan(crowd: Te
     home.close()
 
 
-@pytest.mark.slow
 def test_a_plan_whose_test_fails_is_not_applied_and_goes_on_once_the_model_is_fixed(crowd: TemporaryHome) -> None:
     before = served(crowd)
     home = with_project(crowd, THOUSANDFOLD)
@@ -352,7 +346,6 @@ def test_a_plan_whose_test_fails_is_not_applied_and_goes_on_once_the_model_is_fi
     home.close()
 
 
-@pytest.mark.slow
 def test_what_changes_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_path: Path) -> None:
     home = with_project(crowd, DOUBLED)
     plan(home)
@@ -371,7 +364,6 @@ def test_what_changes_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_
     home.close()
 
 
-@pytest.mark.slow
 def test_a_monday_that_was_built_of_days_of_older_logic_is_in_the_plan(crowd: TemporaryHome) -> None:
     """Production built it with the logic of now: one of its days was delivered again."""
     home = with_project(crowd, DOUBLED)
@@ -389,7 +381,6 @@ def test_a_monday_that_was_built_of_days_of_older_logic_is_in_the_plan(crowd: Te
     home.close()
 
 
-@pytest.mark.slow
 def test_a_published_day_that_may_not_be_published_now_keeps_the_rest_from_being_applied_unless_it_is_left(
     crowd: TemporaryHome,
 ) -> None:

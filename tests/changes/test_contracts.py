@@ -22,6 +22,8 @@ from tidegate.errors import TidegateError
 from tidegate.intake.commit import commit_lease
 from tidegate.lake.lease import EVERY_DAY, lease
 
+pytestmark = pytest.mark.slow
+
 DECISION = Decision("tester", "because")
 
 # Of 10 to 14 visitors in Bergen, one a day, and 1 in Lund.
@@ -93,7 +95,6 @@ def test_rows_that_a_stricter_rule_keeps_out_are_shown_applied_and_taken_back(
     home.close()
 
 
-@pytest.mark.slow
 def test_a_contract_that_judges_alike_changes_nothing_and_is_known_afterwards(crowd: TemporaryHome) -> None:
     before = crowd.contents()
     home = with_contract(crowd, maximum=2000)
@@ -110,7 +111,6 @@ def test_a_contract_that_judges_alike_changes_nothing_and_is_known_afterwards(cr
     home.close()
 
 
-@pytest.mark.slow
 def test_a_mart_beside_that_reads_nothing_of_the_source_is_not_due_after_it(tmp_path: Path) -> None:
     crowd = new_crowd(tmp_path / "crowd", MARKS, contract(tmp_path / "contracts"))
     for number, day in enumerate(DAYS.days):
@@ -145,7 +145,6 @@ def test_a_delivery_that_would_be_rejected_is_named_and_its_day_stays_as_it_is(c
     home.close()
 
 
-@pytest.mark.slow
 def test_a_rejected_delivery_that_a_milder_rule_lets_in_is_loaded(tmp_path: Path) -> None:
     strict = contract(tmp_path / "contracts", maximum=13, percent=20)
     crowd = new_crowd(tmp_path / "crowd", contracts=strict)
@@ -166,7 +165,6 @@ def test_a_rejected_delivery_that_a_milder_rule_lets_in_is_loaded(tmp_path: Path
     home.close()
 
 
-@pytest.mark.slow
 def test_what_stands_is_judged_again_where_a_newer_delivery_stays_rejected(crowd: TemporaryHome) -> None:
     deliver(crowd, FOURTH, 5000)
     home = with_contract(crowd, percent=20)
@@ -208,7 +206,6 @@ def test_a_type_that_raw_cannot_take_on_says_how_to_rebuild(crowd: TemporaryHome
     home.close()
 
 
-@pytest.mark.slow
 def test_what_arrives_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_path: Path) -> None:
     home = with_contract(crowd, maximum=12)
     plan(home)
@@ -237,7 +234,6 @@ def test_what_arrives_between_plan_and_apply_is_in_it(crowd: TemporaryHome, tmp_
     home.close()
 
 
-@pytest.mark.slow
 def test_logic_and_contract_change_at_once(crowd: TemporaryHome, tmp_path: Path) -> None:
     doubled = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
     home = with_contract(with_project(crowd, doubled), maximum=12)
@@ -251,7 +247,6 @@ def test_logic_and_contract_change_at_once(crowd: TemporaryHome, tmp_path: Path)
     home.close()
 
 
-@pytest.mark.slow
 def test_nobody_loads_a_source_while_a_change_of_its_contract_is_applied(crowd: TemporaryHome) -> None:
     planning = with_contract(crowd, maximum=12)
     plan(planning)

@@ -218,6 +218,7 @@ def files_up_to(size: int) -> Iterator[None]:
         sys.dont_write_bytecode = not writes_bytecode
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("figures")
 @pytest.mark.parametrize(
     "words", [("init",), ("maintain",), ("breaker", "close", "orders"), ("demo", "shop", "--days", "1")]

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from tests.support.runs.changing import DAYS, deliver, new_crowd
 
@@ -68,6 +69,7 @@ def test_one_run_for_all_days_leaves_the_saying_to_what_is_printed_at_its_end() 
     assert written.getvalue() == ""
 
 
+@pytest.mark.slow
 def test_a_run_tells_its_steps_as_they_end(tmp_path: Path) -> None:
     home = new_crowd(tmp_path)
     told: list[Progress] = []

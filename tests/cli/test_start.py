@@ -28,6 +28,7 @@ def home(new_module_home: NewHome) -> TemporaryHome:
     return home
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -44,6 +44,7 @@ def test_what_is_held_is_named_and_worse_things_count_more(crowd: TemporaryHome)
     assert failing.sentences[0] == "Broken: the sources visits fail."
 
 
+@pytest.mark.slow
 def test_the_command_leaves_with_the_verdict_and_prints_it_for_programs(crowd: TemporaryHome) -> None:
     environment = {**crowd.environment, "COLUMNS": "200"}
     checked = CliRunner().invoke(app, ["status", "--check"], env=environment)

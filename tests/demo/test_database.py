@@ -66,6 +66,7 @@ def test_a_database_that_is_not_there_is_told_without_its_password() -> None:
     assert "s3cret" not in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_payments_from_files_and_from_the_database_are_the_same_in_the_end(database: str, tmp_path: Path) -> None:
     """Files hold late rows on the day they came, the database on the day they were paid."""
     landing = tmp_path / "landing"

@@ -306,6 +306,7 @@ def test_the_whole_data_set_arrives_line_by_line(tmp_path: Path) -> None:
     assert (count, str(revenue)) == (541_907, "9769872.0540")
 
 
+@pytest.mark.slow
 @needs_online_retail
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_real_lines_gives_the_same_deliveries(form: str, tmp_path: Path) -> None:

@@ -296,6 +296,7 @@ def found(kind: DirtKind, delivered: Delivered, earlier: dict[tuple[str, int], L
     return set(delivered.broken) == {problems[kind]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "orders_per_day"), [(14, 300), (14, 40), (7, 40), (5, 40), (5, 5), (9, 3000)])
 def test_the_dirt_is_where_the_report_says_and_nowhere_else(written: WriteShop, days: int, orders_per_day: int) -> None:
     landing, report = written(days=days, orders_per_day=orders_per_day)
@@ -318,6 +319,7 @@ def test_the_dirt_is_where_the_report_says_and_nowhere_else(written: WriteShop, 
     assert {piece.kind for pieces in said.values() for piece in pieces} == set(DirtKind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orders_per_day", [5, 40, 300, 3000])
 def test_exactly_one_delivery_is_too_dirty_and_all_others_are_well_below_the_limit(
     written: WriteShop, orders_per_day: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from tidegate.cli import app
 
 
+@cache
 def tidegate_commands() -> dict[str, frozenset[str]]:
     """Every command, `run` or `quarantine show`, with its options."""
     return dict(_commands_of(typer.main.get_command(app), ""))

@@ -83,6 +83,7 @@ def test_every_block_says_what_it_is(page: Page) -> None:
     assert [block for block in unknown if block.rpartition(" ")[2] not in LANGUAGES] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", pages(), ids=named)
 def test_every_command_in_a_sentence_is_one(page: Page) -> None:
     commands = [code for code in page.inline_code if COMMAND.match(code) and code not in OF_OTHERS]

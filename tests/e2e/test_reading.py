@@ -17,6 +17,7 @@ def content(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 def test_a_command_that_reads_changes_nothing(temporary_home: TemporaryHome, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in temporary_home.environment.items():
         monkeypatch.setenv(name, value)

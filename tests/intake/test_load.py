@@ -259,6 +259,7 @@ def test_a_region_that_the_contract_does_not_know_is_refused(shop: Shop) -> None
         shop.load(regions=["mars"])
 
 
+@pytest.mark.slow
 def test_lines_keep_their_order_in_a_file_that_is_read_in_parallel(shop: Shop) -> None:
     """DuckDB reads 32 MB at a time; a join over the file's name used to mix the pieces up."""
     count = 280_000

@@ -52,6 +52,7 @@ def in_s3(bucket: Bucket, path: str) -> Landing:
     return DroppedOrigin(folder, "here", [DayPath.of(path)], Readiness())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [in_folder, in_s3])
 def test_memory_does_not_grow_with_what_has_landed(place: Callable[[Bucket, str], Landing], bucket: Bucket) -> None:
     read_listings_quickly(bucket.client)

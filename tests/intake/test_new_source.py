@@ -90,6 +90,7 @@ customProperties:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_columns_may_be_called_anything(open_shop: OpenShop, name: str) -> None:
     shop = open_shop(AWKWARD)

@@ -61,6 +61,7 @@ def test_a_delivery_that_is_unusual_is_rejected_in_whatever_order_the_past_arriv
     assert set(verdicts(strict).values()) == {"accepted"}
 
 
+@pytest.mark.slow
 def test_the_ledger_keeps_a_profile_of_what_the_contract_let_in(strict: Shop) -> None:
     deliver(strict, TODAY, rows=4)
     strict.load(TODAY)

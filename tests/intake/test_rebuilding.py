@@ -45,6 +45,7 @@ def with_history(shop: Shop) -> None:
     shop.lake.unit_of_work(lambda con: finish_build(con, "b1"))
 
 
+@pytest.mark.slow
 def test_a_source_whose_column_gets_another_type_is_rebuilt_from_the_archive(shop: Shop) -> None:
     change_contract(shop, NARROW)
     with_history(shop)
@@ -73,6 +74,7 @@ def test_a_source_whose_column_gets_another_type_is_rebuilt_from_the_archive(sho
     assert shop.content() == once
 
 
+@pytest.mark.slow
 def test_a_rebuild_that_dies_in_its_last_step_has_changed_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with_history(shop)
     before, content = entries(shop), shop.content()
@@ -93,6 +95,7 @@ def test_a_rebuild_that_dies_in_its_last_step_has_changed_nothing(shop: Shop, mo
     assert (entries(shop), stale_days(shop.lake.con, "sales")) == (before, [BEFORE, DAY])
 
 
+@pytest.mark.slow
 def test_a_rebuild_that_would_lose_a_loaded_delivery_is_refused_with_its_reasons(shop: Shop) -> None:
     shop.load_one("north", csv(row(1, note="9"), row(2, note="many")))
     shop.load_one("south", csv(row(3, note="all"), row(4, note="none")))
@@ -110,6 +113,7 @@ def test_a_rebuild_that_would_lose_a_loaded_delivery_is_refused_with_its_reasons
     assert shop.raw("sale_id, note") == [("s1", 9)]
 
 
+@pytest.mark.slow
 def test_a_source_whose_region_left_at_the_same_time_is_rebuilt_without_it(shop: Shop) -> None:
     shop.load_one("north", csv(row(1)))
     shop.load_one("south", csv(row(2)))

@@ -108,6 +108,7 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
     return load_contract(path)
 
 
+@pytest.mark.slow
 @examples(15)
 @given(batches=BATCHES)
 def test_what_is_shown_is_the_newest_table_of_each_region(contract: Contract, batches: Deliveries) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from duckdb import DuckDBPyConnection
 from tests.support.intake.shop import DAY, SALES, Shop, csv, open_shop_in, row
 
@@ -33,6 +34,7 @@ class Interleaved(Lake):
         return super().unit_of_work(all_but_commit, tables)
 
 
+@pytest.mark.slow
 def test_a_line_that_moved_between_days_that_are_loaded_at_once_touches_the_day_it_left(
     tmp_path: Path, database: str
 ) -> None:

@@ -208,6 +208,7 @@ def test_a_reader_cannot_write(home: Home) -> None:
         reader.con.execute(f"insert into {RUNS} (run_id) values ('x')")
 
 
+@pytest.mark.slow
 def test_processes_that_make_a_lake_at_once_all_get_it(bare_home: Home) -> None:
     processes = [bare_home.start("make_at_once") for _ in range(4)]
     for process in processes:
@@ -220,6 +221,7 @@ def test_processes_that_make_a_lake_at_once_all_get_it(bare_home: Home) -> None:
         assert sorted(tables) == sorted((name,) for name in LEDGER)
 
 
+@pytest.mark.slow
 def test_processes_install_missing_extensions_at_once(home: Home, tmp_path: Path) -> None:
     # With it, these would take the files that were checked elsewhere.
     home.config.checked_extensions.unlink()
@@ -338,6 +340,7 @@ def test_a_reader_is_not_blocked_by_a_unit_of_work(home: Home) -> None:
     assert count(reader) == 1000
 
 
+@pytest.mark.slow
 def test_a_long_unit_gets_through_beside_constant_small_commits(home: Home) -> None:
     lake = home.open()
     other = home.start("commit_often", 40)

@@ -133,6 +133,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("partitioned_by", ["day", None])
 @examples(8)
 @given(steps=STEPS)
@@ -194,6 +195,7 @@ def test_ensure_table_again_commits_nothing(lake: Lake) -> None:
     assert lake.con.execute("select count(*) from lake.snapshots()").fetchone() == before
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_one_partition_leave_one_copy(home: Home) -> None:
     writers = [home.start("overwrite_at_once", DAY, writer, 5) for writer in ("a", "b")]
     for writer in writers:

@@ -26,6 +26,8 @@ from tidegate.ledger.upkeep.maintenance import maintain
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Window
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from tests.support.lake.shop import Home, Shop
 

@@ -39,6 +39,7 @@ def use_profile(folder: Path, monkeypatch: pytest.MonkeyPatch, secret: str = SEC
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("credentials", ["environment", "profile"])
 def test_what_is_written_is_read_again(
     tmp_path: Path, bucket: Bucket, credentials: str, monkeypatch: pytest.MonkeyPatch

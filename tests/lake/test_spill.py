@@ -36,6 +36,7 @@ def spilled(lake: Lake) -> list[Path]:
     return [Path(path) for (path,) in files]
 
 
+@pytest.mark.slow
 def test_connections_that_spill_at_once_do_not_read_each_others_rows(home: Home) -> None:
     """Regression: in one folder, one of them got a wrong sum and the other crashed its process."""
     config = short_of_memory(home.config)

@@ -100,6 +100,7 @@ def test_the_delivery_committed_last_is_the_newest_whatever_the_clocks_say(shop:
     assert deliveries_by_verdict(shop.lake.con) == {"rejected": 1}
 
 
+@pytest.mark.slow
 def test_the_newest_stays_the_newest_through_maintenance(shop: Shop) -> None:
     for number in range(15):
         enter(shop.lake, *(shop.delivery(DAY + ONE_DAY * i, fingerprint=f"{number}") for i in range(12)))

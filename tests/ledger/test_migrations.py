@@ -34,6 +34,7 @@ def everything_in(lake: Lake) -> dict[str, list[Any]]:
     return {what: lake.con.execute(sql).fetchall() for what, sql in KEPT.items()}
 
 
+@pytest.mark.slow
 def test_a_first_home_is_upgraded_when_that_is_asked_for_and_loses_nothing(first_home: LakeConfig) -> None:
     with Lake.open(first_home, read_only=True) as lake:
         before = everything_in(lake)

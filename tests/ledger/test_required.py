@@ -101,6 +101,7 @@ def test_a_day_before_the_first_of_every_region_is_not_published_empty(shop: Sho
     assert "no source delivers on this day" in closed_among(shop.lake.con, ONE.days, required)[DAY][0]
 
 
+@pytest.mark.slow
 def test_a_day_that_was_published_with_a_region_that_left_waits_for_the_one_in_its_place(shop: Shop) -> None:
     deliver(shop, DAY, "ap")
     shop.publish(ONE)
@@ -130,6 +131,7 @@ def with_weather(shop: Shop, days: DeliveryDays) -> GateRequirements:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [DeliveryDays(), DeliveryDays(NEXT)], ids=["without a first day", "from a first day"])
 def test_a_source_that_is_added_closes_no_day_of_the_year_before(shop: Shop, days: DeliveryDays) -> None:
     year = Window(DAY - 364 * ONE_DAY, NEXT)

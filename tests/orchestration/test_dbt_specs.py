@@ -49,6 +49,7 @@ def test_what_shapes_the_assets_makes_them_again(module_home: TemporaryHome) -> 
         assert {tuple(spec.owners) for spec in assets.specs} == {(owner,)}
 
 
+@pytest.mark.slow
 def test_definitions_of_a_home_that_has_them_import_no_dbt(
     module_home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:

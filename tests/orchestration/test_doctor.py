@@ -64,6 +64,7 @@ def test_what_is_wrong_is_said_once_with_what_to_do(settings: Settings, tmp_path
     assert bad(settings, dt.datetime.now(dt.UTC) - ONE_DAY) == ["clocks"]
 
 
+@pytest.mark.slow
 def test_a_broken_file_of_own_definitions_is_found_with_its_line(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "definitions.py"
     file.write_text("import dagster as dg\n\ndefs = dg.Definitions(assets=[undefined])\n")
@@ -105,6 +106,7 @@ def test_the_servers_of_channels_are_connected_to(
     assert SECRET not in repr(findings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [FIRST_HOME, OLDER_DUCKLAKE])
 def test_an_older_home_is_to_be_upgraded(packed: Path, tmp_path: Path) -> None:
     unpacked(packed, tmp_path)
@@ -121,6 +123,7 @@ def test_where_there_is_no_lake_that_is_said_once(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_sources_are_asked_and_secrets_never_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

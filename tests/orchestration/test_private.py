@@ -56,6 +56,7 @@ def private_name(imported: str) -> str | None:
     return "dagster" if top.startswith("dagster") and is_inside else None
 
 
+@pytest.mark.slow
 def test_private_names_are_imported_in_one_module_each() -> None:
     found = {
         (owner, str(path.relative_to(PACKAGE)))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from tests.support.runs.home import TemporaryHome
 from tests.support.runs.today import TODAY, at, days_ago
 from tests.support.runs.watched import NOW, Watched, delivery
@@ -43,6 +44,7 @@ def test_the_day_that_ended_is_run_when_all_of_it_is_there(watched: Watched) -> 
     assert asked(watched) == [str(days_ago(1))]
 
 
+@pytest.mark.slow
 def test_it_says_what_is_awaited(watched: Watched) -> None:
     for day in range(2, 9):
         watched.landing.day(days_ago(day))
@@ -66,6 +68,7 @@ def test_nothing_is_run_twice(watched: Watched) -> None:
     assert asked(watched) == []
 
 
+@pytest.mark.slow
 def test_a_day_that_is_published_or_that_its_checks_hold_is_left_alone(watched: Watched) -> None:
     for day in (1, 2, 3, 4, 5, 6, 7, 8):
         watched.write([delivery("orders", region, days_ago(day), "1", "1") for region in ("north", "south")])

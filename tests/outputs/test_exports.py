@@ -42,6 +42,8 @@ from tidegate.storage.files import Storage
 from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY, Cadence, Window
 
+pytestmark = pytest.mark.slow
+
 DAY = dt.date(2024, 6, 3)
 NEXT = DAY + ONE_DAY
 BOTH = Window(DAY, DAY + 2 * ONE_DAY)

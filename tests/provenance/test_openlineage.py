@@ -64,6 +64,7 @@ def receiver(crowd: TemporaryHome, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield receiver
 
 
+@pytest.mark.slow
 def test_a_run_is_told_once_with_what_it_read_and_wrote(crowd: TemporaryHome, receiver: Receiver) -> None:
     tell_of_runs(crowd.home)
     for body in receiver.bodies:
@@ -112,6 +113,7 @@ def test_a_receiver_that_is_away_is_told_later_and_its_answer_shows_no_key(
     assert receiver.bodies
 
 
+@pytest.mark.slow
 def test_events_of_a_run_are_the_same_whenever_they_are_made(crowd: TemporaryHome, receiver: Receiver) -> None:
     environment = crowd.environment
     printed = [CliRunner().invoke(app, ["lineage"], env=environment, catch_exceptions=False).stdout for _ in range(2)]

@@ -145,6 +145,7 @@ def test_a_partition_is_built_again_from_the_archive_and_equal(crowd: TemporaryH
     assert nothing_is_left(crowd)
 
 
+@pytest.mark.slow
 def test_rows_that_somebody_changed_by_hand_are_seen(crowd: TemporaryHome) -> None:
     with crowd.home.lake() as lake:
         lake.con.execute(f"update serving.daily_visits set visitors = 999 where visit_date = '{FIRST}'")

@@ -124,6 +124,7 @@ def test_a_deadline_is_by_the_platforms_clock(shop: Shop) -> None:
     assert calendar(shop, "deadline::varchar", days=1) == [("2024-06-01 06:00:00",)]
 
 
+@pytest.mark.slow
 def test_a_restatement_is_told_with_the_content_that_it_brought(shop: Shop) -> None:
     of, columns = product(shop), "publication_id, content_from, published_at, restated_at, restatements, content_hash"
     publish(shop, of)
@@ -153,6 +154,7 @@ def test_a_newer_version_that_is_held_is_told_beside_the_published_one(shop: Sho
     assert reason.startswith("A newer version is held: orders are broken.")
 
 
+@pytest.mark.slow
 def test_a_day_that_was_rolled_back_says_so(shop: Shop) -> None:
     of = product(shop)
     publish(shop, of)

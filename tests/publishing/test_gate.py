@@ -213,6 +213,7 @@ def without_times(sentence: str) -> str:
     return sentence if len(words) == 1 else f"{words[0]} began at TIME UTC{words[1].split(' UTC', 1)[1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("story", "sentences"), CLOSED, ids=[story.__name__ for story, _ in CLOSED])
 def test_a_closed_gate_holds_its_day_and_no_other(
     shop: Shop, story: Callable[[Shop], None], sentences: list[str]
@@ -259,6 +260,7 @@ def a_check_that_is_not_required_failed(shop: Shop) -> None:
     check(shop, "marts/daily_sales", "looks_usual", shop.builds[-1], passed=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "story",
     [

@@ -7,6 +7,8 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tidegate.publishing.older_logic import older_models, on_older_logic
 from tidegate.publishing.requirements import Mart
 from tidegate.window import ONE_DAY, Cadence, Window
@@ -28,6 +30,7 @@ def record(shop: Shop, day: dt.date, **logic: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_days_are_counted_whose_build_had_other_logic(shop: Shop) -> None:
     first, second, third = THREE.days
     record(shop, first, daily_sales="old", daily_sales_by_region="same")

@@ -95,6 +95,7 @@ def test_a_day_whose_candidates_became_empty_is_served_empty(shop: Shop) -> None
     assert [row[0] for row in shop.served()] == [THREE.days[0], THREE.days[2]]
 
 
+@pytest.mark.slow
 def test_neighbours_keep_their_rows_and_publications(shop: Shop) -> None:
     shop.publish(THREE)
     before = publications.newest_publications(shop.lake.con)
@@ -105,6 +106,7 @@ def test_neighbours_keep_their_rows_and_publications(shop: Shop) -> None:
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False, True, True]
 
 
+@pytest.mark.slow
 def test_rows_taken_out_of_serving_by_hand_come_back(shop: Shop) -> None:
     shop.publish(THREE)
     shop.lake.con.execute("delete from serving.daily_sales where order_date = '2024-06-02'")
@@ -112,6 +114,7 @@ def test_rows_taken_out_of_serving_by_hand_come_back(shop: Shop) -> None:
     assert [row[0] for row in shop.served()] == THREE.days
 
 
+@pytest.mark.slow
 def test_each_publication_can_be_read_as_it_was(shop: Shop) -> None:
     snapshots = [shop.publish(ONE, factor=factor).published[DAY][0].lake_snapshot for factor in (1, 2, 3)]
     figures = [
@@ -204,6 +207,7 @@ def test_promoting_waits_for_another_promote_of_the_day(shop: Shop) -> None:
         promote(other, ONE, shop.requirements, "run-1")
 
 
+@pytest.mark.slow
 def test_a_reader_never_sees_a_half(shop: Shop) -> None:
     shop.publish(THREE, factor=1, rows=20)
     reader = shop.home.start("poll_serving", 3)
@@ -231,6 +235,7 @@ def test_two_processes_that_promote_one_window_leave_one_copy(shop: Shop) -> Non
     assert len(publications.newest_publications(shop.lake.con)) == 6
 
 
+@pytest.mark.slow
 def test_a_promote_killed_at_any_moment_leaves_all_or_nothing(shop: Shop) -> None:
     shop.publish(THREE, factor=1, rows=20)
     for attempt, delay in enumerate((0.0, 0.03, 0.08)):
@@ -248,6 +253,7 @@ def test_a_promote_killed_at_any_moment_leaves_all_or_nothing(shop: Shop) -> Non
     assert shop.served() == [(day, 4, 80) for day in THREE.days]
 
 
+@pytest.mark.slow
 def test_a_column_is_removed_from_all_published_days_at_once_or_from_none(shop: Shop) -> None:
     window = Window(dt.date(2024, 6, 1), dt.date(2024, 6, 3))
     shop.publish(window, rows=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
 from tests.support.lake.shop import Shop
 
 from tidegate.publishing.published import Published, published_since
@@ -13,6 +14,7 @@ DAY = dt.date(2024, 3, 1)
 MINUTE = dt.timedelta(minutes=1)
 
 
+@pytest.mark.slow
 def test_since_when_a_partition_shows_its_content_is_told_by_the_ledger(shop: Shop) -> None:
     day = Window.of_day(DAY)
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
 from duckdb import DuckDBPyConnection
 from tests.support.lake.shop import MARTS
 
@@ -51,6 +52,7 @@ def tables_of_serving(shop: Shop) -> list[str]:
     return sorted(name for (name,) in rows)
 
 
+@pytest.mark.slow
 def test_a_mart_that_no_model_makes_leaves_serving_and_can_still_be_read_as_it_was(shop: Shop) -> None:
     shop.publish(BOTH, rows=2)
     before = shop.served("daily_sales_by_region")
@@ -86,6 +88,7 @@ def test_nothing_is_due_of_a_product_that_is_gone(shop: Shop) -> None:
     assert shop.lake.con.execute(due).fetchall() == []
 
 
+@pytest.mark.slow
 def test_what_the_ledger_never_published_is_left_alone(shop: Shop) -> None:
     shop.publish(BOTH)
     shop.lake.con.execute("create table serving.of_somebody_else as select 1 as x")

@@ -37,6 +37,8 @@ from tidegate.publishing.retire import retire_marts
 from tidegate.publishing.rollback import Decision, roll_back
 from tidegate.window import ONE_DAY, Cadence, Window
 
+pytestmark = pytest.mark.slow
+
 DAY = dt.date(2024, 6, 1)
 NEXT = DAY + ONE_DAY
 ONE = Window.of_day(DAY)
@@ -585,7 +587,6 @@ steps = st.one_of(
 )
 
 
-@pytest.mark.slow
 @examples(12)
 @given(st.lists(steps, min_size=4, max_size=14))
 def test_any_history_is_told_consistently(shop: Shop, history: list[tuple]) -> None:  # type: ignore[type-arg]

@@ -50,6 +50,7 @@ def ledger_builds(lake: Lake, result: BuildResult) -> list[tuple[Any, ...]]:
     ).fetchall()
 
 
+@pytest.mark.slow
 def test_staging_takes_what_came_as_late_as_its_contract_allows_and_a_line_without_its_time_fails_a_check(
     settings: Settings, lake: Lake, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_staging_takes_what_came_as_late_as_its_contract_allows_and_a_line_witho
     assert result.tests[0].failures == {day(10): 1}
 
 
+@pytest.mark.slow
 def test_a_sound_window_is_built_checked_and_entered(
     settings: Settings, lake: Lake, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,6 +108,7 @@ def test_an_overwritten_window_empties_its_days_and_leaves_its_neighbours(settin
     assert expected["daily_sales"][2]["total_orders"] == 0
 
 
+@pytest.mark.slow
 def test_a_line_that_moved_leaves_its_old_day(settings: Settings, lake: Lake) -> None:
     lines = [*EVERY_DAY, line("moving", day(2))]
     write_orders(lake, lines)
@@ -120,6 +123,7 @@ def test_a_line_that_moved_leaves_its_old_day(settings: Settings, lake: Lake) ->
     assert orders == [1, 1, 2, 1, 1]
 
 
+@pytest.mark.slow
 def test_failing_tests_are_traced_to_their_days_and_stop_nothing(settings: Settings, lake: Lake) -> None:
     wrong: dict[str, Any] = {"unit_price": Decimal(-1)}
     lines = [*EVERY_DAY, line("wrong", day(3), **wrong), line("wronger", day(3), **wrong), line("bad", day(5), **wrong)]
@@ -149,6 +153,7 @@ def test_failing_tests_are_traced_to_their_days_and_stop_nothing(settings: Setti
     ]
 
 
+@pytest.mark.slow
 def test_a_customer_that_is_not_in_the_mart_or_there_twice_fails_its_day(settings: Settings, lake: Lake) -> None:
     write_customers(lake, {on: ["anna", "bert"] for on in FIVE_DAYS.days})
     build_models(settings, lake, FIVE_DAYS)
@@ -216,6 +221,7 @@ def test_nothing_loaded_yet_builds_empty_days(settings: Settings, lake: Lake) ->
     assert marts_in(lake, MARTS) == {name: expected_marts([], window)[name] for name in MARTS}
 
 
+@pytest.mark.slow
 def test_models_that_another_writer_gets_ahead_of_run_again(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

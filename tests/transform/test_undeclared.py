@@ -65,6 +65,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_that_reads_days_that_it_does_not_declare_is_found(tmp_path: Path, project: Path) -> None:
     (project / "models" / "all_visits.sql").write_text(ALL_VISITS)
     add_model(project, "of_yesterday", back=1, declared=0)
@@ -95,6 +96,7 @@ def test_a_model_that_reads_days_that_it_does_not_declare_is_found(tmp_path: Pat
     }
 
 
+@pytest.mark.slow
 def test_the_demos_models_read_what_they_declare(settings: Settings, lake: Lake) -> None:
     days = Window(day(1), day(11))
     lines = random_lines(1, 10, orders_per_day=6)

@@ -214,6 +214,7 @@ def test_a_sample_is_the_newest_the_dirtiest_and_the_most_restated_day(crowd: Te
     assert sample.partitions == {Cadence.daily: [FIRST, SECOND, FIFTH], Cadence.weekly: [MONDAY]}
 
 
+@pytest.mark.slow
 def test_a_lake_that_shows_nothing_is_refused(tmp_path: Path) -> None:
     home = new_crowd(tmp_path / "crowd")
     commit_all(home.settings.dbt_project)

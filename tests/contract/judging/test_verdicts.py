@@ -358,6 +358,7 @@ _looks_typed = st.one_of(
 _values = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])), _looks_typed)
 
 
+@pytest.mark.slow
 @examples(15)
 @given(data=st.data())
 def test_any_text_is_judged_and_every_row_is_accounted_for(

@@ -158,6 +158,7 @@ def test_quotes_that_swallow_a_whole_file_cost_a_line_each(shop: Shop) -> None:
     assert (report.rows_loaded, report.reasons) == (1_000, {"unparsable_line": 1_000})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", [0, 1, 2], ids=["first", "middle", "last"])
 @pytest.mark.parametrize("quote", ["", '"'], ids=["plain", "quoted"])
 def test_a_line_of_50_mb_is_quarantined_with_its_beginning(shop: Shop, position: int, quote: str) -> None:
@@ -174,6 +175,7 @@ def test_a_line_of_50_mb_is_quarantined_with_its_beginning(shop: Shop, position:
     assert len(raw) < 300_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_a_record_just_within_the_limit_loads(shop: Shop, name: str) -> None:
     note = "x" * 1_900_000
@@ -335,6 +337,7 @@ def test_a_file_that_is_the_end_of_the_engine_costs_its_own_delivery_only(
     assert shop.quarantined("_file, reasons") == [(name, ["unreadable_file"])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

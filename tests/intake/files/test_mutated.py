@@ -252,6 +252,7 @@ def mutated_shop(tmp_path: Path) -> Iterator[Shop]:
     shop.lake.close()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(14_400)
 def test_of_mutated_files_every_row_is_accounted_for_and_none_stops_another(mutated_shop: Shop, tmp_path: Path) -> None:
     sound, slowest = sound_files(tmp_path), 0.0

@@ -40,6 +40,7 @@ RIGHT = [("A1", "Köln", BIG, 1), ("A2", None, None, 2), ("A3", None, None, None
 COLUMNS = "id, city, amount::varchar, dotted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", ["json", "json_array"])
 def test_values_inside_of_json(open_shop: OpenShop, written: str) -> None:
     shop = open_shop(CONTRACT.replace("FORMAT", written))

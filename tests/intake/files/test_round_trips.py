@@ -271,6 +271,7 @@ SCHEMA = pa.schema(
 )
 
 
+@pytest.mark.slow
 @given(rows=exactly, data=st.data())
 @examples(4)
 def test_parquet_and_orc(

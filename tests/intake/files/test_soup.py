@@ -60,6 +60,7 @@ contents = st.one_of(
 )
 
 
+@pytest.mark.slow
 @examples(4)
 @given(st.lists(st.tuples(st.sampled_from(NAMES), contents), min_size=1, max_size=DAYS))
 def test_every_row_is_accounted_for_whatever_comes(soup_shop: Shop, deliveries: list[tuple[str, bytes]]) -> None:

@@ -73,6 +73,7 @@ FILES: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_typed_date_is_not_read_by_a_format_of_texts(open_shop: OpenShop, name: str) -> None:
     shop = open_shop(CONTRACT)

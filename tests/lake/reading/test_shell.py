@@ -60,6 +60,7 @@ def test_what_is_piped_in_is_run_and_nothing_else_is_said(shop: Shop) -> None:
     assert run_in_shell(shop.lake.config, FACTOR) == (0, "3\n", "")
 
 
+@pytest.mark.slow
 def test_it_goes_back_in_time(shop: Shop) -> None:
     shop.publish(ONE, factor=1)
     then = dt.datetime.now(dt.UTC).isoformat()
@@ -68,6 +69,7 @@ def test_it_goes_back_in_time(shop: Shop) -> None:
     assert run_in_shell(shop.lake.config, FACTOR) == (0, "2\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -84,6 +86,7 @@ def test_it_only_reads(shop: Shop, statement: str) -> None:
     assert len(shop.served()) == 1
 
 
+@pytest.mark.slow
 def test_publishing_goes_on_beside_an_open_transaction(shop: Shop) -> None:
     shop.publish(ONE, factor=1)
     process = shell(shop.lake.config)
@@ -102,6 +105,7 @@ def test_publishing_goes_on_beside_an_open_transaction(shop: Shop) -> None:
     assert process.communicate(timeout=60) == ("", "")
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_though_memory_was_short(shop: Shop) -> None:
     shop.publish(ONE)
     assert run_in_shell(shop.lake.config, FACTOR)[0] == 0
@@ -123,6 +127,7 @@ def test_there_is_no_lake_yet(tmp_path: Path, shop: Shop) -> None:
         become_shell(shop.lake.config, dt.datetime(2001, 9, 9, tzinfo=dt.UTC))
 
 
+@pytest.mark.slow
 def test_hostile_places_are_places(tmp_path: Path, shop: Shop) -> None:
     folder = tmp_path / "it's; \"x\"\n.shell echo hacked;\nselect 'hacked' --"
     config = dataclasses.replace(
@@ -152,6 +157,7 @@ def test_without_the_prompt_the_extra_that_brings_it_is_named(shop: Shop, monkey
         become_shell(shop.lake.config)
 
 
+@pytest.mark.slow
 def test_a_person_gets_a_prompt(shop: Shop, tmp_path: Path) -> None:
     shop.publish(ONE, factor=12345)
     # Its history is DuckDB's own, in the person's folder.

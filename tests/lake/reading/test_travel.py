@@ -66,6 +66,7 @@ def test_a_moment_reads_back_as_it_is_shown(moment: dt.datetime) -> None:
     assert moment_of(shown(moment)) == in_utc
 
 
+@pytest.mark.slow
 def test_every_commit_can_be_gone_back_to(shop: Shop) -> None:
     snapshots = [shop.publish(ONE, factor=factor).published[DAY][0].lake_snapshot for factor in (1, 2, 3)]
     times = dict(shop.lake.con.execute("select snapshot_id, snapshot_time from lake.snapshots()").fetchall())
@@ -104,6 +105,7 @@ def test_before_there_was_a_lake_is_told_with_when_it_was_made(shop: Shop) -> No
         run_query(shop.lake.config, SERVED, made_at)
 
 
+@pytest.mark.slow
 def test_an_expired_moment_is_told_with_the_oldest_that_is_there(shop: Shop) -> None:
     shop.publish(ONE)
     then = dt.datetime.now(dt.UTC)

@@ -39,6 +39,7 @@ def file_of(shop: Shop, schema: str, table: str) -> Path:
     return files[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [Path.unlink, cut, blank])
 def test_a_query_says_which_file_the_lake_lost(shop: Shop, lose: Callable[[Path], None]) -> None:
     shop.publish(DAYS, rows=30)
@@ -50,6 +51,7 @@ def test_a_query_says_which_file_the_lake_lost(shop: Shop, lose: Callable[[Path]
     assert str(file) in str(told.value)
 
 
+@pytest.mark.slow
 def test_what_serving_lost_is_published_again(shop: Shop) -> None:
     """Regression: a day whose file was lost could never be published again."""
     shop.publish(DAYS, rows=30)

@@ -57,6 +57,7 @@ def upkeep_now(lake: Lake) -> tuple[int, int, int]:
     return done.files_merged, done.snapshots_expired, done.files_deleted
 
 
+@pytest.mark.slow
 def test_contents_ledger_and_gates_stay(shop: Shop) -> None:
     busy_days(shop)
     lake = shop.lake
@@ -78,6 +79,7 @@ def test_contents_ledger_and_gates_stay(shop: Shop) -> None:
     assert len(shop.served("daily_sales_by_region")) == 8
 
 
+@pytest.mark.slow
 def test_what_is_younger_than_asked_is_kept(shop: Shop) -> None:
     busy_days(shop)
     snapshot = publications.newest_publications(shop.lake.con)[0].lake_snapshot
@@ -87,6 +89,7 @@ def test_what_is_younger_than_asked_is_kept(shop: Shop) -> None:
     assert served == (4,)
 
 
+@pytest.mark.slow
 def test_what_was_made_later_on_the_same_day_is_kept(shop: Shop) -> None:
     """Regression: told a moment, DuckLake 1.0 drops all of its day on a SQLite catalog."""
     shop.publish(DAYS)
@@ -101,6 +104,7 @@ def test_what_was_made_later_on_the_same_day_is_kept(shop: Shop) -> None:
     assert oldest[0] > now
 
 
+@pytest.mark.slow
 def test_files_that_went_out_of_use_today_are_kept(shop: Shop) -> None:
     busy_days(shop)
     before = files(shop.lake)
@@ -171,6 +175,7 @@ def test_an_old_copy_of_the_catalog_deletes_nothing_unasked(home: Home) -> None:
         assert maintain_until(lake, now, now, delete_leftovers=True).files_deleted == FEW_LEFTOVERS + 1
 
 
+@pytest.mark.slow
 def test_a_copy_of_the_catalog_is_kept_before_anything_is_deleted(shop: Shop) -> None:
     catalog = shop.lake.config.catalog_file
     assert catalog
@@ -249,6 +254,7 @@ def rows_of_many(lake: Lake) -> list[tuple[object, ...]]:
     return lake.con.execute("select rowid, day, n from raw.many order by all").fetchall()
 
 
+@pytest.mark.slow
 def test_small_partitions_become_one_file_and_stay_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = shop.lake
     write_files(lake, FILES_WORTH_MERGING + 1)
@@ -314,6 +320,7 @@ def test_rows_in_the_catalog_that_no_snapshot_shows_are_deleted(shop: Shop) -> N
     assert lake.con.execute("select n from raw.few order by n").fetchall() == [(3,), (4,)]
 
 
+@pytest.mark.slow
 def test_many_rows_in_the_catalog_go_into_a_file_and_keep_their_ids(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

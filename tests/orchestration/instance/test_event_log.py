@@ -94,6 +94,7 @@ def test_a_batch_that_fails_halfway_is_stored_once(instance: DagsterInstance, mo
     assert len(instance.all_logs("run-1")) == len(DAYS)
 
 
+@pytest.mark.slow
 def test_a_batch_leaves_the_same_tables_as_dagsters_own_storage(tmp_path: Path) -> None:
     """Planned and recorded materializations and checks of several assets and days, the newest of each included."""
     batching = BatchingSqliteEventLogStorage(str(tmp_path / "batching"))

@@ -24,6 +24,8 @@ from tidegate.orchestration.names import BACKFILL_OF_UI_TAG, DAILY_JOB, UNFINISH
 from tidegate.settings import load_settings
 from tidegate.window import ONE_DAY, Window
 
+pytestmark = pytest.mark.slow
+
 BAD_DAY = FIRST_DAY + ONE_DAY
 DAYS = Window(FIRST_DAY, FIRST_DAY + ONE_DAY * 2)
 LATER = dt.timedelta(minutes=1)

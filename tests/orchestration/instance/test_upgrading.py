@@ -49,6 +49,7 @@ def dumped(catalog: Path) -> list[str]:
         return list(con.iterdump())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("packed", "expected"),
     [
@@ -143,6 +144,7 @@ def test_an_upgrade_that_is_killed_again_and_again_is_done_in_the_end(tmp_path: 
     assert served[0] == served[1]
 
 
+@pytest.mark.slow
 def test_dagsters_databases_are_brought_up_to_date(tmp_path: Path, tidegate: Callable[..., str]) -> None:
     tidegate("init")
     settings = load_settings()

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
@@ -118,6 +119,7 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.slow
 @examples(6)
 @given(st.lists(steps, min_size=5, max_size=30))
 def test_every_delivery_is_asked_for_and_nothing_unchanged_is(

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 
 import dagster as dg
+import pytest
 from dagster import DagsterRunStatus
 from tests.support.runs.landing import sound_lines
 from tests.support.runs.today import at
@@ -57,6 +58,7 @@ def touch(watched: Watched, day: dt.date, *touched: dt.date, version: str = "2")
     watched.write([dataclasses.replace(delivery("orders", "north", day, version, version), touched=touched)])
 
 
+@pytest.mark.slow
 def test_a_day_is_built_when_all_of_it_is_in_and_then_no_more(watched: Watched) -> None:
     touch(watched, DAY, DAY)
     assert asked(watched) == []
@@ -89,6 +91,7 @@ def test_restated_days_are_runs_of_their_own_with_reason_and_cause(watched: Watc
     assert window_of_tags(restated.tags) == Window(DAY, THIRD)
 
 
+@pytest.mark.slow
 def test_only_the_days_that_were_touched_are_restated(watched: Watched) -> None:
     for day in (DAY, NEXT, THIRD):
         load(watched, day)
@@ -97,6 +100,7 @@ def test_only_the_days_that_were_touched_are_restated(watched: Watched) -> None:
     assert asked(watched) == [("restatement", str(DAY)), ("restatement", str(THIRD))]
 
 
+@pytest.mark.slow
 def test_a_run_key_changes_with_what_it_answers_to_and_only_then(watched: Watched) -> None:
     load(watched, DAY)
     watched.publish(ONE)
@@ -129,6 +133,7 @@ def test_a_restatement_waits_for_loads_of_other_days_but_not_for_ever(watched: W
     assert asked(watched, NOW + dt.timedelta(hours=2)) == [("first", str(NEXT)), ("restatement", str(DAY))]
 
 
+@pytest.mark.slow
 def test_a_build_that_dies_is_asked_for_again_after_growing_pauses(watched: Watched) -> None:
     load(watched, DAY)
     keys = []
@@ -144,6 +149,7 @@ def test_a_build_that_dies_is_asked_for_again_after_growing_pauses(watched: Watc
     assert asked(watched, now) == [("first", str(DAY))]
 
 
+@pytest.mark.slow
 def test_a_failed_build_is_asked_for_again_whatever_ran_since(watched: Watched) -> None:
     load(watched, DAY)
     (first,) = requests_of(look(watched))
@@ -179,6 +185,7 @@ def a_day_without_the_north(watched: Watched) -> dt.datetime:
     return at(NEXT, dt.time(6))
 
 
+@pytest.mark.slow
 def test_past_the_deadline_a_day_goes_on_without_and_is_restated_when_it_comes(watched: Watched) -> None:
     let_go_without(watched, "orders")
     deadline = a_day_without_the_north(watched)
@@ -198,6 +205,7 @@ def test_a_product_is_built_without_waiting_for_what_another_one_needs(watched: 
     assert asked(watched) == [("first", str(DAY))]
 
 
+@pytest.mark.slow
 def test_nothing_is_waived_while_anything_else_keeps_the_day(watched: Watched) -> None:
     let_go_without(watched, "customers")
     late = a_day_without_its_customers(watched)
@@ -212,6 +220,7 @@ def test_nothing_is_waived_while_anything_else_keeps_the_day(watched: Watched) -
     let_go_without(watched, "customers", "wait")
 
 
+@pytest.mark.slow
 def test_a_delivery_that_waits_to_be_loaded_is_waited_for(watched: Watched) -> None:
     let_go_without(watched, "orders")
     deadline = a_day_without_the_north(watched)

@@ -102,6 +102,7 @@ def statuses(watched: Watched, asset: dg.AssetKey) -> tuple[set[str], set[str]]:
     return set((there - failed).get_partition_keys()), set(failed.get_partition_keys())
 
 
+@pytest.mark.slow
 def test_what_is_published_is_exported_and_told_of_and_then_no_more(watched: Watched) -> None:
     assert said(look(watched)) == "No output is due."
     publish(watched, DAYS)
@@ -119,6 +120,7 @@ def test_what_is_published_is_exported_and_told_of_and_then_no_more(watched: Wat
     assert said(look(watched)) == "No output is due."
 
 
+@pytest.mark.slow
 def test_the_ui_shows_what_was_made_and_the_brief_itself(watched: Watched) -> None:
     publish(watched, Window.of_day(DAY))
     make_what_is_asked(watched)
@@ -134,6 +136,7 @@ def test_the_ui_shows_what_was_made_and_the_brief_itself(watched: Watched) -> No
     assert "data:image/svg+xml;base64," in str(shown.value)
 
 
+@pytest.mark.slow
 def test_a_restated_day_is_made_again_and_what_looks_back_at_it_too(watched: Watched) -> None:
     window = Window(DAY, DAY + 8 * ONE_DAY)
     publish(watched, window)
@@ -148,6 +151,7 @@ def test_a_restated_day_is_made_again_and_what_looks_back_at_it_too(watched: Wat
     assert asked(watched) == []
 
 
+@pytest.mark.slow
 def test_a_day_that_changes_back_is_another_request(watched: Watched) -> None:
     keys = set()
     for orders in (1, 2, 1):
@@ -187,6 +191,7 @@ def test_a_run_of_outputs_keeps_no_day_from_being_built(watched: Watched) -> Non
     )
 
 
+@pytest.mark.slow
 def test_what_fails_says_why_keeps_what_was_there_and_is_tried_again_after_a_while(watched: Watched) -> None:
     publish(watched, DAYS)
     make_what_is_asked(watched)
@@ -222,6 +227,7 @@ def test_what_fails_says_why_keeps_what_was_there_and_is_tried_again_after_a_whi
     assert statuses(watched, EXPORT)[1] == set()
 
 
+@pytest.mark.slow
 def test_a_person_makes_outputs_anew_that_are_not_due(watched: Watched) -> None:
     publish(watched, Window.of_day(DAY))
     make_what_is_asked(watched)
@@ -235,6 +241,7 @@ def test_a_person_makes_outputs_anew_that_are_not_due(watched: Watched) -> None:
     assert made(watched, unasked) == set()
 
 
+@pytest.mark.slow
 def test_mondays_have_outputs_of_their_own(watched: Watched) -> None:
     publish(watched, Window.of_day(MONDAY - ONE_DAY))
     week = Window.of_day(MONDAY, Cadence.weekly)
@@ -252,6 +259,7 @@ def test_mondays_have_outputs_of_their_own(watched: Watched) -> None:
     assert requests_of(look(watched, cadence=Cadence.weekly)) == []
 
 
+@pytest.mark.slow
 def test_dagster_is_asked_as_often_for_many_due_days_as_for_one(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,7 @@ def scheduled(watched: Watched, now: dt.datetime = AT_SIX) -> list[str]:
     return mondays(runs) if isinstance(runs, list) else []
 
 
+@pytest.mark.slow
 def test_a_monday_is_built_at_its_time_and_only_once(watched: Watched) -> None:
     assert scheduled(watched) == []
     publish(watched, WEEK.start)
@@ -73,6 +74,7 @@ def test_one_monday_that_was_missed_is_caught_up_on(watched: Watched) -> None:
     assert scheduled(watched, AT_SIX + 4 * ONE_WEEK) == [f"{MONDAY + 3 * ONE_WEEK}..{MONDAY + 4 * ONE_WEEK}"]
 
 
+@pytest.mark.slow
 def test_a_monday_follows_its_days(watched: Watched) -> None:
     publish(watched, WEEK.start)
     assert said(look(watched)) == "No Monday is due."
@@ -90,6 +92,7 @@ def test_a_monday_follows_its_days(watched: Watched) -> None:
     assert said(look(watched)) == "No Monday is due."
 
 
+@pytest.mark.slow
 def test_a_monday_waits_for_days_that_are_being_built_but_not_for_ever(watched: Watched) -> None:
     publish(watched, WEEK.start)
     publish_monday(watched)
@@ -101,6 +104,7 @@ def test_a_monday_waits_for_days_that_are_being_built_but_not_for_ever(watched: 
     assert mondays(requests_of(look(watched))) == [str(MONDAY)]
 
 
+@pytest.mark.slow
 def test_days_of_other_windows_keep_no_monday_waiting(watched: Watched) -> None:
     publish(watched, WEEK.start)
     publish_monday(watched)
@@ -109,6 +113,7 @@ def test_days_of_other_windows_keep_no_monday_waiting(watched: Watched) -> None:
     assert mondays(requests_of(look(watched))) == [str(MONDAY)]
 
 
+@pytest.mark.slow
 def test_a_monday_whose_build_fails_is_tried_again_with_pauses(watched: Watched) -> None:
     publish(watched, WEEK.start)
     publish_monday(watched)

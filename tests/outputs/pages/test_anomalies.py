@@ -36,6 +36,7 @@ def test_beyond_the_limit_is_unusual_on_either_side(value: str, is_flagged: bool
     assert judge(Decimal(value), decimals(10, 11, 12, 12, 13, 14, 15, 9)).is_flagged is is_flagged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "limit"), LIMITS.items())
 def test_of_ordinary_figures_one_in_a_hundred_is_unusual(days: int, limit: Decimal) -> None:
     draws = np.random.default_rng(days).standard_normal((DRAWS, days + 1))

@@ -87,6 +87,7 @@ def due(lake: Lake, store: Storage) -> list[tuple[str, dt.date]]:
 OLDER = "daily_sales of this day was built with older logic (abc123) than the project had when the page was made."
 
 
+@pytest.mark.slow
 def test_a_brief_says_that_its_day_stands_on_older_logic_until_that_is_published_again(
     lake: Lake, store: FolderStorage
 ) -> None:
@@ -112,6 +113,7 @@ def text(store: FolderStorage, name: str) -> str:
     return (store.root / "reports" / name).read_bytes().decode()
 
 
+@pytest.mark.slow
 def test_every_page_is_made_once_and_stands_at_its_address(
     module_lake: Lake, made: tuple[FolderStorage, Making]
 ) -> None:
@@ -137,6 +139,7 @@ def test_the_index_leads_to_every_page(made: tuple[FolderStorage, Making]) -> No
         assert f'href="segmentation/{MONDAY}/report.{ending}"' in index
 
 
+@pytest.mark.slow
 def test_a_restated_day_renews_its_pages_and_the_index(lake: Lake, store: FolderStorage) -> None:
     make(lake, store)
     day = LAST - ONE_WEEK
@@ -150,6 +153,7 @@ def test_a_restated_day_renews_its_pages_and_the_index(lake: Lake, store: Folder
     assert (store.root / "reports" / "daily" / str(DAYS.start)).stat() == untouched[DAYS.start]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("puts", "error"), [(0, FULL), (1, AWAY), (4, FULL), (2 * 9, FULL), (2 * 9 + 2, AWAY)])
 def test_what_fails_to_be_put_is_due_again(lake: Lake, store: FolderStorage, puts: int, error: Exception) -> None:
     """A brief is two puts and a report three, and the index of each kind's pages one more."""

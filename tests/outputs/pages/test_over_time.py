@@ -72,6 +72,7 @@ def test_each_delivery_is_accepted_late_rejected_or_missing(shop: Shop, contract
     assert (freshness.late, freshness.median_minutes, freshness.worst_minutes) == (1, 60, -120)
 
 
+@pytest.mark.slow
 def test_days_whose_deadline_had_passed_before_the_source_was_known_are_not_late(
     shop: Shop, contracts: dict[str, Contract]
 ) -> None:

@@ -157,6 +157,7 @@ def test_a_page_has_landmarks_headings_in_order_and_names_nothing_to_load(
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.slow
 def test_the_same_figures_make_the_same_bytes(full_shop: Shop, report: Report, brief: Brief) -> None:
     assert make_report(full_shop.con, MONDAY) == report
     assert brief_of(full_shop.con, SUNDAY) == brief
@@ -360,6 +361,7 @@ def test_markdown_has_the_figures_and_one_small_picture(full_shop: Shop, brief: 
     assert "<path" in svg and page_figure(net) in svg
 
 
+@pytest.mark.slow
 def test_many_briefs_are_those_of_single_days(full_shop: Shop) -> None:
     days = [SUNDAY, BEFORE, SUNDAY - 30 * ONE_DAY]
 

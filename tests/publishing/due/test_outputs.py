@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
 from duckdb import DuckDBPyConnection
 
 from tidegate.ledger import publications
@@ -110,6 +111,7 @@ def hold(shop: Shop, day: dt.date, held: dict[dt.date, str]) -> None:
     shop.lake.unit_of_work(lambda con: enter_holds(con, "sales", Cadence.daily, [day], held))
 
 
+@pytest.mark.slow
 def test_a_page_of_everything_is_one_and_is_due_when_a_day_is_held_or_delivered_and_else_not(shop: Shop) -> None:
     assert due(shop, OF_ALL) == []
     shop.publish(Window(DAY, DAY + 2 * ONE_DAY))
@@ -127,6 +129,7 @@ def test_a_page_of_everything_is_one_and_is_due_when_a_day_is_held_or_delivered_
     assert due(shop, OF_ALL) == []
 
 
+@pytest.mark.slow
 def test_only_the_marts_that_changed_are_exported_again(shop: Shop) -> None:
     shop.publish(ONE)
     make_due(shop)
@@ -139,6 +142,7 @@ def test_only_the_marts_that_changed_are_exported_again(shop: Shop) -> None:
     assert due(shop, SALES, REGIONS) == [(SALES.name, DAY)]
 
 
+@pytest.mark.slow
 def test_a_day_that_changes_back_is_due_each_time(shop: Shop) -> None:
     entries = []
     for factor in (1, 2, 1):
@@ -165,6 +169,7 @@ def test_a_day_published_in_between_makes_later_briefs_due(shop: Shop) -> None:
     assert due(shop, BRIEF) == [(BRIEF.name, DAY), (BRIEF.name, DAY + 7 * ONE_DAY)]
 
 
+@pytest.mark.slow
 def test_a_report_is_made_of_weeks_and_of_days(shop: Shop) -> None:
     shop.publish(Window(DAY - 3 * ONE_DAY, DAY))
     assert due(shop, REPORT) == []
@@ -237,6 +242,7 @@ def test_what_tells_of_deliveries_follows_them_whether_or_not_they_were_publishe
     assert due(shop, page, SALES) == []
 
 
+@pytest.mark.slow
 def test_what_tells_of_changes_follows_those_of_marts_that_it_is_not_made_of(shop: Shop) -> None:
     page = dataclasses.replace(SALES, name="reports/page", tells_of=(0,))
     shop.publish(ONE)

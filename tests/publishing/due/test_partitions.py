@@ -70,6 +70,7 @@ def test_a_rejected_delivery_makes_nothing_due(shop: Shop) -> None:
     assert due(shop) == {}
 
 
+@pytest.mark.slow
 def test_rows_of_a_later_delivery_restate_their_day_and_are_its_cause(shop: Shop) -> None:
     shop.publish(ONE)
     deliver(shop, NEXT, "us-east", touched=(DAY, NEXT))
@@ -137,6 +138,7 @@ def test_building_some_models_by_hand_does_not_make_the_day_done(shop: Shop) -> 
     assert list(due(shop)) == [DAY]
 
 
+@pytest.mark.slow
 def test_a_changed_seed_makes_due_what_reads_it(shop: Shop) -> None:
     def due_with(content: str) -> list[dt.date]:
         required = dataclasses.replace(shop.requirements, seeds=(Seed("codes", content),))
@@ -153,6 +155,7 @@ def test_a_changed_seed_makes_due_what_reads_it(shop: Shop) -> None:
     assert due_with("second") == [DAY]
 
 
+@pytest.mark.slow
 def test_a_waived_region_lets_the_day_through_and_restates_it_when_it_comes(shop: Shop) -> None:
     deliver(shop, DAY, "us-east")
     assert any("eu-west" in why for why in closed_among(shop.lake.con, ONE.days, shop.requirements)[DAY])

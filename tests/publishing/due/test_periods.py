@@ -83,6 +83,7 @@ def test_a_monday_is_its_schedules_to_begin(shop: Shop) -> None:
     assert due(shop) == {}
 
 
+@pytest.mark.slow
 def test_a_monday_follows_the_days_before_it(shop: Shop) -> None:
     publish(shop, SUNDAY)
     build_and_publish(shop, MONDAY)
@@ -94,6 +95,7 @@ def test_a_monday_follows_the_days_before_it(shop: Shop) -> None:
     assert due(shop) == {}
 
 
+@pytest.mark.slow
 def test_a_day_published_again_with_the_same_content_makes_nothing_due(shop: Shop) -> None:
     publish(shop, SUNDAY)
     build_and_publish(shop, MONDAY)
@@ -103,6 +105,7 @@ def test_a_day_published_again_with_the_same_content_makes_nothing_due(shop: Sho
     assert list(due(shop)) == [MONDAY]
 
 
+@pytest.mark.slow
 def test_marts_that_no_week_is_made_of_make_nothing_due(shop: Shop) -> None:
     publish(shop, SUNDAY)
     build_and_publish(shop, MONDAY)
@@ -110,6 +113,7 @@ def test_marts_that_no_week_is_made_of_make_nothing_due(shop: Shop) -> None:
     assert due(shop, behind(marts=frozenset({"another"}))) == {}
 
 
+@pytest.mark.slow
 def test_exactly_the_mondays_whose_window_holds_the_day_are_due(shop: Shop) -> None:
     publish(shop, SATURDAY)
     last_within = Cadence.weekly.among(Window(SATURDAY + ONE_DAY * (REACH - 6), SATURDAY + ONE_DAY * (REACH + 1))).start
@@ -119,6 +123,7 @@ def test_exactly_the_mondays_whose_window_holds_the_day_are_due(shop: Shop) -> N
     assert list(due(shop)) == [MONDAY, NEXT_MONDAY, last_within]
 
 
+@pytest.mark.slow
 def test_the_monday_itself_is_not_in_its_window(shop: Shop) -> None:
     publish(shop, SUNDAY)
     build_and_publish(shop, MONDAY)
@@ -126,6 +131,7 @@ def test_the_monday_itself_is_not_in_its_window(shop: Shop) -> None:
     assert due(shop) == {}
 
 
+@pytest.mark.slow
 def test_a_build_that_was_broken_off_is_due_again(shop: Shop) -> None:
     publish(shop, SUNDAY)
     begin(shop, Window.of_day(MONDAY, Cadence.weekly))
@@ -145,6 +151,7 @@ def test_a_monday_that_was_built_and_not_published_is_due(shop: Shop) -> None:
     assert due(shop) == {}
 
 
+@pytest.mark.slow
 def test_a_mart_that_is_read_newest_counts_on_the_newest_day_only(shop: Shop) -> None:
     """As snapshots of customers do: who is one on a Monday is told by the newest snapshot before it."""
     newest = behind(newest=frozenset({"daily_sales"}))
@@ -164,6 +171,7 @@ def test_a_mart_that_is_read_newest_counts_on_the_newest_day_only(shop: Shop) ->
     assert list(due(shop, newest)) == [MONDAY]
 
 
+@pytest.mark.slow
 def test_a_newest_day_without_rows_does_not_hide_the_one_before_it(shop: Shop) -> None:
     """Regression: a day that was published without customers hid a correction of the snapshot before it."""
     regions = frozenset({"daily_sales_by_region"})
@@ -176,6 +184,7 @@ def test_a_newest_day_without_rows_does_not_hide_the_one_before_it(shop: Shop) -
     assert list(due(shop, newest)) == [MONDAY]
 
 
+@pytest.mark.slow
 def test_a_month_follows_its_days_and_those_that_it_reaches_back_to(shop: Shop) -> None:
     months = GateRequirements(
         frozenset(), frozenset({"monthly"}), frozenset(), (Mart("monthly", "month"),), Cadence.monthly
@@ -218,6 +227,7 @@ def test_a_weekly_build_is_no_build_of_its_monday_as_a_day(shop: Shop) -> None:
     assert stale_days(shop.lake.con) == []
 
 
+@pytest.mark.slow
 def test_days_and_mondays_of_one_name_do_not_supersede_each_other(shop: Shop) -> None:
     publish(shop, MONDAY)
     build_and_publish(shop, MONDAY)
@@ -240,6 +250,7 @@ def test_none_of_no_mondays(shop: Shop) -> None:
     assert periods_with_days(shop.lake.con, Cadence.weekly.among(Window(SATURDAY, SUNDAY)), behind()) == []
 
 
+@pytest.mark.slow
 def test_a_monday_that_nobody_began_is_built_once_its_week_is_whole(shop: Shop) -> None:
     mondays = Window(MONDAY, NEXT_MONDAY + ONE_WEEK, Cadence.weekly)
 

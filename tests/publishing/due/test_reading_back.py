@@ -42,6 +42,7 @@ def change(shop: Shop, day: dt.date, factor: int) -> None:
     shop.promote(Window.of_day(day))
 
 
+@pytest.mark.slow
 def test_a_day_that_reads_a_day_back_follows_the_day_before_it(shop: Shop) -> None:
     required = reading_back(shop)
     shop.publish(WEEK)
@@ -57,6 +58,7 @@ def test_a_day_that_reads_a_day_back_follows_the_day_before_it(shop: Shop) -> No
     assert due(shop, required) == {}  # as before, so that the day after it stays as it is
 
 
+@pytest.mark.slow
 def test_a_day_follows_all_days_in_reach_and_one_that_looks_no_day_back_none(shop: Shop) -> None:
     shop.publish(WEEK)
     change(shop, DAYS[0], factor=2)
@@ -65,6 +67,7 @@ def test_a_day_follows_all_days_in_reach_and_one_that_looks_no_day_back_none(sho
     assert due(shop, shop.requirements) == {}
 
 
+@pytest.mark.slow
 def test_what_a_rebuilt_day_shows_otherwise_goes_on_to_the_next(shop: Shop) -> None:
     required = reading_back(shop)
     shop.publish(WEEK)
@@ -76,6 +79,7 @@ def test_what_a_rebuilt_day_shows_otherwise_goes_on_to_the_next(shop: Shop) -> N
     assert list(due(shop, required)) == [DAYS[2]]
 
 
+@pytest.mark.slow
 def test_a_day_that_is_published_after_a_later_one_restates_it(shop: Shop) -> None:
     required = reading_back(shop)
     shop.publish(Window.of_day(DAYS[1]))
@@ -86,6 +90,7 @@ def test_a_day_that_is_published_after_a_later_one_restates_it(shop: Shop) -> No
     assert list(due(shop, required)) == [DAYS[1]]
 
 
+@pytest.mark.slow
 def test_a_day_that_is_built_again_and_held_is_read_back_too(shop: Shop) -> None:
     required = reading_back(shop)
     shop.publish(WEEK)

@@ -88,6 +88,7 @@ def snapshot(shop: Shop, day: dt.date) -> list[object]:
     return shop.raw("customer_id, registered_on, email, country", f"_delivered_on = '{day}'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", Fault)
 def test_a_fault_that_stays_ends_in_a_clear_failure(crm: Crm, bare_shop: Shop, fault: Fault) -> None:
     crm.break_by(fault)
@@ -101,6 +102,7 @@ def test_a_fault_that_stays_ends_in_a_clear_failure(crm: Crm, bare_shop: Shop, f
     assert str(report.rejection).endswith("What was loaded before stays; run again when the source is back.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", Fault)
 def test_a_fault_that_stays_has_the_newest_good_snapshot_stand_in(crm: Crm, shop: Shop, fault: Fault) -> None:
     day = NEXT_DAY + ONE_DAY * list(Fault).index(fault)
@@ -123,6 +125,7 @@ def test_a_fault_that_stays_has_the_newest_good_snapshot_stand_in(crm: Crm, shop
     shop.lake.con.execute(f"delete from ops.deliveries where partition_day = '{day}'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in (Fault.REFUSED, Fault.SLOW)])
 def test_a_fault_that_passes_is_outlasted(crm: Crm, bare_shop: Shop, fault: Fault) -> None:
     crm.break_by(fault, times=1)
@@ -176,6 +179,7 @@ def test_what_the_source_itself_delivered_for_the_day_stays(crm: Crm, fresh_shop
     assert fresh_shop.content() == before
 
 
+@pytest.mark.slow
 def test_a_stand_in_does_not_stand_in_again_and_gives_way_to_a_newer_one(crm: Crm, fresh_shop: Shop) -> None:
     days = [DAY + ONE_DAY * number for number in range(3)]
     load(fresh_shop, days[0])
@@ -190,6 +194,7 @@ def test_a_stand_in_does_not_stand_in_again_and_gives_way_to_a_newer_one(crm: Cr
     assert snapshot(fresh_shop, days[2]) == snapshot(fresh_shop, days[1])
 
 
+@pytest.mark.slow
 def test_a_rejected_snapshot_does_not_stand_in(crm: Crm, fresh_shop: Shop, tmp_path: Path) -> None:
     load(fresh_shop, DAY)
     contract = fresh_shop.contract

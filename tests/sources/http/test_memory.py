@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from tests.support.intake import http_million
 from tests.support.intake.http_shop import Answer, api
 
@@ -31,6 +32,7 @@ class Million(Sequence[Answer]):
         return Answer(f'{{{counts}, "customers": [{customers}]}}'.encode())
 
 
+@pytest.mark.slow
 def test_a_million_customers_do_not_sit_in_memory(tmp_path: Path) -> None:
     with api() as crm:
         crm.answers = Million()

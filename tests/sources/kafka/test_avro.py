@@ -94,6 +94,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 def test_avro_messages_are_rows_to_the_digit_and_are_read_without_the_registry(
     open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def waiting(stream: Shop) -> list[dt.date]:
     return sorted(watch.look(DAYS.days, lambda _: True, 10))
 
 
+@pytest.mark.slow
 def test_a_day_is_what_came_until_the_first_message_of_the_next(stream: Shop, broker: Cluster, topic: str) -> None:
     broker.produce(topic, [order(1), order(2, partition=3), order(3, NEXT), order(4, DAY), order(5, NEXT, partition=3)])
     assert waiting(stream) == [*DAYS.days]
@@ -115,6 +116,7 @@ def test_a_message_with_a_date_to_come_ends_no_day(stream: Shop, broker: Cluster
     assert load(stream, NEXT).rows_loaded == 1
 
 
+@pytest.mark.slow
 def test_a_day_goes_on_until_a_later_one_is_begun(stream: Shop, broker: Cluster, topic: str) -> None:
     broker.produce(topic, [order(1)])
     assert load(stream).rows_read == 1
@@ -129,6 +131,7 @@ def test_a_day_goes_on_until_a_later_one_is_begun(stream: Shop, broker: Cluster,
     assert stream.raw("id") == ["o1", "o2", "o3", "o4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_is_read_when_every_message_is_there_once(
     stream: Shop, broker: Cluster, topic: str, seed: int
@@ -174,6 +177,7 @@ def test_every_message_is_a_row_sound_or_quarantined(stream: Shop, broker: Clust
     assert stream.raw("kafka_offset", "id = 'pretty'") == [13]
 
 
+@pytest.mark.slow
 def test_a_topic_that_was_made_again_is_told_and_held(
     stream: Shop, broker: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch, open_shop: OpenShop
 ) -> None:
@@ -211,6 +215,7 @@ def test_messages_that_the_topic_no_longer_keeps_are_told_and_held(
     assert stream.raw("id") == ["o1", "o2"]
 
 
+@pytest.mark.slow
 def test_a_broker_that_goes_away_is_an_outage_and_what_was_loaded_stays(
     open_shop: OpenShop, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -394,6 +394,7 @@ def test_a_query_that_takes_too_long_may_succeed_another_time(shop: Database, ar
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_in_the_middle_of_an_answer_is_given_up(shop: Database, archive: Archive) -> None:
     """It answers the network's probes and nothing else; its own statement timeout never fires."""
     slow = "select pg_sleep(60)::text as a where {start} < {end}"

@@ -79,6 +79,7 @@ def test_records_come_in_their_order_and_to_the_digit(author: Author) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_frames_of_every_kind_come_with_their_types(author: Author) -> None:
     code = """
     import decimal
@@ -100,6 +101,7 @@ def test_frames_of_every_kind_come_with_their_types(author: Author) -> None:
     assert found[3].fetchall()[0] == ("A3", "1.123456789012345678")
 
 
+@pytest.mark.slow
 def test_a_function_that_returns_a_frame_or_a_list_will_do(author: Author) -> None:
     assert author.rows("def rows():\n    return [{'id': 'A1'}]") == [("A1",)]
     assert author.rows("import polars\ndef rows():\n    return polars.DataFrame({'id': ['A1']})") == [("A1",)]
