@@ -24,13 +24,14 @@
 {%- endmacro %}
 
 {% macro days_reached_by_window() -%}
-    {%- set start = tidegate.window_start() ~ " - " ~ tidegate.days_reached_back() -%}
     (
         {%- if tidegate.on_spark() %}
-        select explode(sequence({{ start }}, {{ tidegate.window_end() }} - 1, interval 1 day)) as reached_day
+        select explode(sequence(
+            {{ tidegate.window_start() }} - {{ tidegate.days_reached_back() }}, {{ tidegate.window_end() }} - 1, interval 1 day
+        )) as reached_day
         {%- else %}
         select cast(moments.moment as date) as reached_day
-        from range({{ start }}, {{ tidegate.window_end() }}, interval 1 day) as moments (moment)
+        from range({{ tidegate.window_start() }} - {{ tidegate.days_reached_back() }}, {{ tidegate.window_end() }}, interval 1 day) as moments (moment)
         {%- endif %}
     )
 {%- endmacro %}
