@@ -45,7 +45,6 @@ def contributor(clone: Path) -> Iterator[Shell]:
         yield shell
 
 
-@pytest.mark.slow
 def test_the_steps_work_in_a_fresh_clone(clone: Path, contributor: Shell) -> None:
     for command in COMMANDS:
         if command not in NOT_TYPED:

@@ -144,7 +144,6 @@ def test_any_order_of_changes_ends_in_the_same_rows(
     assert mart.all == truth(changes)
 
 
-@pytest.mark.slow
 def test_a_deleted_row_leaves_its_day_and_restates_it(open_shop: OpenShop) -> None:
     shop = open_shop(CONTRACT)
     kept = '{"id": "a", "op": "c", "lsn": 1, "amount": 1, "happened": "2024-03-01"}'

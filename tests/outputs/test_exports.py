@@ -42,8 +42,6 @@ from tidegate.storage.files import Storage
 from tidegate.storage.folder import FolderStorage
 from tidegate.window import ONE_DAY, Cadence, Window
 
-pytestmark = pytest.mark.slow
-
 DAY = dt.date(2024, 6, 3)
 NEXT = DAY + ONE_DAY
 BOTH = Window(DAY, DAY + 2 * ONE_DAY)
@@ -88,6 +86,7 @@ def due(shop: Shop, store: Storage) -> list[tuple[str, dt.date]]:
     return [(output.kind, output.day) for output in due_outputs(shop.lake.con, kinds, store.place)]
 
 
+@pytest.mark.slow
 def test_every_published_partition_is_exported_once(shop: Shop, store: FolderStorage) -> None:
     published = shop.publish(BOTH, rows=3).published
     making = make(shop, store)
@@ -144,6 +143,7 @@ def test_a_day_without_rows_is_exported_too(shop: Shop, store: FolderStorage) ->
     assert file.read_text() == "order_date,total_orders,net_revenue\n"
 
 
+@pytest.mark.slow
 def test_a_restated_day_gets_a_new_version_and_keeps_the_old_one(shop: Shop, store: FolderStorage) -> None:
     shop.publish(BOTH)
     make(shop, store)
@@ -158,6 +158,7 @@ def test_a_restated_day_gets_a_new_version_and_keeps_the_old_one(shop: Shop, sto
     assert versions(store, day=NEXT) == ["run-1"]
 
 
+@pytest.mark.slow
 def test_decimals_and_texts_are_exact_in_every_format(shop: Shop, store: FolderStorage) -> None:
     """The consumer compares content hashes, which tell every digit, null from empty text, and one row from two."""
     shop.publish(BOTH)
@@ -177,6 +178,7 @@ def _text(text: str | None) -> str:
     return "null" if text is None else "'" + text.replace("'", "''") + "'"
 
 
+@pytest.mark.slow
 def test_the_same_rows_are_the_same_bytes(shop: Shop, store: FolderStorage) -> None:
     shop.publish(BOTH, rows=2000)
     make(shop, store)
@@ -195,6 +197,7 @@ def test_making_anew_by_hand_makes_what_is_published_and_says_what_is_not(shop: 
     assert "Nothing is published" in making.unmade[SALES.kind.name, NEXT]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_repeated_writes_beside_what_it_wrote(shop: Shop, store: FolderStorage) -> None:
     """Kubernetes resumes a run under its old id, and steps are tried again under it."""
     shop.publish(BOTH)
@@ -232,6 +235,7 @@ def test_large_partitions_are_read_one_by_one(
     assert seen(store, "daily_sales_by_region", NEXT) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("puts", "error"), [(0, FULL), (1, AWAY), (2, AWAY), (3, FULL)])
 def test_a_full_disk_leaves_whole_exports(
     shop: Shop, store: FolderStorage, puts: int, error: Exception, monkeypatch: pytest.MonkeyPatch
@@ -413,6 +417,7 @@ def catalogs(request: pytest.FixtureRequest, tmp_path: Path) -> LakeConfig:
     return dataclasses.replace(config, catalog=f"postgres:{request.getfixturevalue('database')}")
 
 
+@pytest.mark.slow
 def test_two_that_make_the_same_leave_one_of_each(catalogs: LakeConfig, store: FolderStorage) -> None:
     with ExitStack() as stack:
         lakes = [stack.enter_context(make_lake(catalogs)) for _ in range(2)]
@@ -434,6 +439,7 @@ def test_two_that_make_the_same_leave_one_of_each(catalogs: LakeConfig, store: F
 # --- S3
 
 
+@pytest.mark.slow
 def test_exports_in_s3_are_the_same(shop: Shop, store: FolderStorage, bucket: Bucket, tmp_path: Path) -> None:
     in_s3 = outputs_at(f"{bucket.url}/some/where", lambda: bucket.client)
     shop.publish(BOTH, rows=3)

@@ -213,7 +213,6 @@ def without_times(sentence: str) -> str:
     return sentence if len(words) == 1 else f"{words[0]} began at TIME UTC{words[1].split(' UTC', 1)[1]}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("story", "sentences"), CLOSED, ids=[story.__name__ for story, _ in CLOSED])
 def test_a_closed_gate_holds_its_day_and_no_other(
     shop: Shop, story: Callable[[Shop], None], sentences: list[str]

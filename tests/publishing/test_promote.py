@@ -235,7 +235,6 @@ def test_two_processes_that_promote_one_window_leave_one_copy(shop: Shop) -> Non
     assert len(publications.newest_publications(shop.lake.con)) == 6
 
 
-@pytest.mark.slow
 def test_a_promote_killed_at_any_moment_leaves_all_or_nothing(shop: Shop) -> None:
     shop.publish(THREE, factor=1, rows=20)
     for attempt, delay in enumerate((0.0, 0.03, 0.08)):

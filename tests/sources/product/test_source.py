@@ -117,7 +117,6 @@ def test_days_arrive_as_they_are_published_and_restated_and_put_back(upstream: U
     assert consumer.content() == once
 
 
-@pytest.mark.slow
 def test_a_day_that_is_not_published_is_not_there(upstream: Upstream, consumer: Consumer) -> None:
     upstream.publish(Window.of_day(DAY))
     upstream.hold(DAY + ONE_DAY, "orders/north is missing.")
