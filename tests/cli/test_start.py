@@ -15,6 +15,8 @@ try:
     main()
 finally:
     heavy = {"dagster", "dbt", "pandas", "numpy", "sqlalchemy", "boto3", "matplotlib", "httpx"}
+    if "--help" in sys.argv:
+        heavy |= {"duckdb", "rich.progress", "tidegate.contract.model"}
     print("imported:", sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +26,7 @@ def contract_check(format: AsTextOrJson = TextOrJson.text) -> None:
     settings = load_settings()
     count, errors = check_contracts(settings.contracts, settings.zone)
     if format is TextOrJson.json:
-        typer.echo(json.dumps({"contracts": count, "errors": errors}, indent=1, ensure_ascii=False))
+        console.print_json({"contracts": count, "errors": errors})
     else:
         for error in errors:
             console.say(error)
@@ -67,7 +66,7 @@ def contract_diff(
     readers = _readers(settings, after.source) if broken else {}
     unsaid = bool(broken) and not says_that_it_breaks(before.version, after.version)
     if format is TextOrJson.json:
-        typer.echo(_as_json(changes, readers, unsaid))
+        console.print_json(_told(changes, readers, unsaid))
     else:
         _print(after.source, changes, readers)
         if unsaid:
@@ -118,13 +117,12 @@ def _readers(settings: Settings, source: str) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _as_json(changes: Sequence[TermChange], readers: Mapping[str, Sequence[str]], unsaid: bool) -> str:
-    told = {
+def _told(changes: Sequence[TermChange], readers: Mapping[str, Sequence[str]], unsaid: bool) -> dict[str, object]:
+    return {
         "changes": [{"change": change.sentence, "breaks": change.breaks} for change in changes],
         "models": sorted(name for names in readers.values() for name in names),
         "version_says_so": not unsaid,
     }
-    return json.dumps(told, indent=1, ensure_ascii=False)
 
 
 def _print(source: str, changes: Sequence[TermChange], readers: Mapping[str, Sequence[str]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import typer
@@ -11,22 +11,23 @@ from typer.core import TyperCommand, TyperGroup
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _without_value(parameters: Sequence[Any]) -> list[Any]:
-    """The parameters; typer would write `<bool>` beside each flag."""
-    for parameter in parameters:
-        if getattr(parameter, "is_flag", False):
-            parameter.metavar = ""
-    return list(parameters)
+class _FlagsWithoutValue:
+    """typer would write `<bool>` beside each flag."""
 
-
-class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
-        return _without_value(super().get_params(ctx))
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for parameter in parameters:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return parameters
 
 
-class Group(TyperGroup):
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _without_value(super().get_params(ctx))
+class Command(_FlagsWithoutValue, TyperCommand):
+    """One command."""
+
+
+class Group(_FlagsWithoutValue, TyperGroup):
+    """Commands under one name."""
 
 
 class Commands(typer.Typer):

@@ -142,7 +142,9 @@ def run_command(cadence: Cadence, partition: date) -> str:
 
 def print_json(value: Any) -> None:
     """For a program; what JSON has no form for, moments and days, as text."""
-    out.file.write(json.dumps(value, default=str, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(value, default=str, indent=1, ensure_ascii=False)
+    # A file's name may have bytes that are no text; JSON's own way to write them is this one.
+    out.file.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
 
 
 def print_result(result: QueryResult, how: str) -> None:

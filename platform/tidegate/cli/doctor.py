@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,7 +29,7 @@ def doctor(format: AsTextOrJson = TextOrJson.text) -> None:
         if format is TextOrJson.text:
             _print(finding)
     if format is TextOrJson.json:
-        typer.echo(json.dumps([dataclasses.asdict(finding) for finding in found], indent=1))
+        console.print_json([dataclasses.asdict(finding) for finding in found])
     raise typer.Exit(FAILED if any(finding.state == "bad" for finding in found) else GOOD)
 
 

@@ -11,7 +11,6 @@ import typer
 
 from tidegate.asked_days import day_of
 from tidegate.cli.exit_codes import FAILED, GOOD
-from tidegate.cli.show_draft import print_draft
 from tidegate.cli.words import with_plain_errors
 from tidegate.settings import load_settings
 
@@ -55,6 +54,7 @@ def contract_draft(
     The draft is proven by the judge that loads deliveries: it loads every row of the files, or the draft says what it
     could not settle, and the command ends with 1.
     """
+    from tidegate.cli.show_draft import print_draft
     from tidegate.drafting.asked import Asked
     from tidegate.drafting.draft import draft
     from tidegate.drafting.fetching import fetched, is_address

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +39,7 @@ def incidents_list(
     """What is wrong now, the most severe first. Looks at everything, and changes nothing."""
     found = _look(every)
     if format is TextOrJson.json:
-        typer.echo(json.dumps([as_json(each) for each in found], indent=1))
+        console.print_json([as_json(each) for each in found])
     else:
         print_incidents(found)
 
@@ -58,7 +57,7 @@ def incidents_show(key: Key, format: AsTextOrJson = TextOrJson.text) -> None:
     with Home(load_settings(), read_only=True).lake() as lake:
         alerts = alerts_about(lake.con, key)
     if format is TextOrJson.json:
-        typer.echo(json.dumps(as_json(incident, alerts), indent=1))
+        console.print_json(as_json(incident, alerts))
     else:
         print_incident(incident, alerts)
 

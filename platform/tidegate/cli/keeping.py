@@ -14,7 +14,6 @@ from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_p
 from tidegate.errors import LakeMissingError, TidegateError
 from tidegate.machine.stopping import until_asked
 from tidegate.settings import Settings, load_settings
-from tidegate.storage.folder import DRAFTS
 
 if TYPE_CHECKING:
     from tidegate.backup.make import Done
@@ -228,16 +227,17 @@ def _data(settings: Settings) -> Storage:
 
 
 def _archive(settings: Settings) -> Storage:
-    from tidegate.archive.archive import DRAFTS as DRAFTS_OF_ARCHIVE
+    from tidegate.archive.archive import DRAFTS
 
-    return _storage(settings.archive, "TIDEGATE_ARCHIVE", DRAFTS_OF_ARCHIVE)
+    return _storage(settings.archive, "TIDEGATE_ARCHIVE", drafts=DRAFTS)
 
 
-def _storage(place: str, setting: str, drafts: str = DRAFTS) -> Storage:
+def _storage(place: str, setting: str, drafts: str | None = None) -> Storage:
+    from tidegate.storage.folder import DRAFTS
     from tidegate.storage.places import storage_at
 
     address = place if "://" in place else str(Path(place).expanduser())
-    return storage_at(address, setting, _s3_client, drafts=drafts)
+    return storage_at(address, setting, _s3_client, drafts=drafts or DRAFTS)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -28,7 +27,7 @@ def print_list(columns: Sequence[str], rows: Sequence[Sequence[Any]], how: ListF
     """The rows; `none` is said to a person where there are none."""
     if how is ListFormat.json:
         listed = [dict(zip(columns, row, strict=True)) for row in rows]
-        typer.echo(json.dumps(listed, default=str, indent=1, ensure_ascii=False))
+        console.print_json(listed)
     elif rows:
         print_table(console.out, columns, rows, counts=True)
     else:

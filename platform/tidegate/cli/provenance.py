@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tidegate.asked_days import day_of
+from tidegate.cli import console
 from tidegate.cli.exit_codes import LOOK
 from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_plain_errors
 from tidegate.errors import TidegateError
@@ -39,7 +39,7 @@ def why(
 
     found = find_out(Home(load_settings(), read_only=True), mart, day_of(partition), column, _key_of(key or []))
     if format is TextOrJson.json:
-        typer.echo(_as_json(asdict(found)))
+        console.print_json(asdict(found))
     else:
         print_why(found)
 
@@ -54,7 +54,7 @@ def history(partition: Partition, cadence: OfCadence = Cadence.daily, format: As
     with Home(load_settings(), read_only=True).lake() as lake:
         events = history_of(lake.con, day_of(partition), cadence)
     if format is TextOrJson.json:
-        typer.echo(_as_json([asdict(event) for event in events]))
+        console.print_json([asdict(event) for event in events])
     else:
         print_history(events, day_of(partition))
 
@@ -69,7 +69,7 @@ def verify(partition: Partition, cadence: OfCadence = Cadence.daily, format: AsT
 
     verified = build_again(Home(load_settings()), day_of(partition), cadence)
     if format is TextOrJson.json:
-        typer.echo(_as_json({**asdict(verified), "is_equal": verified.is_equal}))
+        console.print_json({**asdict(verified), "is_equal": verified.is_equal})
     else:
         print_verified(verified)
     if not verified.is_equal:
@@ -85,7 +85,3 @@ def _key_of(written: list[str]) -> dict[str, str]:
             raise TidegateError(f"{each!r} is not a column and its value. Write it as product_category=Electronics.")
         found[name] = value
     return found
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, default=str, indent=1)

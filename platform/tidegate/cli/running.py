@@ -10,7 +10,6 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.exit_codes import FAILED, GOOD, LOOK
-from tidegate.cli.progress import Shown
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import end_if_asked, until_asked
 from tidegate.settings import load_settings
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 def run_and_leave(window: Window, *, backfill: bool = False, resume: bool = False, from_landing: bool = False) -> None:
     """Run the days as one run, or as a backfill, under a progress bar. Raises TidegateError for days that are none."""
+    from tidegate.cli.progress import Shown
     from tidegate.home import Home
     from tidegate.orchestration.partitions import accepted_window
     from tidegate.orchestration.runs import Runner

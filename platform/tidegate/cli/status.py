@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -44,7 +43,7 @@ def status(
     verdict = verdict_of(found, breakers)
     if format is TextOrJson.json:
         whole = {} if check else {"status": as_plain(found), "breakers": as_plain(breakers)}
-        typer.echo(json.dumps({"verdict": as_plain(verdict), **whole}, indent=1))
+        console.print_json({"verdict": as_plain(verdict), **whole})
     elif check:
         for sentence in verdict.sentences:
             console.say(sentence)
