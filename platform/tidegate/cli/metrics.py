@@ -12,7 +12,7 @@ import typer
 from tidegate.addresses import without_secrets
 from tidegate.cli import console
 from tidegate.cli.words import with_plain_errors
-from tidegate.errors import TidegateError
+from tidegate.errors import NotInstalledError
 from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def metrics(
     try:
         from tidegate.alerting.metrics.serve import page, serve
     except ImportError as error:
-        raise TidegateError(
-            "prometheus-client is not installed, so there are no metrics. Install the package with its extra `metrics`."
-        ) from error
+        raise NotInstalledError("Serving metrics", "prometheus-client", "metrics") from error
 
     read = _reader()
     # First, so that a home without a lake is refused, and the project is parsed before somebody waits.

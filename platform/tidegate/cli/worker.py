@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tidegate.cli.words import with_plain_errors
-from tidegate.errors import TidegateError
+from tidegate.errors import NotInstalledError, TidegateError
 from tidegate.settings import load_settings
 
 
@@ -40,8 +40,5 @@ def worker(
     try:
         from tidegate.orchestration.instance.workers.app import start
     except ModuleNotFoundError as error:
-        raise TidegateError(
-            f"{error.name} is not installed. Nothing was started. Install what workers need: "
-            "pip install 'tidegate[celery]'"
-        ) from error
+        raise NotInstalledError("A worker", str(error.name), "celery") from error
     start(concurrency, queue or [])

@@ -24,8 +24,9 @@ from tests.support.kafka import cluster
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import ContractError, SourceDownError, TidegateError
 from tidegate.sources.kafka import reading
-from tidegate.sources.kafka.avro import AvroReader, Schema, read_schemas, to_json
+from tidegate.sources.kafka.avro import AvroReader
 from tidegate.sources.kafka.registry import Registry
+from tidegate.sources.kafka.schemas import Schema, read_schemas, to_json
 
 MONEY = {"type": "fixed", "name": "Money", "size": 12, "logicalType": "decimal", "precision": 28, "scale": 10}
 ORDER = {

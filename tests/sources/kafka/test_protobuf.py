@@ -18,10 +18,10 @@ from google.protobuf import (  # type: ignore[import-untyped]
 from tests.sources.kafka.test_avro import registry
 
 from tidegate.errors import TidegateError
-from tidegate.sources.kafka.avro import to_json
 from tidegate.sources.kafka.by_schema import reader_of
 from tidegate.sources.kafka.protobuf import ProtobufReader
 from tidegate.sources.kafka.registry import Registry
+from tidegate.sources.kafka.schemas import to_json
 
 TEXT, LONG, DOUBLE, BOOL, MESSAGE = 9, 3, 1, 8, 11
 

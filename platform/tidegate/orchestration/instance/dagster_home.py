@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tidegate.errors import TidegateError
+from tidegate.errors import NotInstalledError, TidegateError
 from tidegate.machine.disk import write_whole
 from tidegate.machine.locks import HeldElsewhereError, file_lock
 from tidegate.orchestration.names import SCHEDULER
@@ -219,10 +219,8 @@ def _opened_elsewhere(settings: Settings) -> DagsterInstance:
     try:
         from dagster_postgres.utils import DagsterPostgresException
     except ModuleNotFoundError as error:
-        raise TidegateError(
-            f"{error.name} is not installed. Nothing was run or changed. Install what TIDEGATE_DEPLOYMENT="
-            f"{settings.deployment} needs: pip install 'tidegate[{settings.deployment}]'"
-        ) from error
+        needs = f"TIDEGATE_DEPLOYMENT={settings.deployment}"
+        raise NotInstalledError(needs, str(error.name), settings.deployment) from error
     from sqlalchemy.exc import OperationalError
 
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tidegate.errors import TidegateError
+from tidegate.errors import NotInstalledError
 from tidegate.home import Home
 from tidegate.lake.connect import Lake
 from tidegate.provenance.openlineage.unreported import Told
@@ -34,7 +34,4 @@ def _installed() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise TidegateError(
-            "openlineage-python is not installed, so nobody can be told of runs. Install the package with its extra "
-            "`lineage`."
-        ) from error
+        raise NotInstalledError("Telling a catalogue of runs", "openlineage-python", "lineage") from error

@@ -11,46 +11,12 @@ import io
 import json
 import math
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from tidegate.errors import TidegateError
-
-# A zero and the four bytes of the schema's number.
-PREFIX = 5
-
-# A file of a delivery, beside its messages.
-SCHEMAS = "schemas-"
-
-
-@dataclass(frozen=True)
-class Schema:
-    """A schema as text, and those that it refers to, in an order in which each can be read."""
-
-    text: str
-    references: tuple[str, ...] = ()
-
-
-def schema_number(content: bytes | str | None) -> int | None:
-    """The number that a message, or its key, carries; None for one that is not written so."""
-    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    return int.from_bytes(data[1:PREFIX], "big") if data and len(data) >= PREFIX and data[0] == 0 else None
-
-
-def to_json(schemas: Mapping[int, Schema]) -> bytes:
-    written = {str(number): [each.text, list(each.references)] for number, each in sorted(schemas.items())}
-    return (json.dumps(written, indent=1) + "\n").encode()
-
-
-def read_schemas(files: Iterable[Path]) -> dict[int, Schema]:
-    found: dict[int, Schema] = {}
-    for file in files:
-        for number, (text, references) in json.loads(file.read_bytes()).items():
-            found[int(number)] = Schema(text, tuple(references))
-    return found
+from tidegate.errors import NotInstalledError
+from tidegate.sources.kafka.schemas import PREFIX, Schema, schema_number
 
 
 class AvroReader:
@@ -60,10 +26,7 @@ class AvroReader:
         try:
             import fastavro  # noqa: F401  # told before the first message
         except ImportError as error:
-            raise TidegateError(
-                "Messages in Avro cannot be read: the package fastavro is not installed. What was loaded before stays. "
-                "Install tidegate[files] where Tidegate runs, and run again."
-            ) from error
+            raise NotInstalledError("Reading messages in Avro", "fastavro", "files") from error
         self._schemas = schemas
         self._parsed: dict[int, Any] = {}
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tidegate.contract.kafka import ValueFormat
-from tidegate.sources.kafka.avro import AvroReader, read_schemas
+from tidegate.sources.kafka.avro import AvroReader
 from tidegate.sources.kafka.messages import SchemaReader
+from tidegate.sources.kafka.schemas import read_schemas
 
 
 def reader_of(value_format: ValueFormat, schemas: Iterable[Path]) -> SchemaReader | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeAlias
 from tidegate.contract.files import Envelope
 from tidegate.contract.kafka import MESSAGE_FIELDS
 from tidegate.contract.model import Contract
-from tidegate.sources.kafka.avro import schema_number
+from tidegate.sources.kafka.schemas import schema_number
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

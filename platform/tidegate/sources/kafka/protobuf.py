@@ -22,7 +22,7 @@ from google.protobuf import (  # type: ignore[import-untyped]
     wrappers_pb2,
 )
 
-from tidegate.sources.kafka.avro import PREFIX, Schema, schema_number
+from tidegate.sources.kafka.schemas import PREFIX, Schema, schema_number
 
 # What every producer has without a registry.
 _KNOWN = (timestamp_pb2, duration_pb2, wrappers_pb2, struct_pb2, any_pb2, empty_pb2, field_mask_pb2)

@@ -16,7 +16,7 @@ from typing import Any, Self
 from tidegate.archive.archive import Archive
 from tidegate.archive.manifest import Captured, CapturedFile, manifest_name
 from tidegate.errors import TidegateError
-from tidegate.sources.kafka.avro import SCHEMAS
+from tidegate.sources.kafka.schemas import SCHEMAS
 from tidegate.window import ONE_DAY
 
 # Beside the files with messages. It is no data.

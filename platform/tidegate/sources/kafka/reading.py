@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidegate.contract.kafka import KafkaServer
-from tidegate.errors import SourceDownError, TidegateError
+from tidegate.errors import NotInstalledError, SourceDownError, TidegateError
 from tidegate.sources.origin import Outside
 
 if TYPE_CHECKING:
@@ -153,10 +153,7 @@ def opened(server: KafkaServer, outside: Outside) -> Iterator[TopicReader]:
     try:
         from confluent_kafka import Consumer, KafkaException
     except ImportError as error:
-        raise TidegateError(
-            f"The topic {server.topic} cannot be read: the package confluent-kafka is not installed. {_KEPT} Install "
-            "tidegate[streams] where Tidegate runs, and run again."
-        ) from error
+        raise NotInstalledError(f"Reading the topic {server.topic}", "confluent-kafka", "streams") from error
     try:
         consumer = Consumer(settings)
     except (KafkaException, TypeError, ValueError) as error:

@@ -1,22 +1,22 @@
 """A schema registry, as Confluent's and those that speak its protocol: schemas by the numbers that messages carry.
 
 What is fetched goes into the archive beside the messages, so that they can be read when the registry is gone, or says
-something else. Reading messages by schemas belongs to `avro`.
+something else. Reading messages by schemas belongs to `by_schema`.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
+import tenacity
 
 from tidegate.contract.kafka import ValueFormat
 from tidegate.errors import SourceDownError, TidegateError
-from tidegate.sources.kafka.avro import Schema
+from tidegate.sources.kafka.schemas import Schema
 
 TIMEOUT_SECONDS = 10.0
 ATTEMPTS = 3
@@ -100,22 +100,27 @@ class Registry:
 
     def _get(self, client: httpx.Client, path: str) -> dict[str, object] | None:
         """The answer; None for what it does not have."""
-        for attempt in range(ATTEMPTS):
-            try:
-                response = client.get(path, params=_SERIALIZED if self.value_format == "protobuf" else None)
-            except httpx.HTTPError as error:
-                problem = type(error).__name__
-            else:
-                if response.status_code == httpx.codes.NOT_FOUND:
-                    return None
-                if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-                    raise self._wrong(f"it rejected the login (HTTP {response.status_code})")
-                problem = f"HTTP {response.status_code}"
-                if response.is_success:
-                    return self._read(response)
-            if attempt + 1 < ATTEMPTS:
-                time.sleep(PAUSE_SECONDS)
-        raise SourceDownError(f"the schema registry at ${self.variable} cannot be read: {problem}.")
+        patiently = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(SourceDownError),
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=tenacity.wait_fixed(PAUSE_SECONDS),
+            reraise=True,
+        )
+        return patiently(self._ask, client, path)
+
+    def _ask(self, client: httpx.Client, path: str) -> dict[str, object] | None:
+        try:
+            response = client.get(path, params=_SERIALIZED if self.value_format == "protobuf" else None)
+        except httpx.HTTPError as error:
+            # Its own words may hold the address.
+            raise self._down(type(error).__name__) from None
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise self._wrong(f"it rejected the login (HTTP {response.status_code})")
+        if not response.is_success:
+            raise self._down(f"HTTP {response.status_code}")
+        return self._read(response)
 
     def _read(self, response: httpx.Response) -> dict[str, object]:
         try:
@@ -125,6 +130,9 @@ class Registry:
         if isinstance(found, dict) and isinstance(found.get("schema"), str):
             return found
         raise self._wrong("its answer has no schema")
+
+    def _down(self, problem: str) -> SourceDownError:
+        return SourceDownError(f"the schema registry at ${self.variable} cannot be read: {problem}.")
 
     def _wrong(self, what: str) -> TidegateError:
         return TidegateError(

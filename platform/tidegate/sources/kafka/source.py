@@ -22,11 +22,11 @@ from tidegate.archive.archive import DRAFTS, Archive
 from tidegate.archive.manifest import Captured, CapturedFile
 from tidegate.contract.kafka import KafkaServer
 from tidegate.errors import ArchiveDownError, TidegateError
-from tidegate.sources.kafka.avro import SCHEMAS, Schema, to_json
 from tidegate.sources.kafka.messages import MessageWriter
 from tidegate.sources.kafka.ranges import OFFSETS, Day, Progress, known_of
 from tidegate.sources.kafka.reading import Extent, GoneError, TopicReader, opened
 from tidegate.sources.kafka.registry import Registry
+from tidegate.sources.kafka.schemas import SCHEMAS, Schema, to_json
 from tidegate.sources.origin import Outside
 from tidegate.storage.places import storage_at
 from tidegate.window import ONE_DAY
