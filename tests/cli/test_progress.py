@@ -12,7 +12,7 @@ from rich.console import Console
 from tests.support.runs.changing import DAYS, deliver, new_crowd
 
 from tidegate.cli.progress import SECONDS_BETWEEN_LINES, Shown
-from tidegate.orchestration.runs import RunOutcome
+from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.orchestration.steps import Progress
 from tidegate.window import Window
 

@@ -22,7 +22,7 @@ from tidegate.orchestration.asset_keys import raw_key
 from tidegate.orchestration.history.breaker import Breaker, Pace
 from tidegate.orchestration.history.contacts import health_of
 from tidegate.orchestration.names import load_job
-from tidegate.orchestration.runs import RunOutcome
+from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY, Window
 

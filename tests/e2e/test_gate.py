@@ -18,7 +18,7 @@ from tests.support.runs.landing import REGIONS, Landing, Line, sound_lines
 
 from tidegate.lake.reading.query import run_query
 from tidegate.orchestration.asset_keys import raw_key, serving_key
-from tidegate.orchestration.runs import RunOutcome
+from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.window import ONE_DAY, Cadence, Window
 
 MONTH = Window(FIRST_DAY, FIRST_DAY + ONE_DAY * 31)

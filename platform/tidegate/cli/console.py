@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tidegate.lake.reading.query import QueryResult
     from tidegate.lake.upkeep.maintenance import Upkeep
     from tidegate.ledger.versions import Version
-    from tidegate.orchestration.runs import OutputsOutcome, RunOutcome
+    from tidegate.orchestration.outcomes import OutputsOutcome, RunOutcome
     from tidegate.publishing.due.partitions import Due
     from tidegate.publishing.promote import Promotion
 

@@ -14,7 +14,7 @@ from tidegate.cli import console
 from tidegate.window import Window
 
 if TYPE_CHECKING:
-    from tidegate.orchestration.runs import RunOutcome
+    from tidegate.orchestration.outcomes import RunOutcome
     from tidegate.orchestration.steps import Progress
 
 # In a log, a line is for who asks whether it still moves.

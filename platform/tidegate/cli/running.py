@@ -16,7 +16,8 @@ from tidegate.settings import load_settings
 from tidegate.window import Cadence, Window
 
 if TYPE_CHECKING:
-    from tidegate.orchestration.runs import Runner, RunOutcome
+    from tidegate.orchestration.outcomes import RunOutcome
+    from tidegate.orchestration.runs import Runner
 
 
 def run_and_leave(window: Window, *, backfill: bool = False, resume: bool = False, from_landing: bool = False) -> None:

@@ -23,8 +23,9 @@ from tidegate.ledger.rollbacks import sentences_of_rollbacks
 from tidegate.machine.processes import person
 from tidegate.machine.stopping import end_if_asked, until_asked
 from tidegate.orchestration.instance.initialise import initialise
+from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.orchestration.rollbacks import roll_back_and_report
-from tidegate.orchestration.runs import Runner, RunOutcome
+from tidegate.orchestration.runs import Runner
 from tidegate.publishing.rollback import Decision
 from tidegate.settings import Settings, remember_first_day
 from tidegate.window import ONE_DAY, ONE_WEEK, Cadence, Window

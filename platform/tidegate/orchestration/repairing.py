@@ -22,8 +22,9 @@ from tidegate.lake.upkeep.lost import LostFile, lost_files
 from tidegate.ledger.outputs import OutputRecord
 from tidegate.ledger.upkeep.after_lost_files import forget_lost_files
 from tidegate.orchestration.instance.initialise import initialise
+from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.orchestration.partitions import ended_days
-from tidegate.orchestration.runs import Runner, RunOutcome
+from tidegate.orchestration.runs import Runner
 from tidegate.outputs.lost_outputs import lost_outputs, owe_outputs
 from tidegate.publishing.due.partitions import due_again
 from tidegate.settings import Settings

@@ -2,7 +2,7 @@
 where machines share the record, on one of them.
 
 The command line's `run`, `backfill` and `outputs` are this; the UI and `dagster job execute` launch the very same jobs.
-What a run published or made is read from the ledger, never guessed from its exit.
+What came of a run is told by `outcomes`.
 """
 
 from __future__ import annotations
@@ -10,23 +10,18 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Self
 
 import dagster as dg
-from dagster import DagsterInstance, DagsterRunStatus, ExecuteInProcessResult, RunsFilter
-from dagster_shared.error import SerializableErrorInfo
-from duckdb import DuckDBPyConnection
+from dagster import DagsterInstance, ExecuteInProcessResult, RunsFilter
 
 from tidegate.home import Home
 from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.lake.data_files import is_remote
-from tidegate.ledger.outputs import OutputRecord, outputs_made_by
-from tidegate.ledger.publications import days_published_by
-from tidegate.ledger.rollbacks import rollbacks_ended_by, sentences_of_rollbacks
+from tidegate.ledger.outputs import outputs_made_by
 from tidegate.ledger.upkeep.after_lost_files import forget_lost_files
-from tidegate.machine.disk import is_disk_trouble
 from tidegate.machine.stopping import ended_with
 from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.failures import STOPPED
@@ -45,9 +40,9 @@ from tidegate.orchestration.names import (
     OUTPUT_JOBS,
     REASON_TAG,
     RESTATEMENT,
-    TRANSFORM,
     UNFINISHED,
 )
+from tidegate.orchestration.outcomes import OutputsOutcome, RunOutcome, RunResult, failures, outcome_of, published_by
 from tidegate.orchestration.partitions import partition_tags, partitions_at
 from tidegate.orchestration.sensors.build_requests import cause_of
 from tidegate.orchestration.sensors.due_outputs import due_outputs_of
@@ -55,7 +50,6 @@ from tidegate.orchestration.sensors.run_keeper import end_lost_runs
 from tidegate.orchestration.steps import Progress, StepsOfARun
 from tidegate.outputs.removed_exports import withdraw_exports
 from tidegate.publishing.due.partitions import due_again
-from tidegate.publishing.gate import closed_for_any
 from tidegate.publishing.periods import periods_to_begin
 from tidegate.window import Cadence, Window, windows_of, windows_over
 
@@ -64,47 +58,6 @@ BACKFILL_DAYS_TAG = "tidegate/backfill_days"
 
 # The run's own log is in Dagster's event log; what a person reads in the terminal is the outcome.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """What one run did. `held` says in sentences why each unpublished day was not published, `rolled_back` why a
-    published one goes on to show an earlier publication, and `rollbacks_ended` what one showed until now. `broke`: a
-    step failed of something that is no finding about data."""
-
-    run_id: str
-    window: Window
-    published: tuple[dt.date, ...]
-    held: Mapping[dt.date, tuple[str, ...]] = field(default_factory=dict)
-    restates: bool = False
-    rolled_back: Mapping[dt.date, str] = field(default_factory=dict)
-    rollbacks_ended: Mapping[dt.date, str] = field(default_factory=dict)
-    broke: bool = False
-
-    @property
-    def succeeded(self) -> bool:
-        return not self.held
-
-
-class RunResult(Protocol):
-    """What a run tells of itself, be it executed here or on another machine."""
-
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def dagster_run(self) -> dg.DagsterRun: ...
-    @property
-    def all_events(self) -> Sequence[dg.DagsterEvent]: ...
-
-
-@dataclass(frozen=True)
-class OutputsOutcome:
-    """What one run made of published partitions, and in sentences what it could not make."""
-
-    run_id: str
-    window: Window
-    made: Sequence[OutputRecord]
-    complaints: Sequence[str] = ()
 
 
 @dataclass
@@ -131,7 +84,7 @@ class Runner:
 
     def run(self, window: Window, tags: Mapping[str, str] | None = None, job: str = DAILY_JOB) -> RunOutcome:
         """Run the daily job, or another one of the window's cadence, over `window` as one run."""
-        return self._outcome(window, self._execute(window, tags, job))
+        return outcome_of(self.home, self.instance, window, self._execute(window, tags, job))
 
     def run_and_restate(self, window: Window, *, from_landing: bool = False) -> Iterator[RunOutcome]:
         """Run `window` as one run, then restate the days that its deliveries touched.
@@ -172,7 +125,9 @@ class Runner:
 
         asked = [{**partition_tags(chunk), **tags} for chunk in chunks]
         with queue_all(self.home.settings, self.instance, DAILY_JOB, asked) as runs:
-            yield from (self._outcome(chunk, result) for chunk, result in zip(chunks, runs, strict=True))
+            yield from (
+                outcome_of(self.home, self.instance, chunk, result) for chunk, result in zip(chunks, runs, strict=True)
+            )
 
     def left_of_backfill(self, window: Window) -> list[dt.date]:
         """The days that the newest backfill of the same days has not published, and `resume` would run."""
@@ -220,7 +175,7 @@ class Runner:
                 with self.home.lake() as lake:
                     enter_finished_runs(InstanceRecord(self.instance), lake)
                     made = outputs_made_by(lake.con, result.run_id)
-                explained, crashes = _failures(result)
+                explained, crashes = failures(result)
                 yield OutputsOutcome(result.run_id, window, made, (*explained, *crashes))
 
     def _execute(self, window: Window, tags: Mapping[str, str] | None, job: str) -> RunResult:
@@ -316,95 +271,8 @@ class Runner:
     def _published_in(self, backfill_id: str, window: Window) -> set[dt.date]:
         runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_TAG: backfill_id}))
         with self.home.lake() as lake:
-            return self._published_by(lake.con, [run.run_id for run in runs], window)
-
-    def _published_by(self, con: DuckDBPyConnection, run_ids: Collection[str], window: Window) -> set[dt.date]:
-        """The partitions of the window of which these runs published every product."""
-        of_products = [
-            days_published_by(con, run_ids, window, product.beside) for product in self.home.products_of(window.cadence)
-        ]
-        return set.intersection(*of_products)
-
-    def _outcome(self, window: Window, result: RunResult) -> RunOutcome:
-        with self.home.lake() as lake:
-            enter_finished_runs(InstanceRecord(self.instance), lake)
-            with lake.one_moment() as con:
-                published = self._published_by(con, [result.run_id], window)
-                rollbacks = sentences_of_rollbacks(con, window)
-                ended = rollbacks_ended_by(con, result.run_id, window)
-                unpublished = [day for day in window.days if day not in published]
-                closed = closed_for_any(con, window.days, self.home.products_of(window.cadence)) if unpublished else {}
-        explained, crashes = _failures(result)
-        reasons = {
-            day: _with_causes(day, why, [*explained.values(), *_reported(result)]) for day, why in closed.items() if why
-        }
-        # The gate knows of a build that began, not of one that was refused.
-        began = any(result.run_id in sentence for sentences in closed.values() for sentence in sentences)
-        refused = [why for step, why in explained.items() if step.endswith(TRANSFORM) and not began]
-        others = [why for why in explained.values() if why not in refused]
-        # A run that was stopped holds no day: it only did not get to them.
-        held = {day: (*crashes, *refused, *reasons.get(day, others)) for day in unpublished if not _was_stopped(result)}
-        restates = result.dagster_run.tags.get(REASON_TAG) == RESTATEMENT
-        rolled_back = {day: sentence for (day, _), sentence in rollbacks.items() if day in published}
-        until_now = {each.partition_day: each.sentence for each in ended}
-        days = tuple(sorted(published))
-        return RunOutcome(
-            result.run_id, window, days, held, restates, rolled_back, until_now, broke=bool(held and crashes)
-        )
+            return published_by(self.home, lake.con, [run.run_id for run in runs], window)
 
 
 def _insisting(from_landing: bool) -> dict[str, str]:
     return {FROM_LANDING_TAG: "true"} if from_landing else {}
-
-
-def _with_causes(day: dt.date, closed: Sequence[str], explained: Sequence[str]) -> tuple[str, ...]:
-    """Why the gate is closed; of deliveries that are not there, why they were not to be had. Before it, what the gate
-    cannot know: that a step had no room to write."""
-    no_room = [text for text in explained if is_disk_trouble(text) and " is missing: " not in text]
-    lines = [line for text in explained for line in text.splitlines() if f" {day} is missing: " in line]
-    missing = {f" {line.partition(' ')[0]} {day}: no delivery ": line for line in lines}
-    reasons = [_with_cause(why, missing) for why in closed]
-    unnamed = [line for line in missing.values() if not any(line in reason for reason in reasons)]
-    return (*no_room, *unnamed, *reasons)
-
-
-def _with_cause(why: str, missing: Mapping[str, str]) -> str:
-    """The gate's reason, or in its place that of the delivery that it lacks, under the same products."""
-    for lacks, cause in missing.items():
-        products, found, _ = f" {why}".partition(lacks)
-        if found:
-            return f"{products} {cause}".strip()
-    return why
-
-
-def _reported(result: RunResult) -> list[str]:
-    """What steps that did not fail say of deliveries that they could not load."""
-    observed = [
-        event.asset_observation_data.asset_observation for event in result.all_events if event.is_asset_observation
-    ]
-    return [each.description for each in observed if each.description and each.asset_key.path[0] == "raw"]
-
-
-def _was_stopped(result: RunResult) -> bool:
-    return result.dagster_run.status is DagsterRunStatus.CANCELED
-
-
-def _failures(result: RunResult) -> tuple[dict[str, str], list[str]]:
-    """What failed steps say themselves, by step, and what broke the others."""
-    explained, crashes = {}, []
-    for event in result.all_events:
-        if event.is_step_failure and not _was_stopped(result):
-            data = event.step_failure_data
-            if data.user_failure_data and data.user_failure_data.description:
-                explained[str(event.step_key)] = data.user_failure_data.description
-            else:
-                cause = _cause(data.error)
-                crashes.append(f"Step {event.step_key} failed: {cause} See run {result.run_id} in the UI.")
-    return explained, crashes
-
-
-def _cause(error: SerializableErrorInfo | None) -> str:
-    """The words of the error that began it; Dagster wraps it in its own."""
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message.strip() if error else "unknown error."

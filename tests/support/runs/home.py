@@ -27,8 +27,9 @@ from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.asset_keys import serving_key
 from tidegate.orchestration.assets.serving import GATE
 from tidegate.orchestration.instance.dagster_home import make_instance
+from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.orchestration.partition_definitions import partitions_of
-from tidegate.orchestration.runs import Runner, RunOutcome
+from tidegate.orchestration.runs import Runner
 from tidegate.settings import Settings, load_settings
 from tidegate.transform.parsed.members import DELIVERY_DAY
 from tidegate.window import Cadence, Window
