@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from tidegate.errors import TidegateError
-from tidegate.settings import CHECKOUT, load_settings, settings_page
+from tidegate.explain.settings import settings_page
+from tidegate.settings import CHECKOUT, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +82,7 @@ def test_folders_side_by_side_are_fine(tmp_path: Path) -> None:
 def test_the_settings_page_is_the_classes_own() -> None:
     written = (CHECKOUT / "docs" / "settings.md").read_text()
 
-    assert written == settings_page(), "run: python -m tidegate.settings > docs/settings.md"
+    assert written == settings_page(), "run: python -m tidegate.explain.settings > docs/settings.md"
 
 
 def test_a_project_is_found_from_any_folder_below_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

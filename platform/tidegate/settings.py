@@ -1,7 +1,7 @@
 """Every setting, each an environment variable with a default.
 
-Reading the environment and the project's `.env` happens here and nowhere else. docs/settings.md is made from the class
-below: `python -m tidegate.settings > docs/settings.md`.
+Reading the environment and the project's `.env` happens here and nowhere else. docs/settings.md is made of the class
+below, by `explain.settings`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tidegate.addresses import holds_secret
+from tidegate.deployment import refuse_unshared
 from tidegate.machine.overlaps import refuse_overlaps
 from tidegate.project import VARIABLE, no_project, project_at, working_directory
 from tidegate.zones import Zone
@@ -44,21 +45,10 @@ _OF_THE_LAKE = frozenset({"lake_catalog", "lake_data"})
 _PLACES = ("landing", "archive", "outputs", "backups", "lake_data")
 
 
-# `db:4266`, `[::1]:4266`.
-CODE_SERVER = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):[1-9]\d{0,4}", re.ASCII)
-
 # `sc://spark:15002/;use_ssl=true`. A token would show wherever settings do.
 SPARK_CONNECT = re.compile(
     r"sc://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/(?:;(?!token=)\w+=[\w.-]*)*)?", re.ASCII
 )
-
-# What dagster.yaml of a deployment refers to: the broker, and what the launcher says of a run's pod.
-_OF_PODS = ("IMAGE", "NAMESPACE", "SERVICE_ACCOUNT", "CONFIG_MAP", "ENVIRONMENT", "SECRET")
-NEEDS = {
-    "local": (),
-    "celery": ("REDIS_URL",),
-    "kubernetes": tuple(f"TIDEGATE_POD_{name}" for name in _OF_PODS),
-}
 
 
 def _default_threads() -> int:
@@ -263,7 +253,7 @@ class Settings(BaseSettings):
             object.__setattr__(self, "start_date", first)
         self._refuse_overlaps()
         if self.is_shared:
-            refuse_unshared(self)
+            refuse_unshared(self.model_dump())
         return self
 
     def _refuse_overlaps(self) -> None:
@@ -366,30 +356,6 @@ def remember_first_day(settings: Settings, day: dt.date) -> None:
     first_day_file(settings.home).write_text(f"{day}\n", encoding="utf-8")
 
 
-def refuse_unshared(settings: Settings) -> None:
-    """Raise ValueError, naming all of them, for places that only one machine would see, and for what else a deployment
-    to many machines has to say."""
-    in_s3 = ("lake_data", "outputs", "step_logs")
-    in_a_store = ("landing", "archive")
-    wrong = [
-        *(f"TIDEGATE_{name.upper()} (s3://…)" for name in in_s3 if not getattr(settings, name).startswith("s3://")),
-        *(f"TIDEGATE_{name.upper()} (s3://…)" for name in in_a_store if "://" not in getattr(settings, name)),
-        *(
-            f"TIDEGATE_{name.upper()} (postgres:host=… dbname=… user=…)"
-            for name in ("lake_catalog", "dagster_database")
-            if not getattr(settings, name).startswith("postgres:")
-        ),
-        *([] if CODE_SERVER.fullmatch(settings.code_server) else ["TIDEGATE_CODE_SERVER (<host>:<port>)"]),
-        *(f"{name} in the environment" for name in NEEDS[settings.deployment] if not os.environ.get(name)),
-    ]
-    if wrong:
-        raise ValueError(
-            f"TIDEGATE_DEPLOYMENT={settings.deployment} runs on machines that share PostgreSQL and S3, and these are "
-            f"missing or are of one machine: {', '.join(wrong)}. Nothing was changed. Set them, or "
-            "TIDEGATE_DEPLOYMENT=local."
-        )
-
-
 def load_settings(**overrides: object) -> Settings:
     """The settings of this process's environment and project, with `overrides` by field name.
 
@@ -420,38 +386,3 @@ def settings_of_a_reader() -> Settings:
 def _given_without_project(here: Path, overrides: Mapping[str, object]) -> dict[str, Any]:
     """Only what is given: nothing is filled in from a project before it is known that one is not needed."""
     return Settings(_env_file=here / ".env", **overrides).model_dump(exclude_unset=True)  # type: ignore[arg-type]
-
-
-def settings_page() -> str:
-    """docs/settings.md: every setting in one table."""
-    rows = [
-        f"| `TIDEGATE_{name.upper()}` | {_shown_default(field.default)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(
-        [
-            "# Settings",
-            "",
-            "Every setting is an environment variable; the project's `.env` file is read as well, and the environment",
-            "wins. A relative path in `.env` is relative to the project. Secrets are no settings: `PGPASSWORD`,",
-            "`AWS_SECRET_ACCESS_KEY` and their like stay in the environment, under the names their own clients give",
-            "them.",
-            "",
-            "| variable | default | meaning |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
-
-
-def _shown_default(default: object) -> str:
-    if isinstance(default, Path):
-        return f"`{default}` in the project" if len(default.parts) == 1 else "see right"
-    # An empty text, or none at all, is filled in from the home or the machine; the description says how.
-    is_shown = isinstance(default, str | int | float | dt.date | Path) and default != ""
-    return f"`{default}`" if is_shown else "see right"
-
-
-if __name__ == "__main__":
-    print(settings_page(), end="")

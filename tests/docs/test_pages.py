@@ -26,7 +26,7 @@ OF_OTHERS = {
     "dbt build": "benchmarks/contenders.py",
     "dagster code-server": "tests/e2e/test_unattended.py starts what it serves",
     "dagster code-server start --host 0.0.0.0 --port 4266 --module-name tidegate.definitions": "compose.yaml",
-    ".venv/bin/python -m tidegate.settings > docs/settings.md": "tests/test_settings.py compares the page with it",
+    ".venv/bin/python -m tidegate.explain.settings > docs/settings.md": "tests/test_settings.py compares it",
     ".venv/bin/python -m tidegate.explain.macros > docs/dbt-package.md": "tests/transform/test_package.py does that",
     "pip install 'tidegate[s3]'": "deploy/docker installs it; tests/e2e/test_own_project.py installs the wheel",
     'psql "$SHOP_DATABASE"': "needs a client of PostgreSQL, which is not ours to install",
