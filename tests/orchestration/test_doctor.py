@@ -18,7 +18,8 @@ from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.trade import Shop
 from tidegate.home import Home
 from tidegate.ledger.upkeep.opening import make_lake
-from tidegate.orchestration.doctor import Finding, examine
+from tidegate.orchestration.doctor.examine import examine
+from tidegate.orchestration.doctor.finding import Finding
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.settings import CHECKOUT, Settings, load_settings
 from tidegate.window import ONE_DAY

@@ -14,14 +14,14 @@ from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
 from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
-    from tidegate.orchestration.doctor import Finding
+    from tidegate.orchestration.doctor.finding import Finding
 
 
 @with_plain_errors
 def doctor(format: AsTextOrJson = TextOrJson.text) -> None:
     """Check settings, definitions, credentials, clocks, space, versions, lake, sources and daemon. Changes nothing."""
     from tidegate.home import Home
-    from tidegate.orchestration.doctor import examine
+    from tidegate.orchestration.doctor.examine import examine
 
     found: list[Finding] = []
     for finding in examine(Home(load_settings(), read_only=True), dt.datetime.now(dt.UTC)):
