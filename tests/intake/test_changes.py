@@ -8,24 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.intake.fixtures import OpenShop
+from tests.support.intake.staged import Row, Staged, staging
 
 from tidegate.contract.model import Changes, Contract
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import ContractError
-from tidegate.intake.rows import raw_columns
-from tidegate.intake.touched import touched_dates
-from tidegate.lake.sql import literal, quoted, rows_relation
 from tidegate.ledger.names import Partition
 from tidegate.window import Window
-
-MACROS = Path(__file__).parents[2] / "platform" / "tidegate" / "dbt" / "macros" / "versions.sql"
 
 CONTRACT = """
 apiVersion: v3.1.0
@@ -66,43 +60,16 @@ def truth(changes: Sequence[Change]) -> list[tuple[object, ...]]:
     return sorted((each.happened, each.id, each.lsn) for each in last.values() if each.happened)
 
 
-class Mart:
-    """What staging shows, built day by day, and only of the days that a delivery is said to touch."""
+MACRO = """rows_after_changes("delivered", ["id"], "lsn", "lower(op) = 'd'", "happened")"""
 
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
-        self.con = duckdb.connect()
-        columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in raw_columns(contract).items())
-        self.con.execute(f"create schema raw; create table raw.orders ({columns})")
-        self.rows: dict[dt.date, list[tuple[object, ...]]] = {}
 
-    def deliver(self, day: dt.date, changes: Sequence[Change]) -> None:
-        """In place of what was delivered for the day before."""
-        rows = [
+def rows_of(day: dt.date, changes: Sequence[Change]) -> dict[Partition, list[Row]]:
+    return {
+        Partition("shop", day): [
             (each.id, "u" if each.happened else "D", each.lsn, each.lsn, each.happened, "shop", day, "orders.json", "f")
             for each in changes
         ]
-        new = rows_relation(raw_columns(self.contract), rows)
-        partition = Partition("shop", day)
-        held = self.con.execute(f"select 1 from raw.orders where _delivered_on = {literal(day)}").fetchone()
-        touched = touched_dates(self.con, self.contract, [partition] if held else [], new).of(partition)
-        self.con.execute(f"delete from raw.orders where _delivered_on = {literal(day)}")
-        self.con.execute(f"insert into raw.orders {new}")
-        for each in touched:
-            self.rows[each] = self.con.execute(f"select happened, id, amount from ({staging(each)})").fetchall()
-
-    @property
-    def all(self) -> list[tuple[object, ...]]:
-        return sorted(row for rows in self.rows.values() for row in rows)
-
-
-def staging(day: dt.date) -> str:
-    """The macro, as dbt compiles it for a day."""
-    environment = jinja2.Environment()
-    environment.globals["tidegate"] = {"happened_in_window": lambda column: f"{column} = date '{day}'"}
-    call = """{{ rows_after_changes("delivered", ["id"], "lsn", "lower(op) = 'd'", "happened") }}"""
-    query = environment.from_string(MACROS.read_text() + call).render()
-    return f"with delivered as (select * from raw.orders where _delivered_on >= date '{day}') select * from ({query})"
+    }
 
 
 @st.composite
@@ -138,9 +105,9 @@ def test_any_order_of_changes_ends_in_the_same_rows(
     contract: Contract, history: tuple[list[Change], list[tuple[dt.date, list[Change]]]]
 ) -> None:
     changes, deliveries = history
-    mart = Mart(contract)
+    mart = Staged(contract, MACRO, "happened, id, amount")
     for day, held in deliveries:
-        mart.deliver(day, held)
+        mart.deliver(rows_of(day, held))
     assert mart.all == truth(changes)
 
 
@@ -157,7 +124,7 @@ def test_a_deleted_row_leaves_its_day_and_restates_it(open_shop: OpenShop) -> No
         return report.touched
 
     def shown() -> list[tuple[object, ...]]:
-        return shop.lake.con.execute(f"select id, amount from ({staging(EVENTS[0])}) order by all").fetchall()
+        return shop.lake.con.execute(f"select id, amount from ({staging(MACRO, EVENTS[0])}) order by all").fetchall()
 
     load(DELIVERED[0], kept, gone)
     assert shown() == [("a", 1), ("b", 2)]

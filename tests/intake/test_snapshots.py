@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from pathlib import Path
 
-import duckdb
-import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.examples import examples
 from tests.support.intake.fixtures import OpenShop
+from tests.support.intake.staged import Row, Staged
 
 from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import ContractError
-from tidegate.intake.rows import raw_columns
-from tidegate.intake.touched import touched_dates
-from tidegate.lake.sql import literal, quoted, rows_relation
 from tidegate.ledger.names import Partition
 from tidegate.window import Window
-
-MACROS = Path(__file__).parents[2] / "platform" / "tidegate" / "dbt" / "macros" / "versions.sql"
 
 CONTRACT = """
 apiVersion: v3.1.0
@@ -51,49 +44,17 @@ Table = Mapping[str, tuple[dt.date, int]]
 Deliveries = list[list[tuple[str, dt.date, Table]]]
 
 
-def staging(day: dt.date) -> str:
-    """The macro, as dbt compiles it for a day."""
-    environment = jinja2.Environment()
-    environment.globals["tidegate"] = {"happened_in_window": lambda column: f"{column} = date '{day}'"}
-    query = environment.from_string(
-        MACROS.read_text() + '{{ rows_of_newest_snapshot("delivered", "happened") }}'
-    ).render()
-    return f"with delivered as (select * from raw.orders where _delivered_on >= date '{day}') select * from ({query})"
+def staged(contract: Contract) -> Staged:
+    return Staged(contract, 'rows_of_newest_snapshot("delivered", "happened")', "happened, _region, id, amount")
 
 
-class Mart:
-    """What staging shows, built day by day, and only of the days that a batch is said to touch."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
-        self.con = duckdb.connect()
-        columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in raw_columns(contract).items())
-        self.con.execute(f"create schema raw; create table raw.orders ({columns})")
-        self.rows: dict[dt.date, list[tuple[object, ...]]] = {}
-
-    def deliver(self, batch: list[tuple[str, dt.date, Table]]) -> set[dt.date]:
-        """In place of what these regions delivered for these days before."""
-        rows = [
-            (name, amount, happened, region, day, "orders.csv", "f")
-            for region, day, table in batch
-            for name, (happened, amount) in table.items()
+def rows_of(batch: list[tuple[str, dt.date, Table]]) -> dict[Partition, list[Row]]:
+    return {
+        Partition(region, day): [
+            (name, amount, happened, region, day, "orders.csv", "f") for name, (happened, amount) in table.items()
         ]
-        new = rows_relation(raw_columns(self.contract), rows)
-        partitions = [Partition(region, day) for region, day, _ in batch]
-        touched = touched_dates(self.con, self.contract, partitions, new)
-        for each in partitions:
-            where = f"_region = {literal(each.region)} and _delivered_on = {literal(each.day)}"
-            self.con.execute(f"delete from raw.orders where {where}")
-        self.con.execute(f"insert into raw.orders {new}")
-        dates = {date for each in partitions for date in touched.of(each)}
-        for day in dates:
-            query = f"select happened, _region, id, amount from ({staging(day)})"
-            self.rows[day] = self.con.execute(query).fetchall()
-        return dates
-
-    @property
-    def all(self) -> list[tuple[object, ...]]:
-        return sorted(row for rows in self.rows.values() for row in rows)
+        for region, day, table in batch
+    }
 
 
 TABLES = st.dictionaries(st.sampled_from("abc"), st.tuples(st.sampled_from(EVENTS), st.integers(1, 2)), min_size=1)
@@ -112,10 +73,10 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
 @examples(15)
 @given(batches=BATCHES)
 def test_what_is_shown_is_the_newest_table_of_each_region(contract: Contract, batches: Deliveries) -> None:
-    mart = Mart(contract)
+    mart = staged(contract)
     last: dict[tuple[str, dt.date], Table] = {}
     for batch in batches:
-        mart.deliver(batch)
+        mart.deliver(rows_of(batch))
         last |= {(region, day): table for region, day, table in batch}
     newest = {region: max(day for name, day in last if name == region) for region, _ in last}
     assert mart.all == sorted(
@@ -123,18 +84,20 @@ def test_what_is_shown_is_the_newest_table_of_each_region(contract: Contract, ba
         for region, day in newest.items()
         for name, (happened, amount) in last[region, day].items()
     )
-    assert mart.deliver([(region, day, last[region, day]) for region, day in newest.items()]) == set()
+    assert mart.deliver(rows_of([(region, day, last[region, day]) for region, day in newest.items()])) == set()
 
 
 def test_only_days_with_other_rows_are_restated(contract: Contract) -> None:
-    mart = Mart(contract)
+    mart = staged(contract)
     first = {"a": (EVENTS[0], 1), "b": (EVENTS[1], 1), "c": (EVENTS[2], 1)}
-    assert mart.deliver([("east", DELIVERED[1], first)]) == set(EVENTS)
+    assert mart.deliver(rows_of([("east", DELIVERED[1], first)])) == set(EVENTS)
     # b is gone, c has moved to another day, and another region knows nothing of it.
-    assert mart.deliver([("west", DELIVERED[1], {"b": (EVENTS[1], 5)})]) == {EVENTS[1]}
-    assert mart.deliver([("east", DELIVERED[2], {"a": (EVENTS[0], 1), "c": (EVENTS[1], 1)})]) == set(EVENTS[1:])
+    assert mart.deliver(rows_of([("west", DELIVERED[1], {"b": (EVENTS[1], 5)})])) == {EVENTS[1]}
+    assert mart.deliver(rows_of([("east", DELIVERED[2], {"a": (EVENTS[0], 1), "c": (EVENTS[1], 1)})])) == set(
+        EVENTS[1:]
+    )
     # Older than what is shown.
-    assert mart.deliver([("east", DELIVERED[0], {"z": (EVENTS[0], 9)})]) == set()
+    assert mart.deliver(rows_of([("east", DELIVERED[0], {"z": (EVENTS[0], 9)})])) == set()
 
 
 def test_a_whole_table_without_a_row_is_rejected_and_deletes_nothing(open_shop: OpenShop) -> None:
