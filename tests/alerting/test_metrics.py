@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import re
 import subprocess
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tests.alerting.sick import Sick
 from tests.support.runs.today import TODAY, at, days_ago
 from tests.support.runs.watched import NOW
 from tests.support.servers import free_port
+from tests.support.waiting import wait_for
 
 from tidegate.alerting.metrics.family import Family
 from tidegate.alerting.metrics.gather import gather
@@ -193,17 +193,17 @@ def asked(address: str, query: str) -> list[Any]:
     return found
 
 
-def wait_for(address: str, query: str) -> list[Any]:
+def found(address: str, query: str) -> list[Any]:
     """What a query finds, once it finds something."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def ask() -> list[Any]:
         try:
-            if found := asked(address, query):
-                return found
+            return asked(address, query)
         except OSError:
-            """It is starting."""
-        time.sleep(0.2)
-    raise AssertionError(f"nothing was found in a minute for {query}")
+            # It is starting.
+            return []
+
+    return wait_for(f"An answer to {query}", ask)
 
 
 @pytest.mark.system
@@ -212,21 +212,20 @@ def test_prometheus_scrapes_it_and_every_query_of_the_dashboard_finds_data(sick:
     port = serve(lambda: metrics(sick, dt.datetime.now(dt.UTC)), print, "127.0.0.1", 0)
     with prometheus(tmp_path, port) as address:
         # An increase needs two scrapes.
-        wait_for(address, "count_over_time(tidegate_up[1m]) > 2")
-        assert [query for query in queries() if not wait_for(address, query)] == []
-        alerts = {each["metric"]["alertname"] for each in wait_for(address, "ALERTS")}
+        found(address, "count_over_time(tidegate_up[1m]) > 2")
+        assert [query for query in queries() if not found(address, query)] == []
+        alerts = {each["metric"]["alertname"] for each in found(address, "ALERTS")}
     assert "TidegateSourceFailing" in alerts
 
 
 def told(receiver: Receiver, status: str, name: str) -> list[dict[str, Any]]:
     """The alerts of a rule that arrived with a status, once there are any."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def arrived() -> list[dict[str, Any]]:
         alerts = [alert for body in list(receiver.bodies) for alert in body["alerts"]]
-        if found := [each for each in alerts if (each["status"], each["labels"]["alertname"]) == (status, name)]:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{name} did not arrive as {status} in a minute: {receiver.bodies}")
+        return [each for each in alerts if (each["status"], each["labels"]["alertname"]) == (status, name)]
+
+    return wait_for(f"The arrival of {name} as {status}", arrived)
 
 
 @pytest.mark.system

@@ -12,7 +12,7 @@ from dagster import RunRecord
 from tests.support.runs.daemon import daemon
 from tests.support.runs.home import NewHome
 from tests.support.runs.today import ZONE, days_ago
-from tests.support.ui.server import wait_for
+from tests.support.waiting import wait_for
 
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.crm_faults import Fault

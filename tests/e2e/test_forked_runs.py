@@ -21,7 +21,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from tests.support.runs.daemon import daemon
 from tests.support.runs.home import CONTRACTS, FIRST_DAY, NewHome, TemporaryHome
-from tests.support.ui.server import wait_for
+from tests.support.waiting import wait_for
 
 from tidegate.intake.commit import commit_lease
 from tidegate.lake.lease import EVERY_DAY, lease

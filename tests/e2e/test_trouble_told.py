@@ -20,7 +20,7 @@ from tests.support.runs.daemon import daemon
 from tests.support.runs.home import CONTRACTS, NewHome, TemporaryHome
 from tests.support.runs.landing import Line
 from tests.support.runs.today import TODAY, ZONE, at, days_ago
-from tests.support.ui.server import wait_for
+from tests.support.waiting import wait_for
 
 from tidegate.alerting import find_platform
 from tidegate.alerting.config import load_alerting

@@ -20,7 +20,7 @@ from dagster._core.scheduler.instigation import InstigatorType, TickStatus
 from tests.support.runs.daemon import daemon
 from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.s3_server import Bucket
-from tests.support.ui.server import wait_for
+from tests.support.waiting import wait_for
 
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.database import fill_database

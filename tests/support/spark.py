@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.servers import free_port
-from tests.support.ui.server import wait_for
+from tests.support.waiting import wait_for
 
 START_SECONDS = 60.0
 

@@ -18,7 +18,8 @@ from tests.support.dbt_package import use_package
 from tests.support.runs.home import TemporaryHome
 from tests.support.s3_server import Bucket, S3Server
 from tests.support.servers import PostgresAddress, free_port, postgres, postgres_programs
-from tests.support.ui.server import Ui, wait_for
+from tests.support.ui.server import Ui
+from tests.support.waiting import wait_for
 
 from tidegate.orchestration.instance.dagster_home import open_instance
 from tidegate.settings import CHECKOUT, load_settings

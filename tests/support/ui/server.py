@@ -11,39 +11,25 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from tests.support.waiting import wait_for
+
 # First and last day of each stretch of partitions, by status.
 Stretches = dict[str, list[tuple[str, str]]]
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-POLL_SECONDS = 0.5
 # `make dev` may have to install first; a start with everything in place takes about 15 s.
 START_SECONDS = 300
-# Dagster's daemon looks at a backfill every 30 s: it starts at one look and is found complete two looks later. A run
-# takes about 10 s. The rest is for machines that do other work at the same time.
-RUN_SECONDS = 240
 STOP_SECONDS = 20
 
 FINISHED_RUN = {"SUCCESS", "FAILURE", "CANCELED"}
 FINISHED_BACKFILL = {"COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
-
-
-def wait_for(what: str, ask: Callable[[], T | None], seconds: float = RUN_SECONDS) -> T:
-    """The first answer that is true, so neither None nor empty; fails when the deadline passes."""
-    deadline = time.monotonic() + seconds
-    while not (answer := ask()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {seconds:.0f} s.")
-        time.sleep(POLL_SECONDS)
-    return answer
 
 
 @dataclass(frozen=True)
