@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from benchmarks.processes import BIN, Command
+from benchmarks.project import begin_project, settings_of
 from benchmarks.published import Published, in_file, in_lake
 from tidegate.settings import CHECKOUT
 from tidegate.transform.package import link_package
@@ -41,10 +42,6 @@ class Site:
     @property
     def home(self) -> Path:
         return self.folder / "home"
-
-    @property
-    def contracts(self) -> Path:
-        return self.folder / "contracts"
 
     @property
     def took(self) -> Path:
@@ -157,9 +154,9 @@ def _partition_tags(window: Window) -> dict[str, str]:
 
 
 def _init(site: Site) -> list[Command]:
-    site.contracts.mkdir()
+    begin_project(site.folder)
     for source in SOURCES:
-        shutil.copy(CHECKOUT / "contracts" / f"{source}.odcs.yaml", site.contracts)
+        shutil.copy(CHECKOUT / "contracts" / f"{source}.odcs.yaml", site.folder / "contracts")
     return [_tidegate_command(site, "init")]
 
 
@@ -170,20 +167,12 @@ def _tidegate(site: Site, window: Window) -> list[Command]:
 
 
 def _tidegate_command(site: Site, *arguments: str) -> Command:
-    return Command([str(BIN / "tidegate"), *arguments], _tidegate_settings(site), site.folder)
+    return Command([str(BIN / "tidegate"), *arguments], settings_of(site.folder, site.landing), site.folder)
 
 
 def _warm(site: Site, window: Window) -> list[Command]:
     arguments = ["--partition", str(window.start), "--took", str(site.took)]
-    return [_module(site, "warm", arguments, _tidegate_settings(site))]
-
-
-def _tidegate_settings(site: Site) -> dict[str, str]:
-    return {
-        "TIDEGATE_HOME": str(site.home),
-        "TIDEGATE_LANDING": str(site.landing),
-        "TIDEGATE_CONTRACTS": str(site.contracts),
-    }
+    return [_module(site, "warm", arguments, settings_of(site.folder, site.landing))]
 
 
 def _published_in_lake(site: Site) -> Published:

@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -19,6 +19,7 @@ import yaml
 from benchmarks.cases import SEED, cut
 from benchmarks.disk import Held, held_by_kind
 from benchmarks.processes import BIN, Command, Measured, in_child, run
+from benchmarks.project import begin_project, settings_of
 from tidegate.demo.shop import write_shop
 from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY
@@ -30,6 +31,12 @@ ORDERS_PER_DAY = 30
 
 # Of each snapshot, which would grow by thousands in ten years.
 CUSTOMERS = 50
+
+# The days after these are as those four weeks before: the shop takes half a second for a day.
+DAYS_OF_THE_SHOP = 28
+
+# Ten years are made in a sixth of the time that chunks of a month take.
+DAYS_OF_A_CHUNK = 365
 
 # What is measured is one more day before maintenance and one after it.
 MEASURED_DAYS = 2
@@ -57,13 +64,7 @@ class GrowingSite:
         return [self.today - ONE_DAY * back for back in range(MEASURED_DAYS, 0, -1)]
 
     def command(self, *argv: str) -> Command:
-        env = {
-            "PYTHONPATH": str(CHECKOUT),
-            "TIDEGATE_HOME": str(self.home),
-            "TIDEGATE_LANDING": str(self.landing),
-            "TIDEGATE_CONTRACTS": str(self.folder / "contracts"),
-            "TIDEGATE_START_DATE": str(self.first),
-        }
+        env = {**settings_of(self.folder, self.landing), "TIDEGATE_START_DATE": str(self.first)}
         return Command(argv, env, self.folder)
 
     def tidegate(self, *arguments: str) -> Command:
@@ -80,10 +81,10 @@ class GrowingSite:
 def growth_report(data: Path, ages: Sequence[int]) -> Iterator[str]:
     """Lines of the report, each age's as soon as it is measured."""
     today = dt.datetime.now(dt.UTC).date()
-    landing = in_child(growing_landing, data, max(ages), today)
     yield f"\ngrowth: homes of {', '.join(map(str, ages))} days, one region, about 20 lines a day"
     for age in ages:
         print(f"growth: a home of {age} days ...", file=sys.stderr, flush=True)
+        landing = in_child(growing_landing, data, age, today)
         yield from _measured(GrowingSite(data / "sites" / f"growth-{age}", landing, age, today))
 
 
@@ -94,30 +95,50 @@ def growing_landing(data: Path, days: int, today: dt.date) -> Path:
     if not landing.exists():
         part = landing.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
-        write_shop(
-            part,
-            first_day=first,
-            days=days + MEASURED_DAYS,
-            orders_per_day=ORDERS_PER_DAY,
-            seed=SEED,
-            dirt=False,
-            payments=False,
-        )
-        for snapshot in part.glob("customers/*/customers.csv"):
-            cut(snapshot, CUSTOMERS)
+        _write_days(part, first, days + MEASURED_DAYS)
         part.rename(landing)
     return landing
+
+
+def _write_days(landing: Path, first: dt.date, days: int) -> None:
+    written = min(days, DAYS_OF_THE_SHOP)
+    write_shop(
+        landing, first_day=first, days=written, orders_per_day=ORDERS_PER_DAY, seed=SEED, dirt=False, payments=False
+    )
+    for snapshot in landing.glob("customers/*/customers.csv"):
+        cut(snapshot, CUSTOMERS)
+    for number in range(written, days):
+        day, before = first + ONE_DAY * number, first + ONE_DAY * (number - DAYS_OF_THE_SHOP)
+        for folder in (landing / "orders" / REGION, landing / "customers"):
+            _write_again(folder / str(before), folder / str(day), {str(before): str(day), _short(before): _short(day)})
+
+
+def _write_again(delivery: Path, later: Path, changed: Mapping[str, str]) -> None:
+    """Write a delivery once more, as that of a later day."""
+    later.mkdir()
+    for file in delivery.iterdir():
+        text = file.read_text()
+        for word, new in changed.items():
+            text = text.replace(word, new)
+        (later / file.name).write_text(text)
+
+
+def _short(day: dt.date) -> str:
+    """As the ids of the shop's orders have it."""
+    return f"{day:%Y%m%d}"
 
 
 def fill(site: GrowingSite) -> Measured:
     """Make the home and all of its days, with their outputs."""
     shutil.rmtree(site.folder, ignore_errors=True)
     site.folder.mkdir(parents=True)
+    begin_project(site.folder)
     write_contracts(site.folder / "contracts")
     run([site.tidegate("init")], site.log)
     last = site.measured_days[0] - ONE_DAY
     backfill = site.tidegate("backfill", "--from", str(site.first), "--to", str(last))
-    return run([backfill, site.tidegate("outputs")], site.log)
+    in_large_chunks = replace(backfill, env={**backfill.env, "TIDEGATE_CHUNK_DAYS": str(DAYS_OF_A_CHUNK)})
+    return run([in_large_chunks, site.tidegate("outputs")], site.log)
 
 
 def _measured(site: GrowingSite) -> Iterator[str]:
@@ -145,7 +166,6 @@ def _one_more_day(site: GrowingSite, day: dt.date) -> dict[str, Measured]:
 
 def write_contracts(folder: Path) -> None:
     """The contracts of the checkout, for orders of one region and customers."""
-    folder.mkdir()
     shutil.copy(CHECKOUT / "contracts" / "customers.odcs.yaml", folder)
     orders = yaml.safe_load((CHECKOUT / "contracts" / "orders.odcs.yaml").read_text())
     orders["servers"] = [server for server in orders["servers"] if server["server"] == REGION]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.growth import GrowingSite, growing_landing, write_contracts
 from benchmarks.processes import FailedError, Measured, in_child, run
+from benchmarks.project import begin_project
 from tidegate.window import ONE_DAY
 
 # The days that were really delivered and published before anything is measured: enough for a Monday.
@@ -55,6 +56,7 @@ def years_report(data: Path, ages: Sequence[int]) -> Iterator[str]:
 def _fill(site: AgingSite) -> None:
     shutil.rmtree(site.folder, ignore_errors=True)
     site.folder.mkdir(parents=True)
+    begin_project(site.folder)
     write_contracts(site.folder / "contracts")
     last = site.measured_days[0] - ONE_DAY
     backfill = site.tidegate("backfill", "--from", str(site.first), "--to", str(last))
