@@ -59,10 +59,11 @@ def test_looking_changes_nothing_and_what_somebody_says_is_kept(shell: Shell) ->
     found = json.loads(shell("incidents list --format json"))
     assert "rejected/customers" in [each["key"] for each in found]
     assert rows(shell) == []
-    assert "There is no open incident rejected/customers." in shell("incidents ack rejected/customers", code=1)
-    assert "open incidents" in shell("alerts send")
-    assert rows(shell)
+    assert "There is no open incident held/nothing." in shell("incidents ack held/nothing", code=1)
+    assert rows(shell) == []
+    # What is found can be acknowledged, whether or not a sensor has entered it.
     assert "is acknowledged by" in shell("incidents ack rejected/customers --reason asked")
+    assert "open incidents" in shell("alerts send")
     shown = shell("incidents show rejected/customers")
     assert "acknowledged by" in shown
     assert "docs/on-call.md#a-delivery-was-rejected" in shown
@@ -83,6 +84,10 @@ def test_a_file_is_checked_and_tried(shell: Shell, receiver: Receiver) -> None:
     assert "hook: The environment variable UNSET_TOKEN is not set" in shell("alerts test", code=1)
     shell.alerting.write_text("channels: {hook: {type: webhook, url_variable: RECEIVER}}")
     assert "hook: webhook" in shell("alerts check")
+    hook = shell.alerting.read_text()
+    shell.alerting.write_text(hook + "\nroutes: [{to: hook, products: saels, sources: orders}]")
+    assert "routes[0] names the product 'saels', which the project has not. It has: " in shell("alerts check", code=1)
+    shell.alerting.write_text(hook)
     assert "hook: sent." in shell("alerts test --channel hook")
     assert [body["event"] for body in receiver.bodies] == ["test"]
     assert "There is no channel mail. In alerting.yml: hook." in shell("alerts test --channel mail", code=1)

@@ -40,6 +40,16 @@ def load(tmp_path: Path, text: str) -> object:
         (SLACK + "severity: {held: BAD}", "severity.held: "),
         (SLACK + "quiet_hours: at night", "quiet_hours: is not written as 08:00-18:00"),
         (SLACK + "repeat_minutes: {CRITICAL: 0}", "repeat_minutes.CRITICAL: "),
+        (SLACK + "quiet_hours: '08:00-08:00'", "quiet_hours: ends when it begins"),
+        (SLACK + "digest_at: 10:00", 'digest_at: is not written as "09:00", in quotes'),
+        (SLACK + "digest_at: '09:00+02:00'", 'digest_at: is not written as "09:00", in quotes'),
+        (SLACK + "routes: [{to: }]", "routes.0.to: "),
+        (SLACK + SLACK, "line 2, column 1: 'channels' is there twice"),
+        (f"channels: {{a: {{type: slack}}\nkey: '{TOKEN}\n", "it is not YAML: line 2"),
+        ("channels: {own: {type: slack, url_variable: A}}", "stands for those that products name"),
+        ("channels: {m: {type: email, smtp_variable: S, sender: a@b.c, to: ann}}", "holds no address of mail"),
+        ("channels: {p: {type: pagerduty, key_variable: K, address: events}}", "does not begin with https://"),
+        ("- a\n", "it holds no keys, such as channels"),
     ],
 )
 def test_a_file_that_cannot_work_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
@@ -48,6 +58,13 @@ def test_a_file_that_cannot_work_is_refused(tmp_path: Path, text: str, complaint
     assert complaint in str(error.value)
     assert TOKEN not in str(error.value)
     assert "so nobody is told of anything" in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "alerting.yml").write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "alerting.yml", tmp_path):
+        with pytest.raises(TidegateError, match="it is not a file of text"):
+            load_alerting(path)
 
 
 def test_without_a_file_nobody_is_told(tmp_path: Path) -> None:

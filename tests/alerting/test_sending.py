@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -19,6 +20,7 @@ from tests.alerting.receivers import TOKEN, Receiver, http_receiver, smtp_receiv
 from tests.support.examples import THOROUGH
 from tests.support.lake.shop import Home, bare_home, home, lake
 
+from tidegate.alerting.channels.chat import COLOURS, GREEN
 from tidegate.alerting.config import Alerting
 from tidegate.alerting.message import Event, Message
 from tidegate.alerting.people import People
@@ -156,6 +158,79 @@ def test_a_channel_that_is_down_loses_nothing_and_floods_nothing(lake: Lake, rec
     assert [alert.event for alert in waiting_alerts(lake.con)] == ["trigger"]
 
 
+def test_nothing_is_said_of_an_incident_after_its_end(lake: Lake, receiver: Receiver) -> None:
+    """Else it would stand open at the pager for ever."""
+    config = config_of("slack", per_hour=2)
+    receiver.status = 503
+    enter(lake, config, message())
+    send_waiting(lake, config)
+    receiver.status = 200
+    # The pause of what failed is not over, and its end is there.
+    enter(lake, config, message(event=Event.resolve))
+    assert send_waiting(lake, config) == 0
+    again_at_once(lake)
+    assert send_waiting(lake, config) == 2
+    colours = [body["attachments"][0]["color"] for body in receiver.bodies]
+    assert colours == [COLOURS["HIGH"], GREEN]
+    # A repeat that the hour has no room for is not told after the end either.
+    enter(lake, config, message(1), message(1, Event.repeat), message(2), message(1, Event.resolve))
+    assert send_waiting(lake, config) == 3
+    assert [body["text"] for body in receiver.bodies[2:]] == [
+        "HIGH: &lt;held&gt; &amp; 1",
+        "HIGH: &lt;held&gt; &amp; 1",
+        "[tidegate] and 1 more",
+    ]
+    assert waiting_alerts(lake.con) == []
+
+
+def test_what_was_only_counted_has_no_end_and_what_is_news_overtakes_what_waits(lake: Lake, receiver: Receiver) -> None:
+    config = config_of("slack", per_hour=2)
+    enter(lake, config, *map(message, range(40)))
+    enter(lake, config, *(message(number, Event.resolve) for number in range(40)))
+    # Two of them, their ends, and one that counts the others.
+    assert send_waiting(lake, config) == 5
+    assert receiver.bodies[-1]["text"] == "[tidegate] and 38 more"
+    assert waiting_alerts(lake.con) == []
+    config = config_of("slack")
+    (quiet,) = enter(lake, config, message(100, severity="MEDIUM"))
+    tomorrow = dataclasses.replace(quiet, not_before=utc_now() + dt.timedelta(hours=9))
+    lake.unit_of_work(lambda con: record_alerts(con, [tomorrow]))
+    enter(lake, config, message(100, Event.update))
+    assert send_waiting(lake, config) == 1
+    assert waiting_alerts(lake.con) == []
+
+
+def test_each_partition_that_is_ready_reaches_a_webhook(lake: Lake, receiver: Receiver) -> None:
+    config = config_of("webhook", per_hour=1)
+    enter(lake, config, *(message(number, Event.ready) for number in range(5)), message(6))
+    assert send_waiting(lake, config) == 6
+
+
+def test_a_channel_that_cannot_work_keeps_no_other_waiting(
+    lake: Lake, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAD", f"smtp://u:{TOKEN}@host:port")
+    monkeypatch.setenv("BAD_TOKEN", f"{TOKEN}-ö")
+    config = Alerting.model_validate(
+        {
+            "channels": {
+                "mail": {"type": "email", "smtp_variable": "BAD", "sender": "a@example.com", "to": "b@example.com"},
+                "hook": {"type": "webhook", "url_variable": "RECEIVER", "token_variable": "BAD_TOKEN"},
+                "it": {"type": "slack", "url_variable": "RECEIVER"},
+            }
+        }
+    )
+    board = Switchboard(config, People(), utc_now())
+    alerts = [board.alert(name, "s", message(), board.now) for name in ("gone", "mail", "hook", "it")]
+    lake.unit_of_work(lambda con: record_alerts(con, alerts))
+    assert send_waiting(lake, config) == 1
+    said = {each.channel: (each.state, each.error or "") for each in alerts_since(lake.con, LONG_AGO)}
+    assert said["it"] == ("sent", "")
+    # It was taken out of the file, so nothing waits for it.
+    assert said["gone"] == ("dropped", "")
+    assert [(said[name][0], TOKEN in said[name][1]) for name in ("mail", "hook")] == [("waiting", False)] * 2
+
+
 def test_a_digest_is_one_message(lake: Lake, receiver: Receiver) -> None:
     config = config_of("slack")
     board = Switchboard(config, People(), utc_now())
@@ -189,6 +264,7 @@ def test_no_secret_is_in_the_ledger_or_said(
 SENDER = """
 import sys
 from pathlib import Path
+from tidegate.alerting.channels.chat import COLOURS, GREEN
 from tidegate.alerting.config import Alerting
 from tidegate.alerting.sending import send_waiting
 from tidegate.lake.config import LakeConfig

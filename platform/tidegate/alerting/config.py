@@ -26,7 +26,9 @@ from tidegate.errors import TidegateError
 OWN = "own"
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HOURS = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
+_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_HOURS = re.compile(rf"{_TIME}-(?:{_TIME}|24:00)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _variable(name: str) -> str:
@@ -42,8 +44,33 @@ def _without_secret(text: str) -> str:
     return text
 
 
+def _one_line(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("holds a line break or another control character")
+    return text
+
+
+def _mailbox(text: str) -> str:
+    if "@" not in text:
+        raise ValueError("holds no address of mail")
+    return _one_line(text)
+
+
+def _web_address(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("does not begin with https:// or http://")
+    return _without_secret(text)
+
+
+def _time_of_day(value: object) -> object:
+    """Only a text: YAML reads 10:00 without quotes as the number 600, which would be ten minutes past midnight."""
+    if isinstance(value, dt.time) or (isinstance(value, str) and re.fullmatch(_TIME, value)):
+        return value
+    raise ValueError('is not written as "09:00", in quotes')
+
+
 def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str) else ([] if value is None else value)
 
 
 class _Hours(BaseModel):
@@ -60,6 +87,8 @@ class _Hours(BaseModel):
             if not _HOURS.fullmatch(value):
                 raise ValueError("is not written as 08:00-18:00")
             start, end = value.split("-")
+            if start == end:
+                raise ValueError("ends when it begins; leave it out where it holds at any time")
             return {"start": start, "end": "00:00" if end.startswith("24") else end}
         return value
 
@@ -72,7 +101,12 @@ class _Hours(BaseModel):
 Hours = _Hours
 Variable = Annotated[str, AfterValidator(_variable)]
 Plain = Annotated[str, AfterValidator(_without_secret)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+TimeOfDay = Annotated[dt.time, BeforeValidator(_time_of_day)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Receivers = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 Severitys = Annotated[tuple[Severity, ...], BeforeValidator(_listed)]
 Minutes = Annotated[int, Field(ge=1)]
 
@@ -105,7 +139,7 @@ class PagerDuty(_Channel):
 
     type: Literal["pagerduty"]
     key_variable: Variable
-    address: Plain = "https://events.pagerduty.com/v2/enqueue"
+    address: WebAddress = "https://events.pagerduty.com/v2/enqueue"
 
 
 class Email(_Channel):
@@ -113,8 +147,8 @@ class Email(_Channel):
 
     type: Literal["email"]
     smtp_variable: Variable
-    sender: str
-    to: Names
+    sender: Mailbox
+    to: Annotated[tuple[Mailbox, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class Webhook(_Channel):
@@ -138,7 +172,7 @@ Channel = Annotated[Slack | Teams | PagerDuty | Email | Webhook | Apprise, Field
 class Route(_Strict):
     """Who is told: what fits all of what is said here goes to `to`. What is left out fits anything."""
 
-    to: Names
+    to: Receivers
     products: Names = ()
     owners: Names = ()
     sources: Names = ()
@@ -152,19 +186,19 @@ class Escalation(_Strict):
     """Who else is told of what nobody acknowledged for so long."""
 
     after_minutes: Minutes
-    to: Names
+    to: Receivers
     severity: Severitys = (Severity.critical,)
 
 
 class OfProduct(_Strict):
     severity: Mapping[Kind, Severity] = Field(default_factory=dict)
-    margin_minutes: int | None = None
+    margin_minutes: Annotated[int, Field(ge=0)] | None = None
 
 
 class Ready(_Strict):
     """Who is told that a partition is published: with other content than before, once."""
 
-    to: Names
+    to: Receivers
     products: Names = ()
     # Of older partitions, as a backfill or a restatement publishes them, none where this is false.
     restatements: bool = True
@@ -181,7 +215,7 @@ class Alerting(_Strict):
     """All of the file."""
 
     # By which receivers tell this platform from another.
-    name: str = "tidegate"
+    name: OneLine = "tidegate"
     # Where docs/on-call.md can be read, for links.
     guide: Plain = "docs/on-call.md"
     # Where the folder `reports` of the outputs can be read, for links to a day's page.
@@ -193,7 +227,7 @@ class Alerting(_Strict):
     )
     severity: Mapping[Kind, Severity] = Field(default_factory=dict)
     products: Mapping[str, OfProduct] = Field(default_factory=dict)
-    margin_minutes: int = int(MARGIN.total_seconds() // 60)
+    margin_minutes: int = Field(int(MARGIN.total_seconds() // 60), ge=0)
     critical_at: int = Field(CRITICAL_AT, ge=2)
     # Told again while nobody has acknowledged it.
     repeat_minutes: Mapping[Severity, Minutes] = Field(
@@ -202,12 +236,14 @@ class Alerting(_Strict):
     escalate: tuple[Escalation, ...] = ()
     # What is neither HIGH nor CRITICAL waits until they are over.
     quiet_hours: Hours | None = None
-    digest_at: dt.time = dt.time(9)
+    digest_at: TimeOfDay = dt.time(9)
     ready: tuple[Ready, ...] = ()
     heartbeat: Heartbeat | None = None
 
     @model_validator(mode="after")
     def _names_known_channels(self) -> Alerting:
+        if OWN in self.channels:
+            raise ValueError(f"channels has one that is named {OWN}, which stands for those that products name")
         known = {OWN, *self.channels}
         for where, names in self._named():
             for name in names:
@@ -240,17 +276,41 @@ class Alerting(_Strict):
         return sorted(named)
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that is written twice: YAML keeps the last one, and says nothing of the channels before it."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: list[object] = []
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+            seen.append(key.value)
+        return dict(super().construct_mapping(node, deep))
+
+
 def load_alerting(path: Path) -> Alerting:
     """The file, checked; without one, nobody is told of anything. Raises TidegateError for one that cannot work."""
     if not path.exists():
         return Alerting()
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return Alerting.model_validate(document)
+        document = yaml.load(path.read_text(encoding="utf-8"), _EachKeyOnce)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
-        raise _refusal(path, [f"it is not YAML: {' '.join(str(error).split())}"]) from error
+        raise _refusal(path, [f"it is not YAML: {_where_and_what(error)}"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refusal(path, [f"it is not a file of text in UTF-8 that can be read ({type(error).__name__})"]) from None
+    if not isinstance(document, dict | None):
+        raise _refusal(path, ["it holds no keys, such as channels"])
+    try:
+        return Alerting.model_validate(document or {})
     except ValidationError as error:
         raise _refusal(path, [_complaint(each) for each in error.errors()]) from None
+
+
+def _where_and_what(error: yaml.YAMLError) -> str:
+    """Without the lines themselves, which may hold a secret."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return type(error).__name__
+    return f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem}"
 
 
 def _complaint(error: Any) -> str:

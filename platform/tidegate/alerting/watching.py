@@ -109,6 +109,12 @@ def _handled(
     return changed
 
 
+def stands(con: DuckDBPyConnection, key: str) -> bool:
+    """Whether the incident of this key was entered and is not over."""
+    found = newest_incidents(con).get(key)
+    return found is not None and not found.is_over
+
+
 def standing_incident(con: DuckDBPyConnection, key: str) -> IncidentRecord:
     """The incident of this key. Raises TidegateError where it was never entered, or is over."""
     found = newest_incidents(con).get(key)

@@ -40,10 +40,13 @@ def alerts_check() -> None:
     unknown = sorted(people.named - config.channels.keys()) if config.channels else []
     if unknown:
         console.warn(f"Named by products or contracts, and not among its channels: {', '.join(unknown)}.")
+    wrong = list(people.unknown_to(config))
     if missing:
-        raise TidegateError(
+        wrong.append(
             f"These environment variables are not set here: {', '.join(missing)}. Set them where the daemon runs, too."
         )
+    if wrong:
+        raise TidegateError("\n".join(wrong))
 
 
 @alerts_app.command("test")

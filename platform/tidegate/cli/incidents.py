@@ -18,6 +18,8 @@ from tidegate.settings import load_settings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from tidegate.alerting.watching import Sight
+    from tidegate.home import Home
     from tidegate.ledger.incidents import IncidentRecord
 
 incidents_app = Commands(help="What is wrong now, and who looks after it.", no_args_is_help=True)
@@ -69,7 +71,7 @@ def incidents_ack(key: Key, reason: Reason = None) -> None:
     from tidegate.alerting.watching import acknowledge
     from tidegate.machine.processes import person
 
-    changed = _enter(lambda con: acknowledge(con, key, person(), reason))
+    changed = _enter(key, lambda con: acknowledge(con, key, person(), reason))
     console.say(f"{changed.key} is acknowledged by {changed.handled_by}.")
 
 
@@ -91,27 +93,46 @@ def incidents_silence(
     if end <= now:
         raise TidegateError(f"{until} is over already. Nothing was changed. Give a moment to come.")
     naive = end.astimezone(dt.UTC).replace(tzinfo=None, microsecond=0)
-    changed = _enter(lambda con: silence(con, key, person(), naive, reason))
+    changed = _enter(key, lambda con: silence(con, key, person(), naive, reason))
     console.say(f"{changed.key} is silenced by {changed.handled_by} until {naive:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def _look(every: bool) -> list[IncidentRecord]:
-    from tidegate.alerting.config import load_alerting
-    from tidegate.alerting.watching import in_order, look
+    from tidegate.alerting.watching import in_order
     from tidegate.home import Home
-    from tidegate.orchestration.history.opening import dagster_record
-    from tidegate.orchestration.history.operations import operations_in
 
-    home, now = Home(load_settings(), read_only=True), dt.datetime.now(dt.UTC)
-    # First, as it refuses where there is no lake.
-    with home.lake() as lake, dagster_record(home.settings) as record:
-        severities = load_alerting(home.settings.alerting).severities
-        sight = look(home, lake, operations_in(record, home, now), now, severities)
+    sight = _sight(Home(load_settings(), read_only=True))
     return in_order(sight.incidents.values()) if every else sight.standing
 
 
-def _enter(change: Callable[[DuckDBPyConnection], IncidentRecord]) -> IncidentRecord:
-    from tidegate.home import Home
+def _sight(home: Home) -> Sight:
+    from tidegate.alerting.config import load_alerting
+    from tidegate.alerting.watching import look
+    from tidegate.orchestration.history.opening import dagster_record
+    from tidegate.orchestration.history.operations import operations_in
 
-    with Home(load_settings()).lake() as lake:
-        return lake.unit_of_work(change)
+    now = dt.datetime.now(dt.UTC)
+    # First, as it refuses where there is no lake.
+    with home.lake() as lake, dagster_record(home.settings) as record:
+        severities = load_alerting(home.settings.alerting).severities
+        return look(home, lake, operations_in(record, home, now), now, severities)
+
+
+def _enter(key: str, change: Callable[[DuckDBPyConnection], IncidentRecord]) -> IncidentRecord:
+    """Enter what somebody says of an incident, and first the incident itself where only `list` has found it yet."""
+    from tidegate.alerting.watching import stands
+    from tidegate.home import Home
+    from tidegate.ledger.incidents import record_incidents
+
+    home = Home(load_settings())
+    with home.lake() as lake:
+        is_entered = stands(lake.con, key)
+    unentered = [] if is_entered else [each for each in _sight(home).standing if each.key == key]
+
+    def both(con: DuckDBPyConnection) -> IncidentRecord:
+        if not stands(con, key):
+            record_incidents(con, unentered)
+        return change(con)
+
+    with home.lake() as lake:
+        return lake.unit_of_work(both)

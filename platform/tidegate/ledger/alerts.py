@@ -7,7 +7,7 @@ with the same dedup key. Sending belongs to `alerting`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
@@ -56,6 +56,12 @@ def alerts_since(con: DuckDBPyConnection, since: dt.datetime) -> list[AlertRecor
 def sent_since(con: DuckDBPyConnection, channel: str, since: dt.datetime) -> list[AlertRecord]:
     """What a channel took at `since` (UTC, naive) or later."""
     return _newest(con, f"channel = {literal(channel)} and state = {literal(SENT)} and done_at >= {literal(since)}")
+
+
+def sent_to(con: DuckDBPyConnection, channel: str, subjects: Collection[str]) -> list[AlertRecord]:
+    """What a channel took of these incidents or notices, the oldest first."""
+    of_them = f"list_contains({literal(sorted(subjects))}::varchar[], subject)"
+    return _newest(con, f"channel = {literal(channel)} and state = {literal(SENT)} and {of_them}")
 
 
 def alerts_about(con: DuckDBPyConnection, subject: str) -> list[AlertRecord]:

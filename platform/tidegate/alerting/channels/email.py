@@ -31,12 +31,16 @@ def mail_of(message: Message, sender: str, to: Sequence[str], alert_id: str) -> 
 
 def send_mail(server: str, sender: str, to: Sequence[str], message: Message, alert_id: str) -> None:
     """Send by the server at a URL. Raises ChannelError unless it took the mail for everybody."""
-    parts = urlsplit(server)
-    if parts.scheme not in PORTS or not parts.hostname:
-        raise ChannelError("The variable holds no address that begins with smtp:// or smtps://.")
+    try:
+        parts = urlsplit(server)
+        port = parts.port or PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        parts, port = urlsplit(""), 0
+    if not parts.hostname:
+        raise ChannelError("The variable holds no address that begins with smtp:// or smtps:// and has a host.")
     mail = mail_of(message, sender, to, alert_id)
     try:
-        with _connected(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme]) as smtp:
+        with _connected(parts.scheme, parts.hostname, port) as smtp:
             if parts.username:
                 _refuse_without_tls(smtp, parts.scheme, parts.hostname)
                 smtp.login(unquote(parts.username), unquote(parts.password or ""))

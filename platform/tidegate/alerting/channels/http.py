@@ -38,6 +38,9 @@ def _ask(method: str, url: str, **options: Any) -> None:
         answer = httpx.request(method, url, timeout=SECONDS, follow_redirects=False, **options)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise ChannelError("The variable holds no address that begins with https:// or http://.") from error
+    except UnicodeError:
+        # A name of a host, or a token, that no request can have; the error repeats it.
+        raise ChannelError("The variable holds what cannot be part of a request.") from None
     except httpx.HTTPError as error:
         raise ChannelError(f"Its server cannot be reached ({type(error).__name__}).") from error
     if not answer.is_success:

@@ -14,7 +14,19 @@ from tidegate.alerting.message import Message
 
 
 def send(channel: Channel, message: Message, alert_id: str) -> None:
-    """Send one message. Raises ChannelError, which never holds what the environment does."""
+    """Send one message. Raises ChannelError, which never holds what the environment does, whatever goes wrong: one
+    channel must not keep the others from being told."""
+    try:
+        _send(channel, message, alert_id)
+    except ChannelError:
+        raise
+    except Exception as error:  # noqa: BLE001 - of a library's own errors, too, the text may hold the address
+        raise ChannelError(
+            f"It cannot be sent so ({type(error).__name__}): see the address, and the token where there is one."
+        ) from None
+
+
+def _send(channel: Channel, message: Message, alert_id: str) -> None:
     match channel:
         case Slack():
             send_to_slack(value_of(channel.url_variable), message)
