@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from tests.support.intake.shop import DAY, SALES, Shop, csv, row
 
 from tidegate.contract.day_path import DayPath
 from tidegate.contract.model import Readiness
+from tidegate.intake.not_loaded_yet import NEWEST_DAYS, OLDER_DAYS_AT_ONCE, days_of_turn, turns_of
 from tidegate.sources.dropped import DroppedOrigin
 from tidegate.sources.origin import Arrival, Landing
 from tidegate.sources.places import origin_of
+from tidegate.storage.files import Segment, StoredFolder
 from tidegate.storage.folder import FolderStorage
-from tidegate.window import ONE_DAY
+from tidegate.window import ONE_DAY, Window
 
 
 def landing(folder: Path, path: str, readiness: Readiness) -> DroppedOrigin:
@@ -123,3 +126,39 @@ def test_nothing_is_listed_outside_of_landing(tmp_path: Path) -> None:
     (outside / "more.csv").touch()
 
     assert list(origin.arrivals()) == [before]
+
+
+@pytest.mark.parametrize("days", [0, 1, NEWEST_DAYS, NEWEST_DAYS + OLDER_DAYS_AT_ONCE + 1, 3_653])
+def test_however_many_days_there_are_a_turn_is_bounded_and_all_turns_see_every_day(days: int) -> None:
+    window = Window(DAY, DAY + ONE_DAY * days)
+    turns = [days_of_turn(window, turn) for turn in range(turns_of(window))]
+    assert {day for turn in turns for day in turn} == set(window.days)
+    for turn in turns:
+        assert len(turn) == len(set(turn)) <= NEWEST_DAYS + OLDER_DAYS_AT_ONCE
+        assert set(window.days[-NEWEST_DAYS:]) <= set(turn)
+    assert days_of_turn(window, len(turns)) == turns[0]
+
+
+class Counted(FolderStorage):
+    """A folder that counts which of its places are looked at."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, confined=True)
+        self.seen: list[str] = []
+
+    def places(
+        self, path: Sequence[Segment], deep: bool = False, files: bool = False
+    ) -> Iterator[tuple[str, StoredFolder]]:
+        for name, place in super().places(path, deep, files):
+            self.seen.append(name)
+            yield name, place
+
+
+def test_of_a_folder_of_years_only_the_days_that_are_asked_for_are_looked_at(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / "here" / str(DAY + ONE_DAY * number)).mkdir(parents=True)
+        (tmp_path / "here" / str(DAY + ONE_DAY * number) / "a.csv").touch()
+    storage, asked = Counted(tmp_path), [DAY, DAY + ONE_DAY * 50, DAY + ONE_DAY * 500]
+    origin = DroppedOrigin(storage, "here", [DayPath.of("here/{day}")], Readiness("quiet", quiet_minutes=0))
+    assert [arrival.day for arrival in origin.arrivals(asked)] == asked[:2]
+    assert storage.seen == [f"here/{day}" for day in asked[:2]]

@@ -59,6 +59,7 @@ class Place:
         captured = self.capture(origin, day)
         seen = {arrival.day: arrival for arrival in origin.arrivals()}
         arrival = origin.arrival(day)
+        assert [each.fingerprint for each in origin.arrivals({day})] == ([arrival.fingerprint] if arrival else [])
         # When an object changed is told to the second by some questions only.
         assert (seen[day].fingerprint if day in seen else None) == (arrival.fingerprint if arrival else None)
         if captured is None:

@@ -7,7 +7,7 @@ kind of `storage`, where the bytes are kept to `archive`. A name is shown, compa
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.archive.archive import Archive, Original, refused_file
@@ -60,6 +60,8 @@ class DroppedOrigin:
         # Where the one marker of a day stands that is not simply in the day's folder.
         self._marker = _marker_of_a_day(self.paths[0], chosen) if readiness.rule == "marker" else None
         self._choice = Choice(chosen, None if self._marker else chosen.marker)
+        # Whether a day is found without a look at the others: where names are not known, or far away, all are listed.
+        self._is_found_by_day = not storage.is_far and not any(path.has_wildcards for path in self._looked_for)
         self._shared = {path: _shared_parts(path, self.paths) for path in self._looked_for}
 
     def describe(self, day: dt.date) -> str:
@@ -89,7 +91,16 @@ class DroppedOrigin:
         marker = self.chosen.marker
         return archive.enter(source, self.region, day, files or [refused_file(marker, only_the_marker(marker))])
 
-    def arrivals(self) -> Iterator[Arrival]:
+    def arrivals(self, days: Collection[dt.date] | None = None) -> Iterator[Arrival]:
+        if days is None:
+            yield from self._all_arrivals()
+        elif self._is_found_by_day:
+            for day in days:
+                yield from self._arrival(day, self._landed(day))
+        else:
+            yield from (arrival for arrival in self._all_arrivals() if arrival.day in days)
+
+    def _all_arrivals(self) -> Iterator[Arrival]:
         if len(self.paths) == 1 and not self.paths[0].names_files and not self.paths[0].has_wildcards:
             # Each folder is a day: nothing is kept of one when the next is looked at.
             yield from self._folder_by_folder(self.paths[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -62,8 +62,9 @@ class Landing(Origin, Protocol):
 
     is_far: bool
 
-    def arrivals(self) -> Iterator[Arrival]:
-        """Everything that is there now, in no promised order, in memory that does not grow with its number.
+    def arrivals(self, days: Collection[dt.date] | None = None) -> Iterator[Arrival]:
+        """Everything that is there now, or what is there of some days, in no promised order, in memory that does not
+        grow with its number.
 
         A region's server may be listed day by day only. Raises SourceDownError and TidegateError as `capture` does.
         """

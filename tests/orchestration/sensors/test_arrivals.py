@@ -12,11 +12,14 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 from tests.support.runs.today import TODAY, at, days_ago
-from tests.support.runs.watched import DAY, LATER, NEXT, THIRD, Watched, requests_of, said
+from tests.support.runs.watched import DAY, LATER, NEXT, NOW, THIRD, Watched, requests_of, said
 
 from tidegate.contract.model import Readiness
 from tidegate.home import Home
+from tidegate.intake import not_loaded_yet
 from tidegate.orchestration.names import load_job
+from tidegate.orchestration.partitions import ended_days
+from tidegate.orchestration.sensors.arrivals import Memory
 from tidegate.window import ONE_DAY, Window
 
 BOTH = [("north", DAY), ("south", DAY)]
@@ -43,6 +46,23 @@ def test_a_region_is_loaded_as_soon_as_it_is_there(watched: Watched) -> None:
     watched.load([("south", DAY)])
     watched.land(DAY, "north")
     assert watched.asked() == [("north", DAY)]
+
+
+def test_of_a_source_that_delivers_for_years_every_older_day_has_its_turn(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(not_loaded_yet, "NEWEST_DAYS", 1)
+    monkeypatch.setattr(not_loaded_yet, "OLDER_DAYS_AT_ONCE", 1)
+    watched.land(DAY)
+    days = len(ended_days(watched.home.settings, NOW).days)
+    assert sorted(watched.asked() for _ in range(days - 1)) == [*[[]] * (days - 2), BOTH]
+
+
+def test_what_a_tick_remembers_is_read_back_also_from_before_there_were_turns() -> None:
+    for memory in (Memory(), Memory(frozenset({"north 2024-01-02"})), Memory(frozenset({"a 2024-01-02", "7"}), 3)):
+        assert Memory.of(memory.cursor) == memory
+    assert Memory.of(None) == Memory()
+    assert Memory.of('["north 2024-01-02"]') == Memory(frozenset({"north 2024-01-02"}))
 
 
 def test_what_was_loaded_by_hand_is_not_loaded_again(watched: Watched) -> None:

@@ -1,7 +1,8 @@
 """One sensor per source: it looks at the source and asks for a load of every delivery that waits there.
 
 A tick compares what stands at the source with what the ledger has, so a restart, a killed run or a wrong clock loses
-nothing, and what is loaded already is not asked for. All that it remembers is what it reported as overdue.
+nothing, and what is loaded already is not asked for. All that it remembers is what it reported as overdue, and, of a
+source that has delivered for years, whose turn it is among the older days.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import dagster as dg
 from dagster import DagsterInstance
@@ -17,7 +19,7 @@ from dagster import DagsterInstance
 from tidegate.contract.model import Contract
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
-from tidegate.intake.not_loaded_yet import Waiting, Watch
+from tidegate.intake.not_loaded_yet import Waiting, Watch, turns_of
 from tidegate.ledger.known import days_lacking, known_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import DaysOfPlaces, Place, settled_days
@@ -66,15 +68,34 @@ def look_for_arrivals(
     home: Home, contract: Contract, instance: DagsterInstance, cursor: str | None, now: dt.datetime
 ) -> dg.SensorResult:
     """One tick at `now` (UTC): the loads to launch, or why there are none."""
-    reported = frozenset(json.loads(cursor)) if cursor else frozenset()
-    return _Tick(home, contract, instance, reported, now).result()
+    return _Tick(home, contract, instance, Memory.of(cursor), now).result()
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a tick remembers: region and day of what was reported as overdue and is still missing, and which turn it is
+    among the older days."""
+
+    reported: frozenset[str] = frozenset()
+    turn: int = 0
+
+    @classmethod
+    def of(cls, cursor: str | None) -> Self:
+        said: list[str | int] = json.loads(cursor) if cursor else []
+        turn = next((each for each in said if isinstance(each, int)), 0)
+        return cls(frozenset(each for each in said if isinstance(each, str)), turn)
+
+    @property
+    def cursor(self) -> str:
+        turn = [self.turn] if self.turn else []
+        return json.dumps([*turn, *sorted(self.reported)], separators=(",", ":"))
 
 
 class _Tick:
     def __init__(
-        self, home: Home, contract: Contract, instance: DagsterInstance, reported: frozenset[str], now: dt.datetime
+        self, home: Home, contract: Contract, instance: DagsterInstance, memory: Memory, now: dt.datetime
     ) -> None:
-        self.home, self.contract, self.instance, self.reported, self.now = home, contract, instance, reported, now
+        self.home, self.contract, self.instance, self.memory, self.now = home, contract, instance, memory, now
         self.source = contract.source
         self.pace = Pace.of(home.settings)
         self.attempts = Attempts(instance, load_job(self.source), self.pace)
@@ -96,7 +117,7 @@ class _Tick:
             raise
         except TidegateError as error:
             events.append(contact(self.source, str(error), listing=True))
-            return dg.SensorResult(skip_reason=str(error), cursor=_cursor(self.reported), asset_events=events)
+            return dg.SensorResult(skip_reason=str(error), cursor=self.memory.cursor, asset_events=events)
 
     def _look(self, health: Health, events: list[dg.AssetObservation], expected: list[dt.date]) -> dg.SensorResult:
         is_doubtful = health.breaker.failures > 0
@@ -104,12 +125,14 @@ class _Tick:
         limit = 1 if is_doubtful else self.home.settings.chunk_days
         # A probe is due when the breaker says so, however often the same was asked for.
         may_go = self._is_not_under_way if health.breaker.open_until else self._may_be_asked_for
-        waiting = within(LOOK_SECONDS, self.source, lambda: self.watch.look(expected, may_go, limit))
+        waiting = within(LOOK_SECONDS, self.source, lambda: self.watch.look(expected, may_go, limit, self.memory.turn))
         if health.listing_failed:
             events.append(contact(self.source, None, listing=True))
         if waiting and not (is_doubtful and self.under_way):
             requests = list(load_requests(self.contract, waiting, self.attempts, self.home.settings.chunk_days))
-            return dg.SensorResult(run_requests=requests, cursor=_cursor(self.reported), asset_events=events)
+            return dg.SensorResult(
+                run_requests=requests, cursor=self._remember(self.memory.reported), asset_events=events
+            )
         return self._nothing_to_ask(health, events, expected)
 
     def _nothing_to_ask(
@@ -117,15 +140,18 @@ class _Tick:
     ) -> dg.SensorResult:
         """Say why nothing is launched; and of what is overdue, once."""
         missing = self._missing(expected)
-        already = [each for each in missing if str(each) in self.reported]
+        already = [each for each in missing if str(each) in self.memory.reported]
         unreported = [each for each in missing if each not in already and self._is_overdue(each, can_look)]
         why = self._what_origins_say(expected) if can_look else {}
         said = [_overdue_sentence(self.source, unreported), self._state(health), *why.values()]
         return dg.SensorResult(
             skip_reason=" ".join(filter(None, said)),
-            cursor=_cursor(map(str, [*already, *unreported])),
+            cursor=self._remember(map(str, [*already, *unreported])),
             asset_events=[*events, *(_overdue_observation(self.source, each, why.get(each)) for each in unreported)],
         )
+
+    def _remember(self, reported: Iterable[str]) -> str:
+        return Memory(frozenset(reported), (self.memory.turn + 1) % turns_of(self.ended)).cursor
 
     def _what_origins_say(self, expected: Iterable[dt.date]) -> dict[Overdue, str]:
         """Why the newest of these days are not there, of regions whose source knows."""
@@ -196,11 +222,6 @@ class _Tick:
         return not (
             can_look and self.watch.can_look_at(missing.region) and self.watch.is_there(missing.region, missing.day)
         )
-
-
-def _cursor(reported: Iterable[str]) -> str:
-    """What the next tick remembers: region and day of what was reported as overdue and is still missing."""
-    return json.dumps(sorted(reported), separators=(",", ":"))
 
 
 def failed_loads(attempts: Attempts, source: str, waiting: Waiting) -> list[RunOfDays]:

@@ -8,7 +8,7 @@ rows are found is in `exports` and `lake`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,8 +74,8 @@ class ProductOrigin:
             raise IncompleteError(f"{why} What was loaded before stays; it is loaded when it is published there.")
         return None
 
-    def arrivals(self) -> Iterator[Arrival]:
-        return map(self._arrival, self.upstream.shown())
+    def arrivals(self, days: Collection[dt.date] | None = None) -> Iterator[Arrival]:
+        return (self._arrival(shown) for shown in self.upstream.shown() if days is None or shown.day in days)
 
     def arrival(self, day: dt.date) -> Arrival | None:
         shown = self.upstream.shown_of(day)
