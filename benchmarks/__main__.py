@@ -1,7 +1,8 @@
 """Runs the contenders over the same landing files, compares what they published, and prints what they took.
 
-python -m benchmarks [--case day|year|big|commands|growth|years|all] [--days N] [--lines N] [--ages DAYS ...] [--runs N]
-    [--contenders NAME ...] [--data FOLDER]
+python -m benchmarks [--case day|year|big|beside|commands|growth|launch|years|all] [--days N] [--lines N]
+    [--ages DAYS ...] [--small-days N] [--readers N] [--launches N] [--job NAME] [--runs N] [--contenders NAME ...]
+    [--data FOLDER]
 """
 
 from __future__ import annotations
@@ -16,19 +17,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.beside import beside_report
 from benchmarks.cases import SET_UP_DAY, Case, cases, landing_of, lines_of
 from benchmarks.commands import commands_report
 from benchmarks.contenders import CONTENDERS, Contender, Site
 from benchmarks.growth import growth_report
+from benchmarks.launch import launch_report
 from benchmarks.processes import FailedError, Measured, in_child, run
 from benchmarks.published import Published, refuse_other_content
 from benchmarks.years import years_report
+from tidegate.orchestration.names import DAILY_JOB
 from tidegate.window import Window
 
 GIB = 2**30
 
+BESIDE = "beside"
 COMMANDS = "commands"
 GROWTH = "growth"
+LAUNCH = "launch"
 YEARS = "years"
 AGES = (30, 365)
 AGES_OF_LEDGERS = (30, 365, 3650)
@@ -55,8 +61,10 @@ def _reports_of_tidegate(given: argparse.Namespace) -> dict[str, Iterator[str]]:
     """What compares Tidegate with itself; each is made as its lines are read."""
     data = given.data.absolute()
     return {
+        BESIDE: beside_report(data, given.small_days, given.readers),
         COMMANDS: commands_report(data, given.runs),
         GROWTH: growth_report(data, given.ages),
+        LAUNCH: launch_report(data, given.launches, given.job),
         YEARS: years_report(data, AGES_OF_LEDGERS),
     }
 
@@ -65,12 +73,18 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__.partition("\n")[0] if __doc__ else None
     )
-    parser.add_argument("--case", choices=["day", "year", "big", COMMANDS, GROWTH, YEARS, "all"], default="all")
+    parser.add_argument(
+        "--case", choices=["day", "year", "big", BESIDE, COMMANDS, GROWTH, LAUNCH, YEARS, "all"], default="all"
+    )
     parser.add_argument("--days", type=int, default=365, help="days of the case `year` (365)")
     parser.add_argument("--lines", type=int, default=5_000_000, help="lines of the case `big` (5,000,000)")
     parser.add_argument(
         "--ages", type=int, nargs="+", default=AGES, help="ages in days of the homes of `growth` (30 365)"
     )
+    parser.add_argument("--small-days", type=int, default=62, help="days of the backfill of `beside` (62)")
+    parser.add_argument("--readers", type=int, default=2, help="readers of `beside` (2)")
+    parser.add_argument("--launches", type=int, default=10, help="runs of `launch`, one after the other (10)")
+    parser.add_argument("--job", default=DAILY_JOB, help=f"job of `launch` ({DAILY_JOB})")
     parser.add_argument("--runs", type=int, default=3, help="runs of each contender; the median is printed (3)")
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
     parser.add_argument(

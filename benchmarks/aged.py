@@ -1,6 +1,6 @@
-"""A ledger as it stands after years: what the newest whole partition of each cadence left in it, entered again for every
-partition before it. The ledger's entries only, not the data: what asks the ledger costs as it would then, and ten years
-are made in seconds.
+"""A home as it stands after years: what the newest whole partition of each cadence left in the ledger, in landing and in
+Dagster's index of events, entered again for every partition before it. Not the data of the lake: what asks the others
+costs as it would then, and ten years are made in seconds.
 
 TIDEGATE_HOME=HOME python -m benchmarks.aged --from DAY
 """
@@ -12,6 +12,7 @@ import datetime as dt
 
 from duckdb import DuckDBPyConnection
 
+from benchmarks.aged_beside import enter_events, enter_listings, fill_landing
 from tidegate.home import Home
 from tidegate.lake.sql import literal, qualified, quoted
 from tidegate.ledger.schema import LEDGER
@@ -29,8 +30,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--from", dest="first", type=dt.date.fromisoformat, required=True)
     first = parser.parse_args().first
-    with Home(load_settings()).lake() as lake:
+    home = Home(load_settings())
+    with home.lake() as lake:
+        oldest, newest = _published(lake.con, Cadence.daily)
+        if not oldest or not newest:
+            raise SystemExit("No day is published: there is nothing to enter again.")
+        days = Window(first, oldest).days
         lake.unit_of_work(lambda con: age(con, first))
+        fill_landing(home, newest, days)
+        lake.unit_of_work(lambda con: enter_listings(home, con))
+    enter_events(home.settings.dagster_home / "history" / "runs" / "index.db", newest, days)
 
 
 def age(con: DuckDBPyConnection, first: dt.date) -> None:

@@ -32,7 +32,7 @@ READS = (Read(("--help",), 0.5), Read(("query", "select 1"), 0.5), Read(("status
 
 def commands_report(data: Path, runs: int) -> Iterator[str]:
     """Lines of the report."""
-    site = _site(data)
+    site = site_of_two_weeks("commands", data)
     yield f"\ncommands: a home of {DAYS} days; medians of {runs}"
     yield f"{'':32}{'seconds':>10}{'CPU s':>10}{'peak MiB':>10}{'goal: CPU s':>13}"
     for read in READS:
@@ -45,11 +45,11 @@ def commands_report(data: Path, runs: int) -> Iterator[str]:
     shutil.rmtree(site.folder)
 
 
-def _site(data: Path) -> GrowingSite:
+def site_of_two_weeks(name: str, data: Path) -> GrowingSite:
     """A home whose days are all published, and whose exports and pages are made."""
     today = dt.datetime.now(dt.UTC).date()
     landing = in_child(growing_landing, data, DAYS, today)
-    site = GrowingSite(data / "sites" / "commands", landing, DAYS, today)
-    print(f"commands: a home of {DAYS} days ...", file=sys.stderr, flush=True)
+    site = GrowingSite(data / "sites" / name, landing, DAYS, today)
+    print(f"{name}: a home of {DAYS} days ...", file=sys.stderr, flush=True)
     fill(site)
     return site

@@ -1,8 +1,10 @@
-"""What a home holds on the disk, by kind: bytes and files of all that grows with its age. Nothing is opened."""
+"""What a home holds on the disk, by kind, and in its catalog: bytes, files and rows of all that grows with its age."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +47,18 @@ def held_by_kind(home: Path) -> dict[str, Held]:
 def _held(paths: Iterable[Path]) -> Held:
     sizes = [path.stat().st_size for path in paths]
     return Held(sum(sizes), len(sizes))
+
+
+def held_in_catalog(home: Path) -> dict[str, int]:
+    """How many rows of each kind the catalog has."""
+    with closing(sqlite3.connect(home / "lake" / "catalog.sqlite")) as con:
+
+        def rows(table: str) -> int:
+            return int(con.execute(f'select count(*) from "{table}"').fetchone()[0])
+
+        inlined = con.execute("select table_name from ducklake_inlined_data_tables").fetchall()
+        return {
+            "catalog: snapshots": rows("ducklake_snapshot"),
+            "catalog: data files": rows("ducklake_data_file"),
+            "catalog: rows of small inserts": sum(rows(name) for (name,) in inlined),
+        }

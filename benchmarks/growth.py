@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.cases import SEED, cut
-from benchmarks.disk import Held, held_by_kind
+from benchmarks.disk import held_by_kind, held_in_catalog
 from benchmarks.processes import BIN, Command, Measured, in_child, run
 from benchmarks.project import begin_project, settings_of
 from tidegate.demo.shop import write_shop
@@ -108,33 +108,31 @@ def _write_days(landing: Path, first: dt.date, days: int) -> None:
     for snapshot in landing.glob("customers/*/customers.csv"):
         cut(snapshot, CUSTOMERS)
     for number in range(written, days):
-        day, before = first + ONE_DAY * number, first + ONE_DAY * (number - DAYS_OF_THE_SHOP)
         for folder in (landing / "orders" / REGION, landing / "customers"):
-            _write_again(folder / str(before), folder / str(day), {str(before): str(day), _short(before): _short(day)})
+            write_again(folder, first + ONE_DAY * (number - DAYS_OF_THE_SHOP), first + ONE_DAY * number)
 
 
-def _write_again(delivery: Path, later: Path, changed: Mapping[str, str]) -> None:
-    """Write a delivery once more, as that of a later day."""
-    later.mkdir()
-    for file in delivery.iterdir():
-        text = file.read_text()
-        for word, new in changed.items():
-            text = text.replace(word, new)
-        (later / file.name).write_text(text)
+def write_again(folder: Path, day: dt.date, other: dt.date) -> None:
+    """Write a day's delivery in a folder once more, as that of another day."""
+    (folder / str(other)).mkdir()
+    for file in (folder / str(day)).iterdir():
+        # The ids of the shop's orders have the day as well.
+        text = file.read_text().replace(str(day), str(other)).replace(f"{day:%Y%m%d}", f"{other:%Y%m%d}")
+        (folder / str(other) / file.name).write_text(text)
 
 
-def _short(day: dt.date) -> str:
-    """As the ids of the shop's orders have it."""
-    return f"{day:%Y%m%d}"
-
-
-def fill(site: GrowingSite) -> Measured:
-    """Make the home and all of its days, with their outputs."""
+def begin_site(site: GrowingSite) -> None:
+    """Make the home, without any day."""
     shutil.rmtree(site.folder, ignore_errors=True)
     site.folder.mkdir(parents=True)
     begin_project(site.folder)
     write_contracts(site.folder / "contracts")
     run([site.tidegate("init")], site.log)
+
+
+def fill(site: GrowingSite) -> Measured:
+    """Make the home and all of its days, with their outputs."""
+    begin_site(site)
     last = site.measured_days[0] - ONE_DAY
     backfill = site.tidegate("backfill", "--from", str(site.first), "--to", str(last))
     in_large_chunks = replace(backfill, env={**backfill.env, "TIDEGATE_CHUNK_DAYS": str(DAYS_OF_A_CHUNK)})
@@ -146,11 +144,11 @@ def _measured(site: GrowingSite) -> Iterator[str]:
     made = fill(site)
     yield f"\nage {site.age} days, made in {made.seconds:,.0f} s ({made.cpu_seconds:,.0f} CPU s)"
     yield from _table(_one_more_day(site, before), "before maintenance")
-    yield from _disk(held_by_kind(site.home))
+    yield from disk_table(site.home)
     maintained = run([site.module("maintained")], site.log)
     yield f"maintenance: {maintained.seconds:.1f} s ({maintained.cpu_seconds:.1f} CPU s)"
     yield from _table(_one_more_day(site, after), "after maintenance")
-    yield from _disk(held_by_kind(site.home))
+    yield from disk_table(site.home)
 
 
 def _one_more_day(site: GrowingSite, day: dt.date) -> dict[str, Measured]:
@@ -178,7 +176,9 @@ def _table(took: Mapping[str, Measured], when: str) -> Iterator[str]:
         yield f"{name:32}{one.seconds:10.2f}{one.cpu_seconds:10.2f}{one.peak_bytes / 2**20:10,.0f}"
 
 
-def _disk(held: Mapping[str, Held]) -> Iterator[str]:
+def disk_table(home: Path) -> Iterator[str]:
     yield f"{'on disk':32}{'MB':>10}{'files':>10}"
-    for kind, one in held.items():
+    for kind, one in held_by_kind(home).items():
         yield f"{kind:32}{one.bytes / 1e6:10.2f}{one.files:10,}"
+    for kind, rows in held_in_catalog(home).items():
+        yield f"{kind:32}{'':10}{rows:10,}"

@@ -1,8 +1,9 @@
-"""What asking the ledger takes when it is years old: a status, the metrics, a tick of each sensor and one more day, with
-the entries of ten years behind them.
+"""What a home takes when it is years old: a status, the metrics, a tick of each sensor and one more day, with ten years
+behind them.
 
 `growth` fills its homes day by day; of ten years that takes hours. Here the newest days are real, and `aged` enters what
-they left in the ledger again for all days before them. The ages are of one home, one after the other.
+they left in the ledger, in landing and in Dagster's index again for all days before them; then it is maintained, as a
+home is every week. The ages are of one home, one after the other.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.growth import GrowingSite, growing_landing, write_contracts
+from benchmarks.growth import GrowingSite, begin_site, disk_table, growing_landing
 from benchmarks.processes import FailedError, Measured, in_child, run
-from benchmarks.project import begin_project
 from tidegate.window import ONE_DAY
 
 # The days that were really delivered and published before anything is measured: enough for a Monday.
@@ -47,24 +47,33 @@ def years_report(data: Path, ages: Sequence[int]) -> Iterator[str]:
     _fill(site)
     took: dict[int, Mapping[str, Measured]] = {}
     for age, day in zip(sorted(ages), site.measured_days, strict=True):
-        print(f"years: a ledger of {age} days ...", file=sys.stderr, flush=True)
-        took[age] = _at_age(replace(site, age=age), day)
+        print(f"years: a home of {age} days ...", file=sys.stderr, flush=True)
+        old = replace(site, age=age)
+        yield from _aged(old)
+        took[age] = _at_age(old, day)
     yield from _table(took)
     shutil.rmtree(site.folder)
 
 
 def _fill(site: AgingSite) -> None:
-    shutil.rmtree(site.folder, ignore_errors=True)
-    site.folder.mkdir(parents=True)
-    begin_project(site.folder)
-    write_contracts(site.folder / "contracts")
+    begin_site(site)
     last = site.measured_days[0] - ONE_DAY
     backfill = site.tidegate("backfill", "--from", str(site.first), "--to", str(last))
-    run([site.tidegate("init"), backfill, site.tidegate("outputs")], site.log)
+    run([backfill, site.tidegate("outputs")], site.log)
+
+
+def _aged(site: AgingSite) -> Iterator[str]:
+    run([site.module("aged", "--from", str(site.first))], site.log)
+    yield f"\nyears: a home of {site.age:,} days before maintenance"
+    yield from disk_table(site.home)
+    # What was published of days that have other days before them now is restated before anything is measured.
+    again = site.tidegate("run", "--partition", str(site.measured_days[0] - ONE_DAY))
+    run([again, site.tidegate("outputs"), site.module("maintained")], site.log)
+    yield f"\nyears: a home of {site.age:,} days after maintenance"
+    yield from disk_table(site.home)
 
 
 def _at_age(site: AgingSite, day: dt.date) -> dict[str, Measured]:
-    run([site.module("aged", "--from", str(site.first))], site.log)
     status = site.folder / "status.json"
     ticks = site.folder / "ticks.json"
     took = {
@@ -84,12 +93,12 @@ def _refuse_what_is_held(site: AgingSite, found: Path) -> None:
     run([site.tidegate("status", "--format", "json")], found)
     status = json.loads(found.read_text())["status"]
     if status["held"] or status["stale_days"]:
-        raise FailedError(f"Of a ledger of {site.age} days, days are held or due: see {found}.")
+        raise FailedError(f"Of a home of {site.age} days, days are held or due: see {found}.")
 
 
 def _table(took: Mapping[int, Mapping[str, Measured]]) -> Iterator[str]:
     youngest, *_, oldest = took
-    yield f"\nyears: one home whose ledger is made older, one region, about 20 lines a day; CPU seconds at {len(took)} ages"
+    yield f"\nyears: one home that is made older, one region, about 20 lines a day; CPU seconds at {len(took)} ages"
     yield f"{'':32}" + "".join(f"{f'{age:,} days':>12}" for age in took) + f"{'ratio':>8}{'goal':>8}"
     for name in took[youngest]:
         seconds = [took[age][name].cpu_seconds for age in took]
