@@ -14,7 +14,7 @@ from tests.support.runs.changing import DAYS, deliver, new_crowd
 from tidegate.cli.progress import SECONDS_BETWEEN_LINES, Shown
 from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.orchestration.steps import Progress
-from tidegate.window import Window
+from tidegate.window import Cadence, Window
 
 WINDOW = Window(dt.date(2024, 1, 1), dt.date(2024, 1, 5))
 FIRST, SECOND = WINDOW.chunks(2)
@@ -67,6 +67,26 @@ def test_one_run_for_all_days_leaves_the_saying_to_what_is_printed_at_its_end() 
     written = io.StringIO()
     Shown(WINDOW, Console(file=written)).through([outcome(WINDOW)])
     assert written.getvalue() == ""
+
+
+def test_of_what_is_due_the_days_that_are_done_are_counted() -> None:
+    written = io.StringIO()
+    mondays = Window(dt.date(2024, 1, 1), dt.date(2024, 1, 8), Cadence.weekly)
+    due = [outcome(FIRST), outcome(SECOND, held=True), outcome(mondays)]
+    Shown(None, Console(file=written, width=200), clock=lambda: 0.0).through(due)
+    assert written.getvalue().splitlines() == [
+        "2024-01-01..2024-01-02 run (2 days, 0 s)",
+        "2024-01-03..2024-01-04 run, 1 held (4 days, 0 s)",
+        "2024-01-01, 1 Monday, run, 1 held (4 days, 0 s)",
+    ]
+
+
+def test_the_bar_of_what_is_due_has_no_end_that_nobody_knows() -> None:
+    shown = Shown(None, Console(file=io.StringIO(), force_terminal=True, width=100))
+    shown.step(Progress(FIRST, 1, 4, "raw__orders"))
+    assert shown.bar.tasks[0].total is None
+    shown.through([outcome(FIRST)])
+    assert shown.bar.tasks[0].completed == 2
 
 
 @pytest.mark.slow

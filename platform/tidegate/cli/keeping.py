@@ -150,6 +150,7 @@ def repair(
     ] = False,
 ) -> None:
     """Find what the home has lost, and have it made again from the archive: deliveries, days, exports and pages."""
+    from tidegate.cli.progress import Shown
     from tidegate.cli.running import leave_with
     from tidegate.home import Home
     from tidegate.orchestration.repairing import damage_of, make_again
@@ -177,7 +178,8 @@ def repair(
             "that the catalog is an older one. They do no harm; delete them with: tidegate maintain --delete-leftovers"
         )
     if damage and not dry_run:
-        outcomes = list(until_asked(repair_home(home, now)))
+        shown = Shown(None)
+        outcomes = shown.through(until_asked(repair_home(home, now, shown.step)))
         if damage.outputs or outcomes:
             console.say("Sensors make exports and pages again, or run: tidegate outputs")
         leave_with(outcomes, lambda: "What was not made is still due. Go on with: tidegate repair")

@@ -64,10 +64,14 @@ def run_period_and_leave(partition: dt.date, cadence: Cadence) -> NoReturn:
 
 
 def restate_and_leave() -> NoReturn:
+    from tidegate.cli.progress import Shown
     from tidegate.home import Home
     from tidegate.orchestration.runs import Runner
 
-    outcomes = list(until_asked(Runner.open(Home(load_settings())).restate()))
+    runner = Runner.open(Home(load_settings()))
+    shown = Shown(None)
+    runner.on_progress = shown.step
+    outcomes = shown.through(until_asked(runner.restate()))
     leave_with(outcomes, lambda: "Other days may still be due. Go on with: tidegate restate")
 
 

@@ -7,7 +7,7 @@ with the ledger, and the ledger with the outputs.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -25,6 +25,7 @@ from tidegate.orchestration.instance.initialise import initialise
 from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.orchestration.partitions import ended_days
 from tidegate.orchestration.runs import Runner
+from tidegate.orchestration.steps import Progress
 from tidegate.outputs.lost_outputs import lost_outputs, owe_outputs
 from tidegate.publishing.due.partitions import due_again
 from tidegate.settings import Settings
@@ -78,7 +79,9 @@ def damage_of(home: Home, now: dt.datetime) -> Damage:
         )
 
 
-def repair(home: Home, now: dt.datetime) -> Iterator[RunOutcome]:
+def repair(
+    home: Home, now: dt.datetime, on_progress: Callable[[Progress], None] = lambda _: None
+) -> Iterator[RunOutcome]:
     """Have what the home lost made again. Interrupted, it is run again and goes on.
 
     Raises TidegateError where the ledger itself lost a file.
@@ -88,7 +91,9 @@ def repair(home: Home, now: dt.datetime) -> Iterator[RunOutcome]:
         owe_outputs(lake, lost_outputs(lake.con, [maker.kind.name for maker in home.makers], home.outputs))
     # Of what was forgotten, the ledger does not know the deliveries any more.
     found = damage_of(home, now)
-    yield from Runner.open(home).load_again(found.days_to_load)
+    runner = Runner.open(home)
+    runner.on_progress = on_progress
+    yield from runner.load_again(found.days_to_load)
 
 
 def make_again(settings: Settings, now: dt.datetime) -> Path | None:
