@@ -52,6 +52,15 @@ def test_an_empty_folder_is_filled_and_one_with_anything_in_it_is_refused_and_ke
     assert [path.name for path in full.iterdir()] == [".hidden"]
 
 
+def test_the_environment_and_the_repository_of_a_project_may_be_there_before(tmp_path: Path) -> None:
+    for name in (".venv", ".git"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kept").touch()
+    new_project(tmp_path, TODAY)
+    assert is_project(tmp_path)
+    assert all((tmp_path / name / "kept").exists() for name in (".venv", ".git"))
+
+
 def test_a_folder_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TidegateError, match=r"cannot be written .* Nothing was kept"):

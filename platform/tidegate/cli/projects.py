@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def new(
         console.say(f"{drafted.source} is drafted from {drafted.draft.rows:,} rows, delivered for {days}.")
         for left in (*drafted.draft.unsettled, *drafted.draft.open):
             console.warn(f"{drafted.source}: {left}")
-    console.say(f"Next: cd {folder} && make run    then: make dev, make test, and README.md")
+    console.say(f"Next: cd {shlex.quote(str(folder))} && make run    then: make dev, make test, and README.md")
 
 
 @with_plain_errors

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 from tidegate.contract.files import CsvOptions, FileOptions, FixedWidthOptions, TextOptions
@@ -16,6 +17,8 @@ _DELIMITERS = (",", ";", "\t", "|", "~", "^", "\x1f", "||")
 _SHOWN = {"\t": "tab", "\x1f": "unit separator"}
 # Enough to see how a file is written; the rest is read by it, and proves or disproves it.
 _RECORDS = 5_000
+# Of these the delimiter is told: it is tried in every way that there is, each in Python.
+_RECORDS_TO_TELL_BY = 400
 # The reader looks for a footer in the last lines only.
 _FOOTER_LINES = 20
 _TOTAL = re.compile(r"^\W*(grand total|sub-?total|total|totals|sum|summe|gesamt|totale|count|end|eof|trailer)\b", re.I)
@@ -38,7 +41,7 @@ class _Cut:
     dialect: Dialect
     records: tuple[_Record, ...]
 
-    @property
+    @cached_property
     def width(self) -> int:
         """How many fields most records have."""
         counted = Counter(len(record.fields) for record in self.records)
@@ -64,7 +67,10 @@ def how_delimited(text: str, encoding: str, asked: Asked) -> Written:
         for quote, escape in _quotes(text)
         for each in delimiters
     ]
-    cut = max((_Cut(each, tuple(_records(text, each))) for each in dialects), key=lambda each: each.score)
+    data = text.encode("utf-8", "surrogatepass")
+    tried = (_Cut(each, tuple(_records(data, each, _RECORDS_TO_TELL_BY))) for each in dialects)
+    dialect = max(tried, key=lambda each: each.score).dialect
+    cut = _Cut(dialect, tuple(_records(data, dialect, _RECORDS)))
     options = FileOptions("csv", TextOptions(encoding=encoding, comment=comment))
     if cut.width <= 1 and not asked.delimiter and (widths := _widths(text)):
         return _fixed_width(text, widths, options)
@@ -165,18 +171,17 @@ def _fields(names: Sequence[str]) -> tuple[tuple[Field, ...], tuple[Note, ...]]:
     return tuple(Field(name) for name in names if name and name not in lost), tuple(left_out)
 
 
-def _records(text: str, dialect: Dialect) -> Iterator[_Record]:
-    data = text.encode("utf-8", "surrogatepass")
+def _records(data: bytes, dialect: Dialect, most: int) -> Iterator[_Record]:
     at, line, count = 0, 1, 0
     comment = dialect.comment
-    while at < len(data) and count < _RECORDS:
+    while at < len(data) and count < most:
         end = data.find(b"\n", at)
         end = len(data) if end < 0 else end
-        if not data[at:end].strip() or (comment and data.startswith(comment, at)):
+        one_line = data[at:end]
+        if not one_line.strip() or (comment and one_line.startswith(comment)):
             at, line = end + 1, line + 1
             continue
-        parsed = parse_record(data, at, dialect)
-        fields, until = parsed if parsed else ([data[at:end]], end + 1)
+        fields, until = _record_at(data, at, one_line, dialect)
         raw = data[at : min(until, len(data))]
         yield _Record(
             line,
@@ -184,6 +189,13 @@ def _records(text: str, dialect: Dialect) -> Iterator[_Record]:
             raw.decode("utf-8", "replace").rstrip("\n"),
         )
         count, line, at = count + 1, line + max(1, raw.count(b"\n")), until
+
+
+def _record_at(data: bytes, at: int, line: bytes, dialect: Dialect) -> tuple[list[bytes], int]:
+    """The fields of the record that begins with this line, and where it ends. A line that is no record is one field."""
+    if not any(each in line for each in dialect.odd):
+        return line.split(dialect.delimiter), at + len(line) + 1
+    return parse_record(data, at, dialect) or ([line], at + len(line) + 1)
 
 
 def _comment(text: str) -> str:

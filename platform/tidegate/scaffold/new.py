@@ -23,6 +23,9 @@ _DOT = "dot-"
 
 DAYS = 3
 
+# What may be in the folder before: the environment that Tidegate was installed into, and a repository without files.
+MAY_BE_THERE = frozenset({".venv", ".git"})
+
 # What only the project's own sample needs.
 OF_THE_SAMPLE = ("contracts/", "dbt_project/models/")
 
@@ -45,7 +48,7 @@ class NewProject:
 
 
 def new_project(folder: Path, today: dt.date, samples: Sequence[str] = ()) -> NewProject:
-    """Write a project into `folder`, which is made, or is there and empty. Its sources are drafted from the samples;
+    """Write a project into `folder`, which is made, or is there and empty but for MAY_BE_THERE. Its sources are drafted from the samples;
     without any, it has one whose sample is of the days before today.
 
     Raises TidegateError, with nothing written, for a folder that holds anything, and for samples that nothing can be
@@ -90,12 +93,16 @@ def _new_project(folder: Path, today: dt.date, drafts: tuple[Drafted, ...]) -> N
 
 
 def refuse_what_holds_something(folder: Path) -> None:
-    if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
-        return
-    if folder.exists() or folder.is_symlink():
+    if folder.is_dir() and not folder.is_symlink():
+        held = sorted(child.name for child in folder.iterdir() if child.name not in MAY_BE_THERE)
+        if not held:
+            return
         raise TidegateError(
-            f"{folder} is not an empty folder. Nothing was written. Name one that is still to be made, or is empty."
+            f"{folder} is not an empty folder: it holds {held[0]}{' and more' if len(held) > 1 else ''}. Nothing was "
+            f"written. Name one that is still to be made, or is empty but for {' and '.join(sorted(MAY_BE_THERE))}."
         )
+    if folder.exists() or folder.is_symlink():
+        raise TidegateError(f"{folder} is not an empty folder. Nothing was written. Name one that is still to be made.")
 
 
 def dbt_name(name: str) -> str:
