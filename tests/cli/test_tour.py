@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tidegate.demo.corrections import REGION, correct_orders
 from tidegate.demo.dirt import DirtKind, plan
 from tidegate.demo.shop import write_shop
 from tidegate.errors import TidegateError
-from tidegate.settings import Settings, load_settings, remember_first_day
+from tidegate.settings import CHECKOUT, Settings, load_settings, remember_first_day
 from tidegate.window import ONE_DAY, Window
 
 JANUARY = Window(dt.date(2024, 1, 1), dt.date(2024, 1, 15))
@@ -75,3 +76,25 @@ def test_a_corrected_delivery_is_the_same_without_its_last_line(tmp_path: Path) 
     correct_orders(tmp_path, JANUARY.start)
     assert (folder / "orders.csv").read_bytes().splitlines() == before[:-1]
     assert {path.name for path in folder.iterdir()} == {"orders.csv", "_SUCCESS"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_make_run_shows_a_shop_with_a_day_that_is_held_two_corrected_and_one_rolled_back(tmp_path: Path) -> None:
+    words = ["make", "run", "FROM=2024-01-01", "TO=2024-01-08", f"TIDEGATE_HOME={tmp_path / 'home'}"]
+    done = subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rest = done.stdout
+    for seen in (
+        "A shop in four regions delivered",
+        "Corrected: the orders of 2024-01-06 and 2024-01-07 came again",
+        "2024-01-07: Rolled back to",
+        "Published: the newest days of serving.daily_sales",
+        "Held: 1 day (2024-01-08).",
+        "orders/eu-west rejected:",
+        "Made of the newest partitions: exports, brief and report",
+        "make dev",
+        "docs/tour.md",
+    ):
+        _, found, rest = rest.partition(seen)
+        assert found, f"'{seen}' was not printed, or not here:\n{done.stdout}"

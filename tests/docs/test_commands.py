@@ -38,7 +38,7 @@ DAY = FIRST + dt.timedelta(days=1)
 
 # By command: a file that runs it, and the words there by which one sees it.
 RUN_ELSEWHERE = {
-    "make run": ("docs/tour.md", "make run"),
+    "make run": ("tests/cli/test_tour.py", '"make", "run"'),
     "make test": (".ci/run", "make test"),
     "make dev": ("tests/support/ui/server.py", '"make", "dev"'),
     'DAGSTER_HOME="$PWD/.tidegate/dagster" .venv/bin/dagster job execute -m tidegate.definitions -j daily '

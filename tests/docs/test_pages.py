@@ -13,7 +13,7 @@ from tests.docs.docs_pages import Page, pages
 
 from tidegate.settings import CHECKOUT
 
-LANGUAGES = {"sh", "text", "yaml", "json", "sql", "python"}
+LANGUAGES = {"csv", "sh", "text", "yaml", "json", "sql", "python"}
 
 # How a command begins, wherever it stands.
 COMMAND = re.compile(r"(\.venv/bin/)?(tidegate|dagster|dbt|make|python|pip|uv|curl|psql|duckdb|rclone) ")
@@ -29,6 +29,7 @@ OF_OTHERS = {
     ".venv/bin/python -m tidegate.explain.settings > docs/settings.md": "tests/test_settings.py compares it",
     ".venv/bin/python -m tidegate.explain.macros > docs/dbt-package.md": "tests/transform/test_package.py does that",
     "pip install 'tidegate[s3]'": "deploy/docker installs it; tests/e2e/test_own_project.py installs the wheel",
+    "pip install tidegate": "tests/docs/test_tour.py types it",
     'psql "$SHOP_DATABASE"': "needs a client of PostgreSQL, which is not ours to install",
 }
 
@@ -45,9 +46,12 @@ NOT_OF_THE_REPOSITORY = (".tidegate/", ".venv/", "build/")
 # Paths within sentences that lie elsewhere than in the repository, each with where.
 OF_PLACES = {
     "damaged/": "in the archive",
+    "python/definitions.py": "in a project of one's own",
 }
 
-TARGETS = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+# Of the repository, and of a project of one's own.
+MAKEFILES = (CHECKOUT / "Makefile", CHECKOUT / "platform" / "tidegate" / "scaffold" / "files" / "Makefile")
+TARGETS = {found for file in MAKEFILES for found in re.findall(r"^([a-z-]+):", file.read_text(), re.MULTILINE)}
 
 
 def named(page: Page) -> str:

@@ -1,4 +1,5 @@
-"""A project of one's own, from the wheel alone: made, run, extended, tested, read and upgraded, outside a checkout."""
+"""A project of one's own, from the wheel alone, outside a checkout: made, run, extended with the examples of one's own
+Dagster, read and tested. What the tour does with one, `docs/test_tour.py` does: samples of one's own, an upgrade."""
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.sftp_server import sftp_server
+from tests.support.wheel import built
 
 from tidegate.settings import CHECKOUT
 
@@ -44,14 +45,6 @@ models:
           name: one_row_per_product
           arguments: {columns: [sale_date, product]}
           config: {severity: error}
-"""
-
-# Semicolons, a decimal comma, a delimiter within quotes, a missing value, and a row of the day before.
-VISITS = """Visit ID;Place;Visitors;Seen at;Fee
-1;Bergen;3;2024-03-05 10:00:00;1,50
-2;Lund;4;2024-03-05 11:30:00;2,00
-3;"Åbo; west";5;2024-03-05 12:00:00;
-4;Bergen;1;2024-03-04 23:00:00;12,25
 """
 
 # In another process, as the daemon and a run do it: the sensor asks for the newest day, and its run reads that day.
@@ -111,29 +104,6 @@ class Project:
         )
 
 
-def built(folder: Path) -> Path:
-    uv = Path(sys.executable).with_name("uv")
-    command = [uv, "build", "--quiet", "--offline", "--no-build-isolation", "--python", sys.executable, "-o", folder]
-    subprocess.run([*map(str, command), str(CHECKOUT)], check=True, capture_output=True, timeout=120)
-    (wheel,) = folder.glob("*.whl")
-    assert len(list(folder.glob("*.tar.gz"))) == 1
-    return wheel
-
-
-def as_version(wheel: Path, newer: str) -> Path:
-    """The same wheel, by another version."""
-    old = version("tidegate")
-    target = wheel.with_name(wheel.name.replace(f"-{old}-", f"-{newer}-"))
-    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(target, "w") as copy:
-        for item in source.infolist():
-            name, content = item.filename, source.read(item)
-            if ".dist-info/" in name and name.endswith(("METADATA", "RECORD")):
-                content = content.replace(f"Version: {old}".encode(), f"Version: {newer}".encode())
-                content = content.replace(f"tidegate-{old}.".encode(), f"tidegate-{newer}.".encode())
-            copy.writestr(name.replace(f"tidegate-{old}.", f"tidegate-{newer}."), content)
-    return target
-
-
 def environment_with(folder: Path, wheel: Path) -> Project:
     """An environment that has what this one has, but Tidegate from the wheel."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / ".venv")], check=True)
@@ -179,8 +149,9 @@ def receiver() -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.slow
-def test_a_project_is_made_run_extended_and_upgraded_with_the_wheel_alone(tmp_path: Path) -> None:
+def test_a_project_is_made_run_extended_and_tested_with_the_wheel_alone(tmp_path: Path) -> None:
     wheel = built(tmp_path / "dist")
+    assert len(list(wheel.parent.glob("*.tar.gz"))) == 1
     maker = environment_with(tmp_path / "maker", wheel)
     assert maker.tidegate("--version") == f"tidegate {version('tidegate')}\n"
     maker.tidegate("new", str(tmp_path / "shop"))
@@ -210,18 +181,3 @@ def test_a_project_is_made_run_extended_and_upgraded_with_the_wheel_alone(tmp_pa
     assert (told_at, json.loads(told)["day"]) == ("/refresh", day)
     assert (day in printed, rows, asked_again, own, refused) == (True, "1", "0", "9", "True")
     assert "1 passed" in shop.type("make", "test")
-
-    (tmp_path / "visits.csv").write_text(VISITS)
-    shop.tidegate("new", str(tmp_path / "drafted"), "--from", str(tmp_path / "visits.csv"))
-    (tmp_path / "drafted" / ".venv").symlink_to(shop.folder / ".venv")
-    drafted = Project(tmp_path / "drafted")
-    assert "1 day published, 0 held" in drafted.type("make", "run")
-    mart = "select row_count from serving.daily_visits where day = '2024-03-05'"
-    assert json.loads(drafted.tidegate("query", mart, "--format", "json")) == [{"row_count": 3}]
-
-    shop.install(as_version(wheel, "9.9.9"))
-    (shop.folder / "requirements.txt").write_text("tidegate==9.9.9\n")
-    shop.type("make", "upgrade")
-    assert shop.tidegate("--version") == "tidegate 9.9.9\n"
-    counted = shop.tidegate("query", "select count(*) as days from serving.daily_sales", "--format", "json")
-    assert json.loads(counted) == [{"days": 3}]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import duckdb
 import pytest
 from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.shop import SALES, csv, row
 
-from tidegate.contract.files import PLAIN_VALUES
+from tidegate.contract.files import PLAIN_VALUES, ValueOptions
 from tidegate.contract.model import Column
 from tidegate.intake.advice import advice
 
@@ -55,6 +56,23 @@ def test_an_option_that_would_read_the_values_is_named(
 
 
 @pytest.mark.parametrize(
+    ("values", "texts", "said"),
+    [
+        (replace(PLAIN_VALUES, decimal=","), ["4.40", "2.50"], "amount: `decimal: '.'` would read 2 of 2"),
+        (
+            replace(PLAIN_VALUES, thousands=","),
+            ["4,40", "1250,1"],
+            "amount: `decimal: ','` and no `thousands` or",
+        ),
+    ],
+)
+def test_what_the_contract_says_already_is_compared_with(
+    con: duckdb.DuckDBPyConnection, values: ValueOptions, texts: list[str], said: str
+) -> None:
+    assert said in advise(con, AMOUNT, texts, values)
+
+
+@pytest.mark.parametrize(
     ("column", "texts"),
     [
         (AMOUNT, ["x1", "y2", "z3", "w4"]),
@@ -68,13 +86,15 @@ def test_where_no_option_helps_none_is_named(con: duckdb.DuckDBPyConnection, col
     assert "nullWords" not in advise(con, column, texts)
 
 
-def advise(con: duckdb.DuckDBPyConnection, column: Column, texts: list[str]) -> str:
+def advise(
+    con: duckdb.DuckDBPyConnection, column: Column, texts: list[str], values: ValueOptions = PLAIN_VALUES
+) -> str:
     con.execute("create or replace temp table judged (_delivery integer, _reasons varchar[], _raw varchar)")
     for text in texts:
         made = con.execute("select to_json(map {$1: $2})::varchar", [column.name, text]).fetchall()[0][0]
         con.execute("insert into judged values (0, [$1], $2)", [column.invalid, made])
     contract = _Columns((column,))
-    return "; ".join(advice(con, contract, PLAIN_VALUES, "judged", 0))  # type: ignore[arg-type]  # all that it reads
+    return "; ".join(advice(con, contract, values, "judged", 0))  # type: ignore[arg-type]  # all that it reads
 
 
 class _Columns:

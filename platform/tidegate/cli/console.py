@@ -259,5 +259,5 @@ def print_next_steps() -> None:
         "  .venv/bin/tidegate status                       how things stand\n"
         '  .venv/bin/tidegate query "select order_date, region, net_revenue from serving.daily_sales_by_region"\n'
         "  .venv/bin/tidegate quarantine list              every row that was kept out, and why\n"
-        "  docs/tour.md                                    bring a source of your own, break it, and see the gate hold"
+        "  docs/tour.md                                    make a project of your own from one file, in 20 minutes"
     )

@@ -159,8 +159,9 @@ def _of_numbers(column: Column, values: ValueOptions, texts: Sequence[str]) -> I
         written = tuple(
             part
             for is_said, part in (
-                (decimal != ".", f"`decimal: '{decimal}'`"),
-                (bool(thousands), f'`thousands: "{thousands}"`'),
+                (decimal != values.decimal, f"`decimal: '{decimal}'`"),
+                (bool(thousands) and thousands != values.thousands, f'`thousands: "{thousands}"`'),
+                (bool(values.thousands) and not thousands, "no `thousands`"),
                 (bool(currency), f"`currency: {_list(currency)}`"),
                 (bool(negative), f"`negatives: {_list(negative)}`"),
                 (bool(percent), f"`percent: {percent}`"),

@@ -48,11 +48,11 @@ class NewProject:
 
 
 def new_project(folder: Path, today: dt.date, samples: Sequence[str] = ()) -> NewProject:
-    """Write a project into `folder`, which is made, or is there and empty but for MAY_BE_THERE. Its sources are drafted from the samples;
-    without any, it has one whose sample is of the days before today.
+    """Write a project into `folder`, which is made, or is there and empty but for MAY_BE_THERE. Its sources are drafted
+    from the samples; without any, it has one whose sample is of the days before today.
 
-    Raises TidegateError, with nothing written, for a folder that holds anything, and for samples that nothing can be
-    drafted from.
+    Raises TidegateError, with nothing written, for a folder that holds anything else, and for samples that nothing can
+    be drafted from.
     """
     refuse_what_holds_something(folder)
     with tempfile.TemporaryDirectory(prefix="tidegate-new-") as scratch:
