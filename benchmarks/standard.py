@@ -68,8 +68,8 @@ class RegionsBehindSources(DagsterDbtTranslator):
 @dbt_assets(
     manifest=project.manifest_path,
     project=project,
-    # Weekly marts are made of published days, which a plain file does not have.
-    exclude="source:ops+ source:serving+",
+    # Marts of mornings, Mondays and months are made of published days, which a plain file does not have.
+    exclude=" ".join(f"config.meta.tidegate.cadence:{each}+" for each in ("morning", "weekly", "monthly")),
     partitions_def=days,
     backfill_policy=in_one_run,
     dagster_dbt_translator=RegionsBehindSources(),
