@@ -30,6 +30,7 @@ from tidegate.transform.models import Making
 from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.members import Model, Test, Undated
 from tidegate.transform.parsed.project import DbtProject
+from tidegate.transform.statements import compile_ahead
 from tidegate.transform.tables import create_missing_tables, rows_by_day
 from tidegate.transform.testing import run_tests
 from tidegate.window import ONE_DAY, Cadence, Window
@@ -134,9 +135,19 @@ class Build:
     def made(self) -> tuple[Model | Undated, ...]:
         return (*self.undated, *self.models)
 
+    @property
+    def _statements(self) -> list[Model | Test]:
+        """What the lake's connection runs as dbt compiles it."""
+        spark = self.project.spark
+        return [
+            *(m for m in self.models if m.is_only_a_statement and not (spark and m.is_for_spark(self.rows))),
+            *(test for test in self.tests if not test.keeps_failures),
+        ]
+
     def run(self) -> BuildResult:
         """Make and test it; its tables are there. Failing models and tests are in the result. Raises LakeBusyError
         when others write for too long, and TidegateError when dbt does not start."""
+        compile_ahead(self.project, self.lake.config, self._statements, self.window.cadence)
         of_models = Making(self.project, self.graph, self.lake, self.window, self.rows, self.made).run()
         missed = {unique_id for unique_id, result in of_models.items() if not result.good}
         built = [model for model in self.models if model.unique_id not in missed]

@@ -59,6 +59,14 @@ PROBES = (
 )
 
 
+def compile_ahead(project: DbtProject, lake: LakeConfig, nodes: Collection[Compiled], cadence: Cadence) -> None:
+    """Have the SQL of any window of all these nodes at hand: dbt takes a second to start, however many there are.
+
+    The tables of models must be there. Raises TidegateError when dbt does not start.
+    """
+    _open_texts(project, lake, nodes, cadence, Engine.duckdb)
+
+
 def sql_over(
     project: DbtProject,
     lake: LakeConfig,

@@ -19,15 +19,20 @@ from tidegate.zones import Zone
 
 def columns_by_clock(contract: Contract, clock: Clock) -> dict[str, Zone]:
     """The columns that a region with this clock writes by one that is not UTC's, each with the clock's zone."""
-    zones = {
-        column.name: column.zone or clock.zone for column in contract.columns if column.logical_type == "timestamp"
-    }
-    return {name: zone for name, zone in zones.items() if not zone.is_utc}
+    return {column.name: zone for column in contract.columns if (zone := _zone_of(column, clock))}
 
 
 def any_by_clock(contract: Contract, column: Column) -> bool:
     """Whether any region writes the column by a clock that is not UTC's."""
-    return any(column.name in columns_by_clock(contract, region.clock) for region in contract.regions)
+    return any(_zone_of(column, region.clock) for region in contract.regions)
+
+
+def _zone_of(column: Column, clock: Clock) -> Zone | None:
+    """The zone of the clock that the column is written by, unless it is UTC's or the column is no timestamp."""
+    if column.logical_type != "timestamp":
+        return None
+    zone = column.zone or clock.zone
+    return None if zone.is_utc else zone
 
 
 def shown_struct(
