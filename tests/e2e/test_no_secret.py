@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
+import json
 import os
 import shutil
 import subprocess
@@ -15,16 +18,19 @@ from urllib.parse import quote
 
 import pytest
 import yaml
+from tests.support.kafka import Cluster, cluster
 from tests.support.runs.home import CONTRACTS, FIRST_DAY, NewHome, TemporaryHome
 from tests.support.runs.landing import Line
 from tests.support.s3_server import SECRET_KEY, Bucket
 from tests.support.searching import files_in, places_with
 from tests.support.servers import PostgresAddress, address_of, free_port, http_server, postgres_programs
+from tests.support.sftp_server import SftpServer, sftp_server
 from typer.testing import CliRunner
 
 from tidegate.cli import app
 from tidegate.demo.crm import Crm, Snapshots
 from tidegate.demo.trade import Shop
+from tidegate.settings import CHECKOUT
 from tidegate.window import ONE_DAY
 
 pytestmark = pytest.mark.slow
@@ -73,6 +79,13 @@ FAILING = {
         '      - {property: readyQuery, value: "select done, version from runs where day = {day}"}\n'
         "      - {property: timeLimitSeconds, value: 5}\n"
     ),
+    "topic": (
+        "  - server: it\n    type: kafka\n    customProperties:\n"
+        "      - {property: topic, value: shop}\n"
+        "      - {property: connectionVariable, value: BROKERS}\n"
+        "      - {property: valueFormat, value: avro}\n"
+        "      - {property: registryVariable, value: REGISTRY_URL}\n"
+    ),
     "feed": (
         "  - server: it\n    type: python\n    customProperties:\n"
         '      - {property: callable, value: "feeds:rows"}\n'
@@ -115,6 +128,12 @@ def project_in(folder: Path) -> Path:
         (contracts / f"{source}.odcs.yaml").write_text(contract(source, server))
     (folder / "feeds.py").write_text(FEED.replace("SHOWN", SHOWN))
     return contracts
+
+
+def messages_of_a_schema(broker: Cluster) -> None:
+    """In a topic: as producers with a registry write them, so that the registry is asked for schema 7."""
+    at = int(dt.datetime.combine(FIRST_DAY, dt.time(12), dt.UTC).timestamp() * 1000)
+    broker.produce("shop", [[0, at, None, [base64.b64encode(b"\0\0\0\0\7" + b"\2").decode()]]])
 
 
 def alerting_in(folder: Path, address: str) -> Path:
@@ -164,11 +183,18 @@ class Everything:
     bucket: Bucket
     folder: Path
     database: str
+    partner: SftpServer
 
-    def run(self, *words: str) -> None:
+    def send_to_partner(self) -> None:
+        """Dagster's own command, with the example that sends a file by SFTP; who answers is not the partner."""
+        self.partner.is_known_by(self.partner.keys / "other.pub")
+        words = ("asset", "materialize", "-m", "tidegate.definitions", "--select", "partner_file")
+        self.run(*words, "--partition", str(FIRST_DAY), program="dagster")
+
+    def run(self, *words: str, program: str = "tidegate") -> None:
         """A command as a process of its own; what it prints is kept for the search."""
-        program = str(Path(sys.executable).with_name("tidegate"))
-        done = subprocess.run([program, *words], env=os.environ, capture_output=True, check=False, cwd=self.folder)
+        found = str(Path(sys.executable).with_name(program))
+        done = subprocess.run([found, *words], env=os.environ, capture_output=True, check=False, cwd=self.folder)
         self.keep("-".join(words[:2]), done.stdout + done.stderr)
 
     def ask(self, *words: str) -> None:
@@ -213,6 +239,9 @@ def everything(
         psql(database, f"create role {name} superuser login password '{secret('catalog')}'")
         of_bank = secret("bank")
         path = quote(secret("path"), safe="")
+        broker, partner = stack.enter_context(cluster()), stack.enter_context(sftp_server(tmp_path / "partner"))
+        messages_of_a_schema(broker)
+        login = {"sasl.mechanism": "PLAIN", "sasl.username": "reader", "sasl.password": secret("topic")}
         for variable, value in {
             "CRM_URL": crm.url,
             "CRM_TOKEN": secret("crm"),
@@ -224,6 +253,11 @@ def everything(
             "BANK_DATABASE": f"{postgres_address.over_tcp} user={name} dbname={name} password='{of_bank}'",
             "TILL_DATABASE": f"mysql+pymysql://till:{quote(secret('till'), safe='')}@127.0.0.1:{gone}/till",
             "FEED_TOKEN": secret("feed"),
+            # Its brokers ask nobody who he is; the password is there all the same.
+            "BROKERS": json.dumps({"bootstrap.servers": broker.address, "security.protocol": "plaintext", **login}),
+            "REGISTRY_URL": f"http://reader:{path}@127.0.0.1:{address.rpartition(':')[2]}/registry",
+            "TIDEGATE_DEFS": str(CHECKOUT / "examples" / "own_dagster" / "partner_file.py"),
+            **partner.environment,
             "CHAT_URL": f"{address}/services/{path}",
             "TEAMS_URL": f"{address}/workflows?sig={path}",
             "PAGER_KEY": secret("pager"),
@@ -248,12 +282,17 @@ def everything(
         )
         for variable, value in home.environment.items():
             monkeypatch.setenv(variable, value)
-        yield Everything(home, bucket, tmp_path, database)
+        yield Everything(home, bucket, tmp_path, database, partner)
 
 
 def psql(database: str, statement: str) -> None:
     command = [str(postgres_programs() / "psql"), "--quiet", "--dbname", database, "--command", statement]
     subprocess.run(command, check=True, capture_output=True)
+
+
+def secret_part(key: Path) -> str:
+    """A line of a private key that no public key has."""
+    return key.read_text().splitlines()[-3]
 
 
 @pytest.mark.timeout(600)
@@ -264,6 +303,7 @@ def test_no_secret_is_left_anywhere_by_a_run_of_everything(everything: Everythin
             quantity = 0 if day == HELD_DAY else 1
             landing.orders(day, region, [Line(f"{region}-{day}", day, quantity=quantity)])
     everything.run("backfill", "--from", str(FIRST_DAY), "--to", str(HELD_DAY))
+    everything.send_to_partner()
     for _ in range(2):
         everything.ask("alerts", "send")
         # Let the pauses of failed attempts pass, with so many behind it that it is an incident.
@@ -276,7 +316,8 @@ def test_no_secret_is_left_anywhere_by_a_run_of_everything(everything: Everythin
     ):  # fmt: skip
         everything.ask(*words)
     files = everything.files()
-    assert places_with([CORE, SECRET_KEY], files) == {}
+    keys = [secret_part(everything.partner.keys / name) for name in ("shop", "server")]
+    assert places_with([CORE, SECRET_KEY, *keys], files) == {}
     # The search finds what is no secret in the same places: in errors, rows, packed files and pages.
     said = {name.partition("/")[0] for name in places_with([SHOWN], files)}
     assert said >= {"home", "printed"}, "an error of a source"
@@ -286,5 +327,9 @@ def test_no_secret_is_left_anywhere_by_a_run_of_everything(everything: Everythin
     read = {name.partition("/daily_")[0] for name in places_with(["books"], files) if name.endswith(".parquet read")}
     assert read >= {"s3/outputs/exports", "s3/lake/marts"}, "a row of Parquet"
     assert {name for name in places_with(["Its server answered 403"], files) if name.startswith(("catalog", "s3/lake"))}
+    assert {name for name in places_with(["rejected the login (HTTP 403)"], files) if name.startswith("printed")}, (
+        "what the registry said"
+    )
+    assert {name for name in places_with(["HostKeyNotVerifiable"], files) if name.startswith("home/dagster")}
     assert {name for name in places_with(["RuntimeError"], files) if ".tar.gz: dagster" in name}, "a packed record"
     assert all(f"/reports/{page}" in "".join(files) for page in ("index.html", "quality.html"))
