@@ -84,6 +84,10 @@ class Cadence(StrEnum):
         """`1 day`, `2 days`."""
         return f"{partitions:,} {self.singular if partitions == 1 else self.noun}"
 
+    def option(self, partition: dt.date) -> str:
+        """How commands are given one of its partitions."""
+        return f"{'' if self is Cadence.daily else f'--cadence {self} '}--partition {partition}"
+
     def prefixed(self, name: str) -> str:
         """The name of this cadence's own `name`: for days, the name itself."""
         return name if self is Cadence.daily else f"{self}_{name}"

@@ -192,8 +192,13 @@ def test_a_lake_is_never_made_over_data_that_it_does_not_know(home: Home, catalo
 def test_a_lake_that_was_moved_or_is_none_is_told_in_a_sentence(home: Home) -> None:
     home.open().close()
     moved = dataclasses.replace(home.config, data="/elsewhere")
-    with pytest.raises(TidegateError, match=r"data /elsewhere cannot be opened: .*does not match existing data path"):
+    with pytest.raises(
+        TidegateError, match=r"data /elsewhere cannot be opened: .*does not match existing data path"
+    ) as told:
         open_lake(moved)
+    # DuckLake's own advice would lose the files.
+    assert "OVERRIDE" not in str(told.value)
+    assert "restore a backup at the new one" in str(told.value)
     catalog = home.config.catalog_file
     assert catalog is not None
     catalog.write_bytes(b"no database at all" * 100)

@@ -13,6 +13,7 @@ from tidegate.alerting.trouble import Kind, Trouble
 from tidegate.lake.sql import literal, sql_file
 from tidegate.publishing.older_logic import on_older_logic
 from tidegate.publishing.requirements import GateRequirements
+from tidegate.window import Cadence
 
 # A share of quarantined rows is unusual above three times the usual one, which is the median of four weeks of
 # deliveries, and a percentage point: where nothing is usual, one row of a hundred is no news.
@@ -31,6 +32,7 @@ class _Cause:
 
     sentence: str = ""
     newest: dt.date = dt.date.min
+    cadence: Cadence = Cadence.daily
     products: set[str] = field(default_factory=set)
     held: set[dt.date] = field(default_factory=set)
     pending: set[dt.date] = field(default_factory=set)
@@ -39,7 +41,7 @@ class _Cause:
         self.products.add(product.product)
         (self.pending if is_pending else self.held).add(day)
         if day >= self.newest:
-            self.sentence, self.newest = sentence, day
+            self.sentence, self.newest, self.cadence = sentence, day, product.cadence
 
 
 def partitions_held(scene: Scene) -> Iterator[Trouble]:
@@ -59,7 +61,7 @@ def partitions_held(scene: Scene) -> Iterator[Trouble]:
             subject,
             _with_others(cause.sentence, len(cause.held | cause.pending)),
             "Consumers see the version that was published last. Fix what is named; it is built again automatically, or "
-            "run it: tidegate run --partition DAY",
+            f"run it: tidegate run {cause.cadence.option(cause.newest)}",
             products=cause.products,
             partitions=cause.held,
             pending=cause.pending,
@@ -85,12 +87,13 @@ def deliveries_rejected(scene: Scene) -> Iterator[Trouble]:
         days[source].add(day)
         sentences.setdefault(source, reason or f"A delivery of {source} for {day} was rejected.")
     for source in sorted(days.keys() & scene.home.contracts.keys()):
+        of_it = f"--source {source} --partition {max(days[source])}"
         yield scene.trouble(
             Kind.rejected,
             source,
             _with_others(sentences[source], len(days[source])),
-            f"See the rows: tidegate quarantine show --source {source} --partition {max(days[source])}. Have the "
-            "source deliver again, or change the contract and run: tidegate quarantine replay",
+            f"See the rows: tidegate quarantine show {of_it}. Have the source deliver again, or change the contract "
+            f"and run: tidegate quarantine replay {of_it}",
             products=scene.products_of_source(source),
             source=source,
             partitions=days[source],

@@ -137,7 +137,7 @@ DAYS_NAMED = 3
 
 def run_command(cadence: Cadence, partition: date) -> str:
     """How a partition is run."""
-    return f"tidegate run {'' if cadence is Cadence.daily else f'--cadence {cadence} '}--partition {partition}"
+    return f"tidegate run {cadence.option(partition)}"
 
 
 def print_json(value: Any) -> None:
@@ -188,7 +188,7 @@ def print_rollback(rolled_back: Promotion, due: Mapping[Cadence, Sequence[Due]])
     """What was put back, and what follows from it."""
     for day, publications in rolled_back.published.items():
         say(f"{day}: {rolled_back.rolled_back[day].sentence}")
-        shown = ", ".join(f"{row.mart} ({row.rows:,} rows)" for row in publications)
+        shown = ", ".join(f"{row.mart} ({row.rows:,} row{'' if row.rows == 1 else 's'})" for row in publications)
         stays = all(row.rollback_id for row in publications)
         say(
             f"It shows {shown}, as publication {publications[0].publication_id}"

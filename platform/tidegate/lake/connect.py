@@ -40,6 +40,7 @@ NO_LAKE = "creating a new DuckLake is explicitly disabled"
 
 # What it says of one that another version of it made, which is brought up to date by `tidegate upgrade` only.
 OTHER_VERSION = "DuckLake catalog version mismatch"
+OTHER_DATA_PATH = "does not match existing data path"
 
 # What attaching reads are the catalog's small tables: 45 ms of CPU on one thread, 75 on two. The session sets its own.
 WHILE_ATTACHING = {"threads": 1}
@@ -232,6 +233,14 @@ class Lake:
 
 def _cannot_attach(config: LakeConfig, error: duckdb.Error) -> TidegateError:
     why = str(error).strip().rstrip(".")
+    if OTHER_DATA_PATH in why:
+        # What DuckLake offers there, to override it, would have old files looked for at the new place.
+        return TidegateError(
+            f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {why.splitlines()[0]} "
+            "Nothing was changed. Its home was moved or copied, or TIDEGATE_LAKE_DATA is another's. Put it back, or "
+            "make a link at the old place; to move it for good, restore a backup at the new one: see "
+            "docs/operating.md, The home was moved."
+        )
     return TidegateError(
         f"The lake with catalog {config.catalog} and data {config.data} cannot be opened: {why}. Nothing was changed. "
         "Check TIDEGATE_LAKE_CATALOG and TIDEGATE_LAKE_DATA, and that the database or bucket they name can be reached."

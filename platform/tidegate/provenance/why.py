@@ -149,12 +149,8 @@ def _not_published(con: DuckDBPyConnection, model: Model, partition: dt.date) ->
     published = f"Published are partitions from {first} to {last}." if first else "Nothing of it is published yet."
     return (
         f"{model.name} shows nothing of {partition}: it was not published. {published} What happened to the partition: "
-        f"tidegate history --partition {partition}{_option(model.cadence)}"
+        f"tidegate history {model.cadence.option(partition)}"
     )
-
-
-def _option(cadence: Cadence) -> str:
-    return "" if cadence is Cadence.daily else f" --cadence {cadence}"
 
 
 def _refuse_unknown_columns(con: DuckDBPyConnection, mart: str, names: Sequence[str]) -> None:

@@ -163,7 +163,7 @@ def test_too_many_broken_rows_reject_with_words_a_person_can_act_on(orders: Cont
         "most often missing_order_id 400, in_the_future 12. "
         "Nothing was loaded; the rows and reasons are in quarantine.orders, and what was loaded before "
         f"stays. Fix the source and deliver again, or change the rule in {orders.label} and run "
-        "`tidegate quarantine replay`."
+        "`tidegate quarantine replay --source orders --partition DAY`."
     )
     valid = outcome(verdict.checks, "values_are_valid")
     assert (valid.passed, valid.severity, valid.blocking) == (False, "error", True)

@@ -290,7 +290,7 @@ def _advice(contract: Contract, dimension: Dimension, measures: Measures, proble
         return (
             f"{found} The sound rows were loaded. The others and their reasons are in "
             f"quarantine.{contract.source}; once the source or {contract.label} is fixed, "
-            "`tidegate quarantine replay` loads them."
+            f"{_replay(contract)} loads them."
         )
     return f"{found} The delivery was loaded. If this is to stay, say so in {contract.label}."
 
@@ -306,10 +306,11 @@ def _rejection(contract: Contract, broken: list[str], unusual: list[str]) -> str
 
 
 def _remedy(contract: Contract) -> str:
-    return (
-        f"Fix the source and deliver again, or change the rule in {contract.label} and run "
-        "`tidegate quarantine replay`."
-    )
+    return f"Fix the source and deliver again, or change the rule in {contract.label} and run {_replay(contract)}."
+
+
+def _replay(contract: Contract) -> str:
+    return f"`tidegate quarantine replay --source {contract.source} --partition DAY`"
 
 
 def _unaccounted(measures: Measures) -> str:

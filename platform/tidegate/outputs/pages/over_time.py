@@ -22,6 +22,9 @@ from tidegate.zones import Zone
 # A quarter of a year: each weekday is there 13 times, and a day is as wide as a line on a phone.
 DAYS = 91
 
+# A younger home is shown from its first day on, and these at least.
+FEWEST_DAYS = 28
+
 # What is new in a share is told beside that of all days.
 LATELY = 7
 
@@ -171,12 +174,14 @@ def deliveries_in(con: DuckDBPyConnection, expected: Expected, window: Window, n
 
 
 def newest_window(con: DuckDBPyConnection, expected: Expected, now: dt.datetime, days: int) -> Window:
-    """Up to yesterday, or up to the newest delivered day where nothing came for long."""
+    """Up to yesterday, or up to the newest delivered day where nothing came for long. Before the home's first day
+    there is nothing to see."""
     yesterday = expected.zone.day_of(now) - ONE_DAY
     row = con.execute("select max(partition_day) from ops.deliveries").fetchone()
     newest = row[0] if row and row[0] else yesterday
     last = max(newest, yesterday) if (yesterday - newest).days <= STANDS_STILL else newest
-    return Window(last - ONE_DAY * (days - 1), last + ONE_DAY)
+    lived = max((last - expected.start_date).days + 1, FEWEST_DAYS)
+    return Window(last - ONE_DAY * (min(days, lived) - 1), last + ONE_DAY)
 
 
 def _delivered(con: DuckDBPyConnection, window: Window) -> dict[tuple[str, str, dt.date], _Delivered]:
