@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,14 +14,14 @@ import pytest
 from tests.support.examples import THOROUGH
 from tests.support.runs.changing import ALL_DOUBLED, DAILY_VISITS, filled_crowd, shown, with_project
 from tests.support.runs.home import TemporaryHome
-from tests.support.runs.processes import Process, start_reader, start_tidegate
+from tests.support.runs.processes import Process, run_tidegate, start_reader, start_tidegate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DOUBLED = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "2 * sum(visitors)")}
 
 # Commands are killed so often in all, and one of them so often before it may end.
-KILLS, KILLS_OF_ONE = (20, 5) if THOROUGH else (9, 3)
+KILLS, KILLS_OF_ONE = (20, 5) if THOROUGH else (6, 2)
 DONE_ALREADY = "has the logic that the project has now|was taken back already"
 # A command is in the midst of its work until its files have changed about so often; the shortest takes a few changes at
 # least, and its first kill comes within these.
@@ -39,7 +38,7 @@ def doubled(tmp_path: Path) -> Iterator[TemporaryHome]:
 
 def tidegate(home: TemporaryHome, *words: str) -> str:
     home.close()
-    done = subprocess.run(["tidegate", *words], env=home.environment, text=True, capture_output=True, check=False)
+    done = run_tidegate(home.environment, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.support.examples import THOROUGH
 from tests.support.runs.histories import (
     DAYS,
     MONDAY,
@@ -35,9 +35,8 @@ from tidegate.window import Cadence, Window
 
 pytestmark = pytest.mark.slow
 
-# An example is about ten runs of a second each. HYPOTHESIS_PROFILE=thorough tries new ones for an hour or so.
-THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-EXAMPLES = 200 if THOROUGH else 3
+# An example is about ten runs. HYPOTHESIS_PROFILE=thorough tries new ones for an hour or so.
+EXAMPLES = 200 if THOROUGH else 2
 
 Delivery = tuple[dt.date, str]
 Files = dict[Delivery, list[Line]]
@@ -206,10 +205,18 @@ def test_any_history_ends_in_the_same_lake(new_home: NewHome, happened: list[Eve
         once.close()
 
 
-def test_running_again_changes_nothing(new_home: NewHome) -> None:
-    """A day again, a range again, every day again in reverse: nothing changes, and runs in reverse end the same."""
-    home, reverse = new_home(), new_home()
+@pytest.fixture(scope="module")
+def in_order(new_module_home: NewHome) -> TemporaryHome:
+    """A home in which the sound files were run once and in order, to be copied."""
+    home = new_module_home()
     run_once_in_order(home, sound_files())
+    home.close()
+    return home
+
+
+def test_running_again_changes_nothing(new_home: NewHome, in_order: TemporaryHome) -> None:
+    """A day again, a range again, every day again in reverse: nothing changes, and runs in reverse end the same."""
+    home, reverse = new_home(like=in_order), new_home()
     once = home.contents()
 
     home.run(DAYS[1])
@@ -226,10 +233,9 @@ def test_running_again_changes_nothing(new_home: NewHome) -> None:
     assert reverse.contents() == once
 
 
-def test_a_day_whose_file_became_empty_is_as_if_it_always_was(new_home: NewHome) -> None:
-    home, once = new_home(), new_home()
+def test_a_day_whose_file_became_empty_is_as_if_it_always_was(new_home: NewHome, in_order: TemporaryHome) -> None:
+    home, once = new_home(like=in_order), new_home()
     files = sound_files()
-    run_once_in_order(home, files)
     for region in REGIONS:
         files[DAYS[1], region] = []
         home.landing.empty(DAYS[1], region)
@@ -240,12 +246,11 @@ def test_a_day_whose_file_became_empty_is_as_if_it_always_was(new_home: NewHome)
     assert home.query(f"select net_revenue from serving.daily_sales where order_date = '{DAYS[1]}'") == [(0,)]
 
 
-def test_a_line_that_moves_to_another_day_leaves_its_old_one(new_home: NewHome) -> None:
+def test_a_line_that_moves_to_another_day_leaves_its_old_one(new_home: NewHome, in_order: TemporaryHome) -> None:
     """Regression: the day it left is on none of the new delivery's rows, and must be restated all the same."""
-    home, once = new_home(), new_home()
+    home, once = new_home(like=in_order), new_home()
     files = sound_files()
     moved = dataclasses.replace(files[DAYS[0], "north"][1], ordered_on=DAYS[1])
-    run_once_in_order(home, files)
     as_delivered_first = home.contents()
 
     files[DAYS[1], "south"].append(moved)

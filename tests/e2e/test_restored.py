@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
+from tests.support.runs.processes import run_tidegate
 from tests.support.s3_server import Bucket
 
 from tidegate.lake.extensions import connect_with
@@ -23,8 +22,7 @@ NEXT_DAY = DAYS.end
 
 
 def tidegate(environment: Mapping[str, str], *words: str) -> str:
-    command = [str(Path(sys.executable).with_name("tidegate")), *words]
-    result = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    result = run_tidegate(environment, *words)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -11,8 +10,10 @@ from typing import Self
 import dagster as dg
 import pytest
 from tests.support.lake.queries import day_content
-from tests.support.runs.home import FIRST_DAY, Contents, TemporaryHome
+from tests.support.parsed import EVERY_CADENCE
+from tests.support.runs.home import FIRST_DAY, Contents, NewHome, TemporaryHome
 from tests.support.runs.landing import REGIONS, Line, sound_lines
+from tests.support.runs.processes import run_tidegate
 
 from tidegate.lake.content import Content
 from tidegate.ledger.publications import Publication, newest_publications, publication_history
@@ -33,13 +34,13 @@ REASON = "The shop counted [twice]"
 def tidegate(home: TemporaryHome, *words: str) -> str:
     """What a command prints; it must succeed."""
     home.close()
-    done = subprocess.run(["tidegate", *words], env=home.environment, text=True, capture_output=True, check=False)
+    done = run_tidegate(home.environment, *words)
     assert done.returncode == 0, done.stderr
     return " ".join(done.stdout.split())
 
 
 def refused(home: TemporaryHome, *words: str) -> str:
-    done = subprocess.run(["tidegate", *words], env=home.environment, text=True, capture_output=True, check=False)
+    done = run_tidegate(home.environment, *words)
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
     return " ".join(done.stderr.split())
@@ -202,8 +203,8 @@ class Story:
         assert_one_story(home)
 
 
-def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(temporary_home: TemporaryHome) -> None:
-    story = Story.begin(temporary_home)
+def test_rollback_then_a_re_run_of_the_day_then_restatement_of_another(new_home: NewHome) -> None:
+    story = Story.begin(new_home(**EVERY_CADENCE))
     story.each_product_is_rolled_back_and_what_is_made_of_the_day_follows()
     story.the_day_is_run_again_and_its_data_is_what_was_rejected()
     story.a_late_line_of_friday_comes_with_sunday()

@@ -6,8 +6,10 @@ import subprocess
 
 import dagster as dg
 import pytest
-from tests.support.runs.home import FIRST_DAY, TemporaryHome
+from tests.support.parsed import EVERY_CADENCE
+from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
 from tests.support.runs.landing import REGIONS, sound_lines
+from tests.support.runs.processes import run_tidegate
 
 from tidegate.orchestration.names import BUILD_JOBS, REASON_TAG
 from tidegate.window import ONE_DAY, Cadence, Window
@@ -85,12 +87,13 @@ def test_customers_of_a_held_day_reach_no_monday(temporary_home: TemporaryHome) 
 
 
 @pytest.mark.slow
-def test_the_command_line_builds_mondays_and_says_what_there_is_to_choose(temporary_home: TemporaryHome) -> None:
-    def tidegate(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["tidegate", *arguments]
-        return subprocess.run(command, env=temporary_home.environment, text=True, capture_output=True, check=False)
+def test_the_command_line_builds_mondays_and_says_what_there_is_to_choose(new_home: NewHome) -> None:
+    home = new_home(**EVERY_CADENCE)
 
-    deliver(temporary_home, FRIDAY, SATURDAY, SUNDAY)
+    def tidegate(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_tidegate(home.environment, *arguments)
+
+    deliver(home, FRIDAY, SATURDAY, SUNDAY)
     done = tidegate("backfill", "--from", str(FRIDAY), "--to", str(SUNDAY))
     assert (done.returncode, done.stdout) == (
         0,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.parsed import EVERY_CADENCE
 from tests.support.runs.home import FIRST_DAY, NewHome, TemporaryHome
 
 from tidegate.errors import TidegateError
@@ -30,6 +31,17 @@ def filled(new_home: NewHome) -> TemporaryHome:
     home.landing.spoil(DAYS.last, "north")
     home.run(DAYS.last)
     shutil.rmtree(home.settings.landing)
+    return home
+
+
+@pytest.fixture(scope="module")
+def published(new_module_home: NewHome) -> TemporaryHome:
+    """A home whose days are published, to be copied. In serving, only a mart of mornings is large enough for files."""
+    home = new_module_home(**EVERY_CADENCE)
+    for day in DAYS.days:
+        home.landing.day(day, lines=30)
+    home.backfill(DAYS)
+    home.close()
     return home
 
 
@@ -105,13 +117,14 @@ def lose_one(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lose", [lose_one, shutil.rmtree])
-@pytest.mark.parametrize("schema", ["raw", "staging", "serving"])
-def test_what_lost_files_held_is_there_again(new_home: NewHome, lose: Callable[[Path], None], schema: str) -> None:
-    home = new_home()
-    for day in DAYS.days:
-        home.landing.day(day, lines=30)
-    home.backfill(DAYS)
+@pytest.mark.parametrize(
+    ("schema", "lose"),
+    [("raw", lose_one), ("raw", shutil.rmtree), ("staging", shutil.rmtree), ("serving", lose_one)],
+)
+def test_what_lost_files_held_is_there_again(
+    new_home: NewHome, published: TemporaryHome, lose: Callable[[Path], None], schema: str
+) -> None:
+    home = new_home(like=published, **EVERY_CADENCE)
     before = home.contents()
     home.close()
     shutil.rmtree(home.settings.landing)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from tests.support.runs.home import TemporaryHome
+from tests.support.parsed import EVERY_CADENCE
+from tests.support.runs.home import NewHome
 from tests.support.runs.today import TODAY, at, days_ago
 from tests.support.runs.watched import NOW, Watched, delivery
 
@@ -108,8 +109,8 @@ def test_a_product_is_run_without_waiting_for_what_another_one_needs(watched: Wa
     assert asked(watched) == [str(days_ago(1))]
 
 
-def test_all_of_it_runs_when_deployed(module_home: TemporaryHome) -> None:
-    repository = module_home.definitions.get_repository_def()
+def test_all_of_it_runs_when_deployed(new_home: NewHome) -> None:
+    repository = new_home(**EVERY_CADENCE).definitions.get_repository_def()
     # As a code server does: two things of one name are refused then.
     repository.load_all_definitions()
     sensors = {sensor.name: sensor for sensor in repository.sensor_defs}

@@ -12,14 +12,13 @@ from pathlib import Path
 from tests.support.dbt_package import use_package
 from tests.support.lake.copied import put_lake
 from tests.support.python_models import PROJECTS
-from tests.support.runs.home import SHARED, TemporaryHome, settings_of
+from tests.support.runs.home import SHARED, TemporaryHome, copied, settings_of
 
 from tidegate.changes.plan import Planned, make_plan
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.orchestration.names import BUILD_JOBS
-from tidegate.settings import Settings
 from tidegate.window import Cadence, Window
 
 CONTRACTS = PROJECTS / "contracts"
@@ -187,7 +186,7 @@ def filled_crowd(folder: Path, changed: Files | None = None, contracts: Path = C
     project = write_project(folder / "project", changed)
     made = _made_once(_texts_in(project), _texts_in(contracts))
     settings = settings_of(folder / "home", contracts=contracts, dbt_project=project, start_date=DAYS.start)
-    copy = _copied(made, settings)
+    copy = copied(made, settings)
     shutil.copytree(made.settings.dagster_home, settings.dagster_home, ignore=shutil.ignore_patterns("dagster.yaml"))
     make_instance(settings)
     return copy
@@ -202,16 +201,7 @@ def like(home: TemporaryHome, folder: Path) -> TemporaryHome:
         dbt_project=write_project(folder / "project"),
         start_date=home.settings.start_date,
     )
-    return _copied(home, settings)
-
-
-def _copied(home: TemporaryHome, settings: Settings) -> TemporaryHome:
-    """A home of these settings with the lake, landing and archive of another that nobody has open."""
-    settings.scratch.mkdir(parents=True)
-    put_lake(LakeConfig.of(settings), LakeConfig.of(home.settings))
-    for name in ("landing", "archive"):
-        shutil.copytree(getattr(home.settings, name), getattr(settings, name))
-    return TemporaryHome(settings)
+    return copied(home, settings)
 
 
 # The content of each file of a folder, by its path in it.

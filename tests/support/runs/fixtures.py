@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.lake.copied import put_lake
-from tests.support.parsed import take_parsed
-from tests.support.runs.home import NewHome, TemporaryHome, settings_of
+from tests.support.parsed import take_parsed, without_mornings
+from tests.support.runs.home import NewHome, TemporaryHome, copied, settings_of
 
 from tidegate.lake.config import LakeConfig
 
@@ -24,7 +24,9 @@ def new_module_home(tmp_path_factory: pytest.TempPathFactory, parsed: Path) -> I
 
 @pytest.fixture
 def new_home(tmp_path: Path, parsed: Path) -> Iterator[NewHome]:
-    """Makes homes of their own: `new_home(start_date=...)`, with any setting by its field's name."""
+    """Makes homes of their own: `new_home(start_date=...)`, with any setting by its field's name. Their dbt project is
+    the checkout's without its mart of mornings, unless it is `new_home(**EVERY_CADENCE)`. `new_home(like=home)` is a
+    copy of a home that was closed."""
     with ExitStack() as stack:
         yield _maker(tmp_path, parsed, stack)
 
@@ -37,9 +39,14 @@ def temporary_home(new_home: NewHome) -> TemporaryHome:
 def _maker(folder: Path, parsed: Path, stack: ExitStack) -> NewHome:
     numbers = itertools.count(1)
 
-    def make(**overrides: object) -> TemporaryHome:
-        home = TemporaryHome(take_parsed(settings_of(folder / f"home-{next(numbers)}", **overrides), parsed))
-        put_lake(LakeConfig.of(home.settings))
+    def make(like: TemporaryHome | None = None, **overrides: object) -> TemporaryHome:
+        chosen = {"dbt_project": without_mornings(parsed), **overrides}
+        settings = take_parsed(settings_of(folder / f"home-{next(numbers)}", **chosen), parsed)
+        home = copied(like, settings) if like else TemporaryHome(settings)
+        put_lake(LakeConfig.of(settings))
+        if like:
+            # Its runs made one.
+            home.make_instance_here()
         stack.callback(home.close)
         return home
 

@@ -18,9 +18,11 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.definitions.partitions.subset import PartitionsSubset
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+from tests.support.lake.copied import put_lake
 from tests.support.runs.landing import Landing
 
 from tidegate.home import Home
+from tidegate.lake.config import LakeConfig
 from tidegate.lake.content import Content, content_by_day, content_by_day_select
 from tidegate.lake.tables import table_columns
 from tidegate.orchestration.assembly import build_definitions
@@ -73,7 +75,7 @@ class TemporaryHome:
 
     @cached_property
     def runner(self) -> Runner:
-        self._make_instance()
+        self.make_instance_here()
         return Runner.open(self.home)
 
     @cached_property
@@ -84,7 +86,7 @@ class TemporaryHome:
     @property
     def environment(self) -> dict[str, str]:
         """By which a process of its own finds this home, and nothing else."""
-        self._make_instance()
+        self.make_instance_here()
         values = self.settings.model_dump(mode="json")
         return {
             **os.environ,
@@ -93,7 +95,7 @@ class TemporaryHome:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         }
 
-    def _make_instance(self) -> None:
+    def make_instance_here(self) -> None:
         """Dagster's databases as it makes them, which takes half a second of CPU, are copied. What says where they are
         is this home's own."""
         if not self.settings.dagster_home.exists():
@@ -175,6 +177,15 @@ class TemporaryHome:
         if "home" in vars(self):
             self.home.close()
             del self.home
+
+
+def copied(home: TemporaryHome, settings: Settings) -> TemporaryHome:
+    """A home of these settings with the lake, landing and archive of another that nobody has open, and no runs."""
+    settings.scratch.mkdir(parents=True, exist_ok=True)
+    put_lake(LakeConfig.of(settings), LakeConfig.of(home.settings))
+    for name in ("landing", "archive"):
+        shutil.copytree(getattr(home.settings, name), getattr(settings, name))
+    return TemporaryHome(settings)
 
 
 @cache

@@ -11,9 +11,11 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -114,6 +116,15 @@ def start_tidegate(home: TemporaryHome, log: Path, *arguments: str) -> Process:
     return start(_tidegate, log, home.environment, list(arguments))
 
 
+def run_tidegate(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`tidegate <arguments>` in this environment, until it ended; what it says as an error is kept apart."""
+    with tempfile.TemporaryDirectory() as folder:
+        log, errors = Path(folder, "out"), Path(folder, "err")
+        process = start(_tidegate, log, dict(environment), list(arguments), str(errors))
+        code = process.exit_code()
+        return subprocess.CompletedProcess(arguments, code, process.printed(), errors.read_text(encoding="utf-8"))
+
+
 def start_reader(home: TemporaryHome, look: Callable[[Lake], Any], log: Path) -> Reader:
     """A consumer that looks over and over until it is stopped. `look`, which can be imported, says a tuple a mart."""
     started = start(_read_on_and_on, log, home.home.lake_config, look)
@@ -172,9 +183,11 @@ def _read_on_and_on(config: LakeConfig, look: Callable[[Lake], Any]) -> None:
     print(json.dumps({"reads": reads, "seen": sorted(seen)}))
 
 
-def _tidegate(environment: dict[str, str], arguments: list[str]) -> None:
+def _tidegate(environment: dict[str, str], arguments: list[str], errors: str | None = None) -> None:
     from tidegate.cli import app
 
+    if errors:
+        os.dup2(os.open(errors, os.O_CREAT | os.O_WRONLY), 2)
     os.environ.clear()
     os.environ.update(environment)
     app(arguments)

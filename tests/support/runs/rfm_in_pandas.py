@@ -40,11 +40,13 @@ def read_lines(file: Path) -> pd.DataFrame:
     return lines
 
 
-def rfm(lines: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:
-    """One row per customer of the newest snapshot before `as_of`, sorted by customer, with `COLUMNS`."""
+def rfm(lines: pd.DataFrame, as_of: dt.date, since: dt.date = dt.date.min) -> pd.DataFrame:
+    """One row per customer of the newest snapshot before `as_of`, sorted by customer, with `COLUMNS`; made of the lines
+    since a day."""
     # The shop's snapshot of a day lists whoever had a line until then.
     customers = sorted(set(lines.loc[lines["day"] < as_of, "customer"]))
-    window = lines[(lines["day"] >= as_of - dt.timedelta(days=365)) & (lines["day"] < as_of)]
+    first = max(as_of - dt.timedelta(days=365), since)
+    window = lines[(lines["day"] >= first) & (lines["day"] < as_of)]
     sales = window[window["quantity"] > 0].groupby("customer")
     figures = pd.DataFrame(index=pd.Index(customers))
     figures["last_sale"] = sales["day"].max()
