@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.support.examples import THOROUGH
 from tests.support.runs.changing import (
     ADDED_UP,
     DAILY_PLACES,
@@ -39,6 +40,8 @@ from tidegate.window import ONE_DAY, Cadence, Window
 
 pytestmark = pytest.mark.slow
 
+# As another kind beside it, told apart by no other code.
+IF_THOROUGH = pytest.mark.skipif(not THOROUGH, reason="HYPOTHESIS_PROFILE=thorough tries these kinds too")
 DECISION = Decision("tester", "because")
 
 THOUSANDFOLD = {"daily_visits.sql": DAILY_VISITS.replace("sum(visitors)", "1000 * sum(visitors)")}
@@ -242,9 +245,9 @@ def test_a_plan_that_nobody_applies_is_dropped_by_maintenance(crowd: TemporaryHo
     ("changed", "held"),
     [
         pytest.param(NO_PLACES, "no longer has places", id="column dropped"),
-        pytest.param(RENAMED, "no longer has places", id="column renamed"),
+        pytest.param(RENAMED, "no longer has places", id="column renamed", marks=IF_THOROUGH),
         pytest.param(RETYPED, "places should become VARCHAR", id="column of another type"),
-        pytest.param(NARROWED, "places should become SMALLINT", id="column narrower"),
+        pytest.param(NARROWED, "places should become SMALLINT", id="column narrower", marks=IF_THOROUGH),
         pytest.param(ADDED, None, id="column added"),
         pytest.param(NEW_MART, None, id="mart added"),
         pytest.param(STAGING, None, id="staging"),

@@ -60,7 +60,7 @@ pytestmark = pytest.mark.slow
 # A history is about ten runs. TIDEGATE_HISTORIES asks for other ones, and more. Each process draws its own at random:
 # two processes of 150 are 300 histories.
 HISTORIES = int(os.environ.get("TIDEGATE_HISTORIES", "0"))
-EXAMPLES = HISTORIES or 3
+EXAMPLES = HISTORIES or 1
 
 # A killed process ends within this time, unless it is done before; drawn, so that any moment is hit.
 LONGEST_LIFE_SECONDS = 4.0

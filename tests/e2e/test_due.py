@@ -163,7 +163,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory, parsed: Path) -> Path:
 
 @pytest.mark.parametrize("of_its_own", [True, False])
 @settings(
-    max_examples=HISTORIES or 3,
+    max_examples=HISTORIES or 2,
     deadline=None,
     derandomize=not HISTORIES,
     phases=(Phase.explicit, Phase.generate),

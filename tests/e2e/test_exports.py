@@ -40,7 +40,7 @@ DAY = dt.date(2024, 3, 1)
 WINDOW = Window(DAY, DAY + 12 * ONE_DAY)
 MAKERS = [Exports(Mart(name, "order_date"), Cadence.daily) for name in MARTS]
 PARTITIONS = [f"{mart}/{day}" for mart in MARTS for day in WINDOW.days]
-KILLS = 20 if THOROUGH else 8
+KILLS = 20 if THOROUGH else 5
 SEED = 7
 
 # How often a moment is drawn again when everything was made by then.

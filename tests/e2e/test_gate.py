@@ -21,7 +21,8 @@ from tidegate.orchestration.asset_keys import raw_key, serving_key
 from tidegate.orchestration.outcomes import RunOutcome
 from tidegate.window import ONE_DAY, Cadence, Window
 
-MONTH = Window(FIRST_DAY, FIRST_DAY + ONE_DAY * 31)
+# A Friday to a Sunday. The bad days are in its second week.
+WEEKS = Window(FIRST_DAY, FIRST_DAY + ONE_DAY * 17)
 
 Spoiling = Callable[[Landing, dt.date], None]
 
@@ -38,7 +39,7 @@ def break_a_dbt_test(landing: Landing, day: dt.date) -> None:
 
 @dataclass(frozen=True)
 class Bad:
-    """A way to break a day of the month, and what it is held for."""
+    """A way to break a day of the weeks, and what it is held for."""
 
     day: dt.date
     spoil: Spoiling
@@ -48,9 +49,9 @@ class Bad:
         return self.why.format(day=day)
 
 
-BY_CONTRACT = Bad(FIRST_DAY + ONE_DAY * 17, break_the_contract, "orders/north {day} rejected: ")
+BY_CONTRACT = Bad(FIRST_DAY + ONE_DAY * 5, break_the_contract, "orders/north {day} rejected: ")
 BY_DBT = Bad(
-    FIRST_DAY + ONE_DAY * 22,
+    FIRST_DAY + ONE_DAY * 8,
     break_a_dbt_test,
     "staging/stg_orders {day}: the check stg_orders_amounts_are_plausible failed",
 )
@@ -111,9 +112,7 @@ def test_dagster_job_execute_does_the_same(home: TemporaryHome, new_home: NewHom
         check=False,
     )
     assert executed.returncode == 0, executed.stderr
-    # The morning after it is built by a run of its own.
-    of_day = {table: content for table, content in home.contents().items() if table[1] != "daily_demand_forecast"}
-    assert by_dagster.contents() == of_day
+    assert by_dagster.contents() == home.contents()
     assert len(REGIONS) * 3 == by_dagster.query("select count(*) from raw.orders")[0][0]
 
 
@@ -143,19 +142,19 @@ def test_a_bad_day_leaves_what_was_published_until_it_is_fixed(home: TemporaryHo
 
 
 @pytest.mark.slow
-def test_bad_days_of_a_month_are_held_alone(new_home: NewHome) -> None:
+def test_bad_days_of_some_weeks_are_held_alone(new_home: NewHome) -> None:
     home = new_home()
-    deliver(home.landing, MONTH)
+    deliver(home.landing, WEEKS)
     bad_days = {BY_CONTRACT.day, BY_DBT.day}
-    good_days = set(MONTH.days) - bad_days
+    good_days = set(WEEKS.days) - bad_days
     for bad in (BY_CONTRACT, BY_DBT):
         bad.spoil(home.landing, bad.day)
 
-    outcome, of_mondays, of_next_monday = home.backfill(MONTH)
+    outcome, of_mondays, of_next_monday = home.backfill(WEEKS)
     # Mondays do not wait for a held day; those after it count it as unpublished.
-    assert of_mondays.published == tuple(Cadence.weekly.among(MONTH).days)
-    # The month ends with a whole week.
-    assert of_next_monday.published == (MONTH.end,)
+    assert of_mondays.published == tuple(Cadence.weekly.among(WEEKS).days)
+    # The days end with a whole week.
+    assert of_next_monday.published == (WEEKS.end,)
     assert set(outcome.published) == good_days
     assert set(outcome.held) == bad_days
     assert_failed_in_dagster(home, outcome)
@@ -170,18 +169,16 @@ def test_bad_days_of_a_month_are_held_alone(new_home: NewHome) -> None:
     assert home.partitions_in(home.runner.instance, raw_key("orders", "north"))[1] == {BY_CONTRACT.day}
 
     fix(home, BY_CONTRACT.day)
-    assert published_days(home) == set(MONTH.days) - {BY_DBT.day}
+    assert published_days(home) == set(WEEKS.days) - {BY_DBT.day}
     fix(home, BY_DBT.day)
-    assert published_days(home) == set(MONTH.days)
-    assert set(home.partitions_in_serving().values()) == {(frozenset(MONTH.days), frozenset())}
+    assert published_days(home) == set(WEEKS.days)
+    assert set(home.partitions_in_serving().values()) == {(frozenset(WEEKS.days), frozenset())}
 
 
 def fix(home: TemporaryHome, day: dt.date) -> None:
     """Deliver the day soundly: it is published, and the Mondays after it are restated."""
     home.landing.day(day)
     fixed, *others = home.run(day)
-    # The month is built for the first time when its last day is published.
-    restated = [outcome for outcome in others if outcome.window.cadence is Cadence.weekly]
     assert fixed.published == (day,)
-    assert all(outcome.restates and outcome.succeeded for outcome in restated)
-    assert restated[-1].published == tuple(Cadence.weekly.among(Window(day + ONE_DAY, MONTH.end + ONE_DAY)).days)
+    assert all(outcome.restates and outcome.succeeded for outcome in others)
+    assert others[-1].published == tuple(Cadence.weekly.among(Window(day + ONE_DAY, WEEKS.end + ONE_DAY)).days)

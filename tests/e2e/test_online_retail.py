@@ -1,4 +1,6 @@
-"""Real data that nobody tidied: UCI Online Retail, 374 days with and without trade, from its file to serving.
+"""Real data that nobody tidied: UCI Online Retail, days with and without trade, from its file to serving.
+
+Nine weeks of them, or all 374 days with HYPOTHESIS_PROFILE=thorough.
 
 The figures are those that were found in the file without Tidegate.
 """
@@ -10,6 +12,7 @@ import datetime as dt
 import json
 import random
 import time
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +21,7 @@ import duckdb
 import pytest
 from tests.support.examples import THOROUGH
 from tests.support.online_retail import FILE, needs_online_retail
+from tests.support.parsed import EVERY_CADENCE
 from tests.support.runs.home import NewHome, TemporaryHome
 from tests.support.runs.rfm_in_pandas import COLUMNS, read_lines, rfm
 
@@ -30,9 +34,26 @@ from tidegate.window import ONE_DAY, Cadence, Window
 
 FIRST, LAST = dt.date(2010, 12, 1), dt.date(2011, 12, 9)
 EVERY_DAY = Window(FIRST, LAST + ONE_DAY)
+# With the only two lines that break the contract (12 August 2011), and a month that ended.
+NINE_WEEKS = Window(dt.date(2011, 8, 7), dt.date(2011, 10, 11))
 
-# With the only two lines that break the contract (12 August 2011).
-TWO_WEEKS = Window(dt.date(2011, 8, 8), dt.date(2011, 8, 23))
+
+@dataclass(frozen=True)
+class Found:
+    """What the file has of the days."""
+
+    days: Window
+    lines: int
+    orders_with_customer: int
+    trading_days: int
+    net_revenue: Decimal
+
+
+ALL = Found(EVERY_DAY, 541_909, 22_190, 305, Decimal("9769872.0540"))
+PART = Found(NINE_WEEKS, 97_195, 4_027, 55, Decimal("1937136.2320"))
+
+# With those two lines, and the Monday after them.
+EIGHT_DAYS = Window(dt.date(2011, 8, 8), dt.date(2011, 8, 16))
 
 pytestmark = [pytest.mark.slow, needs_online_retail]
 
@@ -41,14 +62,17 @@ pytestmark = [pytest.mark.slow, needs_online_retail]
 LATEST = 5
 MANY_LINES = 200
 
+SEPTEMBER, OCTOBER = dt.date(2011, 9, 1), dt.date(2011, 10, 1)
+
 
 @pytest.fixture
 def home(new_home: NewHome) -> TemporaryHome:
     return online_retail_home(new_home)
 
 
-def online_retail_home(new_home: NewHome) -> TemporaryHome:
-    return new_home(contracts=CHECKOUT / "examples" / "online_retail" / "contracts", start_date=FIRST, threads=2)
+def online_retail_home(new_home: NewHome, **overrides: object) -> TemporaryHome:
+    contracts = CHECKOUT / "examples" / "online_retail" / "contracts"
+    return new_home(contracts=contracts, start_date=FIRST, threads=2, **overrides)
 
 
 def slice_into(home: TemporaryHome, window: Window) -> int:
@@ -147,12 +171,15 @@ def days_materialized_after(home: TemporaryHome, asset: list[str], after: float)
     return {record.partition_key for record in found.records}
 
 
+def published(home: TemporaryHome, cadence: Cadence) -> list[dt.date]:
+    with home.home.lake() as lake:
+        return list(published_days(lake.con, cadence=cadence))
+
+
 def mornings_made_of(home: TemporaryHome, day: dt.date) -> list[dt.date]:
     """The published mornings that reach back to a day."""
     reach = home.home.days_behind(Cadence.morning).reach
-    with home.home.lake() as lake:
-        published = published_days(lake.con, cadence=Cadence.morning)
-    return [morning for morning in published if day < morning <= day + ONE_DAY * reach]
+    return [morning for morning in published(home, Cadence.morning) if day < morning <= day + ONE_DAY * reach]
 
 
 def assert_restating_a_day_rebuilds_that_day_and_no_other(home: TemporaryHome) -> None:
@@ -167,12 +194,14 @@ def assert_restating_a_day_rebuilds_that_day_and_no_other(home: TemporaryHome) -
 
     assert days_materialized_after(home, ["raw", "orders", "uk"], began) == {str(delivered)}
     # The line adds to no figure of its delivery's own day, so only what is made of the touched day follows.
-    mondays = Cadence.weekly.among(Window(touched + ONE_DAY, LAST + ONE_DAY))
+    mondays = [monday for monday in published(home, Cadence.weekly) if monday > touched]
+    # Its month, and the next one, which tells the change on it.
+    months = [month for month in published(home, Cadence.monthly) if month in (SEPTEMBER, OCTOBER)]
+    assert mondays and SEPTEMBER in months
     rebuilt = {
         Cadence.daily: {str(delivered), str(touched)},
-        Cadence.weekly: {str(monday) for monday in mondays.days},
-        # Its month, and the next one, which tells the change on it.
-        Cadence.monthly: {"2011-09-01", "2011-10-01"},
+        Cadence.weekly: {str(monday) for monday in mondays},
+        Cadence.monthly: {str(month) for month in months},
         Cadence.morning: {str(morning) for morning in mornings_made_of(home, touched)},
     }
     for model in home.home.graph.models.values():
@@ -182,20 +211,21 @@ def assert_restating_a_day_rebuilds_that_day_and_no_other(home: TemporaryHome) -
             assert days_materialized_after(home, ["serving", mart.name], began) == rebuilt[cadence], mart.name
 
 
-def assert_rfm_is_what_pandas_makes_of_the_file(home: TemporaryHome) -> None:
-    assert home.query("select count(distinct as_of_date) from serving.customer_rfm") == [(53,)]
+def assert_rfm_is_what_pandas_makes_of_the_file(home: TemporaryHome, days: Window) -> None:
+    mondays = Cadence.weekly.among(days).days
+    assert home.query("select distinct as_of_date from serving.customer_rfm order by 1") == [(day,) for day in mondays]
     lines = read_lines(FILE)
-    for monday in (dt.date(2011, 2, 7), dt.date(2011, 6, 6), dt.date(2011, 12, 5)):
-        expected = rfm(lines, monday).astype(object)
+    for monday in (mondays[len(mondays) // 5], mondays[len(mondays) // 2], mondays[-1]):
+        expected = rfm(lines, monday, since=days.start).astype(object)
         found = home.query(
             f"select {', '.join(COLUMNS)} from serving.customer_rfm where as_of_date = '{monday}' order by customer_id"
         )
         assert found == list(expected.where(expected.notna(), None).itertuples(index=False, name=None))
 
 
-def assert_mondays_are_built_in_chunks(home: TemporaryHome) -> None:
+def assert_mondays_are_built_in_chunks(home: TemporaryHome, days: Window) -> None:
     runs = "select partition_from, partition_to from ops.pipeline_runs where job = 'weekly' order by started_at"
-    chunks = Cadence.weekly.among(EVERY_DAY).chunks(home.settings.chunk_days)
+    chunks = Cadence.weekly.among(days).chunks(home.settings.chunk_days)
     assert home.query(runs) == [(chunk.start, chunk.last) for chunk in chunks]
 
 
@@ -204,33 +234,34 @@ def assert_running_again_changes_nothing(home: TemporaryHome, window: Window) ->
     before = home.contents()
     assert all(outcome.succeeded for outcome in home.run(chance.choice(window.days)))
     assert home.contents() == before
-    first = chance.choice(window.days[:-10])
-    assert all(outcome.succeeded for outcome in home.backfill(Window(first, first + ONE_DAY * 10)))
+    first = chance.choice(window.days[:-5])
+    assert all(outcome.succeeded for outcome in home.backfill(Window(first, first + ONE_DAY * 5)))
     assert home.contents() == before
 
 
 @pytest.mark.timeout(1800)
-def test_all_of_online_retail(home: TemporaryHome) -> None:
-    lines = slice_into(home, EVERY_DAY)
-    assert lines == 541_909
-    assert_all_is_published(home, EVERY_DAY)
-    assert_nothing_is_lost(home, lines, quarantined=2)
+def test_online_retail_goes_from_its_file_to_serving(new_home: NewHome) -> None:
+    found = ALL if THOROUGH else PART
+    home = online_retail_home(new_home, **EVERY_CADENCE)
+    assert slice_into(home, found.days) == found.lines
+    assert_all_is_published(home, found.days)
+    assert_nothing_is_lost(home, found.lines, quarantined=2)
     assert_days_without_lines_have_zeros(home)
     assert_nothing_is_known_of_payments(home)
-    assert home.query("select sum(net_revenue) from serving.daily_sales") == [(Decimal("9769872.0540"),)]
+    assert home.query("select sum(net_revenue) from serving.daily_sales") == [(found.net_revenue,)]
     with_customer = "select count(distinct order_id) from staging.stg_orders where customer_id is not null"
-    assert home.query(with_customer) == [(22_190,)]
+    assert home.query(with_customer) == [(found.orders_with_customer,)]
     trading = "select count(*) from serving.daily_sales where total_orders + total_returns > 0"
-    assert home.query(trading) == [(305,)]
-    assert_mondays_are_built_in_chunks(home)
-    assert_rfm_is_what_pandas_makes_of_the_file(home)
+    assert home.query(trading) == [(found.trading_days,)]
+    assert_mondays_are_built_in_chunks(home, found.days)
+    assert_rfm_is_what_pandas_makes_of_the_file(home, found.days)
     assert_restating_a_day_rebuilds_that_day_and_no_other(home)
 
 
 @pytest.mark.timeout(5400)
 def test_lines_that_come_late_and_days_in_no_order_end_in_the_same_figures(new_home: NewHome) -> None:
     """3 % of the lines one to five days late. HYPOTHESIS_PROFILE=thorough takes the whole year."""
-    window = EVERY_DAY if THOROUGH else TWO_WEEKS
+    window = EVERY_DAY if THOROUGH else EIGHT_DAYS
     on_time, late = online_retail_home(new_home), online_retail_home(new_home)
     lines = slice_into(on_time, window)
     assert_all_is_published(on_time, window)
@@ -243,7 +274,7 @@ def test_lines_that_come_late_and_days_in_no_order_end_in_the_same_figures(new_h
 
     assert late.contents("serving") == on_time.contents("serving")
     assert_nothing_is_lost(late, lines, quarantined=2)
-    assert_running_again_changes_nothing(on_time, TWO_WEEKS)
+    assert_running_again_changes_nothing(on_time, EIGHT_DAYS)
 
 
 # Of a region, a customer and the category that sold most.

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.support.examples import THOROUGH
 from tests.support.runs.home import FIRST_DAY, Contents, NewHome, TemporaryHome
 from tests.support.runs.landing import REGIONS, Landing, sound_lines
 from tests.support.runs.processes import Served, served, start_reader, start_tidegate
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 DAYS = [FIRST_DAY + ONE_DAY * i for i in range(3)]
 WHOLE = Window(DAYS[0], DAYS[-1] + ONE_DAY)
 PRICES = ("10.0000", "20.0000")
-ROUNDS = 4
+ROUNDS = 10 if THOROUGH else 2
 
 
 def deliver(landing: Landing, price: str, days: Sequence[dt.date] = DAYS) -> None:
@@ -88,7 +89,6 @@ def test_the_same_day_at_once_while_a_reader_never_rests(
             price = PRICES[number % 2]
             deliver(home.landing, price, DAYS[:1])
             at_once(home, tmp_path / str(number), *[["run", "--partition", str(DAYS[0])]] * 2)
-            # The morning after it is begun by whichever run finds the day published.
             assert of_first_day(home.contents()) == of_first_day(alone[price])
             published.add(what_is_served(home))
         reads, seen = reader.stop()
