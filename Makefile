@@ -21,8 +21,9 @@ INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
 SYSTEM_PACKAGES := chromium prometheus prometheus-alertmanager redis-server
 
-# Two workers, each of which takes whole files, in the order that tests/conftest.py gives them.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Workers take whole files, in the order that tests/conftest.py gives them: one worker a core. Of what is slow, some waits
+# for daemons and machines instead of working, and a third worker works meanwhile.
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 ISSUE_FORMS := $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
 .PHONY: help setup setup-all run test test-all test-rest dev lint format types lock clean benchmark docs package
@@ -54,17 +55,17 @@ dev: setup ## Open the Dagster UI on 127.0.0.1:3000, with its daemon.
 	exec $(BIN)/tidegate dev --port $${PORT:-3000}
 
 test: setup-all ## Run the tests that need no system package and end in minutes.
-	$(PYTEST) -m "not system and not slow"
+	$(PYTEST) -n 2 -m "not system and not slow"
 
 test-all: setup-all test-rest test ## Run all tests; those of the UI need Debian packages.
 
-# In one go, so that both workers have something to do until the end.
+# In one go, so that all workers have something to do until the end.
 test-rest: setup-all
 	@missing=""; for package in $(SYSTEM_PACKAGES); do \
 		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then echo "make test-all needs Debian packages. Install them with:"; \
 		echo "  apt-get update && apt-get install --no-install-recommends -y$$missing"; exit 1; fi
-	$(PYTEST) -m "slow or system"
+	$(PYTEST) -n 3 -m "slow or system"
 
 lint: setup-all ## Check format, style, imports, dead code, SQL and the files that the forge reads.
 	$(BIN)/ruff format --check platform tests benchmarks docs
