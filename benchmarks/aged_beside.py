@@ -64,10 +64,16 @@ def enter_events(index: Path, newest: dt.date, days: Sequence[dt.date]) -> None:
 def _enter(con: sqlite3.Connection, table: str, event: str, one: str, newest: dt.date, days: Sequence[dt.date]) -> None:
     columns = [name for _, name, *_ in con.execute(f"pragma table_info({table})") if name != "id"]
     made = "dagster_event_type = 'ASSET_MATERIALIZATION'" if table == "event_logs" else "true"
+    # Once, since no index has the partition alone.
+    con.execute(
+        f"create temp table kept as select * from {table} where id in "
+        f"(select max(id) from {table} where partition = ? and {made} group by {one})",
+        [str(newest)],
+    )
     changed = {"partition": ":day", event: f"replace({event}, :newest, :day)"}
     values = ", ".join(changed.get(name, name) for name in columns)
     con.executemany(
-        f"insert into {table} ({', '.join(columns)}) select {values} from {table} where id in "
-        f"(select max(id) from {table} where partition = :newest and {made} group by {one})",
+        f"insert into {table} ({', '.join(columns)}) select {values} from kept",
         [{"day": str(day), "newest": str(newest)} for day in days],
     )
+    con.execute("drop table kept")

@@ -51,6 +51,8 @@ def years_report(data: Path, ages: Sequence[int]) -> Iterator[str]:
         old = replace(site, age=age)
         yield from _aged(old)
         took[age] = _at_age(old, day)
+        seconds = ", ".join(f"{name} {each.cpu_seconds:.2f}" for name, each in took[age].items())
+        print(f"years: CPU seconds at {age} days: {seconds}", file=sys.stderr, flush=True)
     yield from _table(took)
     shutil.rmtree(site.folder)
 

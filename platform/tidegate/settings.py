@@ -120,7 +120,13 @@ class Settings(BaseSettings):
         90,
         ge=1,
         description="Days that Dagster's record of a finished run is kept by maintenance; how each partition stands is "
-        "kept for ever. See [what grows](operating.md#what-grows).",
+        "kept for `TIDEGATE_EVENT_DAYS`. See [what grows](operating.md#what-grows).",
+    )
+    event_days: int = Field(
+        1100,
+        ge=1,
+        description="Days after which Dagster's UI shows a partition as not made, where nothing was recorded of it "
+        "since. The ledger knows it for ever.",
     )
     export_days: int = Field(
         7,

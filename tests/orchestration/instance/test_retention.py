@@ -19,7 +19,7 @@ from tidegate.orchestration.history.health import CONTACTS_LOOKED_AT
 from tidegate.orchestration.history.recent_runs import statuses_of
 from tidegate.orchestration.instance import retention
 from tidegate.orchestration.instance.dagster_home import make_instance, open_instance
-from tidegate.orchestration.instance.retention import forget_old_runs, forget_runs
+from tidegate.orchestration.instance.retention import forget_old_runs, forget_partitions, forget_runs
 from tidegate.orchestration.names import BACKFILL_OF_UI_TAG, DAILY_JOB, UNFINISHED
 from tidegate.settings import load_settings
 from tidegate.window import ONE_DAY, Window
@@ -165,3 +165,27 @@ def test_what_is_under_way_or_young_stays(tmp_path: Path) -> None:
     assert {run.run_id for run in instance.get_runs()} == kept
     assert instance.get_run_by_id(uncounted.run_id) is None
     assert instance.get_run_tags([BACKFILL_OF_UI_TAG]) == [(BACKFILL_OF_UI_TAG, {BulkActionStatus.REQUESTED.value})]
+
+
+def test_what_was_recorded_of_partitions_ends_but_for_the_newest_of_each_asset_and_check(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path)
+    make_instance(settings)
+    instance = open_instance(settings)
+    key, check = dg.AssetKey("a"), dg.AssetCheckKey(dg.AssetKey("a"), "c")
+    for day in ("2024-01-01", "2024-01-02", "2024-01-03"):
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=day))
+        result = dg.AssetCheckEvaluation(key, "c", passed=True, metadata={}, partition=day)
+        instance.report_runless_asset_event(result)
+    instance.report_runless_asset_event(dg.AssetObservation(key))
+    now = dt.datetime.now(dt.UTC)
+
+    assert forget_partitions(instance, now - LATER) == 0
+    assert instance.get_materialized_partitions(key) == {"2024-01-01", "2024-01-02", "2024-01-03"}
+    # Of each of the two older days an event and a result.
+    assert forget_partitions(instance, now + LATER) == 4
+    assert forget_partitions(instance, now + LATER) == 0
+
+    assert instance.get_materialized_partitions(key) == {"2024-01-03"}
+    history = instance.event_log_storage.get_asset_check_execution_history(check, limit=10)
+    assert [record.partition for record in history] == ["2024-01-03"]
+    assert len(instance.fetch_observations(key, limit=10).records) == 1

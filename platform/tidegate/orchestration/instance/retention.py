@@ -2,8 +2,8 @@
 
 A run leaves a file of its events, the logs of its steps, a row among the runs, and copies of events in an index over
 all runs, by which the UI shows assets and their partitions. `DagsterInstance.delete_run` takes all of it, and with it
-that a day was ever made. Here the index keeps the newest of each partition of each asset and check, whatever its age:
-partitions look as before, though the runs behind them are gone.
+that a day was ever made. Here the index keeps the newest of each partition of each asset and check much longer than the
+run: partitions look as before, though the runs behind them are gone. Of ten years that would be a gigabyte, so it ends.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, RunsFilter
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from sqlalchemy.engine import Connection
 
 from tidegate.home import Home
@@ -56,11 +56,15 @@ NO_RUN = ""
 
 
 def forget_old_runs(home: Home, instance: DagsterInstance) -> int:
-    """Delete what Dagster recorded of the runs that ended more than `run_days` ago. Returns of how many runs."""
+    """Delete what Dagster recorded of the runs that ended more than `run_days` ago, and of partitions that nothing was
+    recorded of for `event_days`. Returns of how many runs."""
     with home.lake() as lake:
         # The ledger's copy of a run is what is left of it.
         enter_finished_runs(InstanceRecord(instance), lake)
-    return forget_runs(instance, dt.datetime.now(dt.UTC) - dt.timedelta(days=home.settings.run_days))
+    settings, now = home.settings, dt.datetime.now(dt.UTC)
+    forgotten = forget_runs(instance, now - dt.timedelta(days=settings.run_days))
+    forget_partitions(instance, now - dt.timedelta(days=max(settings.run_days, settings.event_days)))
+    return forgotten
 
 
 def forget_runs(instance: DagsterInstance, before: dt.datetime) -> int:
@@ -89,6 +93,28 @@ def forget_runs(instance: DagsterInstance, before: dt.datetime) -> int:
     return forgotten
 
 
+def forget_partitions(instance: DagsterInstance, before: dt.datetime) -> int:
+    """Delete from the index what was recorded of partitions before a moment (UTC): the UI shows them as not made. The
+    newest event of each asset and the newest result of each check stay. Returns how many rows went.
+
+    Interrupted, it goes on where it stopped the next time.
+    """
+    storage = instance.event_log_storage
+    if not isinstance(storage, BatchingSqliteEventLogStorage):
+        return 0
+    moment = before.astimezone(dt.UTC).replace(tzinfo=None)
+    with storage.index_connection() as index:
+        events = _ids(index, select(EVENTS.c.id).where(EVENTS.c.timestamp < moment, *_of_partitions_with_newer()))
+        checks = _ids(index, select(CHECKS.c.id).where(CHECKS.c.create_timestamp < moment, _has_newer_of_its_check()))
+    for ids in _batched(events, VALUES_AT_ONCE):
+        with storage.index_connection() as index:
+            _delete_events(index, ids)
+    for ids in _batched(checks, VALUES_AT_ONCE):
+        with storage.index_connection() as index:
+            index.execute(CHECKS.delete().where(CHECKS.c.id.in_(ids)))
+    return len(events) + len(checks)
+
+
 def _ended_before(instance: DagsterInstance, before: dt.datetime) -> list[str]:
     """Finished runs, the oldest first, but for those of a backfill that still counts them."""
     counted = {
@@ -106,10 +132,8 @@ def _ended_before(instance: DagsterInstance, before: dt.datetime) -> list[str]:
 def _drop_superseded(index: Connection, run_ids: Collection[str], before: dt.datetime) -> None:
     """Drop the runs' events that say nothing of how a partition stands."""
     old = [EVENTS.c.run_id.in_(run_ids), EVENTS.c.timestamp < before.replace(tzinfo=None), _says_nothing_now()]
-    found = [row[0] for row in index.execute(select(EVENTS.c.id).where(*old)).all()]
-    for ids in _batched(found, VALUES_AT_ONCE):
-        index.execute(AssetEventTagsTable.delete().where(AssetEventTagsTable.c.event_id.in_(ids)))
-        index.execute(EVENTS.delete().where(EVENTS.c.id.in_(ids)))
+    for ids in _batched(_ids(index, select(EVENTS.c.id).where(*old)), VALUES_AT_ONCE):
+        _delete_events(index, ids)
     newer = CHECKS.alias()
     index.execute(
         CHECKS.delete().where(
@@ -121,6 +145,33 @@ def _drop_superseded(index: Connection, run_ids: Collection[str], before: dt.dat
                 newer.c.id > CHECKS.c.id,
             ),
         )
+    )
+
+
+def _ids(index: Connection, query: Select[tuple[int]]) -> list[int]:
+    return [row[0] for row in index.execute(query).all()]
+
+
+def _delete_events(index: Connection, ids: Sequence[int]) -> None:
+    index.execute(AssetEventTagsTable.delete().where(AssetEventTagsTable.c.event_id.in_(ids)))
+    index.execute(EVENTS.delete().where(EVENTS.c.id.in_(ids)))
+
+
+def _of_partitions_with_newer() -> Iterator[ColumnElement[bool]]:
+    """Of an event: it is of a partition, and there is a newer one of its kind, of any partition of the asset."""
+    newer = EVENTS.alias()
+    yield EVENTS.c.partition.is_not(None)
+    yield exists().where(
+        newer.c.asset_key == EVENTS.c.asset_key,
+        newer.c.dagster_event_type == EVENTS.c.dagster_event_type,
+        newer.c.id > EVENTS.c.id,
+    )
+
+
+def _has_newer_of_its_check() -> ColumnElement[bool]:
+    newer = CHECKS.alias()
+    return exists().where(
+        newer.c.asset_key == CHECKS.c.asset_key, newer.c.check_name == CHECKS.c.check_name, newer.c.id > CHECKS.c.id
     )
 
 
