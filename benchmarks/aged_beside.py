@@ -70,7 +70,9 @@ def _enter(con: sqlite3.Connection, table: str, event: str, one: str, newest: dt
         f"(select max(id) from {table} where partition = ? and {made} group by {one})",
         [str(newest)],
     )
-    changed = {"partition": ":day", event: f"replace({event}, :newest, :day)"}
+    # As if it had run when it ended.
+    then = dict.fromkeys(("timestamp", "create_timestamp"), "date(:day, '+1 day') || ' 00:00:00.000000'")
+    changed = {"partition": ":day", event: f"replace({event}, :newest, :day)", **then}
     values = ", ".join(changed.get(name, name) for name in columns)
     con.executemany(
         f"insert into {table} ({', '.join(columns)}) select {values} from kept",

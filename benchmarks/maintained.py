@@ -10,7 +10,7 @@ import datetime as dt
 from tidegate.home import Home
 from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.orchestration.instance.dagster_home import open_instance
-from tidegate.orchestration.instance.retention import forget_runs
+from tidegate.orchestration.instance.retention import forget_partitions, forget_runs
 from tidegate.settings import load_settings
 
 
@@ -21,6 +21,9 @@ def main() -> None:
         print(maintain_until(lake, now, now))
     with open_instance(home.settings) as instance:
         print(forget_runs(instance, now), "runs forgotten")
+        # Of partitions what is kept is what the UI shows of the newest years.
+        longest = now - dt.timedelta(days=home.settings.event_days)
+        print(forget_partitions(instance, longest), "records of partitions forgotten")
 
 
 if __name__ == "__main__":

@@ -58,6 +58,14 @@ def test_literal_writes(value: Value, sql: str) -> None:
     assert literal(value) == sql
 
 
+def test_many_days_are_one_text_and_the_same_list() -> None:
+    days = [dt.date(2016, 1, 1) + dt.timedelta(days=number) for number in range(3_653)]
+    assert literal(days).count("'") == 4
+    assert duckdb.connect().execute(f"select {literal(days)}, typeof({literal(days)})").fetchone() == (days, "DATE[]")
+    moments = [dt.datetime(2016, 1, 1, hour % 24) for hour in range(40)]  # noqa: DTZ001 - as the ledger has them
+    assert duckdb.connect().execute(f"select {literal(moments)}").fetchone() == (moments,)
+
+
 def test_literal_refuses_what_has_no_literal() -> None:
     with pytest.raises(TypeError):
         literal({"a": 1})  # type: ignore[arg-type]

@@ -46,6 +46,10 @@ def qualified(*names: str) -> str:
     return ".".join(quoted(name) for name in names)
 
 
+# Longer lists of days are one text: of ten years' DuckDB's parser takes 60 ms a mention, and 3 ms of a text.
+FEW = 31
+
+
 def literal(value: Value) -> str:
     """`value` as an SQL expression. A datetime with an offset becomes a naive timestamp in UTC."""
     match value:
@@ -64,8 +68,14 @@ def literal(value: Value) -> str:
         case dt.date():
             return f"date '{value.isoformat()}'"
         case list() | tuple():
-            return "[" + ", ".join(literal(item) for item in value) + "]"
+            return _list(value)
     raise TypeError(f"no SQL literal for a {type(value).__name__}")
+
+
+def _list(values: Sequence[Value]) -> str:
+    if len(values) > FEW and all(type(value) is dt.date for value in values):
+        return f"string_split({_text(','.join(map(str, values)))}, ',')::date[]"
+    return "[" + ", ".join(map(literal, values)) + "]"
 
 
 def day_in(column: str, start: dt.date, end: dt.date) -> str:

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, RunsFilter
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
@@ -148,7 +148,7 @@ def _drop_superseded(index: Connection, run_ids: Collection[str], before: dt.dat
     )
 
 
-def _ids(index: Connection, query: Select[tuple[int]]) -> list[int]:
+def _ids(index: Connection, query: Select[Any]) -> list[int]:
     return [row[0] for row in index.execute(query).all()]
 
 
