@@ -32,7 +32,7 @@ def launch_report(data: Path, launches: int, job: str) -> Iterator[str]:
     settings = {"TIDEGATE_UNATTENDED": "false", "TIDEGATE_CODE_SERVER": f"127.0.0.1:{_free_port()}"}
     print(f"launch: {launches} runs of {job} ...", file=sys.stderr, flush=True)
     run([replace(command, env={**command.env, **settings})], site.log)
-    yield from _table(job, json.loads(took.read_text()))
+    yield from _table(job, [json.loads(line) for line in took.read_text().splitlines()])
     shutil.rmtree(site.folder)
 
 

@@ -1,5 +1,5 @@
 """Runs in a row as the daemon starts them, all of one day that is published: what each took, and what the process that
-they are forked from holds after it. Writes both as JSON.
+they are forked from holds after it. Writes both as a line of JSON each.
 
 TIDEGATE_HOME=HOME TIDEGATE_CODE_SERVER=127.0.0.1:PORT python -m benchmarks.launching --partition DAY --runs N --job JOB --took FILE
 """
@@ -11,7 +11,6 @@ import contextlib
 import datetime as dt
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
 
 START_SECONDS = 300
+STOP_SECONDS = 30
 POLL_SECONDS = 0.2
 TICKS_OF_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -64,10 +64,11 @@ def main() -> None:
     given = parser.parse_args()
     settings = load_settings()
     with open_instance(settings) as instance, _daemon(settings, instance) as daemon:
-        launched = [
-            _launched(settings, instance, daemon, given.job, Window.of_day(given.partition)) for _ in range(given.runs)
-        ]
-    given.took.write_text(json.dumps([{name: asdict(each) for name, each in one.items()} for one in launched]))
+        for _ in range(given.runs):
+            launched = _launched(settings, instance, daemon, given.job, Window.of_day(given.partition))
+            # At once: of two hundred runs that are broken off, those that ended are known.
+            with given.took.open("a") as file:
+                print(json.dumps({name: asdict(each) for name, each in launched.items()}), file=file)
 
 
 def _launched(
@@ -81,7 +82,8 @@ def _launched(
     record = instance.get_run_record_by_id(run.run_id)
     assert record and record.start_time and record.end_time
     asked = record.create_timestamp.timestamp()
-    (parent,) = _children(daemon)
+    # Of two the newer one: the other waits for the last of its runs.
+    parent = max(_children(daemon))
     launch = Launch(record.start_time - asked, record.end_time - asked, _cpu_of_ended_runs(daemon) - before)
     return {"launch": launch, "parent": _held(parent), "daemon": _held(daemon)}
 
@@ -126,8 +128,12 @@ def _process(command: list[str | Path]) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _until(what: str, is_so: Callable[[], object]) -> None:
