@@ -168,12 +168,16 @@ def brightness(colour: str) -> float:
 def test_paper_is_white_whatever_the_screen_is_and_has_every_table(browser: Browser, folder: Path, name: str) -> None:
     with opened(browser, folder / f"{name}.html", color_scheme="dark") as page:
         page.emulate_media(media="print", color_scheme="dark")
-        heights = page.eval_on_selector_all("table", "tables => tables.map(t => t.getBoundingClientRect().height)")
+        height = "tables => tables.map(t => t.getBoundingClientRect().height)"
+        heights = page.eval_on_selector_all("table:not(.list:not([open]) table)", height)
+        # Of years of days, those that are open: not thirty sheets.
+        closed = page.eval_on_selector_all(".list:not([open]) table", height)
         background, ink = page.evaluate(
             "(({backgroundColor, color}) => [backgroundColor, color])(getComputedStyle(document.body))"
         )
 
     assert heights and min(heights) > 0
+    assert set(closed) == ({0} if name == "index" else set())
     assert (brightness(background), brightness(ink) < 60) == (255, True)
 
 
