@@ -74,7 +74,9 @@ def test_sources_are_drafted_from_samples_which_become_deliveries(tmp_path: Path
     for day in (3, 4):
         rows = '{"item": "a", "left": 3}\n{"item": "b", "left": 4}\n'
         (tmp_path / "days" / f"stock-2024-03-0{day}.json").write_text(rows)
-    written = new_project(tmp_path / "shop", TODAY, [str(tmp_path / "visits.csv"), str(tmp_path / "days")])
+    written = new_project(
+        tmp_path / "shop", dt.date(2024, 3, 6), [str(tmp_path / "visits.csv"), str(tmp_path / "days")]
+    )
 
     assert (written.first, written.last) == (dt.date(2024, 3, 3), dt.date(2024, 3, 5))
     assert load_contracts(tmp_path / "shop" / "contracts").keys() == {"stock", "visits"}
@@ -89,6 +91,28 @@ def test_sources_are_drafted_from_samples_which_become_deliveries(tmp_path: Path
     ]
     models = {path.name for path in (tmp_path / "shop" / "dbt_project" / "models").rglob("*.sql")}
     assert models == {"daily_stock.sql", "daily_visits.sql", "stg_stock.sql", "stg_visits.sql"}
+
+
+def test_a_sample_that_says_no_day_is_of_the_last_day_of_the_others_or_of_yesterday(tmp_path: Path) -> None:
+    (tmp_path / "shops.csv").write_text("shop,town\n1,Bergen\n2,Lund\n")
+    (tmp_path / "visits_2024-02-05.csv").write_text("visit_id,shop\na,1\nb,2\n")
+    shops, visits = str(tmp_path / "shops.csv"), str(tmp_path / "visits_2024-02-05.csv")
+
+    both = new_project(tmp_path / "both", TODAY, [shops, visits])
+    assert (both.first, both.last) == (dt.date(2024, 2, 5), dt.date(2024, 2, 5))
+    assert (tmp_path / "both" / "landing" / "shops" / "2024-02-05" / "shops.csv").is_file()
+
+    before = dt.datetime.now(dt.UTC).date()
+    alone = new_project(tmp_path / "alone", before, [shops])
+    assert alone.first == alone.last < dt.datetime.now(dt.UTC).date()
+
+
+def test_make_run_ends_with_the_last_day_that_has_ended(tmp_path: Path) -> None:
+    for day in (28, 29):
+        (tmp_path / "days").mkdir(exist_ok=True)
+        (tmp_path / "days" / f"visits_2024-02-{day}.csv").write_text("visit_id,shop\na,1\nb,2\n")
+    written = new_project(tmp_path / "shop", dt.date(2024, 2, 29), [str(tmp_path / "days")])
+    assert (written.first, written.last) == (dt.date(2024, 2, 28), dt.date(2024, 2, 28))
 
 
 def test_samples_that_cannot_be_drafted_from_leave_nothing(tmp_path: Path) -> None:

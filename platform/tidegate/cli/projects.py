@@ -49,11 +49,14 @@ def new(
     """Make a project of your own, with a sample that it can be run with at once: its own, or yours."""
     from tidegate.scaffold.new import new_project
 
-    project = new_project(folder, dt.datetime.now(dt.UTC).date(), samples or ())
+    today = dt.datetime.now(dt.UTC).date()
+    project = new_project(folder, today, samples or ())
     console.say(f"{project.folder} is a project with the source {project.source} and the mart {project.mart}.")
     for drafted in project.drafts:
         days = ", ".join(day.isoformat() for day in dict.fromkeys(drafted.draft.days))
         console.say(f"{drafted.source} is drafted from {drafted.draft.rows:,} rows, delivered for {days}.")
+        if ahead := [day for day in drafted.draft.days if day >= today]:
+            console.warn(f"{drafted.source}: {max(ahead)} has not ended, and can be run from the next day on")
         for left in (*drafted.draft.unsettled, *drafted.draft.open):
             console.warn(f"{drafted.source}: {left}")
     console.say(f"Next: cd {shlex.quote(str(folder))} && make run    then: make dev, make test, and README.md")

@@ -60,6 +60,8 @@ class Draft:
     open: tuple[str, ...]
     # Of each file, the day that it is a delivery of.
     days: tuple[dt.date, ...] = ()
+    # Nothing in the files says their day: it is yesterday then.
+    undated: bool = False
     # Of samples that were fetched: what the contract asks, or what fills landing.
     server: str = ""
 
@@ -144,8 +146,10 @@ class _Drafting:
             self.source, names, rows, self.written.options, choices, found, self.notes, self.written.left_out
         )
         own_days = last_days(self.con, found.event_time)
-        today = dt.datetime.now(dt.UTC).date()
-        return self._proven(content, [day or own_days.get(at) or today for at, day in enumerate(days)])
+        # Today has not ended, so nothing can be run for it yet.
+        yesterday = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+        dated = [day or own_days.get(at) for at, day in enumerate(days)]
+        return replace(self._proven(content, [day or yesterday for day in dated]), undated=not any(dated))
 
     # --- steps
 
@@ -216,7 +220,7 @@ class _Drafting:
             contract = load_contract(path)
         return Draft(
             self.source, text, contract, content.rows, len(self.samples), choices, tuple(self.notes), tuple(against),
-            tuple(left_open), tuple(days), server,
+            tuple(left_open), tuple(days), server=server,
         )  # fmt: skip
 
     def _served(self, content: Content) -> tuple[Content, str]:

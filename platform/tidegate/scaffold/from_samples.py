@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tidegate.drafting.asked import Asked
@@ -111,7 +111,18 @@ def drafted_from(samples: Sequence[str], scratch: Path) -> list[Drafted]:
             f"Two samples are of one source by their names: {', '.join(twice)}. Nothing was written. Put the days of "
             "one source into a folder and name that, or name the files differently."
         )
-    return found
+    return _with_days_in_common(found)
+
+
+def _with_days_in_common(drafts: Sequence[Drafted]) -> list[Drafted]:
+    """What says no day of its own is delivered on the last day of the others: a day is published with all sources."""
+    known = [day for each in drafts if not each.draft.undated for day in each.draft.days]
+    if not known:
+        return list(drafts)
+    return [
+        replace(each, draft=replace(each.draft, days=(max(known),) * len(each.files))) if each.draft.undated else each
+        for each in drafts
+    ]
 
 
 def write_source(drafted: Drafted, project: Path) -> None:

@@ -61,7 +61,10 @@ def new_project(folder: Path, today: dt.date, samples: Sequence[str] = ()) -> Ne
 
 
 def _new_project(folder: Path, today: dt.date, drafts: tuple[Drafted, ...]) -> NewProject:
-    first, last = days_of(drafts) if drafts else (today - dt.timedelta(days=DAYS), today - dt.timedelta(days=1))
+    yesterday = today - dt.timedelta(days=1)
+    first, last = days_of(drafts) if drafts else (today - dt.timedelta(days=DAYS), yesterday)
+    # A day can be run once it has ended.
+    last = min(last, max(first, yesterday))
     source, mart = (drafts[0].source, drafts[0].mart) if drafts else ("sales", "daily_sales")
     project = NewProject(folder.absolute(), source, mart, first, last, drafts)
     words = {
