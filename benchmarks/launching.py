@@ -30,7 +30,8 @@ from tidegate.orchestration.submitting import follow, submit
 from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
 
-START_SECONDS = 300
+# A busy machine takes minutes to import what they need.
+START_SECONDS = 900
 STOP_SECONDS = 30
 POLL_SECONDS = 0.2
 TICKS_OF_A_SECOND = os.sysconf("SC_CLK_TCK")

@@ -125,6 +125,7 @@ class Settings(BaseSettings):
     event_days: int = Field(
         1100,
         ge=1,
+        le=100_000,
         description="Days after which Dagster's UI shows a partition as not made, where nothing was recorded of it "
         "since. The ledger knows it for ever.",
     )
