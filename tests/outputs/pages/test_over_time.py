@@ -14,7 +14,7 @@ from tests.support.outputs.shop import DAILY, Shop, day_row, delivery
 
 from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contracts
-from tidegate.outputs.pages.over_time import Expected, OverTime, State, read_over_time
+from tidegate.outputs.pages.over_time import DAYS, FEWEST_DAYS, Expected, OverTime, State, newest_window, read_over_time
 from tidegate.outputs.pages.quality_page import before, make_quality_page, ranges
 from tidegate.outputs.rendering.numbers import NOTHING
 from tidegate.settings import CHECKOUT
@@ -42,6 +42,16 @@ def deliver(shop: Shop, day: dt.date, at: dt.datetime, region: str = "eu-west", 
 
 def in_time(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day + ONE_DAY, dt.time(5))
+
+
+def test_a_young_home_is_shown_from_its_first_day(shop: Shop) -> None:
+    shown = {}
+    for days in (5, 40, 400):
+        first = TODAY - ONE_DAY * days
+        window = newest_window(shop.con, Expected({}, first, UTC), NOW, DAYS)
+        shown[days] = (window.last, len(window.days))
+    yesterday = TODAY - ONE_DAY
+    assert shown == {5: (yesterday, FEWEST_DAYS), 40: (yesterday, 40), 400: (yesterday, DAYS)}
 
 
 def test_each_delivery_is_accepted_late_rejected_or_missing(shop: Shop, contracts: dict[str, Contract]) -> None:
