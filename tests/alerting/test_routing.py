@@ -93,6 +93,16 @@ def test_what_is_not_severe_is_gathered_for_the_digest() -> None:
     assert not alert.alert_id.startswith("digest-")
 
 
+def test_what_is_in_the_digest_is_not_repeated_there() -> None:
+    config: dict[str, Any] = {
+        "routes": [{"to": "mail", "digest": True}, {"to": "pager"}],
+        "repeat_minutes": {"HIGH": 60},
+    }
+    before = told(Change.opened, incident(), **config)
+    assert sorted(channels(before)) == ["mail", "pager"]
+    assert reminded(incident(), NOON + 2 * HOUR, before, **config) == [("repeat", "pager")]
+
+
 def test_quiet_hours_hold_back_what_is_not_severe() -> None:
     at_once: dict[str, Any] = {"routes": [{"to": "mail"}], "quiet_hours": "11:00-14:00"}
     (alert,) = told(Change.opened, incident("MEDIUM"), **at_once)

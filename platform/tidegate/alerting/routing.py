@@ -83,7 +83,9 @@ class Switchboard:
         if Severity(incident.severity) not in self.config.repeat_minutes or not spoken:
             return
         if self.now - spoken[-1].entered_at >= self._pause(incident):
-            yield from self._all(incident, Event.repeat, self._targets(incident))
+            # A digest comes once a day, and has it already.
+            at_once = {name: False for name, in_digest in self._targets(incident).items() if not in_digest}
+            yield from self._all(incident, Event.repeat, at_once)
 
     def _escalation(self, incident: IncidentRecord, current: Sequence[AlertRecord]) -> Iterator[AlertRecord]:
         spoken = [each for each in current if Event(each.event).tells_of_trouble]
