@@ -61,3 +61,11 @@ def take_parsed(settings: Settings, parsed: Path) -> Settings:
     settings.scratch.mkdir(parents=True)
     (settings.scratch / "dbt").symlink_to(parsed)
     return settings
+
+
+def parse_apart(settings: Settings, folder: Path) -> None:
+    """Have a home parse into this folder. A test with many projects would drive those that all tests share out of the
+    shared one, which keeps only the newest, while another worker has them in use."""
+    folder.mkdir(exist_ok=True)
+    (settings.scratch / "dbt").unlink()
+    (settings.scratch / "dbt").symlink_to(folder)
