@@ -90,7 +90,7 @@ def test_make_run_shows_a_shop_with_a_day_that_is_held_two_corrected_and_one_rol
         "Corrected: the orders of 2024-01-06 and 2024-01-07 came again",
         "2024-01-07: Rolled back to",
         "Published: the newest days of serving.daily_sales",
-        "Held: 1 day (2024-01-08).",
+        "Held: 1 day (2024-01-05).",
         "orders/eu-west rejected:",
         "Made of the newest partitions: exports, brief and report",
         "make dev",
