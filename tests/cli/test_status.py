@@ -164,6 +164,13 @@ def test_late_is_worse_than_a_dead_daemon_and_that_is_worse_than_held() -> None:
     assert verdict_of(by_hand, {}).standing is Standing.held, "nobody waits for a daemon"
 
 
+def test_a_morning_without_days_does_not_say_that_its_product_is_published() -> None:
+    days = PublishedPartitions(Cadence.daily, 0, None, None)
+    mornings = PublishedPartitions(Cadence.morning, 1, YESTERDAY, None)
+    status = replace(calm(), products=[replace(product(1, YESTERDAY), published=[days, mornings])])
+    assert "Nothing is published yet." in text_of(status)
+
+
 def test_nothing_is_published_and_nothing_was_delivered() -> None:
     empty = replace(calm(), products=[product(1, YESTERDAY)], verdicts={}, daemon_seen_at=None)
     empty = replace(empty, products=[replace(empty.products[0], published=[])])

@@ -71,11 +71,11 @@ def backups(
     """The backups that there are, oldest first."""
     where = place or load_settings().backups
     found = _place(where).backups()
-    if not found:
-        raise TidegateError(f"There is no backup in {where}. Make one: tidegate backup")
     if format is TextOrJson.json:
         console.print_json([{"name": each.name, "made_at": each.made_at, "bytes": each.file.size} for each in found])
         return
+    if not found:
+        raise TidegateError(f"There is no backup in {where}. Make one: tidegate backup")
     for each in found:
         console.say(f"{each.name}  {each.made_at:%Y-%m-%d %H:%M:%S} UTC  {each.file.size / MB:,.1f} MB and data files")
 

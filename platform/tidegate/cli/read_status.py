@@ -85,8 +85,9 @@ class ProductStatus:
 
     @property
     def newest(self) -> dt.date | None:
-        """The newest published partition of its shortest cadence that has one."""
-        return next((each.newest for each in self.published if each.newest), None)
+        """The newest published partition of its shortest cadence. Mornings and months are made without days too, which
+        say nothing of the days."""
+        return next((each.newest for each in self.published), None)
 
 
 @dataclass(frozen=True)
