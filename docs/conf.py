@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pygments.lexers.special import TextLexer
 from pygments.lexers.templates import SqlJinjaLexer
 from sphinx.application import Sphinx
 
@@ -24,5 +25,6 @@ html_show_copyright = False
 
 
 def setup(app: Sphinx) -> None:
-    """All SQL here is dbt's, with Jinja in it."""
+    """All SQL here is dbt's, with Jinja in it; of CSV, Pygments knows nothing."""
     app.add_lexer("sql", SqlJinjaLexer)
+    app.add_lexer("csv", TextLexer)

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import pytest
 import yaml
 from tests.support.kafka import Cluster, cluster
+from tests.support.parsed import EVERY_CADENCE
 from tests.support.runs.home import CONTRACTS, FIRST_DAY, NewHome, TemporaryHome
 from tests.support.runs.landing import Line
 from tests.support.s3_server import SECRET_KEY, Bucket
@@ -270,7 +271,9 @@ def everything(
             "OPENLINEAGE_API_KEY": secret("lineage"),
         }.items():
             monkeypatch.setenv(variable, value)
+        # Of a day of two lines, only the mart of mornings is large enough for a file of its own.
         home = new_home(
+            **EVERY_CADENCE,
             contracts=project_in(tmp_path),
             alerting=alerting_in(tmp_path, address),
             landing=str(tmp_path / "landing"),
