@@ -22,7 +22,7 @@ def main() -> None:
     with open_instance(home.settings) as instance:
         print(forget_runs(instance, now), "runs forgotten")
         # Of partitions what is kept is what the UI shows of the newest years.
-        longest = now - dt.timedelta(days=home.settings.event_days)
+        longest = now - dt.timedelta(days=max(home.settings.run_days, home.settings.event_days))
         print(forget_partitions(instance, longest), "records of partitions forgotten")
 
 
