@@ -1,6 +1,6 @@
 """Runs the contenders over the same landing files, compares what they published, and prints what they took.
 
-python -m benchmarks [--case day|year|big|beside|commands|growth|launch|years|all] [--days N] [--lines N]
+python -m benchmarks [--case day|year|big|beside|commands|growth|launch|record|years|all] [--days N] [--lines N]
     [--ages DAYS ...] [--small-days N] [--readers N] [--launches N] [--job NAME] [--runs N] [--contenders NAME ...]
     [--data FOLDER]
 """
@@ -25,6 +25,7 @@ from benchmarks.growth import growth_report
 from benchmarks.launch import launch_report
 from benchmarks.processes import FailedError, Measured, in_child, run
 from benchmarks.published import Published, refuse_other_content
+from benchmarks.record import record_report
 from benchmarks.years import years_report
 from tidegate.orchestration.names import DAILY_JOB
 from tidegate.window import Window
@@ -35,6 +36,7 @@ BESIDE = "beside"
 COMMANDS = "commands"
 GROWTH = "growth"
 LAUNCH = "launch"
+RECORD = "record"
 YEARS = "years"
 AGES = (30, 365)
 AGES_OF_LEDGERS = (30, 365, 3650)
@@ -65,6 +67,7 @@ def _reports_of_tidegate(given: argparse.Namespace) -> dict[str, Iterator[str]]:
         COMMANDS: commands_report(data, given.runs),
         GROWTH: growth_report(data, given.ages),
         LAUNCH: launch_report(data, given.launches, given.job),
+        RECORD: record_report(data),
         YEARS: years_report(data, AGES_OF_LEDGERS),
     }
 
@@ -74,7 +77,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks", description=__doc__.partition("\n")[0] if __doc__ else None
     )
     parser.add_argument(
-        "--case", choices=["day", "year", "big", BESIDE, COMMANDS, GROWTH, LAUNCH, YEARS, "all"], default="all"
+        "--case", choices=["day", "year", "big", BESIDE, COMMANDS, GROWTH, LAUNCH, RECORD, YEARS, "all"], default="all"
     )
     parser.add_argument("--days", type=int, default=365, help="days of the case `year` (365)")
     parser.add_argument("--lines", type=int, default=5_000_000, help="lines of the case `big` (5,000,000)")

@@ -11,12 +11,38 @@ from typing import Any
 CODE_SERVER = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):[1-9]\d{0,4}", re.ASCII)
 
 # What dagster.yaml of a deployment refers to: the broker, and what the launcher says of a run's pod.
+# Celery's and Kubernetes' names may have more in them; these need no quoting anywhere.
+QUEUE = re.compile(r"[A-Za-z0-9][\w.-]{0,62}", re.ASCII)
+
+# The queue of runs that need nothing special, as dagster-celery has it.
+DEFAULT_QUEUE = "dagster"
+
 _OF_PODS = ("IMAGE", "NAMESPACE", "SERVICE_ACCOUNT", "CONFIG_MAP", "ENVIRONMENT", "SECRET")
 NEEDS = {
     "local": (),
     "celery": ("REDIS_URL",),
     "kubernetes": tuple(f"TIDEGATE_POD_{name}" for name in _OF_PODS),
 }
+
+
+def queues_of(written: str, workers: int) -> dict[str, int]:
+    """Of `large=2,gpu=1`, how many processes of workers take runs from each queue, and from the one of all other runs
+    the rest of `workers`; empty where nothing is written. Raises ValueError."""
+    queues: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in written.split(","))):
+        name, _, count = part.partition("=")
+        if not QUEUE.fullmatch(name) or not re.fullmatch(r"[1-9]\d{0,3}", count, re.ASCII):
+            raise ValueError(f"has {part!r}, which is not <queue>=<number of processes>, as in `large=2,gpu=1`")
+        if name == DEFAULT_QUEUE or name in queues:
+            raise ValueError(f"names the queue {name!r} twice: {DEFAULT_QUEUE!r} is that of all other runs")
+        queues[name] = int(count)
+    rest = workers - sum(queues.values())
+    if queues and rest < 1:
+        raise ValueError(
+            f"gives {sum(queues.values())} processes to queues of their own, and TIDEGATE_WORKERS has {workers} in "
+            f"all: none is left for other runs. Raise it to {sum(queues.values()) + 1} or more"
+        )
+    return {**queues, DEFAULT_QUEUE: rest} if queues else {}
 
 
 def refuse_unshared(given: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tidegate.addresses import holds_secret
-from tidegate.deployment import refuse_unshared
+from tidegate.deployment import queues_of, refuse_unshared
 from tidegate.machine.overlaps import refuse_overlaps
 from tidegate.project import VARIABLE, no_project, project_at, working_directory
 from tidegate.zones import Zone
@@ -194,6 +194,11 @@ class Settings(BaseSettings):
         description="Runs at once of a deployment to many machines: all children of its workers together, or its pods. "
         "Pools of the lake and of S3 follow it.",
     )
+    queues: str = Field(
+        "",
+        description="Queues besides `dagster` that a source or product may name, each with how many of these take runs "
+        "from it, as `large=2,gpu=1`.",
+    )
 
     spark: str = Field(
         "",
@@ -259,6 +264,10 @@ class Settings(BaseSettings):
         if "start_date" not in self.model_fields_set and (first := self._first_day_of_home()):
             object.__setattr__(self, "start_date", first)
         self._refuse_overlaps()
+        try:
+            queues_of(self.queues, self.workers)
+        except ValueError as error:
+            raise ValueError(f"TIDEGATE_QUEUES {error}") from None
         if self.is_shared:
             refuse_unshared(self.model_dump())
         return self

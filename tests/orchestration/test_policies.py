@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +27,13 @@ from tidegate.contract.model import Contract, Region, Server
 from tidegate.contract.python import PythonServer
 from tidegate.errors import IncompleteError, LakeBusyError, SourceDownError, TidegateError
 from tidegate.home import Home
+from tidegate.needs import Needs
+from tidegate.orchestration.assembly import build_definitions
 from tidegate.orchestration.assets.raw import build_raw_assets
 from tidegate.orchestration.assets.serving import build_serving_assets
 from tidegate.orchestration.failures import as_dagster_failure
 from tidegate.orchestration.instance.dagster_home import instance_config
+from tidegate.orchestration.names import DAILY_JOB, MAINTENANCE_JOB, PLAN_JOB, POD_TAG, load_job
 from tidegate.publishing.promises import Promise
 from tidegate.settings import load_settings
 from tidegate.window import Cadence
@@ -174,3 +178,22 @@ def without_promises(module_home: TemporaryHome) -> Home:
 def freshness(home: Home, cadence: Cadence) -> dict[str, dg.FreshnessPolicy | None]:
     """By mart, when it is late."""
     return {spec.key.path[-1]: spec.freshness_policy for spec in build_serving_assets(home, [], cadence).specs}
+
+
+def test_every_job_has_what_its_sources_and_products_need(
+    module_home: TemporaryHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = module_home.home
+    first, *others = home.contracts.values()
+    contracts = [replace(first, needs=Needs(memory=8192)), *others]
+    monkeypatch.setitem(vars(home), "contracts", {each.source: each for each in contracts})
+    monkeypatch.setattr(home, "settings", home.settings.model_copy(update={"deployment": "kubernetes"}))
+    repository = build_definitions(home=home).get_repository_def()
+
+    def memory(job: str) -> str | None:
+        found = repository.get_job(job).tags.get(POD_TAG)
+        return json.loads(found)["container_config"]["resources"]["limits"]["memory"] if found else None
+
+    assert memory(DAILY_JOB) == memory(load_job(first.source)) == memory(PLAN_JOB) == "8192Mi"
+    assert memory(MAINTENANCE_JOB) is None
+    assert {memory(load_job(each.source)) for each in others} <= {None}

@@ -21,6 +21,7 @@ from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
+from tidegate.needs import NOTHING_SPECIAL, Needs
 from tidegate.window import ONE_DAY
 from tidegate.zones import UTC, Zone
 
@@ -260,6 +261,8 @@ class Contract:
     quarantine_limits: tuple[QuarantineLimit, ...] = ()
     # Whether each delivery of a region is all that there is: what the newest no longer has is deleted.
     is_snapshot: bool = False
+    # Of whatever executes the runs that load it.
+    needs: Needs = NOTHING_SPECIAL
 
     @property
     def label(self) -> str:

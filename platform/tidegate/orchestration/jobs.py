@@ -4,6 +4,7 @@ and upkeep."""
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import dagster as dg
 
@@ -16,9 +17,11 @@ from tidegate.orchestration.names import (
     LAKE_POOL,
     MAINTENANCE_JOB,
     OUTPUT_JOBS,
+    PLAN_JOB,
     RETRY_AFTER_STEP_TAG,
     load_job,
 )
+from tidegate.orchestration.needs import tags_of_job
 from tidegate.orchestration.plan_job import build_plan_job
 from tidegate.orchestration.private import UnresolvedAssetJobDefinition
 from tidegate.outputs.expiry import expire_exports
@@ -49,28 +52,30 @@ def build_jobs(home: Home, layers: Layers) -> Jobs:
         # Where an instance retries runs: a rejected delivery or a broken model is not one to retry.
         RETRY_AFTER_STEP_TAG: "false",
     }
+    contracts = list(home.contracts.values())
+    needs = partial(tags_of_job, home.settings)
     return [
         dg.define_asset_job(
             DAILY_JOB,
             selection=_all_of(*layers.raw, layers.transform[Cadence.daily], layers.serving[Cadence.daily]),
             description="A day from landing to serving: judge, load, build, check, publish.",
-            tags=limit,
+            tags={**limit, **needs(DAILY_JOB, contracts, home.products_of(Cadence.daily))},
         ),
         *(
             dg.define_asset_job(
-                load_job(source),
+                load_job(contract.source),
                 selection=_all_of(assets),
-                description=f"Captures, judges and loads deliveries of {source}; publishes nothing.",
-                tags=limit,
+                description=f"Captures, judges and loads deliveries of {contract.source}; publishes nothing.",
+                tags={**limit, **needs(load_job(contract.source), [contract])},
             )
-            for source, assets in zip(home.contracts, layers.raw, strict=True)
+            for contract, assets in zip(contracts, layers.raw, strict=True)
         ),
         *(
             dg.define_asset_job(
                 BUILD_JOBS[cadence],
                 selection=_all_of(layers.transform[cadence], layers.serving[cadence]),
                 description=f"{cadence.noun.capitalize()} from what is there to serving: build, check, publish.",
-                tags=limit,
+                tags={**limit, **needs(BUILD_JOBS[cadence], products=home.products_of(cadence))},
             )
             for cadence in layers.transform
         ),
@@ -79,12 +84,12 @@ def build_jobs(home: Home, layers: Layers) -> Jobs:
                 OUTPUT_JOBS[cadence],
                 selection=_all_of(assets),
                 description="Exports and pages of published partitions.",
-                tags=limit,
+                tags={**limit, **needs(OUTPUT_JOBS[cadence], products=home.products_of(cadence))},
             )
             for cadence, assets in layers.outputs.items()
         ),
-        _maintenance(home, limit),
-        build_plan_job(home, limit),
+        _maintenance(home, {**limit, **needs(MAINTENANCE_JOB)}),
+        build_plan_job(home, {**limit, **needs(PLAN_JOB, contracts, home.products)}),
     ]
 
 

@@ -38,6 +38,9 @@ LAST_PARTITION_TAG = "dagster/asset_partition_range_end"
 BACKFILL_OF_UI_TAG = "dagster/backfill"
 RETRY_AFTER_STEP_TAG = "dagster/retry_on_asset_or_op_failure"
 LAUNCHED_BY_TAG = ".dagster/grpc_info"
+# As dagster-k8s and dagster-celery read them; neither is installed on one machine.
+POD_TAG = "dagster-k8s/config"
+QUEUE_TAG = "dagster-celery/queue"
 JOB_OF_CHOSEN_ASSETS = "__ASSET_JOB"
 
 # Metadata that Dagster's UI knows how to show.

@@ -1,4 +1,5 @@
-"""What a product promises beside its data: who answers for it, by when a partition is published, and where alarms go.
+"""What a product promises beside its data: who answers for it, by when a partition is published, where alarms go,
+and what its runs need.
 
 Read from the project by `transform.parsed.groups`. Here is what the ledger says of it: which promise is broken now.
 """
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from duckdb import DuckDBPyConnection
 
 from tidegate.ledger.publications import published_days
+from tidegate.needs import NOTHING_SPECIAL, Needs
 from tidegate.window import Cadence, Window
 from tidegate.zones import Zone
 
@@ -43,6 +45,7 @@ class Promise:
     owner: Owner | None = None
     deadline: dt.time | None = None
     alert_channel: str | None = None
+    needs: Needs = NOTHING_SPECIAL
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tidegate.contract.landing import FolderServer, S3Server
 from tidegate.contract.model import Readiness
 from tidegate.contract.reading.odcs import load_contract, load_contracts
 from tidegate.errors import ContractError
+from tidegate.needs import Needs
 
 GOOD = """\
 apiVersion: v3.1.0
@@ -111,6 +113,13 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "write 'kind: DataContract'",
     ),
     "unknown version of ODCS": ("v3.1.0", "v2.2.2", "v2.2.2", "'v2.2.2' of the standard is not supported"),
+    # what its runs need
+    "memory without a unit": (
+        "  - property: eventTime",
+        "  - {property: memory, value: 4}\n  - property: eventTime",
+        "property: memory",
+        "4 is not an amount of memory; write it as 4Gi or 512Mi",
+    ),
     # the schema
     "two tables": ("team:", "  - name: more\nteam:", "schema:", "describes 2 tables"),
     "no columns": (
@@ -679,6 +688,8 @@ def test_servers_outside_and_how_late_deliveries_are_met(write: Callable[[str], 
   - {property: onMissing, value: publish_without}
   - {property: readiness, value: quiet}
   - {property: quietMinutes, value: 15}
+  - {property: cpu, value: 500m}
+  - {property: queue, value: large}
 """
     contract = load_contract(write(GOOD.replace("schema:\n", API + POSTGRES + "schema:\n", 1) + meeting))
 
@@ -694,6 +705,7 @@ def test_servers_outside_and_how_late_deliveries_are_met(write: Callable[[str], 
     assert [contract.region(name).files.format for name in ("here", "crm", "db")] == [None, "json", "parquet"]
     assert (contract.fallback, contract.on_missing) == ("last_good", "publish_without")
     assert contract.readiness == Readiness("quiet", 15)
+    assert contract.needs == Needs(cpu=Decimal("0.5"), queue="large")
 
 
 @pytest.mark.parametrize("case", REFUSALS)

@@ -85,8 +85,9 @@ def test_the_databases_address_is_sqlalchemys(shared: Settings, given: str, url:
     storage = config["storage"]
 
     assert isinstance(storage, dict)
-    assert storage["postgres"]["postgres_url"].startswith(url)
-    assert "host=db" in storage["postgres"]["postgres_url"]
+    written = storage["custom"]["config"]["postgres_url"]
+    assert written.startswith(url)
+    assert "host=db" in written
 
 
 def test_going_to_many_machines_and_back_is_init_each_time(shared: Settings) -> None:

@@ -11,27 +11,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
-from dagster import DagsterInstance, EventLogEntry
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
-from dagster._core.events import (
-    AssetMaterializationPlannedData,
-    DagsterEvent,
-    DagsterEventBatchMetadata,
-    DagsterEventType,
-    EventSpecificData,
-    StepMaterializationData,
-)
+from dagster import DagsterInstance
+from dagster._core.events import DagsterEvent, DagsterEventBatchMetadata, DagsterEventType, StepMaterializationData
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy.exc import OperationalError
+from tests.support.runs.dagster_events import ASSET, DAYS, a_runs_events, entry
 
 from tidegate.lake.sql import quoted
 from tidegate.orchestration.instance.dagster_home import instance_config
 from tidegate.orchestration.instance.event_log import BatchingSqliteEventLogStorage
 from tidegate.settings import load_settings
-
-ASSET = dg.AssetKey(["marts", "daily_sales"])
-DAILY = dg.DailyPartitionsDefinition("2024-01-01")
-DAYS = [f"2024-01-{day:02}" for day in range(1, 32)]
 
 
 @pytest.fixture
@@ -122,32 +111,6 @@ def test_all_who_open_a_new_run_at_once_write_to_one_file(tmp_path: Path) -> Non
     for storage in storages:
         storage.dispose()
     assert {file.name for file in tmp_path.iterdir()} == {"index.db", "run-1.db", f".blank-{dg.__version__}"}
-
-
-def a_runs_events() -> Iterator[tuple[DagsterEventType, EventSpecificData]]:
-    other = dg.AssetKey(["raw", "orders", "eu-west"])
-    subset = DAILY.subset_with_partition_keys(DAYS).to_serializable_subset()
-    for asset in (ASSET, other):
-        planned = AssetMaterializationPlannedData(asset, partition=None, partitions_subset=subset)
-        yield DagsterEventType.ASSET_MATERIALIZATION_PLANNED, planned
-        check = AssetCheckEvaluationPlanned(asset_key=asset, check_name="values_are_valid", partitions_subset=subset)
-        yield DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, check
-    for day in DAYS:
-        for asset in (ASSET, other):
-            made = dg.AssetMaterialization(asset, partition=day, metadata={"rows": 3}, tags={"a": day})
-            yield DagsterEventType.ASSET_MATERIALIZATION, StepMaterializationData(made)
-            result = dg.AssetCheckEvaluation(
-                asset_key=asset, check_name="values_are_valid", passed=day != DAYS[4], partition=day
-            )
-            yield DagsterEventType.ASSET_CHECK_EVALUATION, result
-
-
-def entry(run_id: str, data: tuple[DagsterEventType, EventSpecificData]) -> EventLogEntry:
-    kind, specific = data
-    event = DagsterEvent(event_type_value=kind.value, job_name="daily", event_specific_data=specific)
-    return EventLogEntry(  # type: ignore[no-untyped-call]
-        error_info=None, level=10, user_message="", run_id=run_id, timestamp=1704067200.5, dagster_event=event
-    )
 
 
 OWN_TIMES = {"create_timestamp", "migration_completed"}

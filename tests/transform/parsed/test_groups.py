@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tidegate.errors import TidegateError
+from tidegate.needs import Needs
 from tidegate.publishing.promises import Owner, Promise
 from tidegate.transform.parsed.groups import promises_of
 
@@ -29,6 +31,9 @@ def test_a_group_says_who_owns_a_product_and_by_when_it_is_published() -> None:
     meta = {"deadline": "08:00", "alert_channel": "#sales"}
     owner = Owner("Sales platform", ("sales@example.com",))
     assert promises_of(manifest(meta)) == {"sales": Promise(owner, dt.time(8), "#sales")}
+    assert promises_of(manifest({"cpu": 2, "memory": "4Gi"})) == {
+        "sales": Promise(owner, needs=Needs(cpu=Decimal(2), memory=4096))
+    }
     assert promises_of(manifest()) == {"sales": Promise(owner)}
     assert promises_of({}) == {}
 
@@ -59,6 +64,7 @@ def test_an_owner_has_a_name_or_addresses(owner: dict[str, Any], shown: str) -> 
         ({"meta": {"deadline": "24:00"}}, "has the deadline '24:00', which is not a time of day"),
         ({"meta": {"alert_channel": ""}}, "has the alert channel '', which is not a name"),
         ({"meta": {"alert_channel": 7}}, "has the alert channel 7, which is not a name"),
+        ({"meta": {"memory": 4}}, "has under memory what cannot be used: 4 is not an amount.* Write it as 4Gi"),
         ({"owner": {"name": " "}}, "has an owner without a name or an email address.* Write `owner:"),
         ({"owner": {"email": "sales"}}, "has the owner's email 'sales', which is not an address"),
     ],

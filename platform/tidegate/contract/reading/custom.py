@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, get_args
 
+from tidegate import needs
 from tidegate.contract.files import FileOptions
 from tidegate.contract.model import CLOCK_OF_UTC, AtAnomaly, Changes, Clock, QuarantineLimit, Readiness, RepeatedRows
 from tidegate.contract.reading.changes import CHANGE_PROPERTIES, SNAPSHOT, read_changes, read_snapshot
@@ -51,6 +52,7 @@ _KNOWN = (
     *DAYS_OF_A_SOURCE,
     *CLOCK_PROPERTIES,
     *FILE_PROPERTIES,
+    *needs.NAMES,
 )
 _Fallback = Literal["last_good"]
 _OnMissing = Literal["wait", "publish_without"]
@@ -78,6 +80,7 @@ class Custom:
     is_snapshot: bool
     quarantine_limits: tuple[QuarantineLimit, ...]
     repeated_rows: RepeatedRows | None
+    needs: needs.Needs
 
 
 def read_custom(doc: Document) -> Custom:
@@ -106,7 +109,15 @@ def read_custom(doc: Document) -> Custom:
         is_snapshot=read_snapshot(doc, written),
         quarantine_limits=read_limits(doc, written),
         repeated_rows=read_repeated_rows(doc, written),
+        needs=needs.together(_need(doc, *written[name], name) for name in needs.NAMES if name in written),
     )
+
+
+def _need(doc: Document, value: object, at: At, name: str) -> needs.Needs:
+    try:
+        return needs.read_need(name, value)
+    except needs.UnusableNeedError as error:
+        raise doc.refused(at, error.what, error.instead) from error
 
 
 def read_anomaly(doc: Document, written: Written) -> AtAnomaly:

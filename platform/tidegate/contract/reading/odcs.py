@@ -106,6 +106,7 @@ def load_contract(path: Path, zone: Zone = UTC, root: yaml.Node | None = None, *
         changes=custom.changes,
         quarantine_limits=custom.quarantine_limits,
         is_snapshot=custom.is_snapshot,
+        needs=custom.needs,
     )
 
 

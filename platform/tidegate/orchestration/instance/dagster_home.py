@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 EVENT_BATCH_SIZE = "5000"
 
 EVENT_LOG_MODULE = "tidegate.orchestration.instance.event_log"
+# Where machines share a record in PostgreSQL.
+RECORD_MODULE = "tidegate.orchestration.instance.postgres_record"
 LAUNCHER_MODULE = "tidegate.orchestration.instance.run_launcher"
 
 # By deployment, what launches the runs of many machines.
@@ -153,9 +155,15 @@ def names_a_moved_module(config: Path) -> bool:
 
 
 def batch_events(settings: Settings) -> None:
-    """Have this process and its children write events in batches, unless the environment says otherwise. Dagster's
-    storage in PostgreSQL takes no batch of several kinds, and would warn of each."""
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "0" if settings.is_shared else EVENT_BATCH_SIZE)
+    """Have this process and its children write events in batches, unless the environment says otherwise. Where somebody
+    wrote Dagster's own storage in PostgreSQL into dagster.yaml, which takes no batch of several kinds and would warn of
+    each, they stay single."""
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH_SIZE if _takes_batches(settings) else "0")
+
+
+def _takes_batches(settings: Settings) -> bool:
+    config = settings.dagster_home / "dagster.yaml"
+    return not settings.is_shared or (config.exists() and RECORD_MODULE in config.read_text(encoding="utf-8"))
 
 
 def refuse_unusable(settings: Settings) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode, urlsplit
 
 from tidegate.addresses import libpq_settings, secrets_of
+from tidegate.deployment import queues_of
 from tidegate.errors import TidegateError
 from tidegate.lake.catalogs.connections import KEEPALIVES
-from tidegate.orchestration.instance.dagster_home import SHARED_LAUNCHERS
-from tidegate.orchestration.names import LAKE_POOL
+from tidegate.orchestration.instance.dagster_home import RECORD_MODULE, SHARED_LAUNCHERS
+from tidegate.orchestration.names import LAKE_POOL, QUEUE_TAG
 from tidegate.settings import Settings
 
 # A worker that is gone is noticed after some of these.
@@ -29,11 +30,17 @@ SCHEME = "postgresql+psycopg2"
 def shared_config(settings: Settings) -> dict[str, object]:
     """What differs from an instance of one machine: storage and logs that are shared, who runs runs, and how many."""
     return {
-        "storage": {"postgres": {"postgres_url": _sqlalchemy_url(settings.dagster_database)}},
+        "storage": {
+            "custom": {
+                "module": RECORD_MODULE,
+                "class": "PooledPostgresStorage",
+                "config": {"postgres_url": _sqlalchemy_url(settings.dagster_database)},
+            }
+        },
         "run_launcher": _launcher(settings),
         "compute_logs": _compute_logs(settings),
         "concurrency": {
-            "runs": {"max_concurrent_runs": settings.workers},
+            "runs": {"max_concurrent_runs": settings.workers, **_limits_of_queues(settings)},
             # Beside the pools that `pools_of` names, one run at a time for each kind of server outside.
             "pools": {"default_limit": 1, "granularity": "run"},
         },
@@ -52,6 +59,13 @@ def shared_config(settings: Settings) -> dict[str, object]:
 def pools_of(settings: Settings) -> dict[str, int]:
     """How many runs at once may use what is shared by all of them: as many as there are workers."""
     return dict.fromkeys((LAKE_POOL, "s3"), settings.workers)
+
+
+def _limits_of_queues(settings: Settings) -> dict[str, object]:
+    """As many runs of a queue at once as processes take runs from it: one that waits for a worker is taken for lost."""
+    queues = queues_of(settings.queues, settings.workers) if settings.deployment == "celery" else {}
+    limits = [{"key": QUEUE_TAG, "value": name, "limit": count} for name, count in queues.items()]
+    return {"tag_concurrency_limits": limits} if limits else {}
 
 
 def _launcher(settings: Settings) -> dict[str, object]:

@@ -14,70 +14,32 @@ import shutil
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import dagster
-from dagster import DagsterEventType, EventLogEntry
-from sqlalchemy import bindparam, create_engine, func, select
+from dagster import EventLogEntry
+from sqlalchemy import create_engine, func, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.event import listen
 from sqlalchemy.pool import QueuePool
 
+from tidegate.orchestration.instance.event_batches import BatchingIndex, Numbered, is_mirrored
 from tidegate.orchestration.instance.private import (
-    ASSET_CHECK_EVENTS,
-    ASSET_EVENTS,
-    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
     INDEX_SHARD_NAME,
     SQLITE_BUSY_TIMEOUT_SECONDS,
-    AssetCheckExecutionRecordStatus,
-    AssetCheckExecutionsTable,
     ConfigurableClassData,
     SqlEventLogStorageTable,
     SqliteEventLogStorage,
-)
-
-EXECUTIONS = AssetCheckExecutionsTable
-PLANNED_CHECK = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
-CHECK_RESULT = DagsterEventType.ASSET_CHECK_EVALUATION
-
-RESULT_OF_CHECK = (
-    EXECUTIONS.update()
-    .where(
-        EXECUTIONS.c.run_id == bindparam("of_run"),
-        EXECUTIONS.c.asset_key == bindparam("of_asset"),
-        EXECUTIONS.c.check_name == bindparam("of_check"),
-        EXECUTIONS.c.partition.op("is")(bindparam("of_partition")),
-    )
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "execution_status",
-                "materialization_event_storage_id",
-                "evaluation_event",
-                "evaluation_event_timestamp",
-                "evaluation_event_storage_id",
-            )
-        }
-    )
 )
 
 # A process writes the run it executes and the index; the webserver reads a few runs more at a time.
 OPEN_SHARDS = 8
 
 
-class Numbered(NamedTuple):
-    """An event with its number in the index, and its text, which takes longest to make."""
-
-    id: int
-    entry: EventLogEntry
-    serialized: str
-
-
-class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
+class BatchingSqliteEventLogStorage(BatchingIndex, SqliteEventLogStorage):
     """`SqliteEventLogStorage` that writes a batch in one transaction per database file."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -85,8 +47,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         self._held: dict[tuple[int, str], Connection] = {}
         # Open databases, the one used last at the end.
         self._engines: OrderedDict[str, Engine] = OrderedDict()
-        # Tables and columns that are known to be there.
-        self._there: set[str] = set()
+        self._there = set()
         super().__init__(base_dir, inst_data)
         # A batch connects to several shards in one thread; the lock taken per connection must let it in again.
         self._db_lock = threading.RLock()  # type: ignore[assignment]
@@ -186,81 +147,16 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
                 connect(run_id).execute(
                     SqlEventLogStorageTable.insert(), [row for row in rows if row["run_id"] == run_id]
                 )
-            mirrored = [(entry, row) for entry, row in zip(events, rows, strict=True) if _is_mirrored(entry)]
+            mirrored = [(entry, row) for entry, row in zip(events, rows, strict=True) if is_mirrored(entry)]
             if mirrored:
                 index = connect(INDEX_SHARD_NAME)
                 index.execute(SqlEventLogStorageTable.insert(), [row for _, row in mirrored])
-                self._enter_into_index(index, mirrored)
-
-    def _enter_into_index(self, index: Connection, inserted: Sequence[tuple[EventLogEntry, Mapping[str, Any]]]) -> None:
-        """Update what is kept per asset and per check, for entries that were just inserted."""
-        # The transaction holds SQLite's only write lock, so the new ids are the last ones, without a gap.
-        last: int = index.execute(select(func.max(SqlEventLogStorageTable.c.id))).scalar_one()
-        first = last - len(inserted) + 1
-        numbered = [Numbered(first + i, entry, row["event"]) for i, (entry, row) in enumerate(inserted)]
-        of_assets = [(n.id, n.entry) for n in numbered if n.entry.dagster_event_type in ASSET_EVENTS]
-        self._store_asset_event_tags(index, [entry for _, entry in of_assets], [i for i, _ in of_assets])
-        # An asset's row tells its newest event of each type; those before it would be overwritten at once.
-        newest = {(entry.get_dagster_event().asset_key, entry.dagster_event_type): (i, entry) for i, entry in of_assets}
-        for i, entry in sorted(newest.values(), key=lambda numbered_entry: numbered_entry[0]):
-            self._store_asset_event(index, entry, i)
-        self._enter_planned_checks(index, [n for n in numbered if n.entry.dagster_event_type == PLANNED_CHECK])
-        self._enter_check_results(index, [n for n in numbered if n.entry.dagster_event_type == CHECK_RESULT])
-
-    def _enter_planned_checks(self, index: Connection, planned: Sequence[Numbered]) -> None:
-        """A row for each partition that a check will run on; Dagster would serialize the event again for each."""
-        rows = [
-            {
-                "asset_key": of_check.asset_key.to_string(),
-                "check_name": of_check.check_name,
-                "partition": partition,
-                "run_id": event.entry.run_id,
-                "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-                **common,
-            }
-            for event in planned
-            for of_check, common in [(_check_data(event.entry), self._of_event(event))]
-            for partition in (of_check.partitions_subset.get_partition_keys() if of_check.partitions_subset else [None])
-        ]
-        if rows:
-            index.execute(EXECUTIONS.insert(), rows)
-
-    def _enter_check_results(self, index: Connection, results: Sequence[Numbered]) -> None:
-        """Results go to the rows of their planned checks; one that was not planned is left to Dagster."""
-        known = self._entered_checks(index, {event.entry.run_id for event in results})
-        planned = [event for event in results if _check_key(event.entry) in known]
-        if planned:
-            index.execute(RESULT_OF_CHECK, [self._result_row(event) for event in planned])
-        for event in results:
-            if _check_key(event.entry) not in known:
-                self.store_asset_check_event(event.entry, event.id)
-
-    def _entered_checks(self, index: Connection, run_ids: Collection[str]) -> set[tuple[str, str, str, str | None]]:
-        c = EXECUTIONS.c
-        found = select(c.run_id, c.asset_key, c.check_name, c.partition).where(c.run_id.in_(run_ids))
-        return {(row[0], row[1], row[2], row[3]) for row in index.execute(found).all()}
-
-    def _result_row(self, event: Numbered) -> dict[str, Any]:
-        result = _check_data(event.entry)
-        run_id, asset, check, partition = _check_key(event.entry)
-        status = AssetCheckExecutionRecordStatus.SUCCEEDED if result.passed else AssetCheckExecutionRecordStatus.FAILED
-        target = result.target_materialization_data
-        return {
-            "of_run": run_id,
-            "of_asset": asset,
-            "of_check": check,
-            "of_partition": partition,
-            "execution_status": status.value,
-            "materialization_event_storage_id": target.storage_id if target else None,
-            **self._of_event(event),
-        }
-
-    def _of_event(self, event: Numbered) -> dict[str, Any]:
-        return {
-            "evaluation_event": event.serialized,
-            "evaluation_event_timestamp": self._event_insert_timestamp(event.entry),  # type: ignore[no-untyped-call]
-            "evaluation_event_storage_id": event.id,
-        }
+                # The transaction holds SQLite's only write lock, so the new ids are the last ones, without a gap.
+                last: int = index.execute(select(func.max(SqlEventLogStorageTable.c.id))).scalar_one()
+                numbers = range(last - len(mirrored) + 1, last + 1)
+                self._enter_into_index(
+                    index, [Numbered(i, entry, row["event"]) for i, (entry, row) in zip(numbers, mirrored, strict=True)]
+                )
 
     @contextmanager
     def _held_open(self, shards: Sequence[str]) -> Iterator[Callable[[str], Connection]]:
@@ -276,20 +172,9 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         for key in keys:
             self._held.pop(key, None)
 
-    def has_table(self, table_name: str) -> bool:
-        return self._once(
-            f"table {table_name}", lambda: super(BatchingSqliteEventLogStorage, self).has_table(table_name)
-        )
-
     def _has_asset_key_index_cols_on_connection(self, conn: Connection) -> bool:
         parent = super()._has_asset_key_index_cols_on_connection
         return self._once("asset key columns", lambda: parent(conn))
-
-    def _once(self, what: str, look: Callable[[], bool]) -> bool:
-        """What the schema has is asked for every event, and only migrations change it, by adding."""
-        if what not in self._there and look():
-            self._there.add(what)
-        return what in self._there
 
     def dispose(self) -> None:
         """Close every database; the next use opens it again."""
@@ -310,21 +195,6 @@ def _appearing_whole(file: Path) -> Iterator[Path]:
         os.link(draft, file)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _check_data(entry: EventLogEntry) -> Any:
-    return entry.get_dagster_event().event_specific_data
-
-
-def _check_key(entry: EventLogEntry) -> tuple[str, str, str, str | None]:
-    result = _check_data(entry)
-    return entry.run_id, result.asset_key.to_string(), result.check_name, result.partition
-
-
-def _is_mirrored(entry: EventLogEntry) -> bool:
-    """Whether the index has a copy of the event, for questions across runs."""
-    kind = entry.dagster_event_type
-    return kind in ASSET_EVENTS or kind in ASSET_CHECK_EVENTS or kind in EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 
 
 def _sync_at_checkpoints(connection: Any, _record: object) -> None:

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, RunsFilter
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
@@ -31,7 +31,9 @@ from tidegate.orchestration.instance.private import (
     AssetEventTagsTable,
     AssetKeyTable,
     RunTagsTable,
+    SqlEventLogStorage,
     SqlEventLogStorageTable,
+    SqliteEventLogStorage,
     SqlRunStorage,
 )
 from tidegate.orchestration.names import BACKFILL_OF_UI_TAG, FINISHED
@@ -71,11 +73,11 @@ def forget_runs(instance: DagsterInstance, before: dt.datetime) -> int:
     """Delete what Dagster recorded of the runs that ended before a moment (UTC), but for what the UI shows of
     partitions. Returns of how many runs. A run that is under way stays, as do those of a backfill that is.
 
-    Interrupted, it goes on where it stopped the next time: a run's row is what goes last. An instance that keeps its
-    events elsewhere than in SQLite files is left alone.
+    Interrupted, it goes on where it stopped the next time: a run's row is what goes last. An instance whose record is
+    not in SQLite files of ours or in PostgreSQL is left alone.
     """
     storage, runs = instance.event_log_storage, instance.run_storage
-    if not (isinstance(storage, BatchingSqliteEventLogStorage) and isinstance(runs, SqlRunStorage)):
+    if not (_is_known(storage) and isinstance(runs, SqlRunStorage)):
         return 0
     forgotten = 0
     for chunk in _batched(_ended_before(instance, before), RUNS_AT_ONCE):
@@ -83,14 +85,23 @@ def forget_runs(instance: DagsterInstance, before: dt.datetime) -> int:
             _drop_superseded(index, chunk, before)
             needed = _still_needed(index, chunk)
         for run_id in chunk:
-            storage.delete_events_of_run(run_id)
+            if isinstance(storage, BatchingSqliteEventLogStorage):
+                storage.delete_events_of_run(run_id)
             instance.compute_log_manager.delete_logs(prefix=[run_id])
         gone = [run_id for run_id in chunk if run_id not in needed]
         _delete_runs(runs, gone)
         forgotten += len(gone)
     _forget_events_of_no_run(storage, before)
-    _fold_logs(instance, storage)
+    if isinstance(storage, BatchingSqliteEventLogStorage):
+        _fold_logs(instance, storage)
     return forgotten
+
+
+def _is_known(storage: object) -> TypeGuard[SqlEventLogStorage]:
+    """Whether it has an index of events that may be shortened. In PostgreSQL one table is that and the log of runs."""
+    if isinstance(storage, BatchingSqliteEventLogStorage):
+        return True
+    return isinstance(storage, SqlEventLogStorage) and not isinstance(storage, SqliteEventLogStorage)
 
 
 def forget_partitions(instance: DagsterInstance, before: dt.datetime) -> int:
@@ -100,7 +111,7 @@ def forget_partitions(instance: DagsterInstance, before: dt.datetime) -> int:
     Interrupted, it goes on where it stopped the next time.
     """
     storage = instance.event_log_storage
-    if not isinstance(storage, BatchingSqliteEventLogStorage):
+    if not _is_known(storage):
         return 0
     moment = before.astimezone(dt.UTC).replace(tzinfo=None)
     with storage.index_connection() as index:
@@ -225,10 +236,10 @@ def _still_needed(index: Connection, run_ids: Collection[str]) -> set[str]:
 # --- the runs
 
 
-def _forget_events_of_no_run(storage: BatchingSqliteEventLogStorage, before: dt.datetime) -> None:
+def _forget_events_of_no_run(storage: SqlEventLogStorage, before: dt.datetime) -> None:
     with storage.index_connection() as index:
         _drop_superseded(index, [NO_RUN], before)
-    if Path(storage.path_for_shard(NO_RUN)).exists():
+    if isinstance(storage, BatchingSqliteEventLogStorage) and Path(storage.path_for_shard(NO_RUN)).exists():
         with storage.run_connection(NO_RUN) as of_no_run:
             of_no_run.execute(EVENTS.delete().where(EVENTS.c.timestamp < before.replace(tzinfo=None)))
 

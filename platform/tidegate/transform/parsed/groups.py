@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tidegate import needs
 from tidegate.publishing.promises import Owner, Promise
 from tidegate.transform.parsed.nodes import Node, meta_of, refusal
 
-KEYS = ("alert_channel", "deadline")
+KEYS = ("alert_channel", "deadline", *needs.NAMES)
 
 # As Dagster, which shows owners, takes addresses.
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
@@ -34,7 +35,20 @@ def _promise(group: Node) -> Promise:
             alike = difflib.get_close_matches(str(key), KEYS, n=1)
             advice = f"Write {alike[0]}" if alike else f"Write one of {', '.join(KEYS)}, or put it outside of tidegate"
             raise refusal(group, f"has {key!r} under meta.tidegate, which means nothing to Tidegate.", advice)
-    return Promise(_owner(group), _deadline(group, meta.get("deadline")), _channel(group, meta.get("alert_channel")))
+    return Promise(
+        _owner(group),
+        _deadline(group, meta.get("deadline")),
+        _channel(group, meta.get("alert_channel")),
+        needs.together(_need(group, name, meta[name]) for name in needs.NAMES if meta.get(name) is not None),
+    )
+
+
+def _need(group: Node, name: str, written: object) -> needs.Needs:
+    try:
+        return needs.read_need(name, written)
+    except needs.UnusableNeedError as error:
+        advice = f"{error.instead[0].upper()}{error.instead[1:]}"
+        raise refusal(group, f"has under {name} what cannot be used: {error.what}.", advice) from error
 
 
 def _owner(group: Node) -> Owner:
