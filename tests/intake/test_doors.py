@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import sqlite3
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
 import pytest
+import sqlalchemy
 from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.http_shop import Answer, api
 from tests.support.intake.shop import Shop
 from tests.support.kafka import Cluster, cluster
+from tests.support.mysql_server import mysql_server, needs_mariadb
 
 from tidegate.lake.content import content_of
 from tidegate.window import Window
@@ -52,7 +53,7 @@ servers:
     format: json_array
     customProperties: [{property: records, value: data.receipts}]
   - server: database
-    type: sqlite
+    type: mysql
     customProperties:
       - {property: connectionVariable, value: TILL}
       - {property: query, value: "select * from receipts where received_on = {day}"}
@@ -139,12 +140,15 @@ def put_nested(shop: Shop) -> None:
     (folder / "day.json").write_text(f'{{"meta": {{"v": 1}}, "data": {{"receipts": [{", ".join(records())}]}}}}')
 
 
-def put_database(path: Path) -> str:
-    with sqlite3.connect(path) as database:
-        database.execute("create table receipts (receipt_id text, customer text, received_on text, amount text)")
-        rows = [(number, customer, str(DAY), amount and str(amount)) for number, customer, amount in ROWS]
-        database.executemany("insert into receipts values (?, ?, ?, ?)", [*rows, ("9", "x", "2024-12-30", "1.00")])
-    return f"sqlite:///{path}"
+def put_database(url: str) -> None:
+    rows = [(number, customer, DAY, amount) for number, customer, amount in ROWS]
+    with sqlalchemy.create_engine(url).begin() as database:
+        database.exec_driver_sql(
+            "create table receipts (receipt_id varchar(8), customer text, received_on date, amount decimal(20, 2))"
+        )
+        # Of the day before, too.
+        for row in [*rows, ("9", "x", dt.date(2024, 12, 30), Decimal("1.00"))]:
+            database.exec_driver_sql("insert into receipts values (%s, %s, %s, %s)", row)
 
 
 def put_function(folder: Path) -> None:
@@ -172,16 +176,17 @@ def put_stream(broker: Cluster) -> None:
     broker.produce("receipts", [*sent, [0, tomorrow, "x", '{"receipt_id": "x", "received_on": "2025-01-01"}']])
 
 
-@pytest.mark.slow
+@needs_mariadb
+@pytest.mark.system
 def test_the_same_rows_come_through_every_door(open_shop: OpenShop, tmp_path: Path) -> None:
     shop = open_shop(CONTRACT)
     put_export(shop)
     put_workbook(shop)
     put_nested(shop)
     put_function(tmp_path)
-    database = put_database(tmp_path / "till.db")
-    with api(*pages()) as served, cluster() as broker:
+    with api(*pages()) as served, cluster() as broker, mysql_server() as database:
         put_stream(broker)
+        put_database(database)
         variables = {"TILL": database, "SHOP_URL": served.url, "BROKERS": broker.address}
         shop.outside = replace(shop.outside, environment=variables)
         reports = shop.load(Window.of_day(DAY))

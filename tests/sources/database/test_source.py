@@ -1,12 +1,11 @@
 """A day's rows from a database through SQLAlchemy: to the digit, when it says so, and with no secret in any message.
 
-SQLite is the real thing here; MySQL is where MYSQL_URL_OF_TESTS names the URL of a real server.
+SQLite and MariaDB are the real things here.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ import duckdb
 import pytest
 import sqlalchemy
 from tests.support.intake.archives import folder_archive
+from tests.support.mysql_server import mysql_server, needs_mariadb
 
 from tidegate.contract.database import DatabaseServer
 from tidegate.errors import IncompleteError, SourceDownError, TidegateError
@@ -155,12 +155,27 @@ def test_every_value_has_one_text(value: object, text: str | None) -> None:
     assert text_of(value) == text
 
 
-@pytest.mark.skipif("MYSQL_URL_OF_TESTS" not in os.environ, reason="no MySQL here: set MYSQL_URL_OF_TESTS to its URL")
+@needs_mariadb
+@pytest.mark.system
 def test_mysql_gives_every_type_to_the_digit(tmp_path: Path) -> None:
-    url = os.environ["MYSQL_URL_OF_TESTS"]
+    with mysql_server() as url:
+        keep_every_type(url)
+        server = DatabaseServer(
+            "SHOP", "select * from t where c >= {start} and c < {end}", "select {day} = {day}", kind="mysql"
+        )
+        asked = DatabaseOrigin("shop", server, Outside("", "", {"SHOP": url}), UTC_DAYS)
+        ((a, b, c, d, e, f, _, h, i, j, k),) = rows_of(asked, tmp_path)
+        writing = replace(asked, server=replace(server, query="insert into t (b) values (1) -- {day}"))
+        with pytest.raises(TidegateError, match="READ ONLY transaction"):
+            rows_of(writing, tmp_path)
+    assert a == "12345678901234567890123456789012345.123456789012345678901234567890"
+    assert (b, c, d) == ("18446744073709551615", "2024-01-05 10:00:00.123456", "2024-01-05 08:00:00")
+    assert (e, f, h, i, j, k) == ("-26:30:00", "0.1", '{"p": 1.10}', "1", "é%😀", "2024-01-05")
+
+
+def keep_every_type(url: str) -> None:
     with sqlalchemy.create_engine(url).begin() as database:
         for statement in (
-            "drop table if exists t",
             "create table t (a decimal(65,30), b bigint unsigned, c datetime(6), d timestamp, e time, f double, "
             "g bit(9), h json, i tinyint(1), j varchar(20) character set utf8mb4, k date)",
             "set time_zone = '+02:00'",
@@ -169,14 +184,3 @@ def test_mysql_gives_every_type_to_the_digit(tmp_path: Path) -> None:
             """'{"p": 1.10}', 1, 'é%%😀', '2024-01-05')""",
         ):
             database.exec_driver_sql(statement)
-    server = DatabaseServer(
-        "SHOP", "select * from t where c >= {start} and c < {end}", "select {day} = {day}", kind="mysql"
-    )
-    asked = DatabaseOrigin("shop", server, Outside("", "", {"SHOP": url}), UTC_DAYS)
-    ((a, b, c, d, e, f, _, h, i, j, k),) = rows_of(asked, tmp_path)
-    assert a == "12345678901234567890123456789012345.123456789012345678901234567890"
-    assert (b, c, d) == ("18446744073709551615", "2024-01-05 10:00:00.123456", "2024-01-05 08:00:00")
-    assert (e, f, h, i, j, k) == ("-26:30:00", "0.1", '{"p": 1.10}', "1", "é%😀", "2024-01-05")
-    writing = replace(asked, server=replace(server, query="insert into t (b) values (1) -- {day}"))
-    with pytest.raises(TidegateError, match="READ ONLY transaction"):
-        rows_of(writing, tmp_path)
