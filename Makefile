@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 SITE ?= build/site
 
 # The extras that the image of deploy/docker has.
-IN_IMAGE := alerts celery clouds files kubernetes lineage metrics mysql postgres s3 shell
+IN_IMAGE := alerts celery clouds files kubernetes lineage metrics mysql postgres s3 sftp shell
 
 # What running the demo needs; and all extras with what tests, lint and docs need, which has the other within it.
 INSTALLED := $(VENV)/.installed

@@ -35,7 +35,7 @@ from tidegate.archive.manifest import (
     write_manifest,
 )
 from tidegate.errors import TidegateError
-from tidegate.storage.files import BLOCK, Segment, Storage, StoredFile
+from tidegate.storage.files import BLOCK, Files, Segment, Storage, StoredFile
 from tidegate.window import A_DAY, day_named
 
 # Where a folder's half-written files are.
@@ -51,7 +51,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 class Original:
     """The file that bytes are streamed from, for an archive that can copy it where it is."""
 
-    storage: Storage
+    storage: Files
     file: StoredFile
 
 

@@ -102,9 +102,9 @@ def _files(path: Path) -> list[tuple[str, Path]]:
 
 def _day_in_name(region: Region, path: Path) -> dt.date | None:
     """The day that the file would be of by the end of its path, where that is one of the region's paths."""
-    from tidegate.contract.landing import FolderServer, S3Server
+    from tidegate.contract.landing import LandedServer
 
-    if not isinstance(region.server, FolderServer | S3Server):
+    if not isinstance(region.server, LandedServer):
         return None
     parts = path.absolute().parts
     for wanted in region.server.paths:

@@ -75,3 +75,48 @@ class S3Server:
     @cached_property
     def paths(self) -> tuple[DayPath, ...]:
         return tuple(DayPath.of(path) for path in (self.location.removeprefix(f"{self.bucket}/"), *self.others))
+
+
+@dataclass(frozen=True)
+class SftpVariables:
+    """Names of the environment variables that say who signs in at a server of SFTP, and how it is known. Those for
+    `user` must be set, for `key_file` or `password` one."""
+
+    user: str = "SFTP_USER"
+    key_file: str = "SFTP_KEY_FILE"
+    key_passphrase: str = "SFTP_KEY_PASSPHRASE"
+    password: str = "SFTP_PASSWORD"  # noqa: S105 - the name of a variable
+    known_hosts: str = "SFTP_KNOWN_HOSTS"
+
+
+@dataclass(frozen=True)
+class SftpServer:
+    """Files on a server of the source's own. `location` holds a day: `sftp://host/outbox/{day}`; `others` are paths on
+    the same server."""
+
+    location: str
+    others: tuple[str, ...] = ()
+    chosen: ChosenFiles = ALL_FILES
+    sign_in: SftpVariables = SftpVariables()
+
+    @property
+    def address(self) -> str:
+        return self.location
+
+    @property
+    def server(self) -> str:
+        """The address without the path."""
+        return "/".join(self.location.split("/", 3)[:3])
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that it cannot do without."""
+        return (self.sign_in.user,)
+
+    @cached_property
+    def paths(self) -> tuple[DayPath, ...]:
+        return tuple(DayPath.of(path) for path in (self.location.removeprefix(f"{self.server}/"), *self.others))
+
+
+# Wherever files land.
+LandedServer = FolderServer | S3Server | SftpServer

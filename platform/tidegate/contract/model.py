@@ -17,7 +17,7 @@ from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.files import PLAIN_FILES, FileOptions, ValueOptions
 from tidegate.contract.http import HttpServer
 from tidegate.contract.kafka import KafkaServer
-from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.landing import LandedServer
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
@@ -118,9 +118,7 @@ class Column:
 
 
 # What a source is fetched from. `address` tells one from another and never holds a secret.
-Server = (
-    FolderServer | S3Server | HttpServer | PostgresServer | DatabaseServer | PythonServer | ProductServer | KafkaServer
-)
+Server = LandedServer | HttpServer | PostgresServer | DatabaseServer | PythonServer | ProductServer | KafkaServer
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tidegate.contract.judging.clocks import any_by_clock
 from tidegate.contract.judging.limits import limits_in_words
 from tidegate.contract.judging.thresholds import wanted
 from tidegate.contract.kafka import KafkaServer
-from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.landing import FolderServer, S3Server, SftpServer
 from tidegate.contract.model import (
     DUPLICATE_KEY,
     UNPARSABLE,
@@ -110,8 +110,8 @@ def _comes_as(region: Region) -> str:
         case FolderServer() as folder:
             places = " and ".join(code(path) for path in (folder.path, *folder.others))
             return f"{_files(region)} in {places} of landing"
-        case S3Server() as s3:
-            places = " and ".join(code(path) for path in (s3.location, *s3.others))
+        case S3Server() | SftpServer() as server:
+            places = " and ".join(code(path) for path in (server.location, *server.others))
             return f"{_files(region)} in {places}"
         case HttpServer() as api:
             return (

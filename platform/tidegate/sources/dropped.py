@@ -18,7 +18,7 @@ from tidegate.contract.model import Readiness
 from tidegate.errors import IncompleteError
 from tidegate.sources.listing import Choice, Listing, only_the_marker
 from tidegate.sources.origin import Arrival
-from tidegate.storage.files import Segment, Storage, StoredFile, StoredFolder, UnopenableError
+from tidegate.storage.files import Files, Segment, StoredFile, StoredFolder, UnopenableError
 
 _GO_DEEP = "Files in folders of the day's folder count where `files` says so, such as `files: ['**']`"
 
@@ -43,7 +43,7 @@ class DroppedOrigin:
 
     def __init__(
         self,
-        storage: Storage,
+        storage: Files,
         region: str,
         paths: Sequence[DayPath],
         readiness: Readiness,

@@ -24,7 +24,7 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore
 
 from tidegate.errors import IncompleteError, TidegateError
-from tidegate.storage.files import BLOCK, Storage, StoredFile
+from tidegate.storage.files import BLOCK, Files, StoredFile
 from tidegate.storage.objects import ObjectStorage
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class CloudStorage(ObjectStorage):
             with suppress(IncompleteError), self._explaining("delete", self.address(name)):
                 self._store.delete(self.prefix + name)
 
-    def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool:
+    def copy_from(self, source: Files, file: StoredFile, name: str) -> bool:
         # obstore copies under no condition; what was fetched and hashed is uploaded.
         return False
 

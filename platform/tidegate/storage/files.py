@@ -1,4 +1,4 @@
-"""What landing, the archive and outputs ask of the place where their files are, be it a folder or an object store.
+"""What landing, the archive and outputs ask of the place where their files are: a folder, an object store, a server.
 
 Names are relative to the storage and have `/` between their parts. What is written, and in which order, belongs to the
 callers. No caller deletes what it has not proved to be its own; the archive never deletes.
@@ -64,8 +64,8 @@ class UnopenableError(Exception):
     """A file that must not be opened, or cannot be. The message says why, and goes on after the file's name."""
 
 
-class Storage(Protocol):
-    """Files by name below `place`. Safe for several threads and processes at once.
+class Files(Protocol):
+    """Files by name below `place`, which are only looked at. Safe for several threads at once.
 
     Everything may raise TidegateError, and in a folder OSError. `is_far`: every question takes its time on a network.
     """
@@ -117,6 +117,10 @@ class Storage(Protocol):
         """The file of this machine that a name stands for; None where that is on a network."""
         ...
 
+
+class Storage(Files, Protocol):
+    """Files that are written, too, by several threads and processes at once."""
+
     def draft(self, scratch: Path | None = None) -> AbstractContextManager[Path]:
         """The path for a new file, or for a folder of files, to make before `put`; what is left there goes afterwards.
 
@@ -135,7 +139,7 @@ class Storage(Protocol):
         """Return when everything that was put would survive a power cut."""
         ...
 
-    def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool:
+    def copy_from(self, source: Files, file: StoredFile, name: str) -> bool:
         """Copy a file without fetching it; whether the copy is known to have the bytes that were listed.
 
         Where it is not, whatever stands at `name` is to be replaced. Raises IncompleteError as `chunks` does.

@@ -18,7 +18,7 @@ from pathlib import Path
 from tidegate.errors import IncompleteError, TidegateError
 from tidegate.machine.disk import sync
 from tidegate.machine.processes import is_own_name, own_name
-from tidegate.storage.files import BLOCK, Segment, Storage, StoredFile, StoredFolder, UnopenableError
+from tidegate.storage.files import BLOCK, Files, Segment, StoredFile, StoredFolder, UnopenableError
 
 # Hidden, so that who lists the folder does not take a draft for an output.
 DRAFTS = ".drafts"
@@ -204,7 +204,7 @@ class FolderStorage:
             while self._unsynced:
                 sync(self._unsynced.pop())
 
-    def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool:
+    def copy_from(self, source: Files, file: StoredFile, name: str) -> bool:
         # What was captured is on this disk already, and only moved.
         return False
 

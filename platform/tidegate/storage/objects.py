@@ -15,7 +15,7 @@ from itertools import chain, groupby, takewhile
 from pathlib import Path
 
 from tidegate.errors import IncompleteError, TidegateError
-from tidegate.storage.files import Segment, Storage, StoredFile, StoredFolder, UnopenableError
+from tidegate.storage.files import Files, Segment, StoredFile, StoredFolder, UnopenableError
 
 
 class ObjectStorage(ABC):
@@ -91,7 +91,7 @@ class ObjectStorage(ABC):
     def read(self, name: str) -> bytes | None: ...
 
     @abstractmethod
-    def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool: ...
+    def copy_from(self, source: Files, file: StoredFile, name: str) -> bool: ...
 
     @abstractmethod
     def listed(self, prefix: str) -> Iterator[StoredFile]:

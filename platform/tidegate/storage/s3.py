@@ -19,7 +19,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore import exceptions as boto
 
 from tidegate.errors import IncompleteError, TidegateError
-from tidegate.storage.files import BLOCK, Storage, StoredFile
+from tidegate.storage.files import BLOCK, Files, StoredFile
 from tidegate.storage.objects import ObjectStorage, changed
 
 # boto3 makes the class of its clients at run time.
@@ -139,7 +139,7 @@ class S3Storage(ObjectStorage):
             with self._explaining("delete", self.address(name), "s3:DeleteObject"):
                 self.client.delete_object(**self._object(name))
 
-    def copy_from(self, source: Storage, file: StoredFile, name: str) -> bool:
+    def copy_from(self, source: Files, file: StoredFile, name: str) -> bool:
         """Copy inside of S3.
 
         A copy of parts or an encrypted one has an ETag of its own. Then the condition on copying says whether it is

@@ -479,6 +479,18 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
     "another placeholder": ("things/here/{day}", "'{region}/{day}'", "{region}", "not a plain path"),
     "backslashes in the path": ("things/here/{day}", "'..\\{day}'", "..\\{day}", "not a plain path"),
     "s3 without a bucket": ("s3://bucket/things", "s3:///things", "s3:///things", "is not an address in S3"),
+    "sftp with a user in it": (
+        "type: s3\n    location: s3://bucket/things",
+        "type: sftp\n    location: sftp://me:s3cret@host/things",
+        "sftp://",
+        "the address says who signs in; take it out",
+    ),
+    "sftp without a host": (
+        "type: s3\n    location: s3://bucket/things",
+        "type: sftp\n    location: sftp:///things",
+        "sftp://",
+        "is not an address of SFTP",
+    ),
     "s3 that is http": ("s3://bucket/things", "http://bucket/things", "http://", "is not an address in S3"),
     "unknown file format": (
         "format: auto",

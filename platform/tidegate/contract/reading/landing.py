@@ -7,15 +7,19 @@ import re
 from open_data_contract_standard.model import Server as OdcsServer
 
 from tidegate.contract.day_path import DayPath, WrongPathError
-from tidegate.contract.landing import MARKER, ChosenFiles, FolderServer, S3Server
+from tidegate.contract.landing import MARKER, ChosenFiles, FolderServer, S3Server, SftpServer, SftpVariables
 from tidegate.contract.reading.document import At, Document, Written
+from tidegate.contract.reading.outside import read_variable
 from tidegate.contract.reading.written import read_texts
 
 LANDING_PROPERTIES = ("otherPaths", "files", "exceptFiles", "marker")
 
+SFTP_PROPERTIES = ("userVariable", "keyFileVariable", "keyPassphraseVariable", "passwordVariable", "knownHostsVariable")
+
 _HOLE = re.compile(r"\{day(?::[^{}]*)?\}")
 _SEGMENT = re.compile(r"[^\\\[\]{}\x00-\x1f\x7f]+")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def read_folder(doc: Document, server: OdcsServer, written: Written, at: At) -> FolderServer:
@@ -32,6 +36,32 @@ def read_s3(doc: Document, server: OdcsServer, written: Written, at: At) -> S3Se
         raise doc.refused(at, f"'{location}' is not an address in S3", "write 's3://bucket/folder/{day}'")
     _check_path(doc, location, rest, at)
     return S3Server(location, _read_others(doc, written), _read_chosen(doc, written))
+
+
+def read_sftp(doc: Document, server: OdcsServer, written: Written, at: At) -> SftpServer:
+    location, at = server.location or "", (*at, "location")
+    host, _, rest = location.removeprefix("sftp://").partition("/")
+    if "@" in host:
+        # Not shown: there may be a password.
+        instead = "take it out, and write the name of a variable that holds it as 'userVariable'"
+        raise doc.refused(at, "the address says who signs in", instead)
+    if not location.startswith("sftp://") or not _HOST.fullmatch(host):
+        raise doc.refused(at, f"'{location}' is not an address of SFTP", "write 'sftp://host/folder/{day}'")
+    _check_path(doc, location, rest, at)
+    return SftpServer(
+        location, _read_others(doc, written), _read_chosen(doc, written), _read_sftp_variables(doc, written)
+    )
+
+
+def _read_sftp_variables(doc: Document, written: Written) -> SftpVariables:
+    usual = SftpVariables()
+    return SftpVariables(
+        read_variable(doc, written, "userVariable") or usual.user,
+        read_variable(doc, written, "keyFileVariable") or usual.key_file,
+        read_variable(doc, written, "keyPassphraseVariable") or usual.key_passphrase,
+        read_variable(doc, written, "passwordVariable") or usual.password,
+        read_variable(doc, written, "knownHostsVariable") or usual.known_hosts,
+    )
 
 
 def _read_others(doc: Document, written: Written) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from open_data_contract_standard.model import Server as OdcsServer
 
 from tidegate.contract.database import DatabaseKind
 from tidegate.contract.files import PLAIN_FILES, FileOptions
-from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.landing import LandedServer
 from tidegate.contract.model import (
     Clock,
     Contract,
@@ -28,7 +28,7 @@ from tidegate.contract.reading.document import At, Document, Written
 from tidegate.contract.reading.files import FILE_PROPERTIES, read_file_options
 from tidegate.contract.reading.http import HTTP_PROPERTIES, read_http
 from tidegate.contract.reading.kafka import KAFKA_PROPERTIES, read_kafka
-from tidegate.contract.reading.landing import LANDING_PROPERTIES, read_folder, read_s3
+from tidegate.contract.reading.landing import LANDING_PROPERTIES, SFTP_PROPERTIES, read_folder, read_s3, read_sftp
 from tidegate.contract.reading.product import PRODUCT_PROPERTIES, read_product
 from tidegate.contract.reading.python import PYTHON_PROPERTIES, read_python
 from tidegate.contract.reading.written import read_written
@@ -41,6 +41,7 @@ _SHARED_KEYS = frozenset({"id", "server", "type", "description", "environment", 
 _KEYS: Mapping[str, frozenset[str]] = {
     "local": frozenset({"path", "format", "delimiter", "encoding"}),
     "s3": frozenset({"location", "format", "delimiter", "encoding"}),
+    "sftp": frozenset({"location", "format", "delimiter", "encoding"}),
     "api": frozenset({"location"}),
     "python": frozenset(),
     "tidegate": frozenset(),
@@ -70,6 +71,7 @@ _OF_A_REGION = (*DAYS_OF_A_REGION, *CLOCK_PROPERTIES)
 _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
     "local": (*_OF_A_REGION, *LANDING_PROPERTIES, *FILE_PROPERTIES),
     "s3": (*_OF_A_REGION, *LANDING_PROPERTIES, *FILE_PROPERTIES),
+    "sftp": (*_OF_A_REGION, *LANDING_PROPERTIES, *SFTP_PROPERTIES, *FILE_PROPERTIES),
     "api": (*_OF_A_REGION, *HTTP_PROPERTIES),
     "python": (*_OF_A_REGION, *PYTHON_PROPERTIES),
     "tidegate": (*_OF_A_REGION, *PRODUCT_PROPERTIES),
@@ -136,7 +138,7 @@ def _read_region(
     custom = read_written(doc, server.customProperties, (*at, "customProperties"), _CUSTOM_KEYS[server.type])
     fetched_from, options = _read_server(doc, server, custom, files, at)
     days = own_delivery_days(doc, custom, delivery_days)
-    if isinstance(fetched_from, FolderServer | S3Server) and all(path.is_of_months for path in fetched_from.paths):
+    if isinstance(fetched_from, LandedServer) and all(path.is_of_months for path in fetched_from.paths):
         days = replace(days, only_month_ends=True)
     return Region(name, fetched_from, options, days, read_clock(doc, custom, clock))
 
@@ -149,6 +151,8 @@ def _read_server(
             return read_folder(doc, server, custom, at), read_file_options(doc, server, custom, files, at)
         case "s3":
             return read_s3(doc, server, custom, at), read_file_options(doc, server, custom, files, at)
+        case "sftp":
+            return read_sftp(doc, server, custom, at), read_file_options(doc, server, custom, files, at)
         case "api":
             return read_http(doc, server, custom, at), replace(files, format="json")
         case "python":

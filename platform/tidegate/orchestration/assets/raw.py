@@ -14,7 +14,7 @@ from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.kafka import KafkaServer
-from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.landing import FolderServer, S3Server, SftpServer
 from tidegate.contract.model import CheckOutcome, Contract, Region
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
@@ -146,7 +146,7 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
 
 
 # Landing that is not a folder, by what its address begins with.
-_KINDS = {"s3": "s3", "gs": "gcs", "az": "azure"}
+_KINDS = {"s3": "s3", "gs": "gcs", "az": "azure", "sftp": "sftp"}
 
 
 def _kind_of(contract: Contract, landing: str) -> str:
@@ -165,6 +165,8 @@ def _kind_of(contract: Contract, landing: str) -> str:
             return "kafka"
         case S3Server():
             return "s3"
+        case SftpServer():
+            return "sftp"
         case FolderServer():
             return _KINDS.get(landing.partition("://")[0], "folder")
 

@@ -16,7 +16,7 @@ from tidegate.backup.place import Place
 from tidegate.errors import TidegateError
 from tidegate.orchestration.doctor.finding import Finding, Visit
 from tidegate.sources.origin import Announcing, Asked, Landing
-from tidegate.sources.places import origin_of
+from tidegate.sources.places import landing_of, origin_of
 from tidegate.storage.places import storage_at
 from tidegate.window import ONE_DAY
 
@@ -40,7 +40,12 @@ def places(visit: Visit) -> Iterator[Finding]:
         if "://" not in place and not Path(place).exists():
             # Made when something is written there for the first time.
             continue
-        list(islice(storage_at(place, setting, visit.home.s3_client).files(""), 1))
+        listed = (
+            landing_of(visit.home.outside)
+            if setting == "TIDEGATE_LANDING"
+            else storage_at(place, setting, visit.home.s3_client)
+        )
+        list(islice(listed.files(""), 1))
         yield visit.good("places", f"{setting}, {place}, can be read.")
 
 
