@@ -70,7 +70,8 @@ class Settings(BaseSettings):
     home: Path = Field(OF_THE_PROJECT["home"], description="Where all state lives, Dagster's included.")
     landing: str = Field(
         "",
-        description="Folder, or `s3://`, `gs://`, `az://` or `sftp://` URL, that deliveries arrive in. Default: in the home.",
+        description="Folder, or `s3://`, `gs://`, `az://` or `sftp://` URL, that deliveries arrive in. Default: in the "
+        "home.",
     )
     archive: str = Field(
         "", description="Folder, or `s3://`, `gs://` or `az://` URL, of the archive. Default: in the home."

@@ -84,7 +84,7 @@ class SftpVariables:
 
     user: str = "SFTP_USER"
     key_file: str = "SFTP_KEY_FILE"
-    key_passphrase: str = "SFTP_KEY_PASSPHRASE"
+    key_passphrase: str = "SFTP_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
     password: str = "SFTP_PASSWORD"  # noqa: S105 - the name of a variable
     known_hosts: str = "SFTP_KNOWN_HOSTS"
 

@@ -147,28 +147,23 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
 
 # Landing that is not a folder, by what its address begins with.
 _KINDS = {"s3": "s3", "gs": "gcs", "az": "azure", "sftp": "sftp"}
+_SERVER_KINDS: Mapping[type, str] = {
+    HttpServer: "http",
+    PostgresServer: "postgres",
+    DatabaseServer: "database",
+    PythonServer: "python",
+    ProductServer: "tidegate",
+    KafkaServer: "kafka",
+    S3Server: "s3",
+    SftpServer: "sftp",
+}
 
 
 def _kind_of(contract: Contract, landing: str) -> str:
-    match contract.regions[0].server:
-        case HttpServer():
-            return "http"
-        case PostgresServer():
-            return "postgres"
-        case DatabaseServer():
-            return "database"
-        case PythonServer():
-            return "python"
-        case ProductServer():
-            return "tidegate"
-        case KafkaServer():
-            return "kafka"
-        case S3Server():
-            return "s3"
-        case SftpServer():
-            return "sftp"
-        case FolderServer():
-            return _KINDS.get(landing.partition("://")[0], "folder")
+    server = contract.regions[0].server
+    if isinstance(server, FolderServer):
+        return _KINDS.get(landing.partition("://")[0], "folder")
+    return _SERVER_KINDS[type(server)]
 
 
 def _pool_of(contract: Contract, landing: str) -> str:
