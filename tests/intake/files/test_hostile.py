@@ -322,19 +322,31 @@ def test_a_file_that_is_the_end_of_the_engine_costs_its_own_delivery_only(
             raise fault("INTERNAL Error: Attempted to access index 7 within vector of size 7")
         judge(reading, layout, relation, files)
 
-    def survives(reading: _Reading, layout: Layout, file: DataFile) -> bool:
-        if file.name == name:
-            reading.found.unreadable[file] = "cannot be read or judged"
-        return file.name != name
+    def fault_of(reading: _Reading, layout: Layout, relation: Relation, file: DataFile) -> str | None:
+        return "INTERNAL Error" if file.name == name else None
 
     monkeypatch.setattr(_Reading, "_judge", judge_poison)
-    monkeypatch.setattr(_Reading, "_survives", survives)
+    monkeypatch.setattr(_Reading, "_fault", fault_of)
     reports = shop.load(regions=["north", "south"])
 
     assert reports["north"].status == "rejected"
     assert f"{name} cannot be read or judged" in (reports["north"].rejection or "")
     assert reports["south"].status == "accepted"
     assert shop.quarantined("_file, reasons") == [(name, ["unreadable_file"])]
+
+
+def test_text_that_ends_duckdb_is_read_record_by_record(shop: Shop) -> None:
+    """DuckDB 1.5.5 ends when it reports a byte that is not UTF-8 behind a quoted line end, and a column is left out."""
+    header = b"sale_id,line,remark,price,sold_at\n"
+    broken = b's1,1,"two\nlines",1.50,2024-03-01T10:\xb00:00Z\n'
+    rest = "s2,1,é,1.50,2024-03-01T10:00:00Z\n".encode()
+    report = shop.load_one("north", {"a.csv": header + broken + rest})
+
+    assert (report.status, report.rows_read, report.rows_loaded) == ("accepted", 3, 1), report.rejection
+    assert shop.quarantined("_line, reasons") == [
+        (2, ["unparsable_line", "a quote out of place"]),
+        (3, ["unparsable_line", "bytes that are not UTF-8"]),
+    ]
 
 
 @pytest.mark.slow

@@ -69,7 +69,8 @@ def read_files(
 ) -> WhatWasRead:
     """Read and judge the files into the three tables, made new. `scratch` is a folder for this call alone.
 
-    `each_first`: read every file in a DuckDB of its own before, and refuse those that are the end of it.
+    `each_first`: read every file in a DuckDB of its own before. Those that are the end of it are read as those are that
+    DuckDB cannot read exactly, or refused.
     """
     with (scratch / "broken.csv").open("wb") as stream:
         reading = _Reading(con, contract, files, scratch, RowWriter(stream), each_first)
@@ -142,10 +143,10 @@ class _Reading:
         return alike
 
     def read(self, layout: Layout, files: list[DataFile]) -> None:
-        if self.each_first:
-            files = [file for file in files if self._survives(layout, file)]
         how = FORMATS[layout.format]
         trusted = [file for file in files if how.relation and self.examined[file].is_regular]
+        if self.each_first and how.relation:
+            trusted = self._surviving(layout, how.relation, trusted, refuse=how.leftovers is None)
         come_out: set[DataFile] = set()
         if trusted and how.relation and how.leftovers is None:
             # What DuckDB makes of them is final.
@@ -153,24 +154,33 @@ class _Reading:
             come_out = set(trusted)
         elif trusted:
             come_out = self._read_text(layout, trusted)
-        if odd := [file for file in files if file not in come_out]:
+        if odd := [file for file in files if file not in come_out and file not in self.found.unreadable]:
             self._read_fixed(layout, odd)
 
-    def _survives(self, layout: Layout, file: DataFile) -> bool:
-        """Whether a DuckDB that reads the file goes on answering; a file that is the end of it is refused."""
-        relation = FORMATS[layout.format].relation
-        if relation is None:
-            return True
+    def _surviving(
+        self, layout: Layout, relation: Relation, files: Iterable[DataFile], *, refuse: bool
+    ) -> list[DataFile]:
+        """The files after which a DuckDB goes on answering; the others are refused, or left for another way to read."""
+        surviving = []
+        for file in files:
+            fault = self._fault(layout, relation, file)
+            if fault is None:
+                surviving.append(file)
+            elif refuse:
+                self.found.unreadable[file] = f"cannot be read or judged ({fault})"
+        return surviving
+
+    def _fault(self, layout: Layout, relation: Relation, file: DataFile) -> str | None:
+        """How a DuckDB that reads the file ends; None when it does not."""
         try:
             with probe() as con:
                 con.execute(f"create temp table judged as {self._judging(layout, relation, [file])}")
         except ENGINE_FAULTS as error:
-            self.found.unreadable[file] = f"cannot be read or judged ({first_line(error)})"
-            return False
+            return first_line(error)
         except duckdb.Error:
             # What can be caught is caught when it is read.
-            return True
-        return True
+            return None
+        return None
 
     def _judging(self, layout: Layout, relation: Relation, files: Sequence[DataFile]) -> str:
         batch = self.fixed if relation is fixed_relation else self.archived
@@ -225,8 +235,12 @@ class _Reading:
 
     def _read_fixed(self, layout: Layout, files: list[DataFile]) -> None:
         fixed = {file: self._fix(layout, file) for file in files}
-        if rows := {file: count for file, count in fixed.items() if file not in self.found.unreadable}:
-            self._judge_each(replace(layout, gzipped=False), rows, fixed_relation)
+        plain = replace(layout, gzipped=False)
+        readable = [file for file in files if file not in self.found.unreadable]
+        if self.each_first:
+            readable = self._surviving(plain, fixed_relation, readable, refuse=True)
+        if rows := {file: fixed[file] for file in readable}:
+            self._judge_each(plain, rows, fixed_relation)
 
     def _fix(self, layout: Layout, file: DataFile) -> int:
         """Write the fixed file and account for its broken lines; returns its number of rows."""
