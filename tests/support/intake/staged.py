@@ -49,13 +49,13 @@ class Staged:
         return sorted(row for rows in self.rows.values() for row in rows)
 
 
-def staging(macro: str, day: dt.date) -> str:
-    """The macro, as dbt compiles it for a day, over what was delivered."""
+def staging(macro: str, day: dt.date, table: str = "orders") -> str:
+    """The macro, as dbt compiles it for a day, over what was delivered to a table of raw."""
     environment = jinja2.Environment()
     environment.globals["tidegate"] = {"happened_in_window": lambda column: f"{column} = date '{day}'"}
     macros = (DBT_PACKAGE / "macros" / "versions.sql").read_text()
     query = environment.from_string(f"{macros}{{{{ {macro} }}}}").render()
-    delivered = f"select * from raw.orders where _delivered_on >= {literal(day)}"
+    delivered = f"select * from raw.{table} where _delivered_on >= {literal(day)}"
     return f"with delivered as ({delivered}) select * from ({query})"
 
 
