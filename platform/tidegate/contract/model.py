@@ -20,6 +20,7 @@ from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.landing import LandedServer
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
+from tidegate.contract.table import TableServer
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.needs import NOTHING_SPECIAL, Needs
 from tidegate.window import ONE_DAY
@@ -118,7 +119,16 @@ class Column:
 
 
 # What a source is fetched from. `address` tells one from another and never holds a secret.
-Server = LandedServer | HttpServer | PostgresServer | DatabaseServer | PythonServer | ProductServer | KafkaServer
+Server = (
+    LandedServer
+    | HttpServer
+    | PostgresServer
+    | DatabaseServer
+    | TableServer
+    | PythonServer
+    | ProductServer
+    | KafkaServer
+)
 
 
 @dataclass(frozen=True)

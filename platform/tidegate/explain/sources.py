@@ -30,6 +30,7 @@ from tidegate.contract.model import (
 )
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
+from tidegate.contract.table import TableServer
 from tidegate.explain.markdown import block, bullets, code, page, table, text
 from tidegate.ledger.names import raw_asset
 
@@ -117,6 +118,9 @@ def _comes_as(region: Region) -> str:
             return (
                 f"pages of a JSON API, {code(api.location)}, whose base stands in {code('$' + api.base_url_variable)}"
             )
+        case TableServer() as table:
+            by = f", by its column {code(table.day_column)}" if table.day_column else ""
+            return f"rows of the table in {table.kind.title()} in {code(table.path)} of landing{by}"
         case PythonServer() as python:
             return f"what the Python function {code(python.function)} yields"
         case KafkaServer() as kafka:
@@ -172,6 +176,8 @@ def _clocks(contract: Contract) -> list[str]:
 
 def _complete_when(contract: Contract, server: Server) -> str:
     match server:
+        case TableServer():
+            return "It is complete when a version of the table has rows of the day."
         case PythonServer(ready=ready):
             said = f"{code(ready)} says so" if ready else "the function has ended"
             return f"It is complete when {said}, within {server.time_limit_seconds:,} seconds."
@@ -191,6 +197,10 @@ def _complete_when(contract: Contract, server: Server) -> str:
                 "It is complete with its last page. All pages of a day must come within "
                 f"{server.time_limit_seconds:,} seconds."
             )
+    return _files_complete_when(contract)
+
+
+def _files_complete_when(contract: Contract) -> str:
     match contract.readiness.rule:
         case "marker":
             return "It is complete when a file `_SUCCESS` lies beside its files."

@@ -31,6 +31,9 @@ NO_DOWNLOADS: ConnectionConfig = {"autoinstall_known_extensions": False, "autolo
 COMES_WITH = {
     "httpfs": ("Data in S3", "s3"),
     "aws": ("Data in S3, with the credentials of a profile or a role,", "s3"),
+    "delta": ("A table in Delta", "tables"),
+    "iceberg": ("A table in Iceberg", "tables"),
+    "avro": ("A table in Iceberg", "tables"),
     "postgres_scanner": ("PostgreSQL, as catalog or source,", "postgres"),
 }
 

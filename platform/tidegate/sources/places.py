@@ -12,6 +12,7 @@ from tidegate.contract.landing import FolderServer, LandedServer, S3Server, Sftp
 from tidegate.contract.model import Contract, Region
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
+from tidegate.contract.table import TableServer
 from tidegate.errors import ArchiveDownError, NotInstalledError, SourceDownError, TidegateError
 from tidegate.placeholders import Moments
 from tidegate.sources.dropped import DroppedOrigin
@@ -42,6 +43,10 @@ def origin_of(contract: Contract, region: Region, outside: Outside) -> Origin:
             from tidegate.sources.database.source import DatabaseOrigin
 
             return DatabaseOrigin(region.name, server, outside, Moments(region.clock.zone, contract.zone))
+        case TableServer() as server:
+            from tidegate.sources.table import TableOrigin
+
+            return TableOrigin(region.name, server, outside.landing, Moments(region.clock.zone, contract.zone))
         case PythonServer() as server:
             from tidegate.sources.python.source import PythonOrigin, ReadyPythonOrigin
 

@@ -25,7 +25,7 @@ _HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})
 def read_folder(doc: Document, server: OdcsServer, written: Written, at: At) -> FolderServer:
     """Raises ContractError, as all here do."""
     path = server.path or ""
-    _check_path(doc, path, path, (*at, "path"))
+    check_path(doc, path, path, (*at, "path"))
     return FolderServer(path, _read_others(doc, written), _read_chosen(doc, written))
 
 
@@ -34,7 +34,7 @@ def read_s3(doc: Document, server: OdcsServer, written: Written, at: At) -> S3Se
     bucket, _, rest = location.removeprefix("s3://").partition("/")
     if not location.startswith("s3://") or not _BUCKET.fullmatch(bucket):
         raise doc.refused(at, f"'{location}' is not an address in S3", "write 's3://bucket/folder/{day}'")
-    _check_path(doc, location, rest, at)
+    check_path(doc, location, rest, at)
     return S3Server(location, _read_others(doc, written), _read_chosen(doc, written))
 
 
@@ -47,7 +47,7 @@ def read_sftp(doc: Document, server: OdcsServer, written: Written, at: At) -> Sf
         raise doc.refused(at, "the address says who signs in", instead)
     if not location.startswith("sftp://") or not _HOST.fullmatch(host):
         raise doc.refused(at, f"'{location}' is not an address of SFTP", "write 'sftp://host/folder/{day}'")
-    _check_path(doc, location, rest, at)
+    check_path(doc, location, rest, at)
     return SftpServer(
         location, _read_others(doc, written), _read_chosen(doc, written), _read_sftp_variables(doc, written)
     )
@@ -67,22 +67,27 @@ def _read_sftp_variables(doc: Document, written: Written) -> SftpVariables:
 def _read_others(doc: Document, written: Written) -> tuple[str, ...]:
     others = read_texts(doc, written, "otherPaths", ())
     for path in others:
-        _check_path(doc, path, path, written["otherPaths"][1])
+        check_path(doc, path, path, written["otherPaths"][1])
     return others
 
 
-def _check_path(doc: Document, location: str, path: str, at: At) -> None:
+def check_path(doc: Document, location: str, path: str, at: At) -> None:
+    """Refuse what is no plain path below landing with a day in it."""
+    check_plain(doc, location, path, at)
+    try:
+        DayPath.of(path)
+    except WrongPathError as error:
+        instead = "write '{day}' in it, as in 'orders/us-east/{day}' or 'orders_{day:%Y%m%d}*.csv'"
+        raise doc.refused(at, f"'{location}' {error}", instead) from error
+
+
+def check_plain(doc: Document, location: str, path: str, at: At) -> None:
     if path.startswith("/"):
         what = f"'{location}' is not relative to the landing folder"
         raise doc.refused(at, what, "write it without the leading '/'; TIDEGATE_LANDING is what it is relative to")
     if not _is_plain(_HOLE.sub("day", path)):
         what = f"'{location}' is not a plain path below the landing folder"
         raise doc.refused(at, what, "write names, '/', '*' and '?' only (no '..', no placeholder but '{day}')")
-    try:
-        DayPath.of(path)
-    except WrongPathError as error:
-        instead = "write '{day}' in it, as in 'orders/us-east/{day}' or 'orders_{day:%Y%m%d}*.csv'"
-        raise doc.refused(at, f"'{location}' {error}", instead) from error
 
 
 def _is_plain(path: str) -> bool:

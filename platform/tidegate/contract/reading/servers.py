@@ -31,7 +31,9 @@ from tidegate.contract.reading.kafka import KAFKA_PROPERTIES, read_kafka
 from tidegate.contract.reading.landing import LANDING_PROPERTIES, SFTP_PROPERTIES, read_folder, read_s3, read_sftp
 from tidegate.contract.reading.product import PRODUCT_PROPERTIES, read_product
 from tidegate.contract.reading.python import PYTHON_PROPERTIES, read_python
+from tidegate.contract.reading.table import TABLE_PROPERTIES, read_table
 from tidegate.contract.reading.written import read_written
+from tidegate.contract.table import TableKind
 from tidegate.delivery_days import DeliveryDays
 from tidegate.errors import ContractError
 
@@ -43,6 +45,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "s3": frozenset({"location", "format", "delimiter", "encoding"}),
     "sftp": frozenset({"location", "format", "delimiter", "encoding"}),
     "api": frozenset({"location"}),
+    **dict.fromkeys(get_args(TableKind), frozenset({"path"})),
     "python": frozenset(),
     "tidegate": frozenset(),
     # Host and format only describe.
@@ -73,6 +76,7 @@ _CUSTOM_KEYS: Mapping[str, tuple[str, ...]] = {
     "s3": (*_OF_A_REGION, *LANDING_PROPERTIES, *FILE_PROPERTIES),
     "sftp": (*_OF_A_REGION, *LANDING_PROPERTIES, *SFTP_PROPERTIES, *FILE_PROPERTIES),
     "api": (*_OF_A_REGION, *HTTP_PROPERTIES),
+    **dict.fromkeys(get_args(TableKind), (*_OF_A_REGION, *TABLE_PROPERTIES)),
     "python": (*_OF_A_REGION, *PYTHON_PROPERTIES),
     "tidegate": (*_OF_A_REGION, *PRODUCT_PROPERTIES),
     "kafka": (*_OF_A_REGION, *KAFKA_PROPERTIES),
@@ -166,6 +170,8 @@ def _read_typed_rows(doc: Document, server: OdcsServer, custom: Written, at: At)
     match server.type:
         case "postgres":
             return read_postgres(doc, custom, at)
+        case "delta" | "iceberg" as kind:
+            return read_table(doc, kind, server, custom, at)
         case "tidegate":
             return read_product(doc, custom, at)
     for kind in get_args(DatabaseKind):

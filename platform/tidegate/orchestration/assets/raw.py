@@ -18,6 +18,7 @@ from tidegate.contract.landing import FolderServer, S3Server, SftpServer
 from tidegate.contract.model import CheckOutcome, Contract, Region
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
+from tidegate.contract.table import TableServer
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake
@@ -151,6 +152,7 @@ _SERVER_KINDS: Mapping[type, str] = {
     HttpServer: "http",
     PostgresServer: "postgres",
     DatabaseServer: "database",
+    TableServer: "table",
     PythonServer: "python",
     ProductServer: "tidegate",
     KafkaServer: "kafka",

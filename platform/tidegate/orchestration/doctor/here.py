@@ -19,6 +19,7 @@ from tidegate.alerting.scene import Scene
 from tidegate.contract.database import QueriedServer
 from tidegate.contract.http import HttpServer
 from tidegate.contract.kafka import KafkaServer
+from tidegate.contract.landing import SftpServer
 from tidegate.contract.model import shown_path
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
@@ -78,7 +79,9 @@ def credentials(visit: Visit) -> Iterator[Finding]:
     for contract in visit.home.contracts.values():
         for region in contract.regions:
             match region.server:
-                case HttpServer() | QueriedServer() | PythonServer() | ProductServer() | KafkaServer() as server:
+                case (
+                    HttpServer() | QueriedServer() | PythonServer() | ProductServer() | KafkaServer() | SftpServer()
+                ) as server:
                     names = server.variables
                 case _:
                     names = ()

@@ -53,7 +53,9 @@ def _reading(stream: IO[bytes]) -> Iterator[Any]:
     try:
         yield fastavro.reader(stream)
     except (*_DAMAGE, SchemaParseException, UnknownType, cramjam.DecompressionError) as error:
-        raise UnreadableFileError(f"is a damaged Avro file ({type(error).__name__}: {error})") from error
+        # It names the object in memory that it read from.
+        said = str(error).partition(" from <")[0]
+        raise UnreadableFileError(f"is a damaged Avro file ({type(error).__name__}: {said})") from error
 
 
 def _examine(opened: Opened) -> Examined:
