@@ -13,7 +13,6 @@ import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from pyiceberg.catalog.sql import SqlCatalog
 from tests.support.intake.archives import folder_archive
 from tests.support.intake.fixtures import OpenShop
 
@@ -61,6 +60,9 @@ def delta(folder: Path) -> Writer:
 
 
 def iceberg(folder: Path) -> Writer:
+    # A second to import, for the slow tests alone.
+    from pyiceberg.catalog.sql import SqlCatalog
+
     work = folder.parent / f"{folder.name}-catalog"
     work.mkdir(parents=True)
     catalog = SqlCatalog("tests", uri=f"sqlite:///{work}/catalog.db", warehouse=f"file://{work}")
@@ -153,7 +155,7 @@ def test_a_day_of_moments_is_that_of_the_platforms_time_zone(tmp_path: Path) -> 
     assert rows_of(berlin, tmp_path, NEXT) == sorted(ROWS[:2])
 
 
-@pytest.mark.parametrize("kind", ["delta", "iceberg"])
+@pytest.mark.parametrize("kind", ["delta", pytest.param("iceberg", marks=pytest.mark.slow)])
 def test_a_table_a_day_is_found_by_its_path(kind: TableKind, tmp_path: Path) -> None:
     write, add, _ = WRITERS[kind](tmp_path / "lake" / str(DAY))
     write(ROWS)
@@ -199,6 +201,7 @@ def test_what_is_no_table_or_leads_out_of_it_is_told(tmp_path: Path) -> None:
         replace(asked, landing="s3://shop/x").ready_days([DAY])
 
 
+@pytest.mark.slow
 def test_of_a_table_in_iceberg_no_version_is_guessed(tmp_path: Path) -> None:
     write, *_ = iceberg(tmp_path / "lake" / "orders")
     write(ROWS)

@@ -64,6 +64,7 @@ def put(server: SftpServer, files: Mapping[str, bytes]) -> None:
         path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_delivery_by_sftp_is_what_it_is_in_a_folder(server: SftpServer, shop: Shop) -> None:
     files = {"a b+ü.csv": csv(row(1)), "10.csv": csv(row(10)), "9.csv": csv(row(9)), ".x.part": b"half", "e.md5": b"x"}
     shop.deliver("north", files)
