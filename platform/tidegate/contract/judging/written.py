@@ -20,6 +20,9 @@ _BLANK = r"[ \t\r\n\f\v\x{00a0}\x{2007}\x{2009}\x{202f}]*"
 _EXPONENT = r"^([+-]?)([0-9]*)\.?([0-9]*)[eE]([+-]?[0-9]{1,3})$"
 _PLAIN = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)$"
 
+# The groups of what a number looks like, in their order.
+_PARTS = ("opened", "sign", "after_currency", "digits", "percent", "trailing", "closed")
+
 # As a separator of thousands, each stands for all that look like it.
 _ALSO_WRITTEN = {" ": " \u00a0\u2007\u2009\u202f", "'": "'\u2019"}
 
@@ -56,21 +59,26 @@ def number(value: str, values: ValueOptions) -> str:
     """The number as digits with at most a sign, a point and an exponent."""
     if not _is_of_its_own(values):
         return value
-    looks = literal(_number_looks(values))
-    part = [f"regexp_extract({value}, {looks}, {at})" for at in range(7)]
-    opened, sign, after_currency, core, percent, trailing, closed = 1, 2, 3, 4, 5, 6, 7
-    part.append(f"regexp_extract({value}, {looks}, {closed})")
-    signs = f"(({part[opened]} <> '')::int + ({part[sign]} <> '')::int + ({part[after_currency]} <> '')::int"
-    signs += f" + ({part[trailing]} <> '')::int)"
-    positive = f"concat({part[opened]}, {part[sign]}, {part[after_currency]}, {part[trailing]}) in ('', '+')"
-    digits = part[core]
+    # Matched once, and not once for each of its parts.
+    looks, parts = literal(f"\\A(?:{_number_looks(values)})\\z"), ", ".join(map(literal, _PARTS))
+    return (
+        f"list_transform([regexp_extract({value}, {looks}, [{parts}])], "
+        f"lambda written_parts: {_joined('written_parts', values)})[1]"
+    )
+
+
+def _joined(parts: str, values: ValueOptions) -> str:
+    """The number that its parts say; null where they say none, or more than one sign."""
+    opened, sign, after_currency, digits, percent, trailing, closed = (f"{parts}.{name}" for name in _PARTS)
+    signs = f"({opened} <> '')::int + ({sign} <> '')::int + ({after_currency} <> '')::int + ({trailing} <> '')::int"
+    fits = f"{digits} <> '' and {signs} <= 1 and ({opened} = '') = ({closed} = '')"
+    positive = f"concat({opened}, {sign}, {after_currency}, {trailing}) in ('', '+')"
     for mark in _thousands(values):
         digits = f"replace({digits}, {literal(mark)}, '')"
     if values.decimal != ".":
         digits = f"replace({digits}, {literal(values.decimal)}, '.')"
     if values.percent == "fraction":
-        digits = f"case when {part[percent]} = '' then {digits} else {digits} || 'e-2' end"
-    fits = f"regexp_full_match({value}, {looks}) and {signs} <= 1 and ({part[opened]} = '') = ({part[closed]} = '')"
+        digits = f"case when {percent} = '' then {digits} else {digits} || 'e-2' end"
     return f"case when {fits} then case when {positive} then '' else '-' end || {digits} end"
 
 
