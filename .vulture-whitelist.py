@@ -15,6 +15,8 @@ include_container_logs
 _.supports_resume_run
 _.from_config_value
 _.store_event_batch
+_.store_event
+PooledPostgresStorage
 
 # dagster-dbt asks the translator.
 _.get_asset_key

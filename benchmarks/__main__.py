@@ -1,7 +1,7 @@
 """Runs the contenders over the same landing files, compares what they published, and prints what they took.
 
-python -m benchmarks [--case day|year|big|beside|commands|growth|launch|record|years|all] [--days N] [--lines N]
-    [--ages DAYS ...] [--small-days N] [--readers N] [--launches N] [--job NAME] [--runs N] [--contenders NAME ...]
+python -m benchmarks [--case day|year|big|beside|commands|growth|launch|record|scaling|years|all] [--days N] [--lines N]
+    [--ages DAYS ...] [--small-days N] [--readers N] [--launches N] [--of PART ...] [--job NAME] [--runs N] [--contenders NAME ...]
     [--data FOLDER]
 """
 
@@ -26,6 +26,7 @@ from benchmarks.launch import launch_report
 from benchmarks.processes import FailedError, Measured, in_child, run
 from benchmarks.published import Published, refuse_other_content
 from benchmarks.record import record_report
+from benchmarks.scaling import scaling_report
 from benchmarks.years import years_report
 from tidegate.orchestration.names import DAILY_JOB
 from tidegate.window import Window
@@ -37,6 +38,7 @@ COMMANDS = "commands"
 GROWTH = "growth"
 LAUNCH = "launch"
 RECORD = "record"
+SCALING = "scaling"
 YEARS = "years"
 AGES = (30, 365)
 AGES_OF_LEDGERS = (30, 365, 3650)
@@ -68,6 +70,7 @@ def _reports_of_tidegate(given: argparse.Namespace) -> dict[str, Iterator[str]]:
         GROWTH: growth_report(data, given.ages),
         LAUNCH: launch_report(data, given.launches, given.job),
         RECORD: record_report(data),
+        SCALING: scaling_report(data, given.of),
         YEARS: years_report(data, AGES_OF_LEDGERS),
     }
 
@@ -77,7 +80,9 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks", description=__doc__.partition("\n")[0] if __doc__ else None
     )
     parser.add_argument(
-        "--case", choices=["day", "year", "big", BESIDE, COMMANDS, GROWTH, LAUNCH, RECORD, YEARS, "all"], default="all"
+        "--case",
+        choices=["day", "year", "big", BESIDE, COMMANDS, GROWTH, LAUNCH, RECORD, SCALING, YEARS, "all"],
+        default="all",
     )
     parser.add_argument("--days", type=int, default=365, help="days of the case `year` (365)")
     parser.add_argument("--lines", type=int, default=5_000_000, help="lines of the case `big` (5,000,000)")
@@ -87,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--small-days", type=int, default=62, help="days of the backfill of `beside` (62)")
     parser.add_argument("--readers", type=int, default=2, help="readers of `beside` (2)")
     parser.add_argument("--launches", type=int, default=10, help="runs of `launch`, one after the other (10)")
+    parser.add_argument("--of", nargs="+", default=[], help="parts of `scaling`: commits catalog lines sources (all)")
     parser.add_argument("--job", default=DAILY_JOB, help=f"job of `launch` ({DAILY_JOB})")
     parser.add_argument("--runs", type=int, default=3, help="runs of each contender; the median is printed (3)")
     parser.add_argument("--contenders", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))

@@ -23,6 +23,8 @@ def seen_from_afar(port: int, round_trip_seconds: float) -> Iterator[int]:
             await asyncio.gather(
                 _carry(reader, back, round_trip_seconds / 2), _carry(there, writer, round_trip_seconds / 2)
             )
+            for each in (writer, back):
+                each.close()
 
         server = await asyncio.start_server(meet, "127.0.0.1", 0)
         started.append(server.sockets[0].getsockname()[1])
@@ -57,4 +59,6 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sec
     except ConnectionError:
         pass
     # What is on its way arrives before the end does.
-    loop.call_at(max(last, loop.time() + seconds), writer.close)
+    await asyncio.sleep(max(last - loop.time(), 0) + seconds)
+    if not writer.is_closing():
+        writer.write_eof()

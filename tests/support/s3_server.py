@@ -18,7 +18,7 @@ from dagster_aws.s3 import S3Resource
 ACCESS_KEY = "TIDEGATETESTACCESSKEY"
 SECRET_KEY = "a-secret-that-must-show-nowhere"
 REGION = "us-east-1"
-STARTED = re.compile(r"Starting s3 server on \[(http://127\.0\.0\.1:\d+)/\]")
+STARTED = re.compile(r"Starting s3 server on \[(http://[\d.]+:\d+)/\]")
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,11 @@ class Bucket:
 
 
 @contextmanager
-def s3_server(root: Path, *options: str) -> Iterator[S3Server]:
-    """A server on 127.0.0.1 that serves the folder `root`; `options` are rclone's, such as `--read-only`."""
+def s3_server(root: Path, *options: str, address: str = "127.0.0.1:0") -> Iterator[S3Server]:
+    """A server on this machine that serves the folder `root`; `options` are rclone's, such as `--read-only`."""
     rclone = str(Path(sys.executable).with_name("rclone"))
     credentials = f"{ACCESS_KEY},{SECRET_KEY}"
-    command = [rclone, "serve", "s3", "--config", "", "--addr", "127.0.0.1:0", "--auth-key", credentials, *options]
+    command = [rclone, "serve", "s3", "--config", "", "--addr", address, "--auth-key", credentials, *options]
     command.append(str(root))
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
@@ -101,5 +101,6 @@ def s3_server(root: Path, *options: str) -> Iterator[S3Server]:
         threading.Thread(target=process.stderr.read, daemon=True).start()
         yield S3Server(endpoint, root)
     finally:
-        process.terminate()
+        # At once: asked to end, it finishes what it was asked before.
+        process.kill()
         process.wait()

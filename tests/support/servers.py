@@ -50,6 +50,7 @@ class PostgresAddress:
     port: int
     # Kills the server as a power cut would, and starts it again.
     crash: Callable[[], None] = lambda: None
+    host: str = "127.0.0.1"
 
     @property
     def settings(self) -> str:
@@ -59,12 +60,12 @@ class PostgresAddress:
     @property
     def over_tcp(self) -> str:
         """libpq settings without a user."""
-        return f"host=127.0.0.1 port={self.port}"
+        return f"host={self.host} port={self.port}"
 
 
 @contextmanager
-def postgres() -> Iterator[PostgresAddress]:
-    """A PostgreSQL server of its own, on a socket and on 127.0.0.1."""
+def postgres(host: str = "127.0.0.1") -> Iterator[PostgresAddress]:
+    """A PostgreSQL server of its own, on a socket and an address of this machine's, for all who know a password."""
     # Short: a socket's path may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
         folder, programs = Path(name), postgres_programs()
@@ -83,7 +84,9 @@ def postgres() -> Iterator[PostgresAddress]:
         port = free_port()
         allowed = ("--auth-local=trust", "--auth-host=scram-sha-256")
         run("initdb", *allowed, "--username=postgres", "--encoding=UTF8", "--no-sync")
-        options = f"-k {folder} -c listen_addresses=127.0.0.1 -c port={port} -c fsync=off"
+        with (folder / "data" / "pg_hba.conf").open("a") as allowed_hosts:
+            allowed_hosts.write("host all all 10.0.0.0/8 scram-sha-256\n")
+        options = f"-k {folder} -c listen_addresses={host} -c port={port} -c fsync=off"
         run("pg_ctl", "--wait", "--log", str(folder / "log"), "-o", options, "start")
         try:
 
@@ -91,7 +94,7 @@ def postgres() -> Iterator[PostgresAddress]:
                 run("pg_ctl", "--wait", "--mode=immediate", "stop")
                 run("pg_ctl", "--wait", "--log", str(folder / "log"), "-o", options, "start")
 
-            yield PostgresAddress(folder, port, crash)
+            yield PostgresAddress(folder, port, crash, host)
         finally:
             run("pg_ctl", "--wait", "--mode=immediate", "stop")
 

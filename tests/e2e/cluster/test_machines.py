@@ -9,15 +9,16 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
-from tests.support.cluster.cluster import Cluster, cluster, two_products
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from tests.support.cluster.cluster import Cluster, cluster, small_disks, two_products
 from tests.support.cluster.machines import are_possible
+from tests.support.cluster.network import SERVICES, is_possible
 from tests.support.lake.copied import put_lake
 from tests.support.runs.home import Contents, TemporaryHome, settings_of
-from tests.support.s3_server import Bucket, S3Server
 from tests.support.waiting import wait_for
 
 from tidegate.lake.config import LakeConfig
@@ -35,17 +36,23 @@ pytestmark = [
 
 TODAY = dt.datetime.now(dt.UTC).date()
 DAYS = Window(TODAY - ONE_DAY * 3, TODAY)
+FIRST_DAY = Window.of_day(DAYS.start)
 WORKERS = ("m1", "m2", "m3")
 MARTS = ("daily_visits", "daily_weather")
 PATIENCE = 600.0
 
+# How long the faults last that are only tried where somebody asks for it: each takes a minute or two.
+needs_time = pytest.mark.skipif(
+    os.environ.get("TIDEGATE_TEST_LONG_FAULTS") != "yes", reason="takes minutes: set TIDEGATE_TEST_LONG_FAULTS=yes"
+)
+needs_networks = pytest.mark.skipif(not is_possible(), reason="this process may make no networks and no disks")
+LONG_SECONDS = 90.0
+
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Cluster]:
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
     project = two_products(folder / "project")
-    bucket = Bucket(s3_server, "tidegate")
-    bucket.client.create_bucket(Bucket=bucket.name)
     settings = {
         "START_DATE": str(DAYS.start),
         "DBT_PROJECT": str(project),
@@ -54,8 +61,8 @@ def machines(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> I
         # A look costs CPU on two cores that all machines share.
         "TICK_SECONDS": "10",
     }
-    with cluster(folder, s3_server, bucket, **settings) as made:
-        made.init("head", *WORKERS)
+    with small_disks(folder, WORKERS if is_possible() else ()), cluster(folder, WORKERS, **settings) as made:
+        made.init("head", *WORKERS, "spare")
         for name in WORKERS:
             made.boot_worker(name)
         made.boot_head()
@@ -96,6 +103,20 @@ def deliveries(day: dt.date) -> dict[str, bytes]:
         f"weather/{day}/data.csv": f"place,degrees\nBergen,{day.day}\n".encode(),
         f"weather/{day}/_SUCCESS": b"",
     }
+
+
+def deliver(machines: Cluster) -> None:
+    for day in DAYS.days:
+        for name, content in deliveries(day).items():
+            machines.bucket.put(f"landing/{name}", content)
+
+
+def wait_until_published(home: TemporaryHome) -> None:
+    def look() -> bool | None:
+        rows = home.query("select distinct partition_day, mart from ops.publications")
+        return {(day, mart) for day in DAYS.days for mart in MARTS} <= set(rows) or None
+
+    wait_for("Publishing all days", look, PATIENCE)
 
 
 def of_one_machine(folder: Path, project: Path) -> Contents:
@@ -146,16 +167,14 @@ def ended(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
     return wait_for("The end of a run", look, PATIENCE)
 
 
-def launch(instance: DagsterInstance) -> str:
-    return submit(load_settings(), instance, DAILY_JOB, partition_tags(Window.of_day(DAYS.start)))
+def launch(instance: DagsterInstance, window: Window = FIRST_DAY) -> str:
+    return submit(load_settings(), instance, DAILY_JOB, partition_tags(window))
 
 
 def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
     machines: Cluster, instance: DagsterInstance, tmp_path: Path, record: Callable[[str, float], None]
 ) -> None:
-    for day in DAYS.days:
-        for name, content in deliveries(day).items():
-            machines.bucket.put(f"landing/{name}", content)
+    deliver(machines)
     run = wait_for("A run on a worker", lambda: running(instance), PATIENCE)
     lost = run.tags[WORKER_TAG]
     machines.power_off(lost)
@@ -163,12 +182,7 @@ def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
     assert ended(instance, run.run_id) is DagsterRunStatus.FAILURE
     record("noticed that a machine is off", time.monotonic() - off)
     home = machines.home("head")
-
-    def published() -> bool | None:
-        rows = home.query("select distinct partition_day, mart from ops.publications")
-        return {(day, mart) for day in DAYS.days for mart in MARTS} <= set(rows) or None
-
-    wait_for("Publishing all days", published, PATIENCE)
+    wait_until_published(home)
     record("all is published since", time.monotonic() - off)
     expected = of_one_machine(tmp_path / "alone", machines.folder / "project")
     wait_for("The same content", lambda: home.contents() == expected or None, PATIENCE)
@@ -231,3 +245,91 @@ def test_a_run_outlives_a_crash_of_the_database(
     if status is not DagsterRunStatus.SUCCESS:
         # It depends on what it was doing. Nothing of it is half there, and it can be run again.
         assert ended(instance, launch(instance)) is DagsterRunStatus.SUCCESS
+
+
+def test_s3_that_goes_away_and_comes_back_leaves_nothing_half(
+    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    with fault(machines, instance, record, "S3 is away") as (_, over):
+        machines.storage.stop()
+        over(lambda: machines.storage.start(), 10.0)
+
+
+@needs_networks
+@needs_time
+def test_a_worker_whose_disk_is_full_leaves_nothing_half(
+    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    with fault(machines, instance, record, "a worker's disk is full") as (worker, over):
+        taken = machines.fill_disk(worker)
+        over(taken.unlink, 10.0)
+
+
+@needs_networks
+@needs_time
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_worker_that_is_cut_off_leaves_nothing_half(
+    service: str, machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    with fault(machines, instance, record, f"a worker is cut off from {service}") as (worker, over):
+        machines.network.cut(worker, service)
+        over(lambda: machines.network.join_again(worker, service), LONG_SECONDS)
+
+
+@needs_time
+def test_two_daemons_have_a_run_executed_once(
+    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    machines.boot_daemon("spare")
+    spare = machines.machines["spare"]
+    wait_for("The second daemon", lambda: "still sending heartbeats" in spare.printed() or None, PATIENCE)
+    asked = time.monotonic()
+    run_id = launch(instance)
+    assert ended(instance, run_id) is DagsterRunStatus.SUCCESS
+    record("a run beside two daemons", time.monotonic() - asked)
+    machines.power_off("spare")
+
+    kinds = [entry.dagster_event_type for entry in instance.all_logs(run_id) if entry.is_dagster_event]
+    assert kinds.count(DagsterEventType.RUN_START) == kinds.count(DagsterEventType.RUN_SUCCESS) == 1
+
+
+@contextmanager
+def fault(
+    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None], what: str
+) -> Iterator[tuple[str, Callable[[Callable[[], object], float], None]]]:
+    """A run in the middle of which something fails, and is over after so many seconds, or once the run ended.
+
+    Whatever became of it, what is published is what it was, and a run succeeds afterwards."""
+    home = machines.home("head")
+    if not machines.bucket.keys("landing/"):
+        deliver(machines)
+    wait_until_published(home)
+    expected = home.contents()
+    # Of all days, so that it lasts until something fails.
+    run_id = launch(instance, DAYS)
+    worker = begun(instance, run_id).tags[WORKER_TAG]
+    began = time.monotonic()
+
+    def over(heal: Callable[[], object], seconds: float) -> None:
+        while time.monotonic() < began + seconds and status_of(instance, run_id) not in FINISHED:
+            time.sleep(0.5)
+        record(f"{what}: {status_of(instance, run_id)} after", time.monotonic() - began)
+        heal()
+
+    yield worker, over
+    healed = time.monotonic()
+    status = ended(instance, run_id)
+    record(f"{what}: {status.value} since it is over", time.monotonic() - healed)
+    again = launch(instance)
+    while ended(instance, again) is not DagsterRunStatus.SUCCESS:
+        assert time.monotonic() < healed + PATIENCE, "no run succeeds though the fault is over"
+        again = launch(instance)
+    record(f"{what}: a run succeeds since it is over", time.monotonic() - healed)
+    assert home.contents() == expected
+    home.close()
+
+
+def status_of(instance: DagsterInstance, run_id: str) -> str:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status.value

@@ -6,17 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dagster import DagsterInstance
 from tests.support.cluster.machines import Machine, boot
+from tests.support.cluster.network import SERVICES, Network, is_possible, network
 from tests.support.cluster.redis import Redis, redis
 from tests.support.dbt_package import use_package
 from tests.support.runs.home import TemporaryHome
-from tests.support.s3_server import Bucket, S3Server
+from tests.support.s3_server import Bucket, S3Server, s3_server
 from tests.support.servers import PostgresAddress, free_port, postgres, postgres_programs
 from tests.support.ui.server import Ui
 from tests.support.waiting import wait_for
@@ -27,7 +28,24 @@ from tidegate.settings import CHECKOUT, load_settings
 BIN = Path(sys.executable).parent
 WORKSPACE = "load_from:\n  - grpc_server: {{host: 127.0.0.1, port: {port}, location_name: tidegate}}\n"
 START_SECONDS = 300.0
+DISK_MIB = 96
 PASSWORD = "a password's"
+
+
+@dataclass
+class Storage:
+    """A server of S3 that can be stopped and started again, with what it holds."""
+
+    root: Path
+    address: str
+    running: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> S3Server:
+        self.root.mkdir(exist_ok=True)
+        return self.running.enter_context(s3_server(self.root, address=self.address))
+
+    def stop(self) -> None:
+        self.running.close()
 
 
 @dataclass
@@ -37,8 +55,10 @@ class Cluster:
     folder: Path
     postgres: PostgresAddress
     redis: Redis
+    storage: Storage
     bucket: Bucket
     environment: dict[str, str]
+    network: Network
     ui_port: int = field(default_factory=free_port)
     machines: dict[str, Machine] = field(default_factory=dict)
 
@@ -50,7 +70,7 @@ class Cluster:
         """Make a machine's home, and the same for others, as one image gives it to each."""
         self.tidegate(name, "init")
         for other in others:
-            shutil.copytree(self.folder / name, self.folder / other)
+            shutil.copytree(self.folder / name, self.folder / other, dirs_exist_ok=True)
 
     def tidegate(self, name: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command on a machine, until it ended."""
@@ -78,6 +98,18 @@ class Cluster:
         self._boot("head", commands)
         wait_for("The start of the head", Ui(f"http://127.0.0.1:{self.ui_port}").is_up, START_SECONDS)
 
+    def boot_daemon(self, name: str) -> None:
+        """A machine with a daemon and nothing else."""
+        self._boot(name, [f"{BIN}/dagster-daemon run -w {self.folder / 'workspace.yaml'}"])
+
+    def fill_disk(self, name: str) -> Path:
+        """Leave no room on the disk of a machine that has a small one of its own; returns what takes it."""
+        taken = self.folder / name / "taken"
+        with suppress(OSError), taken.open("wb", buffering=0) as out:
+            while True:
+                out.write(bytes(2**20))
+        return taken
+
     def boot_worker(self, name: str) -> None:
         self._boot(name, [f"{BIN}/tidegate worker"])
 
@@ -86,7 +118,8 @@ class Cluster:
         wait_for(f"The start of {name}", lambda: " ready." in machine.printed(), START_SECONDS)
 
     def _boot(self, name: str, commands: list[str]) -> None:
-        self.machines[name] = boot(name, self.folder / f"{name}.log", self.environment_of(name), commands)
+        log, entering = self.folder / f"{name}.log", self.network.entering(name)
+        self.machines[name] = boot(name, log, self.environment_of(name), commands, entering)
 
     def power_off(self, name: str) -> None:
         self.machines.pop(name).power_off()
@@ -105,13 +138,23 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, server: S3Server, bucket: Bucket, **settings: str) -> Iterator[Cluster]:
-    """The services, without a machine yet. Whatever was booted is off afterwards."""
+def cluster(folder: Path, workers: Sequence[str], **settings: str) -> Iterator[Cluster]:
+    """The services, without a machine yet. Whatever was booted is off afterwards. Where networks can be made, each
+    worker has a link of its own to them."""
     with ExitStack() as stack:
-        address = stack.enter_context(postgres())
+        between = Network()
+        if is_possible():
+            between = stack.enter_context(network(*workers))
+        host = {name: between.address(name) if between.machines else "127.0.0.1" for name in SERVICES}
+        storage = Storage(folder / "s3", f"{host['s3']}:{free_port()}")
+        stack.callback(storage.stop)
+        server = storage.start()
+        bucket = Bucket(server, "tidegate")
+        bucket.client.create_bucket(Bucket=bucket.name)
+        address = stack.enter_context(postgres(host["postgres"]))
         with_roles(address)
         (folder / "redis").mkdir()
-        broker = stack.enter_context(redis(folder / "redis"))
+        broker = stack.enter_context(redis(folder / "redis", host["redis"]))
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "DAGSTER_"))}
         shared = {
             "DEPLOYMENT": "celery",
@@ -131,7 +174,7 @@ def cluster(folder: Path, server: S3Server, bucket: Bucket, **settings: str) -> 
             "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")]),
             **{f"TIDEGATE_{name}": value for name, value in {**shared, **settings}.items()},
         }
-        made = Cluster(folder, address, broker, bucket, environment)
+        made = Cluster(folder, address, broker, storage, bucket, environment, between)
         try:
             yield made
         except BaseException:
@@ -140,6 +183,17 @@ def cluster(folder: Path, server: S3Server, bucket: Bucket, **settings: str) -> 
         finally:
             for machine in made.machines.values():
                 machine.power_off()
+
+
+@contextmanager
+def small_disks(folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Have the homes of machines lie on disks of their own, as small as will do."""
+    with ExitStack() as stack:
+        for name in names:
+            (folder / name).mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(folder / name)], check=True)
+            stack.callback(subprocess.run, ["umount", "--lazy", str(folder / name)], check=True)
+        yield
 
 
 def with_roles(address: PostgresAddress) -> None:

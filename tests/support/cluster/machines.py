@@ -46,11 +46,13 @@ class Machine:
         return self.log.read_text(errors="replace")
 
 
-def boot(name: str, log: Path, environment: Mapping[str, str], commands: Sequence[str]) -> Machine:
-    """A machine that runs these commands."""
+def boot(
+    name: str, log: Path, environment: Mapping[str, str], commands: Sequence[str], entering: Sequence[str] = ()
+) -> Machine:
+    """A machine that runs these commands; `entering` is what puts it into its network."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*ISOLATED, "sh", "-c", BOOT, "sh", name, *commands],
+            [*entering, *ISOLATED, "sh", "-c", BOOT, "sh", name, *commands],
             env={**environment},
             cwd=CHECKOUT,
             stdin=subprocess.DEVNULL,

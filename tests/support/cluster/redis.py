@@ -16,15 +16,19 @@ from tests.support.servers import free_port
 @dataclass
 class Redis:
     folder: Path
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     def start(self) -> None:
-        options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction")
+        options = (
+            *("--bind", self.host, "--protected-mode", "no"),
+            *("--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"),
+        )
         command = ["redis-server", "--port", str(self.port), "--dir", str(self.folder), *options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         while not self._answers():
@@ -43,7 +47,7 @@ class Redis:
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+            with socket.create_connection((self.host, self.port), 1) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.recv(7).startswith(b"+PONG")
         except OSError:
@@ -51,8 +55,8 @@ class Redis:
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[Redis]:
-    server = Redis(folder)
+def redis(folder: Path, host: str = "127.0.0.1") -> Iterator[Redis]:
+    server = Redis(folder, host)
     server.start()
     try:
         yield server

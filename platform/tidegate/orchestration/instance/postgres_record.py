@@ -18,7 +18,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine, get_token_provider_from_config, pg_url_from_config
 from sqlalchemy import insert
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
 from tidegate.orchestration.instance.event_batches import BatchingIndex, Numbered, is_of_an_asset
@@ -39,9 +39,6 @@ class BatchingPostgresEventLogStorage(BatchingIndex, PostgresEventLogStorage):
         # The connection of a batch that this thread writes: all that it reads and writes meanwhile goes there.
         self._held = threading.local()
         super().__init__(*arguments, **named)
-
-    def use(self, engine: Engine) -> None:
-        self._engine = engine
 
     def _connect(self) -> AbstractContextManager[Connection]:
         held: Connection | None = getattr(self._held, "connection", None)
