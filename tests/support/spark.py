@@ -1,8 +1,10 @@
-"""A real server of Spark Connect for tests: Sail, which needs no JVM."""
+"""A real server of Spark Connect for tests: Sail, which needs no JVM, or the Spark that a variable names; and models
+that it makes."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +17,23 @@ from pathlib import Path
 from tests.support.servers import free_port
 from tests.support.waiting import wait_for
 
+from tidegate.settings import CHECKOUT
+
 START_SECONDS = 60.0
+
+# The address of a Spark, which takes a JVM: tests that compare contents ask it as well.
+A_SPARK = os.environ.get("TIDEGATE_TEST_SPARK", "")
+
+# Of the demo's models those that both engines make.
+ON_SPARK = ("stg_orders", "int_orders", "daily_sales_by_category", "daily_sales_by_region", "daily_sales")
+
+
+def write_project_on_spark(folder: Path) -> None:
+    """The demo's dbt project, with models that Spark makes where there is one."""
+    shutil.copytree(CHECKOUT / "dbt_project", folder, symlinks=False, ignore=shutil.ignore_patterns("target", "logs"))
+    for name in ON_SPARK:
+        (yaml,) = folder.glob(f"models/*/{name}.yml")
+        yaml.write_text(yaml.read_text().replace("tidegate: {", "tidegate: {engine: spark, ", 1))
 
 
 @dataclass

@@ -14,11 +14,11 @@ POLL_SECONDS = 0.5
 RUN_SECONDS = 240
 
 
-def wait_for(what: str, ask: Callable[[], T | None], seconds: float = RUN_SECONDS) -> T:
+def wait_for(what: str, ask: Callable[[], T | None], seconds: float = RUN_SECONDS, every: float = POLL_SECONDS) -> T:
     """The first answer that is true, so neither None nor empty; fails when the deadline passes."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not happen within {seconds:.0f} s.")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
     return answer

@@ -11,7 +11,7 @@ from tests.support.dbt_package import use_package
 from tests.support.lake.copied import new_lake
 from tests.support.orders import day, random_lines, random_payments, write_orders, write_payments
 from tests.support.servers import free_port
-from tests.support.spark import Spark, sail
+from tests.support.spark import ON_SPARK, Spark, sail, write_project_on_spark
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.content import Content, content_of
@@ -20,7 +20,6 @@ from tidegate.transform.build import BuildResult, build_window
 from tidegate.transform.parsed.project import DbtProject
 from tidegate.window import Window
 
-ON_SPARK = ("stg_orders", "int_orders", "daily_sales_by_category", "daily_sales_by_region", "daily_sales")
 PROJECTS = CHECKOUT / "tests" / "support" / "runs" / "projects"
 DAYS = Window(day(1), day(5))
 
@@ -35,10 +34,7 @@ def spark() -> Iterator[Spark]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's, with models that Spark makes."""
     folder = tmp_path_factory.mktemp("project") / "dbt_project"
-    shutil.copytree(CHECKOUT / "dbt_project", folder, symlinks=False, ignore=shutil.ignore_patterns("target", "logs"))
-    for name in ON_SPARK:
-        (yaml,) = folder.glob(f"models/*/{name}.yml")
-        yaml.write_text(yaml.read_text().replace("tidegate: {", "tidegate: {engine: spark, ", 1))
+    write_project_on_spark(folder)
     return folder
 
 
