@@ -181,9 +181,8 @@ def test_the_chart_renders_what_kubernetes_takes(deployment: str, tmp_path: Path
 @pytest.mark.system
 @pytest.mark.parametrize("deployment", ["kubernetes", "celery"])
 def test_the_charts_dagster_yaml_is_the_one_that_init_writes(deployment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    maps = {
-        each["metadata"]["name"]: each["data"] for each in rendered_objects(deployment) if each["kind"] == "ConfigMap"
-    }
+    objects = rendered_objects(deployment, "workers=4", r"settings.QUEUES=large=2\, gpu=1")
+    maps = {each["metadata"]["name"]: each["data"] for each in objects if each["kind"] == "ConfigMap"}
     environment = {**maps["t-environment"], "REDIS_URL": "redis://broker", "TIDEGATE_HOME": "/tidegate"}
     written = yaml.safe_load(maps["t-instance"]["dagster.yaml"])
     own = written["run_launcher"]["config"].pop("run_k8s_config", {})
@@ -219,8 +218,8 @@ def test_values_that_lack_something_are_refused_by_name(wrong: str, said: str) -
     assert said in done.stderr
 
 
-def rendered_objects(deployment: str) -> list[dict[str, Any]]:
-    return [each for each in yaml.safe_load_all(template(deployment)) if each]
+def rendered_objects(deployment: str, *values: str) -> list[dict[str, Any]]:
+    return [each for each in yaml.safe_load_all(template(deployment, *values)) if each]
 
 
 def template(deployment: str, *values: str) -> str:

@@ -47,7 +47,18 @@ run_launcher:
   {{- end }}
 run_queue: {dequeue_interval_seconds: 1}
 concurrency:
-  runs: {max_concurrent_runs: {{ .Values.workers }}}
+  runs:
+    max_concurrent_runs: {{ .Values.workers }}
+    {{- if and (eq .Values.deployment "celery") .Values.settings.QUEUES }}
+    tag_concurrency_limits:
+      {{- $rest := int .Values.workers }}
+      {{- range splitList "," .Values.settings.QUEUES }}
+      {{- $queue := splitList "=" (trim .) }}
+      {{- $rest = sub $rest (int (last $queue)) }}
+      - {key: dagster-celery/queue, value: {{ first $queue | quote }}, limit: {{ int (last $queue) }}}
+      {{- end }}
+      - {key: dagster-celery/queue, value: dagster, limit: {{ $rest }}}
+    {{- end }}
   pools: {default_limit: 1, granularity: run}
 run_monitoring:
   enabled: true
@@ -66,10 +77,13 @@ retention:
   sensor: {purge_after_days: {skipped: 2, failure: 30, success: 90}}
   schedule: {purge_after_days: {skipped: 30, failure: 90, success: 90}}
 storage:
-  postgres:
-    {{- with .Values.dagsterDatabase }}
-    postgres_url: "postgresql+psycopg2:///{{ .dbname }}?connect_timeout=10&keepalives=1&keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=30000&host={{ .host }}&user={{ .user }}&port={{ .port }}&sslmode={{ .sslmode }}"
-    {{- end }}
+  custom:
+    module: tidegate.orchestration.instance.postgres_record
+    class: PooledPostgresStorage
+    config:
+      {{- with .Values.dagsterDatabase }}
+      postgres_url: "postgresql+psycopg2:///{{ .dbname }}?connect_timeout=10&keepalives=1&keepalives_idle=10&keepalives_interval=5&keepalives_count=3&tcp_user_timeout=30000&host={{ .host }}&user={{ .user }}&port={{ .port }}&sslmode={{ .sslmode }}"
+      {{- end }}
 compute_logs:
   module: dagster_aws.s3.compute_log_manager
   class: S3ComputeLogManager
