@@ -451,7 +451,12 @@ REFUSALS: dict[str, tuple[str, str, str, str]] = {
         "- server: there",
         "another server has the location",
     ),
-    "server of another type": ("type: s3", "type: ftp", "type: ftp", "write one of local, s3, sftp, api, python"),
+    "server of another type": (
+        "type: s3",
+        "type: ftp",
+        "type: ftp",
+        "write one of local, s3, sftp, api, delta, iceberg, python",
+    ),
     "server with a strange name": ("server: there", "server: ../there", "../there", "cannot name a server"),
     "field of another server": (
         "type: local",
