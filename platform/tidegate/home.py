@@ -20,6 +20,7 @@ from tidegate.errors import TidegateError
 from tidegate.intake.rows import RAW_EXTRAS
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.lake.trouble import is_of_engine
 from tidegate.ledger.names import raw_asset
 from tidegate.ledger.upkeep.opening import open_lake
 from tidegate.outputs.exports import Exports
@@ -58,6 +59,7 @@ class Home:
     read_only: bool = False
     _lake: Lake | None = None
     _lake_in_use: threading.RLock = field(default_factory=threading.RLock)
+    _lake_is_used: bool = False
     _s3_client: S3Client | None = None
     _s3_in_use: threading.Lock = field(default_factory=threading.Lock)
 
@@ -140,11 +142,21 @@ class Home:
 
     @contextmanager
     def lake(self) -> Iterator[Lake]:
-        """This process's connection to the lake, for one user at a time. Opening one takes 0.1 s, so it is kept."""
+        """This process's connection to the lake, for one user at a time. Opening one takes 0.1 s, so it is kept, unless
+        the engine failed: of a database that restarted, it may hold more connections that are dead."""
         with self._lake_in_use:
             if self._lake is None:
                 self._lake = open_lake(self.lake_config, self.read_only)
-            yield self._lake
+            is_within = self._lake_is_used
+            self._lake_is_used = True
+            try:
+                yield self._lake
+            except Exception as error:
+                if not is_within and is_of_engine(error):
+                    self.close()
+                raise
+            finally:
+                self._lake_is_used = is_within
 
     def close(self) -> None:
         """Give up the connection; the next `lake()` opens another."""

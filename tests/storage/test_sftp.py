@@ -162,7 +162,9 @@ def test_a_file_that_changes_while_it_is_read_is_no_delivery_yet(server: SftpSer
         list(landing.chunks(listed))
 
 
-def test_a_connection_that_broke_is_made_again(tmp_path: Path) -> None:
+def test_a_connection_that_broke_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As after a pause.
+    monkeypatch.setattr("tidegate.storage.sftp_connection.FRESH_SECONDS", 0)
     with linking_sftp_server(tmp_path, PASSWORD) as short_lived:
         put(short_lived, {"a": b"1"})
         landing = landing_at(short_lived)

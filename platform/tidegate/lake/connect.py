@@ -218,10 +218,13 @@ class Lake:
     def reopen(self) -> None:
         """Take a new connection in place of one that DuckDB gave up. Temporary tables and settings are gone."""
         with contextlib.suppress(duckdb.Error):
-            self.con.close()
+            self.close()
         self.con = type(self).open(self.config).con
 
     def close(self) -> None:
+        # DuckDB may end the whole process when it closes what is in a transaction with a server that is gone.
+        with contextlib.suppress(duckdb.Error):
+            self.con.rollback()
         self.con.close()
 
     def __enter__(self) -> Self:

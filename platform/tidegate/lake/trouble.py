@@ -38,6 +38,13 @@ def is_conflict(error: BaseException | None) -> bool:
     return isinstance(error, duckdb.Error) and bool(conflict_line(error))
 
 
+def is_of_engine(error: BaseException | None) -> bool:
+    """Whether an error is the engine's, or was raised from one."""
+    while error is not None and not isinstance(error, duckdb.Error):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def may_heal(message: str) -> bool:
     """Whether what DuckDB says of a failure may pass by itself: running the same again, later, can succeed."""
     outage = any(sign in message for sign in OUTAGES) or is_disk_trouble(message)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import paramiko
 
@@ -21,6 +21,9 @@ from tidegate.errors import TidegateError
 # A server that is there answers within a second, from anywhere. More than a minute is more than a sensor's tick has.
 CONNECT_SECONDS = 15
 ANSWER_SECONDS = 60
+
+# A channel that nobody asked for longer is asked whether it still answers: its server may be gone without a word.
+FRESH_SECONDS = 1.0
 
 _KEPT = "Nothing was changed."
 
@@ -58,7 +61,8 @@ class SftpConnection:
         self._host, self._port, self._sign_in = host, port, sign_in
         self._place, self._setting, self._down = place, setting, down
         self._client: paramiko.SSHClient | None = None
-        self._idle: list[paramiko.SFTPClient] = []
+        # Each with when it answered last.
+        self._idle: list[tuple[paramiko.SFTPClient, float]] = []
         self._connecting = threading.Lock()
 
     @contextmanager
@@ -76,7 +80,7 @@ class SftpConnection:
             raise self._meaning(error, could_not) from error
         finally:
             if is_answered:
-                self._idle.append(sftp)
+                self._idle.append((sftp, time.monotonic()))
             else:
                 # Answers that nobody took may still come.
                 with suppress(Exception):
@@ -84,9 +88,10 @@ class SftpConnection:
 
     def _channel(self) -> paramiko.SFTPClient:
         with suppress(IndexError):
-            idle = self._idle.pop()
-            if _is_open(idle):
+            idle, answered = self._idle.pop()
+            if time.monotonic() - answered < FRESH_SECONDS or _answers(idle):
                 return idle
+            self._client = None
         with self._connecting:
             transport = self._client.get_transport() if self._client else None
             if self._client is None or transport is None or not transport.is_active():
@@ -164,6 +169,9 @@ class SftpConnection:
         )
 
 
-def _is_open(sftp: paramiko.SFTPClient) -> bool:
-    channel: Any = sftp.get_channel()
-    return channel is not None and not channel.closed and bool(channel.get_transport().is_active())
+def _answers(sftp: paramiko.SFTPClient) -> bool:
+    try:
+        sftp.normalize(".")
+    except (paramiko.SSHException, EOFError, OSError):
+        return False
+    return True

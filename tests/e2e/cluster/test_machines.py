@@ -9,7 +9,7 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from tests.support.lake.copied import put_lake
 from tests.support.runs.home import Contents, TemporaryHome, settings_of
 from tests.support.waiting import wait_for
 
+from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.orchestration.names import DAILY_JOB, FINISHED, LOCK_TAG, WORKER_TAG
 from tidegate.orchestration.partitions import partition_tags
@@ -167,8 +168,22 @@ def ended(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
     return wait_for("The end of a run", look, PATIENCE)
 
 
+def told_by(instance: DagsterInstance, run_id: str) -> list[str]:
+    """What a run told of what went wrong."""
+    entries = [record.event_log_entry for record in instance.get_records_for_run(run_id).records]
+    events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    return [f"{event.message} {event.event_specific_data}" for event in events if event.is_failure]
+
+
 def launch(instance: DagsterInstance, window: Window = FIRST_DAY) -> str:
-    return submit(load_settings(), instance, DAILY_JOB, partition_tags(window))
+    """Queue a run, once the code server has loaded."""
+
+    def ask() -> str | None:
+        with suppress(TidegateError):
+            return submit(load_settings(), instance, DAILY_JOB, partition_tags(window))
+        return None
+
+    return wait_for("A run that is queued", ask, PATIENCE)
 
 
 def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
@@ -244,7 +259,8 @@ def test_a_run_outlives_a_crash_of_the_database(
     record(f"ended ({status.value}) since the database is back", time.monotonic() - back)
     if status is not DagsterRunStatus.SUCCESS:
         # It depends on what it was doing. Nothing of it is half there, and it can be run again.
-        assert ended(instance, launch(instance)) is DagsterRunStatus.SUCCESS
+        again = launch(instance)
+        assert ended(instance, again) is DagsterRunStatus.SUCCESS, told_by(instance, again)
 
 
 def test_s3_that_goes_away_and_comes_back_leaves_nothing_half(
