@@ -10,13 +10,13 @@ from typing import Any
 # `db:4266`, `[::1]:4266`.
 CODE_SERVER = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):[1-9]\d{0,4}", re.ASCII)
 
-# What dagster.yaml of a deployment refers to: the broker, and what the launcher says of a run's pod.
 # Celery's and Kubernetes' names may have more in them; these need no quoting anywhere.
 QUEUE = re.compile(r"[A-Za-z0-9][\w.-]{0,62}", re.ASCII)
 
 # The queue of runs that need nothing special, as dagster-celery has it.
 DEFAULT_QUEUE = "dagster"
 
+# What dagster.yaml of a deployment refers to: the broker, and what the launcher says of a run's pod.
 _OF_PODS = ("IMAGE", "NAMESPACE", "SERVICE_ACCOUNT", "CONFIG_MAP", "ENVIRONMENT", "SECRET")
 NEEDS = {
     "local": (),

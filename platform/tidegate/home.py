@@ -143,7 +143,7 @@ class Home:
     @contextmanager
     def lake(self) -> Iterator[Lake]:
         """This process's connection to the lake, for one user at a time. Opening one takes 0.1 s, so it is kept, unless
-        the engine failed: of a database that restarted, it may hold more connections that are dead."""
+        the engine failed: where a database goes away in the middle, DuckDB may answer nothing ever after."""
         with self._lake_in_use:
             if self._lake is None:
                 self._lake = open_lake(self.lake_config, self.read_only)

@@ -9,7 +9,7 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import cast, get_args
 
 import dagster as dg
 import duckdb
@@ -22,9 +22,12 @@ from tests.support.runs.today import ZONE
 
 from tidegate.contract.database import DatabaseServer, PostgresServer
 from tidegate.contract.http import HttpServer
-from tidegate.contract.landing import FolderServer, S3Server
+from tidegate.contract.kafka import KafkaServer
+from tidegate.contract.landing import FolderServer, S3Server, SftpServer
 from tidegate.contract.model import Contract, Region, Server
+from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
+from tidegate.contract.table import TableServer
 from tidegate.errors import IncompleteError, LakeBusyError, SourceDownError, TidegateError
 from tidegate.home import Home
 from tidegate.needs import Needs
@@ -48,6 +51,10 @@ SERVERS: dict[str, Server] = {
     "postgres": PostgresServer("SHOP", "select {start}, {end}", "select {day}"),
     "database": DatabaseServer("SHOP", "select {start}, {end}", "select {day}", kind="mysql"),
     "python": PythonServer("feeds:rows"),
+    "sftp": SftpServer("sftp://shop.example/customers/{day}"),
+    "table": TableServer("delta", "customers/{day}"),
+    "tidegate": ProductServer("customers", "EXPORTS"),
+    "kafka": KafkaServer("customers", "BROKERS"),
 }
 
 
@@ -110,6 +117,10 @@ def test_the_instance_limits_runs_and_pools_and_retries_nothing(tmp_path: Path) 
 @pytest.mark.parametrize("pool", SERVERS)
 def test_each_kind_of_server_outside_has_a_pool(module_home: TemporaryHome, pool: str) -> None:
     assert build_raw_assets(module_home.home, _customers_from(module_home.home, SERVERS[pool])).op.pool == pool
+
+
+def test_no_kind_of_server_is_without_one() -> None:
+    assert {type(server) for server in SERVERS.values()} == set(get_args(Server))
 
 
 def test_a_landing_in_s3_is_outside_too(module_home: TemporaryHome) -> None:

@@ -167,6 +167,27 @@ def test_a_table_a_day_is_found_by_its_path(kind: TableKind, tmp_path: Path) -> 
     assert (list(before), list(after), before == after) == ([DAY], [DAY], False)
 
 
+@pytest.mark.slow
+def test_a_day_larger_than_memory_spills_beside_nothing_of_anybodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate.sources.table._OWN", {"threads": 1, "memory_limit": "60MB"})
+    # Where DuckDB would spill by itself: no folder can be made there.
+    (tmp_path / ".tmp").touch()
+    monkeypatch.chdir(tmp_path)
+    count = 600_000
+    numbers = duckdb.sql(
+        f"select hash(i)::varchar || repeat('x', 60) as id, date '{DAY}' as day from range({count}) t(i)"
+    )
+    write_deltalake(tmp_path / "landing" / "lake" / "orders", numbers.to_arrow_table())
+
+    found = captured(origin(tmp_path / "landing", "delta"), tmp_path)
+
+    assert found is not None
+    file = folder_archive(tmp_path / "archive").local(found.files[0])
+    assert duckdb.sql(f"select count(distinct id) from read_parquet('{file}')").fetchall() == [(count,)]
+
+
 def test_what_is_no_table_or_leads_out_of_it_is_told(tmp_path: Path) -> None:
     outside = tmp_path / "elsewhere"
     write, *_ = delta(outside)

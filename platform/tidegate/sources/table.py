@@ -159,8 +159,10 @@ class TableOrigin:
         table = self._table(day)
         if not table.resolve().is_relative_to(Path(self.landing).resolve()):
             raise TidegateError(f"{self.describe(day)}, is a link that leads out of landing. {_KEPT} Deliver it there.")
+        # Never in the working directory, where DuckDB would spill by itself.
+        spill = tempfile.TemporaryDirectory(prefix="tidegate-spill-", ignore_cleanup_errors=True)
         try:
-            with connect_with(_EXTENSIONS[self.server.kind], _OWN) as con:
+            with spill, connect_with(_EXTENSIONS[self.server.kind], {**_OWN, "temp_directory": spill.name}) as con:
                 allowed = [str(table), f"file://{table}", *([str(target)] if target else [])]
                 con.execute(f"set allowed_directories = [{', '.join(map(literal, allowed))}]")
                 con.execute("set enable_external_access = false")
