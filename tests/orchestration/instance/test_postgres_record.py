@@ -8,15 +8,14 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
-from dagster._core.instance.ref import InstanceRef
 from dagster._core.test_utils import create_run_for_test
 from dagster_postgres.event_log import PostgresEventLogStorage
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
+from tests.support.postgres_record import record_in, url_of
 from tests.support.runs.dagster_events import ASSET, DAYS, a_runs_events, entry
 
 from tidegate.lake.sql import quoted
-from tidegate.orchestration.instance.dagster_home import RECORD_MODULE
 from tidegate.orchestration.instance.event_batches import BatchingIndex
 from tidegate.orchestration.instance.postgres_record import BatchingPostgresEventLogStorage
 from tidegate.orchestration.instance.retention import forget_partitions, forget_runs
@@ -29,18 +28,12 @@ OWN_TIMES = {"create_timestamp", "migration_completed"}
 
 @pytest.fixture
 def url(database: str) -> str:
-    given = dict(part.split("=", 1) for part in database.split())
-    return f"postgresql+psycopg2:///{given['dbname']}?host={given['host']}&port={given['port']}&user={given['user']}"
+    return url_of(database)
 
 
 @pytest.fixture
 def instance(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterInstance]:
-    record = {"module": RECORD_MODULE, "class": "PooledPostgresStorage", "config": {"postgres_url": url}}
-    reference = InstanceRef.from_dir(
-        str(tmp_path_factory.mktemp("dagster")),
-        overrides={"storage": {"custom": record}, "telemetry": {"enabled": False}},
-    )
-    with DagsterInstance.from_ref(reference) as made:
+    with DagsterInstance.from_ref(record_in(url, tmp_path_factory.mktemp("dagster"))) as made:
         yield made
         made.run_storage.dispose()
 

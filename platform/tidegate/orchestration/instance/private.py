@@ -26,7 +26,7 @@ from dagster._core.storage.event_log.schema import (
 )
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
-from dagster._core.storage.runs.schema import RunTagsTable
+from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
@@ -46,6 +46,7 @@ __all__ = [
     "ConfigurableClassData",
     "LaunchRunContext",
     "RunTagsTable",
+    "RunsTable",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",
     "SqlRunStorage",

@@ -14,12 +14,13 @@ from functools import cache
 from typing import Any
 
 from celery import Celery
-from dagster import DagsterInstance, DagsterRunStatus
+from dagster import DagsterInstance
 
 from tidegate.orchestration.instance.code_version import difference, version_of
 from tidegate.orchestration.instance.private import quiet_console
 from tidegate.orchestration.instance.warm_parent import import_everything
 from tidegate.orchestration.instance.workers.broker import EXECUTE_RUN, QUEUE, SETTINGS
+from tidegate.orchestration.instance.workers.claim import take
 from tidegate.orchestration.names import WORKER_TAG
 from tidegate.orchestration.private import capture_interrupts, execute_run, report_died
 from tidegate.settings import load_settings
@@ -41,9 +42,9 @@ def version_at_start() -> str:
 def execute(run_id: str, wanted: str | None) -> None:
     """Execute a run that the launcher sent. How it went is in its events."""
     with DagsterInstance.get() as instance:
-        run = instance.get_run_by_id(run_id)
-        if run is None or run.status is not DagsterRunStatus.STARTING:
-            # It was ended while it waited, or another worker has it.
+        # Where not, it was ended while it waited, or another worker has it.
+        run = instance.get_run_by_id(run_id) if take(instance, run_id) else None
+        if run is None:
             return
         if refusal := refusal_of(wanted, version_at_start(), version_of(load_settings())):
             report_died(instance, run, refusal)
