@@ -17,7 +17,7 @@ from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.kept import contracts_of
 from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
-from tidegate.intake.rows import RAW_EXTRAS
+from tidegate.intake.columns import RAW_EXTRAS
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.trouble import is_of_engine

@@ -15,8 +15,9 @@ try:
     main()
 finally:
     heavy = {"dagster", "dbt", "pandas", "numpy", "sqlalchemy", "boto3", "matplotlib", "httpx"}
+    heavy |= {"fastavro", "tidegate.intake.files.readers"}
     if "--help" in sys.argv:
-        heavy |= {"duckdb", "rich.progress", "tidegate.contract.model"}
+        heavy |= {"duckdb", "pydantic_settings", "rich.progress", "tidegate.contract.model", "tidegate.settings"}
     print("imported:", sorted(heavy & set(sys.modules)), file=sys.stderr)
 """
 
@@ -39,6 +40,7 @@ def home(new_module_home: NewHome) -> TemporaryHome:
         ["quarantine", "--help"],
         ["query", "from ops.deliveries"],
         ["status"],
+        ["incidents", "list"],
         ["publications", "--partition", "2024-03-01"],
         ["quarantine", "list"],
         ["quarantine", "show", "--source", "orders", "--partition", "2024-03-01"],

@@ -8,7 +8,8 @@ from tests.support.intake.shop import DAY, SALES, Shop, csv, row
 
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.intake.read_quarantine import list_quarantine
-from tidegate.intake.removed_regions import regions_that_left, withdraw_regions_that_left
+from tidegate.intake.regions import regions_that_left
+from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.ledger.deliveries import newest_deliveries, standing_deliveries
 from tidegate.window import ONE_DAY, Window
 

@@ -14,9 +14,10 @@ from duckdb import DuckDBPyConnection
 from tidegate.contract.judging.logic import logic_of
 from tidegate.contract.model import Contract
 from tidegate.home import Home
+from tidegate.intake.columns import QUARANTINE, raw_columns
 from tidegate.intake.commit import check_records, ensure_raw, held_in_raw, put_in_place, record_of
 from tidegate.intake.judging_again import in_batches, judged_again
-from tidegate.intake.rows import QUARANTINE, Verdict, loaded_rows, quarantined_rows, raw_columns
+from tidegate.intake.rows import Verdict, loaded_rows, quarantined_rows
 from tidegate.intake.touched import in_partitions, touched_dates
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import literal, qualified, quoted

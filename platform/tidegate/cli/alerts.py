@@ -10,9 +10,9 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.commands import Commands
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import with_plain_errors
 from tidegate.errors import TidegateError
-from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
     from tidegate.alerting.config import Alerting

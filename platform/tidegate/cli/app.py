@@ -40,6 +40,7 @@ from tidegate.cli.provenance import history, verify, why
 from tidegate.cli.quality import quality
 from tidegate.cli.quarantine import quarantine_app
 from tidegate.cli.running import restate_and_leave, run_and_leave, run_period_and_leave
+from tidegate.cli.settings import load_settings, settings_of_a_reader
 from tidegate.cli.status import status
 from tidegate.cli.words import (
     AsOf,
@@ -56,7 +57,6 @@ from tidegate.cli.worker import worker
 from tidegate.errors import TidegateError
 from tidegate.machine.garbage import collect_seldom
 from tidegate.machine.stopping import end_if_asked, until_asked
-from tidegate.settings import load_settings, settings_of_a_reader
 from tidegate.window import Cadence, Window
 
 app = Commands(

@@ -10,9 +10,9 @@ import typer
 
 from tidegate.asked_days import window_of
 from tidegate.cli import console
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_plain_errors
 from tidegate.machine.stopping import end_if_asked
-from tidegate.settings import load_settings
 from tidegate.window import Window
 
 if TYPE_CHECKING:

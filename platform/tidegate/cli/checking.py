@@ -10,12 +10,13 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.exit_codes import FAILED, GOOD
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
 from tidegate.errors import TidegateError
-from tidegate.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from tidegate.contract.terms import TermChange
+    from tidegate.settings import Settings
 
 
 @with_plain_errors

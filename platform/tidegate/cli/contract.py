@@ -13,9 +13,9 @@ from tidegate.asked_days import day_of
 from tidegate.cli import console
 from tidegate.cli.commands import Commands
 from tidegate.cli.exit_codes import FAILED
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import refuse_unknown_source, with_plain_errors
 from tidegate.errors import TidegateError
-from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
     from tidegate.contract.model import Contract, Region

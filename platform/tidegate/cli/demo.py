@@ -6,7 +6,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,10 +14,13 @@ from tidegate.asked_days import day_of
 from tidegate.cli import console
 from tidegate.cli.commands import Commands
 from tidegate.cli.exit_codes import FAILED, GOOD
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import ends_when_asked, with_plain_errors
 from tidegate.demo.crm_faults import Fault
 from tidegate.errors import TidegateError
-from tidegate.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from tidegate.settings import Settings
 
 demo_app = Commands(help="Write deliveries to try things with.", no_args_is_help=True)
 

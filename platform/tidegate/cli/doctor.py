@@ -10,8 +10,8 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.exit_codes import FAILED, GOOD
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
-from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
     from tidegate.orchestration.doctor.finding import Finding

@@ -11,8 +11,8 @@ import typer
 
 from tidegate.asked_days import day_of
 from tidegate.cli.exit_codes import FAILED, GOOD
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import with_plain_errors
-from tidegate.settings import load_settings
 
 
 class Dates(StrEnum):

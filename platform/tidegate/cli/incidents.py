@@ -10,10 +10,10 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.commands import Commands
+from tidegate.cli.settings import load_settings
 from tidegate.cli.show_incidents import as_json, print_incident, print_incidents
 from tidegate.cli.words import AsTextOrJson, TextOrJson, moment_of, with_plain_errors
 from tidegate.errors import TidegateError
-from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_plain_errors
 from tidegate.errors import LakeMissingError, TidegateError
 from tidegate.machine.stopping import until_asked
-from tidegate.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from tidegate.backup.make import Done
     from tidegate.backup.place import Place
     from tidegate.backup.restore import Restored
+    from tidegate.settings import Settings
     from tidegate.storage.files import Storage
     from tidegate.storage.s3 import S3Client
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.settings import load_settings
 from tidegate.cli.tables import print_table
 from tidegate.cli.words import with_plain_errors
 from tidegate.errors import TidegateError
-from tidegate.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from tidegate.settings import Settings
 
 
 class ListFormat(StrEnum):

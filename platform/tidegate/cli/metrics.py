@@ -11,9 +11,9 @@ import typer
 
 from tidegate.addresses import without_secrets
 from tidegate.cli import console
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import with_plain_errors
 from tidegate.errors import NotInstalledError
-from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
     from tidegate.alerting.metrics.family import Family

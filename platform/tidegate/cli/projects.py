@@ -15,10 +15,10 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.exit_codes import FAILED
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.project import VARIABLE
-from tidegate.settings import load_settings
 
 
 @with_plain_errors

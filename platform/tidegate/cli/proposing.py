@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import ends_when_asked, with_plain_errors
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import end_if_asked
-from tidegate.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from tidegate.settings import Settings
 
 # Days, and orders a day, of the demo's lake: with a Monday among them, and made in half a minute.
 DEMO_DAYS = 10

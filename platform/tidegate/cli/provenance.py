@@ -10,9 +10,9 @@ import typer
 from tidegate.asked_days import day_of
 from tidegate.cli import console
 from tidegate.cli.exit_codes import LOOK
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import AsTextOrJson, TextOrJson, ends_when_asked, with_plain_errors
 from tidegate.errors import TidegateError
-from tidegate.settings import load_settings
 from tidegate.window import Cadence
 
 Partition = Annotated[

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
-from tidegate.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,13 +11,15 @@ from tidegate.cli import console
 from tidegate.cli.commands import Commands
 from tidegate.cli.listing import AsListed, ListFormat, print_list
 from tidegate.cli.running import run_and_leave
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import ends_when_asked, refuse_unknown_source, with_plain_errors
 from tidegate.errors import TidegateError
-from tidegate.settings import Settings, load_settings
 from tidegate.window import Window
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from tidegate.settings import Settings
 
 quarantine_app = Commands(help="Rows that were kept out, and letting them in once fixed.", no_args_is_help=True)
 

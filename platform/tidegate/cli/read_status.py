@@ -16,7 +16,7 @@ from tidegate.alerting.watching import in_order
 from tidegate.contract.judging.logic import logic_of
 from tidegate.home import Home
 from tidegate.intake.read_quarantine import list_quarantine
-from tidegate.intake.removed_regions import regions_that_left
+from tidegate.intake.regions import regions_that_left
 from tidegate.intake.rows_without_a_day import AwaitingRows, awaiting_rows
 from tidegate.ledger import publications
 from tidegate.ledger.builds import built_partitions

@@ -10,9 +10,9 @@ import typer
 
 from tidegate.cli import console
 from tidegate.cli.exit_codes import FAILED, GOOD, LOOK
+from tidegate.cli.settings import load_settings
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import end_if_asked, until_asked
-from tidegate.settings import load_settings
 from tidegate.window import Cadence, Window
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import console
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import AsTextOrJson, TextOrJson, with_plain_errors
-from tidegate.settings import load_settings
 
 
 @with_plain_errors

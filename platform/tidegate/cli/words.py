@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
-from pydantic import ValidationError
 
 from tidegate.cli import console
 from tidegate.cli.exit_codes import FAILED
 from tidegate.errors import TidegateError
 from tidegate.machine.stopping import EXIT_CODE, StoppedError, stoppable
-from tidegate.settings import Settings
 from tidegate.zones import Zone
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from tidegate.settings import Settings
     from tidegate.transform.metrics import Question
 
 P = ParamSpec("P")
@@ -55,20 +56,16 @@ def with_plain_errors(command: Callable[P, T]) -> Callable[P, T]:
             return command(*args, **kwargs)
         except TidegateError as error:
             console.complain(str(error))
-        except ValidationError as error:
-            console.complain(_settings_complaint(error))
         except StoppedError as stopped:
             console.complain(str(stopped))
             raise typer.Exit(EXIT_CODE) from None
         except KeyboardInterrupt:
             raise typer.Exit(EXIT_CODE) from None
         except Exception as error:
-            from tidegate.lake.trouble import trouble
-
-            understood = trouble(error)
-            if understood is None:
+            complaint = _complaint(error)
+            if complaint is None:
                 raise
-            console.complain(str(understood))
+            console.complain(complaint)
         raise typer.Exit(FAILED)
 
     return run
@@ -82,6 +79,18 @@ def ends_when_asked(command: Callable[P, T]) -> Callable[P, T]:
         return stoppable(lambda: command(*args, **kwargs), console.warn)
 
     return run
+
+
+def _complaint(error: Exception) -> str | None:
+    """What to say of settings that do not work, and of trouble with the disk or the lake."""
+    from pydantic import ValidationError
+
+    from tidegate.lake.trouble import trouble
+
+    if isinstance(error, ValidationError):
+        return _settings_complaint(error)
+    understood = trouble(error)
+    return None if understood is None else str(understood)
 
 
 def _settings_complaint(error: ValidationError) -> str:

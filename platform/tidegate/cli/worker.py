@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from tidegate.cli.settings import load_settings
 from tidegate.cli.words import with_plain_errors
 from tidegate.errors import NotInstalledError, TidegateError
-from tidegate.settings import load_settings
 
 
 @with_plain_errors

@@ -16,8 +16,9 @@ from tidegate.contract.judging.logic import logic_of
 from tidegate.contract.model import Contract
 from tidegate.contract.terms import as_text, terms_of
 from tidegate.errors import TidegateError
+from tidegate.intake.columns import QUARANTINE, RAW_COMMENTS, raw_columns
 from tidegate.intake.profiles import Profiled, enter_profiles
-from tidegate.intake.rows import QUARANTINE, RAW_COMMENTS, Verdict, loaded_rows, quarantined_rows, raw_columns
+from tidegate.intake.rows import Verdict, loaded_rows, quarantined_rows
 from tidegate.intake.touched import Touched, in_partitions, touched_dates
 from tidegate.lake.comments import Comments, keep_comments
 from tidegate.lake.sql import day_in, literal, qualified

@@ -19,6 +19,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
+from tidegate.intake.columns import QUARANTINE, raw_columns
 from tidegate.intake.commit import (
     check_records,
     commit_lease,
@@ -33,7 +34,7 @@ from tidegate.intake.judging_again import in_batches, judged_again
 from tidegate.intake.load import scratch
 from tidegate.intake.profiles import enter_profiles
 from tidegate.intake.removed_regions import withdraw_regions_that_left
-from tidegate.intake.rows import QUARANTINE, Verdict, loaded_rows, quarantined_rows, raw_columns
+from tidegate.intake.rows import Verdict, loaded_rows, quarantined_rows
 from tidegate.intake.touched import event_date
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease

@@ -14,8 +14,10 @@ from dataclasses import replace
 from duckdb import DuckDBPyConnection
 
 from tidegate.contract.model import Contract
+from tidegate.intake.columns import QUARANTINE, RAW_EXTRAS, raw_columns
 from tidegate.intake.commit import commit_lease
-from tidegate.intake.rows import QUARANTINE, RAW_EXTRAS, as_json, raw_columns
+from tidegate.intake.regions import regions_that_left
+from tidegate.intake.rows import as_json
 from tidegate.intake.touched import event_date, key_hash
 from tidegate.lake.connect import Lake
 from tidegate.lake.lease import EVERY_DAY, lease
@@ -23,17 +25,10 @@ from tidegate.lake.sql import literal, qualified
 from tidegate.lake.tables import ensure_table, table_columns
 from tidegate.ledger.deliveries import DeliveryRecord, record_deliveries, standing_deliveries
 from tidegate.ledger.entries import utc_now
-from tidegate.ledger.known import standing_regions
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import WITHDRAWN
 
 REGION_WITHDRAWN = "region_withdrawn"
-
-
-def regions_that_left(con: DuckDBPyConnection, contract: Contract) -> list[str]:
-    """The regions that raw holds rows of and the contract does not have."""
-    known = {region.name for region in contract.regions}
-    return [region for region in standing_regions(con, contract.source) if region not in known]
 
 
 def withdraw_regions_that_left(lake: Lake, contract: Contract, run_id: str) -> None:

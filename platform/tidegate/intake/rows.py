@@ -27,25 +27,6 @@ DELIVERY_REJECTED = "delivery_rejected"
 # That, and why where the line tells it: in words with spaces, which no rule of a contract can be named.
 REASONS_OF_UNPARSABLE = f"if(_cause is null, [{literal(UNPARSABLE_LINE)}], [{literal(UNPARSABLE_LINE)}, _cause])"
 
-RAW_EXTRAS = {"_region": "varchar", "_delivered_on": "date", "_file": "varchar", "_fingerprint": "varchar"}
-RAW_COMMENTS = {
-    "_region": "The region that delivered the row.",
-    "_delivered_on": "The day that it was delivered for.",
-    "_file": "The file of the delivery that it stands in.",
-    "_fingerprint": "A hash over the bytes of the delivery.",
-}
-QUARANTINE = {
-    "_region": "varchar",
-    "_delivered_on": "date",
-    "_file": "varchar",
-    "_line": "bigint",
-    "_fingerprint": "varchar",
-    "reasons": "varchar[]",
-    "raw": "varchar",
-    # On the delivery that the row is of. An accepted one's broken rows stay beside a later one that was rejected.
-    "_verdict": "varchar",
-}
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -86,10 +67,6 @@ def stage_verdicts(con: DuckDBPyConnection, verdicts: Sequence[Verdict]) -> None
     }
     rows = [(i, v.captured.region, v.captured.day, v.captured.fingerprint, v.accepted) for i, v in enumerate(verdicts)]
     con.execute(f"create or replace temp table {VERDICTS} as {rows_relation(columns, rows)}")
-
-
-def raw_columns(contract: Contract) -> dict[str, str]:
-    return {column.name: column.sql_type for column in contract.columns} | RAW_EXTRAS
 
 
 def loaded_rows(contract: Contract) -> str:

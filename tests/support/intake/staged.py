@@ -9,7 +9,7 @@ import duckdb
 import jinja2
 
 from tidegate.contract.model import Contract
-from tidegate.intake.rows import raw_columns
+from tidegate.intake.columns import raw_columns
 from tidegate.intake.touched import touched_dates
 from tidegate.lake.sql import literal, quoted, rows_relation
 from tidegate.ledger.names import Partition

@@ -13,7 +13,8 @@ from tidegate.contract.model import Contract
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.not_loaded_yet import Watch
-from tidegate.intake.removed_regions import regions_that_left, withdraw_regions_that_left
+from tidegate.intake.regions import regions_that_left
+from tidegate.intake.removed_regions import withdraw_regions_that_left
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.known import incomplete_days
 from tidegate.ledger.waivers import Waiver, grant
