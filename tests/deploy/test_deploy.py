@@ -22,6 +22,8 @@ from tidegate.settings import CHECKOUT, Settings, load_settings
 DEPLOY = CHECKOUT / "deploy"
 CHART = DEPLOY / "helm" / "tidegate"
 BIN = Path(sys.executable).parent
+# As `--set` takes it.
+QUEUES = r"settings.QUEUES=large=2\, gpu=1"
 PINNED = re.compile(r"^([a-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
@@ -167,6 +169,9 @@ def test_the_chart_renders_what_kubernetes_takes(deployment: str, tmp_path: Path
             "ingress.enabled=true",
             "ingress.host=t.example",
             "ingress.tlsSecretName=tls",
+            "workers=4",
+            QUEUES,
+            "queues.large.settings.THREADS=4",
         )
     )
     command = [str(BIN / "kubernetes-validate"), "--strict", "-k", "1.35", str(rendered)]
@@ -174,14 +179,14 @@ def test_the_chart_renders_what_kubernetes_takes(deployment: str, tmp_path: Path
 
     assert done.returncode == 0, done.stdout + done.stderr
     kinds = [each["kind"] for each in yaml.safe_load_all(rendered.read_text()) if each]
-    assert kinds.count("Deployment") == {"kubernetes": 5, "celery": 6}[deployment]
+    assert kinds.count("Deployment") == {"kubernetes": 5, "celery": 8}[deployment]
     assert ("Role" in kinds) == (deployment == "kubernetes")
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("deployment", ["kubernetes", "celery"])
 def test_the_charts_dagster_yaml_is_the_one_that_init_writes(deployment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    objects = rendered_objects(deployment, "workers=4", r"settings.QUEUES=large=2\, gpu=1")
+    objects = rendered_objects(deployment, "workers=4", QUEUES)
     maps = {each["metadata"]["name"]: each["data"] for each in objects if each["kind"] == "ConfigMap"}
     environment = {**maps["t-environment"], "REDIS_URL": "redis://broker", "TIDEGATE_HOME": "/tidegate"}
     written = yaml.safe_load(maps["t-instance"]["dagster.yaml"])
@@ -189,6 +194,33 @@ def test_the_charts_dagster_yaml_is_the_one_that_init_writes(deployment: str, mo
 
     assert written == instance_config(settings_of(environment, monkeypatch))
     assert bool(own) == (deployment == "kubernetes")
+
+
+@pytest.mark.system
+def test_each_queue_has_workers_of_its_own_and_all_other_runs_have_the_rest() -> None:
+    more = "queues.large.resources.requests.memory=16Gi", "queues.large.settings.MEMORY_LIMIT=10GB"
+    deployments = {
+        each["metadata"]["name"]: each["spec"]
+        for each in rendered_objects("celery", "workers=4", QUEUES, *more)
+        if each["kind"] == "Deployment"
+    }
+    workers = {name: spec for name, spec in deployments.items() if name.startswith("t-worker")}
+    containers = {name: spec["template"]["spec"]["containers"][0] for name, spec in workers.items()}
+
+    assert {name: spec["replicas"] for name, spec in workers.items()} == {
+        "t-worker": 1,
+        "t-worker-gpu": 1,
+        "t-worker-large": 2,
+    }
+    assert {name: container["command"] for name, container in containers.items()} == {
+        "t-worker": ["tidegate", "worker"],
+        "t-worker-gpu": ["tidegate", "worker", "--queue", "gpu"],
+        "t-worker-large": ["tidegate", "worker", "--queue", "large"],
+    }
+    assert containers["t-worker-large"]["env"] == [{"name": "TIDEGATE_MEMORY_LIMIT", "value": "10GB"}]
+    assert containers["t-worker-large"]["resources"] == {"requests": {"memory": "16Gi"}}
+    assert containers["t-worker-gpu"]["resources"] == containers["t-worker"]["resources"]
+    assert {name for name in containers if "env" in containers[name]} == {"t-worker-large"}
 
 
 @pytest.mark.system
@@ -209,13 +241,37 @@ def test_no_pod_is_root_and_only_who_launches_has_a_token() -> None:
         ("image.tag=", "image.tag"),
         ("stepLogs.bucket=", "stepLogs.bucket"),
         ("deployment=local", "kubernetes or celery"),
+        ("settings.QUEUES=large=2", "none of the 2 workers"),
+        ("settings.QUEUES=Large=1", "small letters"),
+        (r"settings.QUEUES=a=1\,a=1", "names the queue a twice"),
+        ("settings.QUEUES=dagster=1", "names the queue dagster twice"),
+        ("queues.large.settings.THREADS=4", "queues.large"),
     ],
 )
 def test_values_that_lack_something_are_refused_by_name(wrong: str, said: str) -> None:
-    done = subprocess.run(_command(wrong), capture_output=True, text=True, env=_environment())
+    done = subprocess.run(_command("deployment=celery", wrong), capture_output=True, text=True, env=_environment())
 
     assert done.returncode != 0
     assert said in done.stderr
+
+
+@pytest.mark.system
+def test_the_steps_of_who_installs_the_chart_work_until_a_cluster_is_needed(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "many-machines.md").read_text().partition("## Install the chart")[2]
+    (block,) = (each for each in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "helm lint" in each)
+    typed = block.partition("helm install")[0]
+    assert typed.splitlines()[-1].startswith("kubernetes-validate")
+    (tmp_path / "deploy").symlink_to(DEPLOY)
+    environment = {**_environment(), "PATH": f"{helm().parent}:{BIN}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-ec", typed], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 chart(s) failed" in done.stdout
+    assert {each["kind"] for each in yaml.safe_load_all((tmp_path / "objects.yaml").read_text()) if each} >= {
+        "Deployment",
+        "Job",
+        "Role",
+    }
 
 
 def rendered_objects(deployment: str, *values: str) -> list[dict[str, Any]]:

@@ -168,6 +168,7 @@ def test_strings_of_dagster_are_what_dagster_calls_them() -> None:
     assert names.LAST_PARTITION_TAG == tags.ASSET_PARTITION_RANGE_END_TAG
     assert names.RETRY_AFTER_STEP_TAG == tags.RETRY_ON_ASSET_OR_OP_FAILURE_TAG
     assert names.LAUNCHED_BY_TAG == tags.GRPC_INFO_TAG
+    assert names.IMAGE_TAG == tags.DOCKER_IMAGE_TAG
     assert names.DBT_NODE == DAGSTER_DBT_UNIQUE_ID_METADATA_KEY
     assert is_implicit_asset_job_name(names.JOB_OF_CHOSEN_ASSETS)
     assert not is_implicit_asset_job_name(names.JOB_OF_CHOSEN_ASSETS[:-1])

@@ -41,6 +41,8 @@ LAUNCHED_BY_TAG = ".dagster/grpc_info"
 # As dagster-k8s and dagster-celery read them; neither is installed on one machine.
 POD_TAG = "dagster-k8s/config"
 QUEUE_TAG = "dagster-celery/queue"
+# What the launcher of pods gives every run that it starts.
+IMAGE_TAG = "dagster/image"
 JOB_OF_CHOSEN_ASSETS = "__ASSET_JOB"
 
 # Metadata that Dagster's UI knows how to show.

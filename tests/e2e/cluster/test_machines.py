@@ -9,24 +9,31 @@ import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from tests.support.cluster.cluster import Cluster, cluster, small_disks, two_products
+from tests.support.cluster.days import (
+    PATIENCE,
+    deliver,
+    deliver_to,
+    ended,
+    launch,
+    status_of,
+    told_by,
+    wait_until_published,
+)
 from tests.support.cluster.machines import are_possible
 from tests.support.cluster.network import SERVICES, is_possible
 from tests.support.lake.copied import put_lake
 from tests.support.runs.home import Contents, TemporaryHome, settings_of
 from tests.support.waiting import wait_for
 
-from tidegate.errors import TidegateError
 from tidegate.lake.config import LakeConfig
 from tidegate.orchestration.names import DAILY_JOB, FINISHED, LOCK_TAG, WORKER_TAG
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.orchestration.submitting import submit
-from tidegate.settings import load_settings
 from tidegate.window import ONE_DAY, Window
 
 pytestmark = [
@@ -39,8 +46,6 @@ TODAY = dt.datetime.now(dt.UTC).date()
 DAYS = Window(TODAY - ONE_DAY * 3, TODAY)
 FIRST_DAY = Window.of_day(DAYS.start)
 WORKERS = ("m1", "m2", "m3")
-MARTS = ("daily_visits", "daily_weather")
-PATIENCE = 600.0
 
 # How long the faults last that are only tried where somebody asks for it: each takes a minute or two.
 needs_time = pytest.mark.skipif(
@@ -97,29 +102,6 @@ def record(record_property: Callable[[str, object], None]) -> Callable[[str, flo
     return write
 
 
-def deliveries(day: dt.date) -> dict[str, bytes]:
-    return {
-        f"visits/{day}/data.csv": f"place,visitors\nBergen,{10 + day.day}\n".encode(),
-        f"visits/{day}/_SUCCESS": b"",
-        f"weather/{day}/data.csv": f"place,degrees\nBergen,{day.day}\n".encode(),
-        f"weather/{day}/_SUCCESS": b"",
-    }
-
-
-def deliver(machines: Cluster) -> None:
-    for day in DAYS.days:
-        for name, content in deliveries(day).items():
-            machines.bucket.put(f"landing/{name}", content)
-
-
-def wait_until_published(home: TemporaryHome) -> None:
-    def look() -> bool | None:
-        rows = home.query("select distinct partition_day, mart from ops.publications")
-        return {(day, mart) for day in DAYS.days for mart in MARTS} <= set(rows) or None
-
-    wait_for("Publishing all days", look, PATIENCE)
-
-
 def of_one_machine(folder: Path, project: Path) -> Contents:
     """What comes of the same days, delivered to a home of one machine and run there."""
     with pytest.MonkeyPatch.context() as patch:
@@ -128,11 +110,7 @@ def of_one_machine(folder: Path, project: Path) -> Contents:
         home = TemporaryHome(
             settings_of(folder, contracts=project / "contracts", dbt_project=project, start_date=DAYS.start)
         )
-        for day in DAYS.days:
-            for name, content in deliveries(day).items():
-                path = Path(home.settings.landing) / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+        deliver_to(Path(home.settings.landing), DAYS)
         home.settings.scratch.mkdir(parents=True)
         put_lake(LakeConfig.of(home.settings))
         assert all(outcome.succeeded for outcome in home.backfill(DAYS))
@@ -159,37 +137,10 @@ def begun(instance: DagsterInstance, run_id: str) -> DagsterRun:
     return wait_for("The start of a run", look, PATIENCE)
 
 
-def ended(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
-    def look() -> DagsterRunStatus | None:
-        run = instance.get_run_by_id(run_id)
-        assert run is not None
-        return run.status if run.status.value in FINISHED else None
-
-    return wait_for("The end of a run", look, PATIENCE)
-
-
-def told_by(instance: DagsterInstance, run_id: str) -> list[str]:
-    """What a run told of what went wrong."""
-    entries = [record.event_log_entry for record in instance.get_records_for_run(run_id).records]
-    events = [entry.dagster_event for entry in entries if entry.dagster_event]
-    return [f"{event.message} {event.event_specific_data}" for event in events if event.is_failure]
-
-
-def launch(instance: DagsterInstance, window: Window = FIRST_DAY) -> str:
-    """Queue a run, once the code server has loaded."""
-
-    def ask() -> str | None:
-        with suppress(TidegateError):
-            return submit(load_settings(), instance, DAILY_JOB, partition_tags(window))
-        return None
-
-    return wait_for("A run that is queued", ask, PATIENCE)
-
-
 def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
     machines: Cluster, instance: DagsterInstance, tmp_path: Path, record: Callable[[str, float], None]
 ) -> None:
-    deliver(machines)
+    deliver(machines.bucket, DAYS)
     run = wait_for("A run on a worker", lambda: running(instance), PATIENCE)
     lost = run.tags[WORKER_TAG]
     machines.power_off(lost)
@@ -197,7 +148,7 @@ def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
     assert ended(instance, run.run_id) is DagsterRunStatus.FAILURE
     record("noticed that a machine is off", time.monotonic() - off)
     home = machines.home("head")
-    wait_until_published(home)
+    wait_until_published(home, DAYS)
     record("all is published since", time.monotonic() - off)
     expected = of_one_machine(tmp_path / "alone", machines.folder / "project")
     wait_for("The same content", lambda: home.contents() == expected or None, PATIENCE)
@@ -220,7 +171,7 @@ def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
 def test_a_run_that_is_terminated_ends_as_cancelled(
     instance: DagsterInstance, record: Callable[[str, float], None]
 ) -> None:
-    run_id = launch(instance)
+    run_id = launch(instance, FIRST_DAY)
     begun(instance, run_id)
     asked = time.monotonic()
     assert instance.run_coordinator.cancel_run(run_id)
@@ -233,7 +184,7 @@ def test_a_broker_that_comes_back_with_nothing_fails_no_run(
     machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
 ) -> None:
     """Regression: dagster-celery's launcher failed a healthy run 9 s after Redis had restarted without its file."""
-    run_id = launch(instance)
+    run_id = launch(instance, FIRST_DAY)
     begun(instance, run_id)
     machines.redis.kill()
     machines.redis.forget()
@@ -242,7 +193,7 @@ def test_a_broker_that_comes_back_with_nothing_fails_no_run(
 
     assert ended(instance, run_id) is DagsterRunStatus.SUCCESS
     # Workers take runs again, though the queue is a new one.
-    again = launch(instance)
+    again = launch(instance, FIRST_DAY)
     begun(instance, again)
     record("a worker takes runs since the broker is back", time.monotonic() - back)
     assert ended(instance, again) is DagsterRunStatus.SUCCESS
@@ -251,7 +202,7 @@ def test_a_broker_that_comes_back_with_nothing_fails_no_run(
 def test_a_run_outlives_a_crash_of_the_database(
     machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
 ) -> None:
-    run_id = launch(instance)
+    run_id = launch(instance, FIRST_DAY)
     begun(instance, run_id)
     machines.postgres.crash()
     back = time.monotonic()
@@ -259,7 +210,7 @@ def test_a_run_outlives_a_crash_of_the_database(
     record(f"ended ({status.value}) since the database is back", time.monotonic() - back)
     if status is not DagsterRunStatus.SUCCESS:
         # It depends on what it was doing. Nothing of it is half there, and it can be run again.
-        again = launch(instance)
+        again = launch(instance, FIRST_DAY)
         assert ended(instance, again) is DagsterRunStatus.SUCCESS, told_by(instance, again)
 
 
@@ -300,7 +251,7 @@ def test_two_daemons_have_a_run_executed_once(
     spare = machines.machines["spare"]
     wait_for("The second daemon", lambda: "still sending heartbeats" in spare.printed() or None, PATIENCE)
     asked = time.monotonic()
-    run_id = launch(instance)
+    run_id = launch(instance, FIRST_DAY)
     assert ended(instance, run_id) is DagsterRunStatus.SUCCESS
     record("a run beside two daemons", time.monotonic() - asked)
     machines.power_off("spare")
@@ -318,8 +269,8 @@ def fault(
     Whatever became of it, what is published is what it was, and a run succeeds afterwards."""
     home = machines.home("head")
     if not machines.bucket.keys("landing/"):
-        deliver(machines)
-    wait_until_published(home)
+        deliver(machines.bucket, DAYS)
+    wait_until_published(home, DAYS)
     expected = home.contents()
     # Of all days, so that it lasts until something fails.
     run_id = launch(instance, DAYS)
@@ -336,16 +287,10 @@ def fault(
     healed = time.monotonic()
     status = ended(instance, run_id)
     record(f"{what}: {status.value} since it is over", time.monotonic() - healed)
-    again = launch(instance)
+    again = launch(instance, FIRST_DAY)
     while ended(instance, again) is not DagsterRunStatus.SUCCESS:
         assert time.monotonic() < healed + PATIENCE, "no run succeeds though the fault is over"
-        again = launch(instance)
+        again = launch(instance, FIRST_DAY)
     record(f"{what}: a run succeeds since it is over", time.monotonic() - healed)
     assert home.contents() == expected
     home.close()
-
-
-def status_of(instance: DagsterInstance, run_id: str) -> str:
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    return run.status.value

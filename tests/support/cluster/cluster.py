@@ -85,17 +85,19 @@ class Cluster:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def boot_head(self) -> None:
-        """The machine of code server, daemon and UI; returns once it launches runs."""
+    def boot_head(self, ui: bool = True) -> None:
+        """The machine of code server, daemon and UI; returns once the UI is there."""
         workspace = self.folder / "workspace.yaml"
         port = self.environment["TIDEGATE_CODE_SERVER"].rpartition(":")[2]
         workspace.write_text(WORKSPACE.format(port=port))
         commands = [
             f"{BIN}/dagster code-server start -h 127.0.0.1 -p {port} -m tidegate.definitions",
             f"{BIN}/dagster-daemon run -w {workspace}",
-            f"{BIN}/dagster-webserver -h 127.0.0.1 -p {self.ui_port} -w {workspace}",
         ]
-        self._boot("head", commands)
+        if not ui:
+            self._boot("head", commands)
+            return
+        self._boot("head", [*commands, f"{BIN}/dagster-webserver -h 127.0.0.1 -p {self.ui_port} -w {workspace}"])
         wait_for("The start of the head", Ui(f"http://127.0.0.1:{self.ui_port}").is_up, START_SECONDS)
 
     def boot_daemon(self, name: str) -> None:

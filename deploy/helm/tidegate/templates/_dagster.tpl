@@ -49,15 +49,14 @@ run_queue: {dequeue_interval_seconds: 1}
 concurrency:
   runs:
     max_concurrent_runs: {{ .Values.workers }}
-    {{- if and (eq .Values.deployment "celery") .Values.settings.QUEUES }}
+    {{- if eq .Values.deployment "celery" }}
+    {{- $queues := include "tidegate.queues" . | fromJsonArray }}
+    {{- if gt (len $queues) 1 }}
     tag_concurrency_limits:
-      {{- $rest := int .Values.workers }}
-      {{- range splitList "," .Values.settings.QUEUES }}
-      {{- $queue := splitList "=" (trim .) }}
-      {{- $rest = sub $rest (int (last $queue)) }}
-      - {key: dagster-celery/queue, value: {{ first $queue | quote }}, limit: {{ int (last $queue) }}}
+      {{- range $queues }}
+      - {key: dagster-celery/queue, value: {{ .name | quote }}, limit: {{ int .count }}}
       {{- end }}
-      - {key: dagster-celery/queue, value: dagster, limit: {{ $rest }}}
+    {{- end }}
     {{- end }}
   pools: {default_limit: 1, granularity: run}
 run_monitoring:

@@ -11,6 +11,39 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{- /* What settings.QUEUES says, and last the queue of all other runs: names with how many pods of workers each has. */}}
+{{- define "tidegate.queues" -}}
+{{- $found := list }}
+{{- $rest := int .Values.workers }}
+{{- range splitList "," (.Values.settings.QUEUES | default "") }}
+{{- $part := trim . }}
+{{- if $part }}
+{{- if not (regexMatch "^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?=[1-9][0-9]{0,3}$" $part) }}
+{{- fail (printf "settings.QUEUES: %q is not <queue>=<pods>, as in large=2, where Kubernetes takes the queue for a name: small letters, digits and -" $part) }}
+{{- end }}
+{{- $queue := splitList "=" $part }}
+{{- range append $found (dict "name" "dagster") }}
+{{- if eq .name (first $queue) }}
+{{- fail (printf "settings.QUEUES names the queue %s twice: dagster is that of all other runs" .name) }}
+{{- end }}
+{{- end }}
+{{- $rest = sub $rest (int (last $queue)) }}
+{{- $found = append $found (dict "name" (first $queue) "count" (int (last $queue))) }}
+{{- end }}
+{{- end }}
+{{- if lt (int $rest) 1 }}
+{{- fail (printf "settings.QUEUES leaves none of the %d workers for other runs: raise workers" (int .Values.workers)) }}
+{{- end }}
+{{- range $name, $_ := .Values.queues }}
+{{- $known := false }}
+{{- range $found }}{{ if eq .name $name }}{{ $known = true }}{{ end }}{{ end }}
+{{- if not $known }}
+{{- fail (printf "queues.%s: there is no such queue in settings.QUEUES" $name) }}
+{{- end }}
+{{- end }}
+{{- toJson (append $found (dict "name" "dagster" "count" (int $rest))) }}
+{{- end }}
+
 {{- define "tidegate.image" -}}
 {{ .Values.image.repository }}:{{ required "image.tag: name the version that is to run" .Values.image.tag }}
 {{- end }}
