@@ -77,7 +77,13 @@ RUN_ELSEWHERE = {
 CALLED_OTHERWISE = {"demo tour": "make run"}
 
 # Pages and sections with a test of their own.
-FOLLOWED_ELSEWHERE = {("docs/tour.md", None), ("CONTRIBUTING.md", None), ("docs/serving.md", "Postgres and S3")}
+FOLLOWED_ELSEWHERE = {
+    ("docs/tour.md", None),
+    ("CONTRIBUTING.md", None),
+    ("docs/serving.md", "Postgres and S3"),
+    # As far as no cluster is needed: tests/deploy.
+    ("docs/many-machines.md", "Install the chart"),
+}
 SECTIONS = [
     pytest.param(page, section, id=f"{page.name}: {section or 'top'}")
     for page in pages()
