@@ -69,6 +69,11 @@ class Home:
         kept = settings.scratch / "contracts.pickle"
         return contracts_of(settings.contracts, settings.zone, kept, may_keep=not self.read_only)
 
+    @property
+    def has_open_day(self) -> bool:
+        """Whether the day that has not ended yet is a partition: a source is read while it goes on."""
+        return any(contract.intraday for contract in self.contracts.values())
+
     @cached_property
     def dbt(self) -> DbtProject:
         project = DbtProject(self.settings, contracts=lambda: self.contracts)

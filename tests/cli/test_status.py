@@ -52,6 +52,7 @@ def calm() -> Status:
         periods=[],
         days_before_start=[],
         stand_ins=[],
+        interim=[],
         waived=[],
         rolled_back={},
         unmade_marts=[],

@@ -82,6 +82,7 @@ def test_what_happens_when_a_source_does_not_come_is_the_contracts_to_say(page_o
 def test_when_a_delivery_is_complete_is_the_contracts_to_say(page_of: Callable[..., str]) -> None:
     assert "nothing of it has changed for 15 minutes" in page_of(root=custom(readiness="quiet", quietMinutes=15))
     assert "every region has delivered something" in page_of(root=custom(readiness="all_regions"))
+    assert "is read every 15 minutes while it goes on" in page_of(root=custom(intradayMinutes=15))
 
 
 def test_when_a_row_is_late_is_the_contracts_to_say(page_of: Callable[..., str]) -> None:

@@ -11,6 +11,7 @@ from tests.support.runs.home import CONTRACTS, NewHome, settings_of
 
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import TidegateError
+from tidegate.home import Home
 from tidegate.orchestration.partition_definitions import partitions_of
 from tidegate.orchestration.partitions import accepted_window, ended_days
 from tidegate.orchestration.schedules import build_schedules
@@ -38,7 +39,7 @@ def test_a_day_has_a_partition_once_it_has_ended_there(
     zone: str, day: dt.date, midnight: dt.datetime, hours: int, tmp_path: Path
 ) -> None:
     settings = in_zone(zone, tmp_path)
-    partitions = partitions_of(settings, Cadence.daily)
+    partitions = partitions_of(Home(settings), Cadence.daily)
 
     assert ended_days(settings, midnight - SECOND).last == day - ONE_DAY
     assert ended_days(settings, midnight).last == day
@@ -60,18 +61,18 @@ def test_a_deadline_is_by_the_clock_there(zone: str, day: dt.date, midnight: dt.
 def test_a_day_that_has_not_ended_there_is_refused(tmp_path: Path) -> None:
     # Their days begin 25 hours apart.
     for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
-        settings = in_zone(zone, tmp_path)
+        home = Home(in_zone(zone, tmp_path))
         today = Zone(zone).today()
         with pytest.raises(TidegateError, match=f"has not ended yet, today is {today} .{zone}."):
-            accepted_window(settings, (str(today), str(today)), Cadence.daily)
-        assert accepted_window(settings, (str(today - ONE_DAY),) * 2, Cadence.daily).last == today - ONE_DAY
+            accepted_window(home, (str(today), str(today)), Cadence.daily)
+        assert accepted_window(home, (str(today - ONE_DAY),) * 2, Cadence.daily).last == today - ONE_DAY
 
 
 def test_schedules_run_by_the_clock_there(new_home: NewHome) -> None:
     home = new_home(timezone="America/New_York").home
 
     assert {schedule.execution_timezone for schedule in build_schedules(home)} == {"America/New_York"}
-    mondays = partitions_of(home.settings, Cadence.weekly)
+    mondays = partitions_of(home, Cadence.weekly)
     last = dt.datetime(2024, 11, 4, 5, tzinfo=dt.UTC)
     assert mondays.get_partition_keys(current_time=last - SECOND)[-1] == "2024-10-28"
     assert mondays.get_partition_keys(current_time=last)[-1] == "2024-11-04"

@@ -11,10 +11,14 @@ import pytest
 from tidegate.delivery_days import DeliveryDays
 from tidegate.lake.connect import Lake
 from tidegate.lake.reading.query import run_query
+from tidegate.ledger.publications import days_published_of
 from tidegate.ledger.versions import versions_of
 from tidegate.publishing.calendar import bring_up_to_date, enter_held
+from tidegate.publishing.due.partitions import due_partitions
+from tidegate.publishing.gate import closed_among
 from tidegate.publishing.promises import Promise, overdue_partition
 from tidegate.publishing.promote import promote
+from tidegate.publishing.published import published_since
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.publishing.retire import retire_marts
 from tidegate.publishing.rollback import Decision, roll_back
@@ -204,3 +208,36 @@ def test_a_reader_who_calls_the_lake_otherwise_reads_it_too(shop: Shop) -> None:
         query = f"select state from mine.serving.calendar where partition_day = '{DAY}'"
         assert lake.con.execute(query).fetchall() == [("published",)]
         lake.con.execute("detach mine")
+
+
+def test_a_day_that_goes_on_is_so_far(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = product(shop)
+    clock = [DAY]
+    monkeypatch.setattr(Zone, "today", lambda _: clock[0])
+    far, ever = (dt.datetime.combine(day, dt.time()) for day in (dt.date(2999, 1, 1), dt.date.min))
+    for factor in (1, 2):
+        shop.deliver(ONE, interim_until=far, fingerprint=f"print {factor}")
+        shop.build(ONE, factor)
+        assert promote(shop.lake, ONE, of, "run-1").held == {}
+    told = "state, restatements, is_late, reason"
+    assert calendar(shop, told, days=1) == [("so far", 0, True, "Not read to its end yet.")]
+    assert published_since(shop.lake.con, [of], ever) == []
+    assert days_published_of(shop.lake.con, of.names) == set()
+
+    # The day has ended, and what came of it since is not there: it stays as it is, and says so.
+    clock[0] = NEXT
+    shop.deliver(ONE, interim_until=dt.datetime.combine(NEXT, dt.time()), fingerprint="print 2")
+    (reasons,) = closed_among(shop.lake.con, [DAY], of).values()
+    assert reasons[0].startswith(f"orders/eu-west {DAY}: read last before the day had ended")
+    assert due_partitions(shop.lake.con, of) == []
+    assert overdue_partition(shop.lake.con, of, UTC, dt.datetime(2024, 6, 1, 8, tzinfo=dt.UTC))
+
+    # Nothing more came: it is published again, as the whole day, and has been once.
+    shop.deliver(ONE, fingerprint="print 2")
+    assert [due.day for due in due_partitions(shop.lake.con, of)] == [DAY]
+    shop.build(ONE, 2)
+    promote(shop.lake, ONE, of, "run-1")
+    assert calendar(shop, told, days=1) == [("published", 0, False, None)]
+    assert due_partitions(shop.lake.con, of) == []
+    assert [each.is_restated for each in published_since(shop.lake.con, [of], ever)] == [False]
+    assert days_published_of(shop.lake.con, of.names) == {DAY}

@@ -44,7 +44,8 @@ def _late(scene: Scene, contract: Contract) -> list[Partition]:
     known = known_deliveries(scene.con, contract.source, wanted)
     products = scene.home.products_made_of(contract.source)
     settled = settled_days(scene.con, contract.source, days, products.beside if products else ())
-    return [each for each in wanted if each not in known and each.day not in settled]
+    lacking = [each for each in wanted if each not in known or known[each].is_interim]
+    return [each for each in lacking if each.day not in settled]
 
 
 def _expected_days(scene: Scene, contract: Contract) -> list[dt.date]:

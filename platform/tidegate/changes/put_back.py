@@ -57,7 +57,9 @@ def put_marts_back(
         for row in rows:
             if row.cadence == cadence:
                 content = Content(row.rows, row.content_hash)
-                again = switch.publication(row.partition_day, row.mart, row.build_id, content, row.rollback_id)
+                again = switch.publication(
+                    row.partition_day, row.mart, row.build_id, content, row.rollback_id, is_interim=row.is_interim
+                )
                 published.setdefault(row.partition_day, []).append(again)
         switch.enter(con, published, "put marts back")
 

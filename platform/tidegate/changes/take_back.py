@@ -178,6 +178,7 @@ class _TakingBack:
                     builds.get((day, mart.name), ""),
                     now(mart.name, day),
                     rollback_id if withholds else None,
+                    is_interim=self.product.goes_on(day),
                 )
                 for mart in self.product.marts
             ]

@@ -23,6 +23,7 @@ from tidegate.ledger.builds import built_partitions
 from tidegate.ledger.deliveries import StandingIn, delivered_days, deliveries_by_verdict, stand_ins
 from tidegate.ledger.in_memory import ledger_in_memory
 from tidegate.ledger.incidents import IncidentRecord, newest_incidents
+from tidegate.ledger.interim import Interim, interim_deliveries
 from tidegate.ledger.judged_by import judged_otherwise
 from tidegate.ledger.known import days_without_rejected
 from tidegate.ledger.names import DeliveryId
@@ -130,6 +131,7 @@ class Status:
     # Touched or held, and no partitions any more: TIDEGATE_START_DATE is later.
     days_before_start: Sequence[dt.date]
     stand_ins: Sequence[StandingIn]
+    interim: Sequence[Interim]
     waived: Sequence[DeliveryId]
     rolled_back: Mapping[tuple[dt.date, str], str]
     unmade_marts: Sequence[PublishedMart]
@@ -174,6 +176,7 @@ def read_status(home: Home, record: DagsterRecord | None = None, now: dt.datetim
             periods=[_status_of(con, home, cadence) for cadence in home.longer_cadences],
             days_before_start=[day for day in stale if day < home.settings.start_date],
             stand_ins=stand_ins(con),
+            interim=interim_deliveries(con),
             waived=standing_waivers(con),
             rolled_back=sentences_of_rollbacks(con),
             unmade_marts=marts_without_model(con, home.published_marts),
@@ -199,7 +202,7 @@ def _products(con: DuckDBPyConnection, home: Home, now: dt.datetime) -> list[Pro
     zone = home.settings.zone
     found: dict[str, ProductStatus] = {}
     for product in home.products:
-        days = publications.published_days(con, cadence=product.cadence, beside=product.beside)
+        days = publications.published_days(con, cadence=product.cadence, beside=product.beside, only_whole=True)
         overdue = overdue_partition(con, product, zone, now)
         published = PublishedPartitions(product.cadence, len(days), days[-1] if days else None, overdue)
         others = found[product.product].published if product.product in found else ()

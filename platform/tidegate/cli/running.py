@@ -27,9 +27,9 @@ def run_and_leave(window: Window, *, backfill: bool = False, resume: bool = Fals
     from tidegate.orchestration.partitions import accepted_window
     from tidegate.orchestration.runs import Runner
 
-    settings = load_settings()
-    accepted_window(settings, (str(window.start), str(window.last)), Cadence.daily)
-    runner = Runner.open(Home(settings))
+    home = Home(load_settings())
+    accepted_window(home, (str(window.start), str(window.last)), Cadence.daily)
+    runner = Runner.open(home)
     shown = Shown(window)
     runner.on_progress = shown.step
     if backfill:
@@ -57,7 +57,7 @@ def run_period_and_leave(partition: dt.date, cadence: Cadence) -> NoReturn:
             f"The dbt project in {settings.dbt_project} has no {cadence} marts, so there is no {cadence.singular} to "
             "run. Run days: tidegate run --partition DAY"
         )
-    window = accepted_window(settings, (str(partition), str(partition)), cadence)
+    window = accepted_window(home, (str(partition), str(partition)), cadence)
     outcome = runner.run(window, job=BUILD_JOBS[cadence])
     again = f"Run it again: {console.run_command(cadence, partition)}"
     leave_with([outcome], lambda: f"{partition} is not published. {again}")

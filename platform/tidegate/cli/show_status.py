@@ -185,6 +185,7 @@ def _sentences(status: Status) -> Iterator[str]:
     yield from _lacking(status)
     yield from _rolled_back(status)
     yield from _on_older_deliveries(status)
+    yield from _going_on(status)
     yield from _awaiting(status)
     yield from (f"{each.sentence} What the newer would change: tidegate plan" for each in status.older_logic)
     if status.outputs_due:
@@ -246,6 +247,16 @@ def _on_older_deliveries(status: Status) -> Iterator[str]:
         waived.setdefault(f"{delivery.source}/{delivery.region}", []).append(delivery.day)
     for name, days_without in waived.items():
         yield f"Published without the late delivery of {name}: {newest_named(days_without, Cadence.daily)}."
+
+
+def _going_on(status: Status) -> Iterator[str]:
+    """Days of which more may come: what is published of them is so far. Of one that has ended, it is said why it is
+    held."""
+    now = status.now.astimezone(UTC).replace(tzinfo=None)
+    for each in status.interim:
+        if each.until > now:
+            read_at = status.zone.shown_at(each.read_at.replace(tzinfo=UTC))
+            yield f"{each.day} goes on: {each.source}/{each.region} was read at {read_at:%H:%M}, and is read again."
 
 
 def _awaiting(status: Status) -> Iterator[str]:

@@ -271,6 +271,8 @@ class Contract:
     is_snapshot: bool = False
     # Of whatever executes the runs that load it.
     needs: Needs = NOTHING_SPECIAL
+    # How long to wait between two reads of a day that has not ended; None: it is read once it has.
+    intraday: dt.timedelta | None = None
 
     @property
     def label(self) -> str:
@@ -288,6 +290,10 @@ class Contract:
     def rejects_anomalies(self) -> bool:
         """Whether a delivery can be rejected for being unusual."""
         return self.anomaly == "reject" or any(column.anomaly == "reject" for column in self.columns)
+
+    def day_ends(self, day: dt.date) -> dt.datetime:
+        """When the day is over, in UTC."""
+        return self.zone.at(day + ONE_DAY)
 
     def deadline(self, day: dt.date) -> dt.datetime | None:
         """When a delivery of the day must have come, in UTC; None where the contract does not say."""

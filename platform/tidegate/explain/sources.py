@@ -151,9 +151,18 @@ def _arrival(contract: Contract) -> list[str]:
     return [
         f"A delivery is what one region hands over for one day, {contract.zone.name}.",
         *complete,
+        *_while_the_day_goes_on(contract),
         *_clocks(contract),
         _lateness(contract),
     ]
+
+
+def _while_the_day_goes_on(contract: Contract) -> list[str]:
+    if contract.intraday is None:
+        return []
+    minutes = contract.intraday // dt.timedelta(minutes=1)
+    every = "minute" if minutes == 1 else f"{minutes} minutes"
+    return [f"A day is read every {every} while it goes on, where there is something new, and once it has ended."]
 
 
 def _clocks(contract: Contract) -> list[str]:

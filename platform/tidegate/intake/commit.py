@@ -168,6 +168,7 @@ def record_of(contract: Contract, verdict: Verdict, run_id: str) -> DeliveryReco
         listing=captured.listing,
         withheld=verdict.withheld,
         logic=logic_of(contract),
+        interim_until=verdict.interim_until,
     )
 
 

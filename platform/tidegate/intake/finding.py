@@ -26,6 +26,7 @@ from tidegate.errors import IncompleteError, RefusedError, SourceDownError, Tide
 from tidegate.intake.files.formats.layout import DataFile
 from tidegate.lake.connect import Lake
 from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
+from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import Partition
 from tidegate.sources.http.joined import join_pages, name_of_lines
 from tidegate.sources.kafka.by_schema import reader_of
@@ -99,8 +100,11 @@ class Finding:
         self._one_asks = threading.Lock()
         self._days_down: Counter[str] = Counter()
         self._down: dict[str, SourceDownError] = {}
+        self._began_at = utc_now()
+        # Asked for just now, and had.
+        self._read: set[Partition] = set()
         self._known = {
-            delivery.partition: delivery.fingerprint
+            delivery.partition: delivery
             for delivery in newest_deliveries(lake.con, contract.source, window)
             # The archive of one that stood in is another day's.
             if delivery.stands_in_for is None
@@ -120,7 +124,9 @@ class Finding:
         for delivery in deliveries:
             captured = self.archive.recall(delivery.archive)
             self.captured.append(replace(captured, day=delivery.partition_day, listing=delivery.listing))
-            if delivery.stands_in_for:
+            if not delivery.stands_in_for:
+                self._known[delivery.partition] = delivery
+            else:
                 stand_in = StandIn(delivery.stands_in_for, "The source was down when this was loaded.")
                 self.stand_ins[delivery.partition] = stand_in
 
@@ -173,7 +179,10 @@ class Finding:
             self._down[region.name] = down
             raise
         self._days_down[region.name] = 0
-        return replace(captured, listing=listing) if captured else None
+        if captured is None:
+            return None
+        self._read.add(Partition(region.name, day))
+        return replace(captured, listing=listing)
 
     def _manifest(self, origin: Origin, region: Region, day: dt.date) -> str:
         place = origin.describe(day)
@@ -186,7 +195,8 @@ class Finding:
 
     def _archived(self, region: Region, day: dt.date) -> str | None:
         history = self.archive.history(self.contract.source, region.name, day)
-        fingerprint = history.to_load(self._known.get(Partition(region.name, day)))
+        known = self._known.get(Partition(region.name, day))
+        fingerprint = history.to_load(known.fingerprint if known else None)
         return fingerprint and manifest_name(self.contract.source, region.name, day, fingerprint)
 
     def _unjudged(self, region: Region, day: dt.date) -> str | None:
@@ -201,7 +211,7 @@ class Finding:
         good = max((good.day for good in self._good if good.region == region.name and good.day <= day), default=None)
         if good == day:
             return self.archive.recall(self._good[Partition(region.name, day)])
-        if good is not None and self.contract.fallback == "last_good":
+        if good is not None and self.contract.fallback == "last_good" and not self._goes_on(day):
             stand_in = replace(self.archive.recall(self._good[Partition(region.name, good)]), day=day)
             self.stand_ins[Partition(region.name, day)] = StandIn(good, str(down))
             return stand_in
@@ -209,6 +219,21 @@ class Finding:
             return self.archive.recall(manifest)
         kept = "What was loaded before stays; run again when the source is back."
         raise SourceDownError(f"{down} {kept}") from down
+
+    def interim_until(self, captured: Captured) -> dt.datetime | None:
+        """Of a delivery that was read before its day had ended: when that is (UTC). More of it may come until then."""
+        partition = Partition(captured.region, captured.day)
+        if self._goes_on(captured.day):
+            return self._end_of(captured.day)
+        known = self._known.get(partition)
+        was_read_before = partition not in self._read and known and known.fingerprint == captured.fingerprint
+        return known.interim_until if known and was_read_before else None
+
+    def _goes_on(self, day: dt.date) -> bool:
+        return self._began_at < self._end_of(day)
+
+    def _end_of(self, day: dt.date) -> dt.datetime:
+        return self.contract.day_ends(day).replace(tzinfo=None)
 
     def stand_in_for(self, captured: Captured) -> StandIn | None:
         """Whose delivery this is, and why, where it is not the day's own."""

@@ -163,7 +163,8 @@ def _verdicts(
     verdicts: dict[int, Verdict] = {}
     for i in sorted(range(len(judged)), key=lambda i: finding.captured[i].day):
         captured = finding.captured[i]
-        verdict = _verdict(contract, captured, finding.stand_in_for(captured), judged[i], past, started_at)
+        standing_in, interim_until = finding.stand_in_for(captured), finding.interim_until(captured)
+        verdict = _verdict(contract, captured, standing_in, interim_until, judged[i], past, started_at)
         if not verdict.accepted and judged[i].measures.rows_broken:
             verdict = _with_advice(verdict, lake, contract, i)
         if verdict.profiled:
@@ -176,15 +177,18 @@ def _verdict(
     contract: Contract,
     captured: Captured,
     stand_in: StandIn | None,
+    interim_until: dt.datetime | None,
     judged: Judged,
     past: Past,
     started_at: dt.datetime,
 ) -> Verdict:
     unreadable = Unreadable(judged.unreadable, len(captured.files)) if judged.unreadable else None
     partition = Partition(captured.region, captured.day)
-    # Another day's delivery is as that day's.
-    comparison = NOT_COMPARED if stand_in else past.beside(partition, judged.profile)
-    assessment = assess(contract, judged.measures, judged.drift, stand_in, unreadable, comparison)
+    # Another day's delivery is as that day's, and half a day's is like no other.
+    is_whole = stand_in is None and interim_until is None
+    comparison = past.beside(partition, judged.profile) if is_whole else NOT_COMPARED
+    is_partial = interim_until is not None
+    assessment = assess(contract, judged.measures, judged.drift, stand_in, unreadable, comparison, is_partial)
     named = f"{contract.source}/{captured.region} {captured.day} rejected: {assessment.rejection}"
     if judged.of_other_days:
         days = ", ".join(map(str, windows_of(judged.of_other_days)))
@@ -202,8 +206,9 @@ def _verdict(
         stands_in_for=stand_in.day if stand_in else None,
         withheld=() if assessment.accepted else tuple(judged.of_other_days),
         profiled=Profiled(captured.fingerprint, judged.profile, past.compared_with(partition), not assessment.accepted)
-        if assessment.keeps_contract and not stand_in
+        if assessment.keeps_contract and is_whole
         else None,
+        interim_until=interim_until,
     )
 
 

@@ -39,7 +39,8 @@ NOT_RECORDED = "unreported"
 
 @dataclass(frozen=True)
 class Waiting:
-    """A delivery that is not in the ledger as it stands at its source. `known` is what the ledger has of it."""
+    """A delivery that is not in the ledger as it stands at its source, or was read before its day had ended. `known` is
+    what the ledger has of it."""
 
     region: str
     day: dt.date
@@ -138,7 +139,7 @@ class Watch:
             known = self._known(Partition(region, arrival.day) for arrival in batch)
             for arrival in batch:
                 entry = known.get(Partition(region, arrival.day))
-                if entry is None or entry.listing != arrival.fingerprint:
+                if _waits(entry, arrival.fingerprint):
                     yield Waiting(region, arrival.day, arrival.fingerprint, entry)
 
     def _loadable(self, landing: Landing, days: Collection[dt.date] | None) -> Iterator[Arrival]:
@@ -150,7 +151,10 @@ class Watch:
         for day in days:
             entry = known.get(Partition(region, day))
             listing = _asked_again(entry) if ready is None else ready.get(day)
-            if listing is not None and (entry is None or entry.listing != listing):
+            if listing is None and entry and entry.is_outlived:
+                # That nothing more came of the day is known once it was asked for.
+                listing = NOT_RECORDED
+            if listing is not None and _waits(entry, listing):
                 yield Waiting(region, day, listing, entry)
 
     def _known(self, partitions: Iterable[Partition]) -> dict[Partition, Known]:
@@ -166,6 +170,11 @@ class Watch:
         return all(Partition(other, waiting.day) in loaded or self.is_there(other, waiting.day) for other in others)
 
 
+def _waits(known: Known | None, listing: str) -> bool:
+    return known is None or known.listing != listing or known.is_outlived
+
+
 def _asked_again(known: Known | None) -> str | None:
-    """An origin that tells nothing is asked until it gave a sound delivery of its own."""
-    return None if known and known.verdict == "accepted" and not known.stands_in else NOT_RECORDED
+    """An origin that tells nothing is asked until it gave a sound delivery of its own, of the whole day."""
+    is_had = known and known.verdict == "accepted" and not known.stands_in and not known.is_interim
+    return None if is_had else NOT_RECORDED

@@ -46,6 +46,8 @@ class Verdict:
     withheld: tuple[dt.date, ...] = ()
     # Of one that its contract lets in and that is the day's own: how it looks beside the past.
     profiled: Profiled | None = None
+    # Of one that was read before its day had ended: when that is (UTC).
+    interim_until: dt.datetime | None = None
 
     @property
     def accepted(self) -> bool:

@@ -26,12 +26,13 @@ NAME = "calendar"
 ABOUT = " ".join(
     (
         "The state of each product's partitions: product, cadence and partition_day name one (a day, or the Monday or",
-        "month by its first day). state: published; held (delivered, but something behind it is bad); overdue (not",
-        "published by its deadline); awaited; not required (no source delivers). reason: why, in words; of a published",
-        "one, that it was rolled back or that a newer one is held. publication_id: what it shows; content_from: the",
-        "publication that brought this content first. published_at: for the first time; restated_at: when its content",
-        "changed last, null where it never did; restatements: how often. content_hash: over all its marts. deadline:",
-        "until when it is promised; is_late: that has passed. marts: those that are published. All times are UTC.",
+        "month by its first day). state: published; so far (of a day that goes on, or was not read to its end yet);",
+        "held (delivered, but something behind it is bad); overdue (not published by its deadline); awaited; not",
+        "required (no source delivers). reason: why, in words; of a published one, that it was rolled back or that a",
+        "newer one is held. publication_id: what it shows; content_from: the publication that brought this content",
+        "first. published_at: for the first time; restated_at: when its content changed last, null where it never did;",
+        "restatements: how often. content_hash: over all its marts. deadline: until when it is promised; is_late: that",
+        "has passed. marts: those that are published. All times are UTC.",
     )
 )
 

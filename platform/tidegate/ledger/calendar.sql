@@ -20,6 +20,7 @@ versions as (
         min(p.published_at) as published_at,
         bool_or(p.superseded_by is null) as stands,
         max(p.rollback_id) as rollback_id,
+        coalesce(bool_or(p.is_interim), false) as is_interim,
         list(p.mart order by p.mart) as marts,
         md5(string_agg(p.mart || ':' || p.content_hash, ',' order by p.mart)) as content_hash
     from ops.publications as p
@@ -33,7 +34,7 @@ changes as (
     select
         *,
         coalesce(content_hash <> lag(content_hash) over (
-            partition by product, cadence, partition_day order by entry
+            partition by product, cadence, partition_day, is_interim order by entry
         ), true) as differs
     from versions
 
@@ -46,9 +47,15 @@ published as (
         max_by(publication_id, entry) as publication_id,
         -- The publication that brought the content; those after it published the same again.
         max_by(publication_id, entry) filter (differs) as content_from,
-        min(published_at) as published_at,
-        if(count(*) filter (differs) > 1, max_by(published_at, entry) filter (differs), null) as restated_at,
-        count(*) filter (differs) - 1 as restatements,
+        coalesce(min(published_at) filter (not is_interim), min(published_at)) as published_at,
+        -- What comes while a day goes on restates nothing.
+        if(
+            count(*) filter (differs and not is_interim) > 1,
+            max_by(published_at, entry) filter (differs and not is_interim),
+            null
+        ) as restated_at,
+        greatest(count(*) filter (differs and not is_interim) - 1, 0) as restatements,
+        max_by(is_interim, entry) as is_interim,
         max_by(content_hash, entry) as content_hash,
         max_by(rollback_id, entry) as rollback_id,
         max_by(marts, entry) as marts
@@ -91,6 +98,7 @@ states as (
         p.restatements, p.content_hash, c.deadline, h.reason as held_because, r.sentence as rolled_back,
         coalesce(c.deadline < make_timestamp(epoch_us(now())), false) as is_past_deadline,
         case
+            when p.is_interim then 'so far'
             when p.publication_id is not null then 'published'
             when not coalesce(c.is_required, true) then 'not required'
             when h.reason is not null then 'held'
@@ -108,6 +116,7 @@ states as (
 select
     product, cadence, partition_day, state,
     case state
+        when 'so far' then concat_ws(' ', 'Not read to its end yet.', 'A newer version is held: ' || held_because)
         when 'published'
             then nullif(concat_ws(' ', rolled_back, 'A newer version is held: ' || held_because), '')
         when 'not required' then 'No source delivers for it, as the contracts say.'

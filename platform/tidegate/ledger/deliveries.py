@@ -56,6 +56,8 @@ class DeliveryRecord:
     withheld: tuple[dt.date, ...] | None = None
     # The hash of the contract's logic that judged it; None in an older entry.
     logic: str | None = None
+    # Of one that was read before its day had ended: when that is (UTC). What comes until then is not in it.
+    interim_until: dt.datetime | None = None
 
     @property
     def partition(self) -> Partition:

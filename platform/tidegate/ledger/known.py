@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, rows_relation
+from tidegate.ledger.entries import utc_now
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import NEWEST_DELIVERIES, DaysOfPlaces, lacking_relation
 
@@ -16,7 +17,7 @@ from tidegate.ledger.required import NEWEST_DELIVERIES, DaysOfPlaces, lacking_re
 @dataclass(frozen=True)
 class Known:
     """The newest entry of a delivery. `listing` is what stood at its source then, `entry` the ledger's number, and
-    `loaded_at` UTC, naive."""
+    `loaded_at` UTC, naive. `interim_until`: see `DeliveryRecord`."""
 
     verdict: str
     listing: str | None
@@ -24,6 +25,17 @@ class Known:
     entry: int
     run_id: str
     loaded_at: dt.datetime
+    interim_until: dt.datetime | None = None
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether it was read before its day had ended: once that has, it is to be read again."""
+        return self.interim_until is not None
+
+    @property
+    def is_outlived(self) -> bool:
+        """Whether its day has ended since."""
+        return self.interim_until is not None and self.interim_until <= utc_now()
 
 
 def known_deliveries(con: DuckDBPyConnection, source: str, partitions: Iterable[Partition]) -> dict[Partition, Known]:
@@ -32,7 +44,8 @@ def known_deliveries(con: DuckDBPyConnection, source: str, partitions: Iterable[
     wanted = rows_relation(types, [(each.region, each.day) for each in sorted(set(partitions))])
     rows = con.execute(
         f"""
-        select region, partition_day, verdict, listing, stands_in_for is not null, rowid, run_id, finished_at
+        select region, partition_day, verdict, listing, stands_in_for is not null, rowid, run_id, finished_at,
+            interim_until
         from ops.deliveries semi join ({wanted}) using (region, partition_day)
         where source = {literal(source)}
         qualify row_number() over (partition by region, partition_day order by rowid desc) = 1

@@ -63,6 +63,7 @@ STEPS = (
     Step("what there is to be made of is entered whenever it changes", _contents_are_entered),
     Step("the view ops.due says which inputs differ", make_view, changes_rows=False),
     Step("the view serving.calendar says the state of each partition", make_calendar_view, changes_rows=False),
+    Step("the view serving.calendar says which days go on", make_calendar_view, changes_rows=False),
 )
 
 

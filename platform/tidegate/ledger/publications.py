@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.sql import literal, on_days
 from tidegate.ledger.contents import GONE, Content, Kind, enter_contents, forget_contents
 from tidegate.ledger.entries import insert_entries, of_window, read_entries
+from tidegate.ledger.interim import IS_OF_A_WHOLE_DAY
 from tidegate.ledger.rollbacks import WITHHELD
 from tidegate.window import Cadence, Window
 
@@ -48,6 +49,8 @@ class Publication:
     published_at: dt.datetime
     superseded_by: str | None
     rollback_id: str | None = None
+    # Whether its day had not ended when it was published: it is so far. None in an older entry, whose day had.
+    is_interim: bool | None = False
 
     def is_of_change(self, change_id: str) -> bool:
         """Whether a change of logic published it."""
@@ -148,14 +151,16 @@ def published_days(
     window: Window | None = None,
     cadence: Cadence = Cadence.daily,
     beside: Collection[str] = (),
+    *,
+    only_whole: bool = False,
 ) -> list[dt.date]:
     """The partitions that `serving` holds a publication of, but for the marts `beside`, which are other products';
-    those of `window`, if given, in its cadence."""
+    those of `window`, if given, in its cadence. With `only_whole`, without days that are so far."""
     cadence = window.cadence if window else cadence
     rows = con.execute(
         "select distinct partition_day from ops.publications "
         f"where superseded_by is null and cadence = {literal(cadence)} and {of_window(window)} and {none_of(beside)} "
-        "order by partition_day"
+        f"and {IS_OF_A_WHOLE_DAY if only_whole else 'true'} order by partition_day"
     ).fetchall()
     return [day for (day,) in rows]
 
@@ -169,10 +174,10 @@ def shown_builds(con: DuckDBPyConnection, window: Window) -> list[tuple[dt.date,
 
 
 def days_published_of(con: DuckDBPyConnection, marts: Collection[str]) -> set[dt.date]:
-    """The days that `serving` holds a publication of each of the marts of, whatever products they belong to."""
+    """The days that `serving` holds a whole publication of each of the marts of, whatever products they belong to."""
     rows = con.execute(
         "select partition_day from ops.publications "
-        "where superseded_by is null and cadence = 'daily' "
+        f"where superseded_by is null and cadence = 'daily' and {IS_OF_A_WHOLE_DAY} "
         f"and mart in (select unnest({literal(sorted(marts))}::varchar[])) "
         f"group by partition_day having count(distinct mart) = {len(marts)}"
     ).fetchall()

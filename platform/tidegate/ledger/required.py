@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.lake.sql import literal, rows_relation
+from tidegate.ledger.interim import EFFECTIVE_VERDICT
 from tidegate.ledger.publications import none_of
 from tidegate.ledger.waivers import STANDING_WAIVERS
 
@@ -25,8 +26,8 @@ DaysOfPlaces = Mapping[Place, DeliveryDays]
 # Of an accepted delivery whose region the contract no longer has: its rows left raw.
 WITHDRAWN = "withdrawn"
 
-NEWEST_DELIVERIES = """
-    select source, region, partition_day as day, max_by(verdict, rowid) as verdict,
+NEWEST_DELIVERIES = f"""
+    select source, region, partition_day as day, max_by({EFFECTIVE_VERDICT}, rowid) as verdict,
         max_by(stands_in_for is null, rowid) as is_genuine
     from ops.deliveries group by all
 """

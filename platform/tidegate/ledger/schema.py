@@ -39,6 +39,8 @@ _DELIVERIES = {
     "listing": "varchar",
     # The hash of the contract's logic that judged it.
     "logic": "varchar",
+    # Of a delivery that was read before its day had ended: when that is (UTC). Null for one of the whole day.
+    "interim_until": "timestamp",
 }
 
 LEDGER: dict[str, dict[str, str]] = {
@@ -112,6 +114,8 @@ LEDGER: dict[str, dict[str, str]] = {
         "superseded_by": "varchar",
         # The rollback that keeps this content; null where it is the partition's own candidate.
         "rollback_id": "varchar",
+        # Whether its day had not ended: it is so far.
+        "is_interim": "boolean",
     },
     "rollbacks": {
         "rollback_id": "varchar",

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from tidegate.errors import TidegateError
 from tidegate.orchestration.names import FIRST_PARTITION_TAG, LAST_PARTITION_TAG, PARTITION_TAG
 from tidegate.settings import Settings
-from tidegate.window import Cadence, Window, windows_of
+from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 from tidegate.zones import Zone
+
+if TYPE_CHECKING:
+    from tidegate.home import Home
 
 NO_DAYS = Window(dt.date.min, dt.date.min)
 
@@ -22,18 +26,23 @@ def first_partition(settings: Settings, cadence: Cadence) -> dt.date:
     return cadence.about(settings.start_date)
 
 
-def partitions_at(settings: Settings, cadence: Cadence, now: dt.datetime) -> Window:
-    """The partitions of a cadence that there are at `now`, which has an offset."""
+def ended_partitions(settings: Settings, cadence: Cadence, now: dt.datetime) -> Window:
+    """The partitions of a cadence that have ended at `now`, which has an offset."""
     first = first_partition(settings, cadence)
     return Window(first, max(first, cadence.about(settings.zone.day_of(now))), cadence)
 
 
 def ended_days(settings: Settings, now: dt.datetime) -> Window:
-    """The days of the partitions that there are at `now`, which has an offset."""
-    return partitions_at(settings, Cadence.daily, now)
+    """The days that have ended at `now`, which has an offset."""
+    return ended_partitions(settings, Cadence.daily, now)
 
 
-def accepted_window(settings: Settings, keys: tuple[str, str] | None, cadence: Cadence) -> Window:
+def with_open_day(ended: Window) -> Window:
+    """The days that have ended, and the one that goes on."""
+    return Window(ended.start, ended.end + ONE_DAY)
+
+
+def accepted_window(home: Home, keys: tuple[str, str] | None, cadence: Cadence) -> Window:
     """The partitions from the first to the last of these keys. Raises TidegateError unless all of them exist now.
 
     Dagster itself launches whatever a run's tags say: no partition, a range that runs backwards, a day to come.
@@ -42,11 +51,14 @@ def accepted_window(settings: Settings, keys: tuple[str, str] | None, cadence: C
         raise TidegateError(
             f"This run has no partition. Nothing was changed. Select one or more {cadence.noun} under Materialize."
         )
-    existing = partitions_at(settings, cadence, dt.datetime.now(dt.UTC))
+    existing = ended_partitions(home.settings, cadence, dt.datetime.now(dt.UTC))
     window = _window_between(*keys, cadence)
+    if window and window.end > existing.end and cadence is Cadence.daily and home.has_open_day:
+        existing = with_open_day(existing)
     if window is None or window.start < existing.start or window.end > existing.end:
         named = " to ".join(dict.fromkeys(keys))
-        raise TidegateError(f"There is no {cadence} partition {named}: {_why_not(window, existing, settings.zone)}")
+        why = _why_not(window, existing, home.settings.zone)
+        raise TidegateError(f"There is no {cadence} partition {named}: {why}")
     return window
 
 

@@ -43,7 +43,7 @@ from tidegate.orchestration.names import (
     UNFINISHED,
 )
 from tidegate.orchestration.outcomes import OutputsOutcome, RunOutcome, RunResult, failures, outcome_of, published_by
-from tidegate.orchestration.partitions import partition_tags, partitions_at
+from tidegate.orchestration.partitions import ended_partitions, partition_tags
 from tidegate.orchestration.sensors.build_requests import cause_of
 from tidegate.orchestration.sensors.due_outputs import due_outputs_of
 from tidegate.orchestration.sensors.run_keeper import end_lost_runs
@@ -262,7 +262,7 @@ class Runner:
                 yield self.run(chunk, tags, BUILD_JOBS[cadence])
 
     def _existing(self, cadence: Cadence) -> Window:
-        return partitions_at(self.home.settings, cadence, dt.datetime.now(dt.UTC))
+        return ended_partitions(self.home.settings, cadence, dt.datetime.now(dt.UTC))
 
     def _newest_backfill(self, window: Window) -> str | None:
         runs = self.instance.get_runs(RunsFilter(tags={BACKFILL_DAYS_TAG: str(window)}), limit=1)

@@ -25,7 +25,7 @@ from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import health_of
 from tidegate.orchestration.history.recent_runs import runs_under_way
 from tidegate.orchestration.names import BUILD_JOBS, DAILY_JOB, MAINTENANCE_JOB
-from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags, partitions_at
+from tidegate.orchestration.partitions import ended_days, ended_partitions, named_by_days, partition_tags
 from tidegate.orchestration.sensors.ticks import schedule_status
 from tidegate.publishing.due.partitions import due_partitions
 from tidegate.publishing.periods import periods_with_days
@@ -115,7 +115,7 @@ def runs_of_ended_days(home: Home, instance: DagsterInstance, now: dt.datetime) 
 
 def runs_of_periods(home: Home, instance: DagsterInstance, cadence: Cadence, now: dt.datetime) -> Runs:
     """The runs to launch at `now`: the newest partition, and those before it that are caught up on."""
-    existing = partitions_at(home.settings, cadence, now)
+    existing = ended_partitions(home.settings, cadence, now)
     earliest = cadence.partition_of(home.settings.zone.day_of(now) - ONE_DAY * home.settings.catch_up_days)
     partitions = Window(max(existing.start, min(earliest, existing.last)), existing.end, cadence)
     under_way = runs_under_way(instance)
@@ -189,7 +189,7 @@ class _Look:
 
     def _is_in(self, source: str, region: str, day: dt.date) -> bool:
         known = self._known[source].get(Partition(region, day))
-        return known is not None and known.verdict == "accepted"
+        return known is not None and known.verdict == "accepted" and not known.is_interim
 
     def _is_there(self, source: str, region: str, day: dt.date) -> bool:
         # What was rejected still would be; a fixed delivery is its sensor's to see.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import on_days
+from tidegate.ledger.interim import EFFECTIVE_VERDICT
 from tidegate.ledger.publications import shown_builds
 from tidegate.ledger.required import WITHDRAWN
 from tidegate.ledger.waivers import standing_waivers
@@ -117,7 +118,7 @@ def entries_of(con: DuckDBPyConnection, asked: Collection[dt.date], cadence: Cad
 
 def _add_deliveries(con: DuckDBPyConnection, days: Mapping[dt.date, DayEntries]) -> None:
     rows = con.execute(
-        "select partition_day, source, region, fingerprint, verdict, reason from ops.deliveries "
+        f"select partition_day, source, region, fingerprint, {EFFECTIVE_VERDICT}, reason from ops.deliveries "
         f"where {_inside(days)} "
         "qualify row_number() over (partition by source, region, partition_day order by rowid desc) = 1"
     ).fetchall()

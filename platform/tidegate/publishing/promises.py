@@ -98,7 +98,8 @@ def next_deadline(
 
 
 def _is_published(con: DuckDBPyConnection, product: GateRequirements, partition: dt.date) -> bool:
-    return bool(published_days(con, Window.of_day(partition, product.cadence), beside=product.beside))
+    partitions = Window.of_day(partition, product.cadence)
+    return bool(published_days(con, partitions, beside=product.beside, only_whole=True))
 
 
 def is_waited_for(product: GateRequirements, partition: dt.date) -> bool:

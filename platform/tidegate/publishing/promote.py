@@ -72,6 +72,8 @@ def promote_open(
     only: Collection[dt.date] | None = None,
 ) -> Promotion:
     """What `promote` does inside its transaction, to all of the window's partitions or to some only."""
+    # Before the gates are asked, so that no day is taken for whole of which these see less.
+    going_on = set(filter(requirements.goes_on, window.days))
     gates = read_gates(con, window, requirements)
     days = [day for day in window.days if day not in gates.closed and (only is None or day in only)]
     keep_calendar(con, requirements)
@@ -94,7 +96,9 @@ def promote_open(
         for mart in requirements.marts:
             content = _shown(mart.name, day, rollbacks, contents)
             build_id = gates.builds.get((day, mart.name), "")
-            published[day].append(switch.publication(day, mart.name, build_id, content, rollback_id))
+            published[day].append(
+                switch.publication(day, mart.name, build_id, content, rollback_id, is_interim=day in going_on)
+            )
     thing = product_thing(requirements.product, requirements.cadence)
     keep_made_of(con, thing, requirements.reads, requirements.models)
     switch.enter(con, published, f"promote {window}")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, sql_file
+from tidegate.ledger.interim import IS_OF_A_WHOLE_DAY
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import Cadence
 
@@ -48,7 +49,7 @@ def published_since(
     con: DuckDBPyConnection, products: Iterable[GateRequirements], since: dt.datetime
 ) -> list[Published]:
     """The partitions of these products of which anything was published since (UTC, naive), as they stand, in order."""
-    query = sql_file("tidegate.publishing", "published_since.sql", since=literal(since))
+    query = sql_file("tidegate.publishing", "published_since.sql", since=literal(since), is_whole=IS_OF_A_WHOLE_DAY)
     shown: dict[tuple[Cadence, dt.date], dict[str, Shown]] = defaultdict(dict)
     for cadence, day, mart, *standing in con.execute(query).fetchall():
         shown[Cadence(cadence), day][mart] = Shown(*standing)

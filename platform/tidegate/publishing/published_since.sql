@@ -1,5 +1,5 @@
 -- What stands in serving of the partitions that were published since a moment: of each mart its rows, content and moment,
--- whether it showed other content before, and since when it shows what it does.
+-- whether it showed other content before, and since when it shows what it does. Of whole days only.
 with
 
 lately as (
@@ -9,7 +9,7 @@ lately as (
         partition_day,
         mart
     from ops.publications
-    where superseded_by is null and published_at >= {{ since }}
+    where superseded_by is null and published_at >= {{ since }} and {{ is_whole }}
 
 ),
 
@@ -24,6 +24,7 @@ history as (
         lag(p.content_hash) over (partition by p.cadence, p.partition_day, p.mart order by p.rowid) as content_before
     from ops.publications as p
     semi join lately as l using (cadence, partition_day)
+    where {{ is_whole }}
 
 ),
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tidegate.ledger.interim import INTERIM
 from tidegate.ledger.names import raw_asset, raw_table
 from tidegate.ledger.required import WITHDRAWN
 from tidegate.publishing.day_entries import BuildEntry, CheckEntry, DayEntries, DeliveryEntry, sentence
@@ -28,6 +29,11 @@ def _delivery_reasons(day: DayEntries, required: GateRequirements) -> Iterator[s
         if delivery is None or delivery.verdict == WITHDRAWN:
             if (source, region) in expected and day.waits_for(source, region, required):
                 yield _missing(day, source, region)
+        elif delivery.verdict == INTERIM:
+            yield (
+                f"{source}/{region} {day.day}: read last before the day had ended, so the rest of it is missing. Its "
+                "sensor reads it again; or run the day."
+            )
         elif delivery.verdict != "accepted":
             yield sentence(delivery.reason or f"{source}/{region} {day.day} was rejected; no reason was recorded")
 

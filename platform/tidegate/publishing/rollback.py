@@ -119,6 +119,7 @@ def _roll_back(
                 builds.get((day, mart.name), ""),
                 after[mart.name],
                 switch.switch_id if withholds else None,
+                is_interim=requirements.goes_on(day),
             )
             for mart in requirements.marts
         ]

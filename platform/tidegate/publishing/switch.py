@@ -57,7 +57,14 @@ class Switch:
         return cls(uuid.uuid4().hex, run_id, cadence)
 
     def publication(
-        self, day: dt.date, mart: str, build_id: str, content: Content, rollback_id: str | None
+        self,
+        day: dt.date,
+        mart: str,
+        build_id: str,
+        content: Content,
+        rollback_id: str | None,
+        *,
+        is_interim: bool | None = False,
     ) -> Publication:
         """What this switch publishes of a mart's partition."""
         return Publication(
@@ -73,6 +80,7 @@ class Switch:
             published_at=utc_now(),
             superseded_by=None,
             rollback_id=rollback_id,
+            is_interim=is_interim,
         )
 
     def rollback(

@@ -280,3 +280,32 @@ def test_an_open_breaker_asks_for_nothing_then_for_one_probe(watched: Watched, f
     watched.end(probe, DagsterRunStatus.FAILURE)
     now = dt.datetime.now(dt.UTC)
     assert watched.asked(now=now + dt.timedelta(seconds=50)) == []
+
+
+def test_a_day_that_goes_on_is_read_again_and_again_and_once_more_when_it_has_ended(watched: Watched) -> None:
+    zone, every = watched.home.settings.zone, dt.timedelta(minutes=15)
+    today = zone.day_of(NOW)
+    begun, ends = zone.at(today), zone.at(today + ONE_DAY)
+    intraday = replace(watched.orders, intraday=every)
+    read_at = (begun + every).replace(tzinfo=None)
+    watched.land(today)
+    # The day before has so long for what is still to come of it.
+    assert watched.asked(intraday, begun + every - dt.timedelta(seconds=1)) == []
+    both = [("north", today), ("south", today)]
+    assert watched.asked(intraday, begun + every) == both
+    until = ends.replace(tzinfo=None)
+    watched.load(both, finished_at=read_at, interim_until=until)
+    assert watched.asked(intraday, begun + 3 * every) == []
+    watched.land(today, "north", lines=5)
+    assert watched.asked(intraday, begun + 2 * every - dt.timedelta(seconds=1)) == []
+    assert watched.asked(intraday, begun + 2 * every) == [("north", today)]
+    # Of sources that are read once a day, nothing is asked before it has ended.
+    assert watched.asked(now=begun + 2 * every) == []
+
+
+def test_a_day_that_was_not_read_to_its_end_is_asked_for_though_nothing_came(watched: Watched) -> None:
+    watched.land(DAY)
+    watched.load(BOTH)
+    assert watched.asked() == []
+    watched.load(BOTH, interim_until=dt.datetime.combine(NEXT, dt.time()))
+    assert watched.asked() == BOTH

@@ -94,7 +94,7 @@ def exported(watched: Watched, day: dt.date) -> dict[str, object]:
 
 def statuses(watched: Watched, asset: dg.AssetKey) -> tuple[set[str], set[str]]:
     """The partitions that the UI shows as materialized and as failed."""
-    partitions = partitions_of(watched.home.settings, Cadence.daily)
+    partitions = partitions_of(watched.home, Cadence.daily)
     status = get_and_update_asset_status_cache_value(watched.instance, asset, partitions)
     assert status is not None
     failed = status.deserialize_failed_partition_subsets(partitions)

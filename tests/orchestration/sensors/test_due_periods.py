@@ -128,7 +128,7 @@ def test_a_monday_whose_build_fails_is_tried_again_with_pauses(watched: Watched)
 
 def test_weekly_partitions_are_mondays_with_a_day_before_them(watched: Watched) -> None:
     settings = watched.home.settings
-    partitions = partitions_of(settings, Cadence.weekly)
+    partitions = partitions_of(watched.home, Cadence.weekly)
     keys = partitions.get_partition_keys(current_time=NOW)
     assert keys[0] == str(first_partition(settings, Cadence.weekly))
     assert settings.start_date < first_partition(settings, Cadence.weekly) <= settings.start_date + ONE_WEEK
@@ -141,8 +141,8 @@ def test_a_monday_needs_the_days_of_its_window(watched: Watched) -> None:
     graph = watched.temporary.definitions.resolve_asset_graph()
     node = graph.get(dg.AssetKey(["marts", "customer_rfm"]))
     mapping = node.partition_mappings[dg.AssetKey(["serving", "orders_daily_summary"])]
-    days = partitions_of(watched.home.settings, Cadence.daily)
-    weeks = partitions_of(watched.home.settings, Cadence.weekly)
+    days = partitions_of(watched.home, Cadence.daily)
+    weeks = partitions_of(watched.home, Cadence.weekly)
     needed = mapping.get_upstream_mapped_partitions_result_for_partitions(
         weeks.subset_with_partition_keys([str(MONDAY)]), weeks, days, NOW
     ).partitions_subset.get_partition_keys()

@@ -19,10 +19,13 @@ from tests.support.intake.shop import Shop
 from tests.support.kafka import Cluster, cluster
 
 from tidegate.errors import ContractError, TidegateError
+from tidegate.intake import finding
 from tidegate.intake.not_loaded_yet import Watch
+from tidegate.ledger.interim import interim_deliveries
 from tidegate.sources.kafka import reading
 from tidegate.sources.kafka.reading import Extent, TopicReader
 from tidegate.window import ONE_DAY, Window
+from tidegate.zones import Zone
 
 DAY = dt.date(2024, 3, 1)
 NEXT, THIRD = DAY + ONE_DAY, DAY + 2 * ONE_DAY
@@ -129,6 +132,42 @@ def test_a_day_goes_on_until_a_later_one_is_begun(stream: Shop, broker: Cluster,
     # A day between two that are there has nothing of its own, and is there all the same.
     assert (load(stream).rows_read, load(stream, NEXT).rows_read, load(stream, THIRD).rows_read) == (3, 0, 1)
     assert stream.raw("id") == ["o1", "o2", "o3", "o4"]
+
+
+@pytest.mark.slow
+def test_a_day_is_read_while_it_goes_on_and_to_its_end_once_it_has_ended(
+    stream: Shop, broker: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def it_is(day: dt.date) -> None:
+        monkeypatch.setattr(Zone, "today", lambda _: day)
+        monkeypatch.setattr(finding, "utc_now", lambda: dt.datetime.combine(day, dt.time(12)))
+
+    it_is(DAY)
+    broker.produce(topic, [order(1)])
+    assert load(stream).rows_read == 1
+    broker.produce(topic, [order(2), order(3, partition=1)])
+    assert DAY in waiting(stream)
+    report = load(stream)
+    # Only what is new is asked of the broker, and kept beside what is there.
+    assert (report.rows_read, report.files) == (3, 3)
+
+    it_is(NEXT)
+    broker.produce(topic, [order(4), order(5, NEXT)])
+    # What is still to come of the day before is not taken for the next one's.
+    refused = load(stream, NEXT)
+    assert refused.status == "missing"
+    assert f"is read once {DAY} was read to its end" in str(refused.rejection)
+    both = stream.load_each(Window(DAY, THIRD))
+    assert [both["shop", day].rows_read for day in (DAY, NEXT)] == [4, 1]
+    assert [each.day for each in interim_deliveries(stream.lake.con)] == [NEXT]
+
+    it_is(THIRD)
+    # Nothing more came of it, which is known once it was asked for.
+    assert NEXT in waiting(stream)
+    assert load(stream, NEXT).rows_read == 1
+    assert NEXT not in waiting(stream)
+    assert interim_deliveries(stream.lake.con) == []
+    assert stream.raw("id") == [f"o{number}" for number in range(1, 6)]
 
 
 @pytest.mark.slow

@@ -147,7 +147,7 @@ class TemporaryHome:
         self, instance: dg.DagsterInstance, asset: dg.AssetKey
     ) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
         """The asset's days that the UI of an instance shows as materialized, and those it shows as failed."""
-        partitions = partitions_of(self.settings, Cadence.daily)
+        partitions = partitions_of(self.home, Cadence.daily)
         status = get_and_update_asset_status_cache_value(instance, asset, partitions)
         assert status is not None
         failed = status.deserialize_failed_partition_subsets(partitions)

@@ -71,12 +71,14 @@ def assess(
     stand_in: StandIn | None = None,
     unreadable: Unreadable | None = None,
     comparison: Comparison = NOT_COMPARED,
+    is_partial: bool = False,
 ) -> Assessment:
     """The verdict on one delivery: rejected when a file of it cannot be read, a rule of severity error is broken, or it
-    is unusual where the contract rejects that, and only then."""
+    is unusual where the contract rejects that, and only then. Of one that is partial, since its day goes on, nobody can
+    tell yet how many rows it has."""
     outcomes, rejections = [], []
     for group in _dimension_groups(contract):
-        problems = _problems(contract, group.dimension, measures, drift)
+        problems = _problems(contract, group.dimension, measures, drift, is_partial)
         outcomes.append(_outcome(contract, group, measures, problems))
         rejections += [text for severity, text in problems if severity == "error"]
     outcomes += [_freshness(group, stand_in) for group in _freshness_groups(contract)]
@@ -147,11 +149,14 @@ def reasons_of(contract: Contract) -> dict[str, Dimension]:
 # --- the verdict
 
 
-def _problems(contract: Contract, dimension: Dimension, measures: Measures, drift: Drift) -> list[tuple[Severity, str]]:
+def _problems(
+    contract: Contract, dimension: Dimension, measures: Measures, drift: Drift, is_partial: bool
+) -> list[tuple[Severity, str]]:
     problems: list[tuple[Severity, str]] = []
     if counts := _quarantined(contract, dimension, measures):
         problems.append(("warning", f"Rows were quarantined ({_listed(counts, measures)})"))
-    measured = [rule for rule in contract.delivery_rules if rule.dimension == dimension]
+    rules = [rule for rule in contract.delivery_rules if not (is_partial and rule.kind == "rows_read")]
+    measured = [rule for rule in rules if rule.dimension == dimension]
     problems += [(rule.severity, text) for rule in measured if (text := broken_rule(rule, measures))]
     if dimension == "accuracy":
         problems += _too_many_quarantined(contract, measures)

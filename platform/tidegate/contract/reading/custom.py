@@ -30,6 +30,9 @@ MAX_QUARANTINED_ROWS = 1_000_000
 # Beyond a day, "unchanged for so long" is a mistake and not a rule.
 MAX_QUIET_MINUTES = 1_440
 
+# Less often than this is once a day.
+MAX_INTRADAY_MINUTES = 720
+
 # Ordinary files unpack to 5 to 20 times their size, very monotonous ones to 200. Gzip cannot do more than 1,032.
 DEFAULT_MAX_UNPACKED_RATIO = 200
 LARGEST_UNPACKED_RATIO = 1_100
@@ -44,6 +47,7 @@ _KNOWN = (
     "readiness",
     "quietMinutes",
     "maxUnpackedRatio",
+    "intradayMinutes",
     "anomaly",
     *CHANGE_PROPERTIES,
     SNAPSHOT,
@@ -81,6 +85,7 @@ class Custom:
     quarantine_limits: tuple[QuarantineLimit, ...]
     repeated_rows: RepeatedRows | None
     needs: needs.Needs
+    intraday_minutes: int | None
 
 
 def read_custom(doc: Document) -> Custom:
@@ -110,6 +115,7 @@ def read_custom(doc: Document) -> Custom:
         quarantine_limits=read_limits(doc, written),
         repeated_rows=read_repeated_rows(doc, written),
         needs=needs.together(_need(doc, *written[name], name) for name in needs.NAMES if name in written),
+        intraday_minutes=whole_number(doc, written, "intradayMinutes", 1, MAX_INTRADAY_MINUTES, "minutes"),
     )
 
 

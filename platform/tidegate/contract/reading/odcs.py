@@ -107,6 +107,7 @@ def load_contract(path: Path, zone: Zone = UTC, root: yaml.Node | None = None, *
         quarantine_limits=custom.quarantine_limits,
         is_snapshot=custom.is_snapshot,
         needs=custom.needs,
+        intraday=dt.timedelta(minutes=custom.intraday_minutes) if custom.intraday_minutes else None,
     )
 
 

@@ -48,12 +48,12 @@ def build_dbt_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.Asse
         can_subset=True,
         # A test may also be of a source.
         allow_arbitrary_check_specs=True,
-        partitions_def=partitions_of(home.settings, cadence),
+        partitions_def=partitions_of(home, cadence),
         backfill_policy=chunked_backfills(home.settings),
         pool=LAKE_POOL,
     )
     def transform(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context, home.settings, cadence)
+        window = window_of(context, home, cadence)
         with as_dagster_failure(context), home.lake() as lake:
             with _reporting_a_refusal(context, home, window):
                 result = build_window(

@@ -61,7 +61,8 @@ def _digest(home: Home, owners: list[str]) -> str:
     """What shapes the assets beside the dbt project, whose folder they are kept in."""
     regions = [(name, [region.name for region in contract.regions]) for name, contract in home.contracts.items()]
     versions = [version(package) for package in DESCRIBED_BY]
-    shape = (regions, owners, home.settings.start_date, home.settings.timezone, versions, sys.version, _own_code())
+    days = (home.settings.start_date, home.settings.timezone, home.has_open_day)
+    shape = (regions, owners, days, versions, sys.version, _own_code())
     return hashlib.sha256(repr(shape).encode()).hexdigest()[:16]
 
 

@@ -47,7 +47,7 @@ def build_output_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.A
         pool=OUTPUTS_POOL,
     )
     def make_what_follows(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context, home.settings, cadence)
+        window = window_of(context, home, cadence)
         selected = {key: maker for key, maker in makers.items() if key in context.selected_asset_keys}
         only_due = context.run.tags.get(ONLY_DUE_TAG) == "true"
         with as_dagster_failure(context), home.lake() as lake:
@@ -79,7 +79,7 @@ def _asset_spec(home: Home, kind: OutputKind, owners: list[str], cadence: Cadenc
         kinds=KINDS.get(kind.name, {"parquet", "csv"}),
         owners=owners,
         tags={"layer": "outputs"},
-        partitions_def=partitions_of(home.settings, cadence),
+        partitions_def=partitions_of(home, cadence),
         skippable=True,
     )
 

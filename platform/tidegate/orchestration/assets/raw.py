@@ -83,7 +83,7 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
         pool=_pool_of(contract, home.settings.landing),
     )
     def load_source(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        window = window_of(context, home.settings)
+        window = window_of(context, home)
         regions = _selected_regions(context, contract)
         with as_dagster_failure(context), home.lake() as lake:
             reports = load_deliveries(
@@ -141,7 +141,7 @@ def _asset_spec(home: Home, contract: Contract, region: Region) -> dg.AssetSpec:
             TABLE_NAME: f"lake.raw.{contract.source}",
             "contract": contract.label,
         },
-        partitions_def=partitions_of(home.settings, Cadence.daily),
+        partitions_def=partitions_of(home, Cadence.daily),
         skippable=True,
     )
 
@@ -210,7 +210,7 @@ def _check_specs(home: Home, contract: Contract, region: Region) -> Iterator[dg.
             asset=raw_key(contract.source, region.name),
             description=group.description,
             blocking=group.blocking,
-            partitions_def=partitions_of(home.settings, Cadence.daily),
+            partitions_def=partitions_of(home, Cadence.daily),
             metadata={"dimension": group.dimension},
         )
 

@@ -66,7 +66,7 @@ def build_serving_assets(home: Home, owners: list[str], cadence: Cadence) -> dg.
             product for product in home.products_of(cadence) if not selected.isdisjoint(map(serving_key, product.names))
         ]
         if products:
-            yield from _publish(context, home, window_of(context, home.settings, cadence), products)
+            yield from _publish(context, home, window_of(context, home, cadence), products)
         else:
             # Only whether the logic is current is asked, which is no matter of partitions.
             with as_dagster_failure(context), home.lake() as lake:
@@ -143,7 +143,7 @@ def _gate_spec(home: Home, mart: Mart, cadence: Cadence) -> dg.AssetCheckSpec:
         asset=serving_key(mart.name),
         description="Everything behind the partition is delivered, built and checked. If this fails, it says why the "
         "partition is held; consumers keep its last good version.",
-        partitions_def=partitions_of(home.settings, cadence),
+        partitions_def=partitions_of(home, cadence),
     )
 
 
@@ -165,7 +165,7 @@ def _asset_spec(home: Home, mart: Mart, product: GateRequirements, owners: list[
             TABLE_NAME: f"lake.serving.{mart.name}",
             **_promised(product),
         },
-        partitions_def=partitions_of(home.settings, cadence),
+        partitions_def=partitions_of(home, cadence),
         freshness_policy=_published_in_time(home, product),
     )
 

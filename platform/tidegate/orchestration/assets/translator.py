@@ -28,7 +28,7 @@ def assets_of_dagster_dbt(home: Home, owners: list[str], cadence: Cadence) -> dg
         manifest=home.dbt.manifest_path,
         select=" ".join(f"fqn:{'.'.join(model.fqn)}" for model in home.graph.models_of(cadence)),
         dagster_dbt_translator=LayeredTranslator(home, owners),
-        partitions_def=partitions_of(home.settings, cadence),
+        partitions_def=partitions_of(home, cadence),
     )
     def described() -> Iterator[Any]:
         yield from ()
@@ -65,7 +65,7 @@ class LayeredTranslator(DagsterDbtTranslator):
         return self._owners
 
     def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition[str]:
-        return partitions_of(self._home.settings, self._cadence_of(dbt_resource_props))
+        return partitions_of(self._home, self._cadence_of(dbt_resource_props))
 
     def _cadence_of(self, dbt_resource_props: Mapping[str, Any]) -> Cadence:
         table = self._home.graph.tables.get(dbt_resource_props["unique_id"])

@@ -28,17 +28,17 @@ EVER = dt.datetime.fromisoformat("0001-01-01")
 
 def daily_partitions() -> dg.TimeWindowPartitionsDefinition:
     """The partitions of days, as Tidegate's own assets have them."""
-    return partitions_of(current_home().settings, Cadence.daily)
+    return partitions_of(current_home(), Cadence.daily)
 
 
 def weekly_partitions() -> dg.TimeWindowPartitionsDefinition:
     """Those of weeks, each named by its Monday."""
-    return partitions_of(current_home().settings, Cadence.weekly)
+    return partitions_of(current_home(), Cadence.weekly)
 
 
 def monthly_partitions() -> dg.TimeWindowPartitionsDefinition:
     """Those of months, each named by its first day."""
-    return partitions_of(current_home().settings, Cadence.monthly)
+    return partitions_of(current_home(), Cadence.monthly)
 
 
 def published_asset(mart: str) -> dg.AssetKey:

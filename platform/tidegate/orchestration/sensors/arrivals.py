@@ -29,7 +29,7 @@ from tidegate.orchestration.history.contacts import breaker_observation, contact
 from tidegate.orchestration.history.health import Health
 from tidegate.orchestration.history.recent_runs import Attempts, RunOfDays, digest, runs_under_way
 from tidegate.orchestration.names import REQUEST_TAG, arrivals_sensor, load_job
-from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags
+from tidegate.orchestration.partitions import ended_days, named_by_days, partition_tags, with_open_day
 from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, sensor_status, within
 from tidegate.window import ONE_DAY, Window, windows_of
 
@@ -100,9 +100,10 @@ class _Tick:
         self.pace = Pace.of(home.settings)
         self.attempts = Attempts(instance, load_job(self.source), self.pace)
         self.under_way = [run for run in runs_under_way(instance) if run.loads_any(self.source)]
-        # Ended days have a partition; the newest of them are expected of every source.
+        # The newest ended days are expected of every source.
         self.ended = ended_days(home.settings, now)
-        self.watch = Watch(home.lake, contract, home.outside, self.ended)
+        self.days = with_open_day(self.ended) if contract.intraday else self.ended
+        self.watch = Watch(home.lake, contract, home.outside, self.days)
 
     def result(self) -> dg.SensorResult:
         health = health_of(self.instance, self.source, self.pace)
@@ -151,7 +152,7 @@ class _Tick:
         )
 
     def _remember(self, reported: Iterable[str]) -> str:
-        return Memory(frozenset(reported), (self.memory.turn + 1) % turns_of(self.ended)).cursor
+        return Memory(frozenset(reported), (self.memory.turn + 1) % turns_of(self.days)).cursor
 
     def _what_origins_say(self, expected: Iterable[dt.date]) -> dict[Overdue, str]:
         """Why the newest of these days are not there, of regions whose source knows."""
@@ -172,13 +173,14 @@ class _Tick:
         return f"Loads of {self.source} are under way." if self.under_way else f"Nothing new of {self.source}."
 
     def _expected_days(self) -> list[dt.date]:
-        """The newest ended days, and older ones that something was delivered for, but not all of this source."""
+        """The newest ended days, and the one that goes on where it is read meanwhile; and older ones that something was
+        delivered for, but not all of this source."""
         first_open = max(self.ended.start, self.ended.end - ONE_DAY * self.home.settings.look_back_days)
         limit = self.home.settings.chunk_days
         with self.home.lake() as lake:
             lacking = days_lacking(lake.con, self.source, *self._required(), limit, self._beside())
-        newest = Window(min(first_open, self.ended.end), self.ended.end).days
-        expected = {*newest, *(day for day in lacking if day in self.ended)}
+        newest = Window(min(first_open, self.ended.end), self.days.end).days
+        expected = {*newest, *(day for day in lacking if day in self.days)}
         return sorted(day for day in expected if any(day in region.delivers_on for region in self.contract.regions))
 
     def _required(self) -> tuple[frozenset[Place], DaysOfPlaces]:
@@ -195,12 +197,21 @@ class _Tick:
         return products.beside if products else frozenset()
 
     def _may_be_asked_for(self, waiting: Waiting) -> bool:
-        if not self._is_not_under_way(waiting):
+        if not self._is_not_under_way(waiting) or self._is_read_later(waiting):
             return False
         return self.attempts.may_go(failed_loads(self.attempts, self.source, waiting), self.now)
 
     def _is_not_under_way(self, waiting: Waiting) -> bool:
         return not self._is_under_way(waiting.region, waiting.day)
+
+    def _is_read_later(self, waiting: Waiting) -> bool:
+        """Whether it is of the day that goes on, and was read a short while ago. The day before has that long for what
+        is still to come of it."""
+        if self.contract.intraday is None or waiting.day in self.ended:
+            return False
+        begun_at = self.contract.zone.at(waiting.day)
+        read_at = waiting.known.loaded_at.replace(tzinfo=dt.UTC) if waiting.known else begun_at
+        return self.now < max(begun_at, read_at) + self.contract.intraday
 
     def _is_under_way(self, region: str, day: dt.date) -> bool:
         return any(run.loads(self.source, region, day) for run in self.under_way)
@@ -213,7 +224,8 @@ class _Tick:
         with self.home.lake() as lake:
             known = known_deliveries(lake.con, self.source, wanted)
             settled = settled_days(lake.con, self.source, due, self._beside())
-        return [Overdue(each.region, each.day) for each in wanted if each not in known and each.day not in settled]
+        lacking = [each for each in wanted if each not in known or known[each].is_interim]
+        return [Overdue(each.region, each.day) for each in lacking if each.day not in settled]
 
     def _is_overdue(self, missing: Overdue, can_look: bool) -> bool:
         """Whether the source is to blame: nothing is under way and, as far as one can look, nothing waits."""

@@ -308,7 +308,8 @@ def _shares(con: DuckDBPyConnection, window: Window) -> list[Share]:
 
 _STATE_OF_A_DAY = """
     case when h.reason is not null then 'held' when c.state = 'not required' then ''
-        when c.state = 'published' and c.restatements > 0 then 'restated' else c.state end
+        when c.state = 'published' and c.restatements > 0 then 'restated'
+        when c.state = 'so far' then 'awaited' else c.state end
 """
 _PARTITIONS = f"""
     select c.product, c.cadence, c.partition_day, {_STATE_OF_A_DAY} as state, h.reason is not null as is_held,

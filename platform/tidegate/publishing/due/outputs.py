@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, rows_relation, sql_file
+from tidegate.ledger.interim import IS_OF_A_WHOLE_DAY
 from tidegate.ledger.made_of import inputs_query, made_of_relation
 from tidegate.ledger.outputs import lies_in
 from tidegate.ledger.rollbacks import WITHHELD
@@ -67,7 +68,7 @@ def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] 
         kinds=_kinds(kinds),
         ingredients=_ingredients(kinds),
         publications="select mart, cadence, partition_day, publication_id from ops.publications "
-        f"where superseded_by is null and not {WITHHELD}",
+        f"where superseded_by is null and not {WITHHELD} and {IS_OF_A_WHOLE_DAY}",
         of_days=of_days,
         made=_made(place),
         inputs=inputs_query("from answers", made_of_relation({kind.name: kind.reads for kind in kinds})),

@@ -129,7 +129,8 @@ def _begun(product: GateRequirements) -> str:
 
 
 def open_partitions_left_unpublished(con: DuckDBPyConnection, product: GateRequirements) -> list[dt.date]:
-    """Partitions whose candidates may be published and are not: a run was killed between building and publishing them.
+    """Partitions whose candidates may be published and are not: a run was killed between building and publishing them,
+    or the day went on when they were, and by now it has ended, and all of it is there.
 
     Nothing that they are made of differs, so that no other entry of the ledger tells.
     """
@@ -142,12 +143,13 @@ def open_partitions_left_unpublished(con: DuckDBPyConnection, product: GateRequi
             where mart in (select unnest({marts}::varchar[])) group by partition_day, mart
         ),
         served as (
-            select partition_day, mart, build_id from ops.publications
+            select partition_day, mart, build_id, is_interim from ops.publications
             where superseded_by is null and cadence = {literal(product.cadence)}
         )
         select distinct c.partition_day
         from candidates as c left join served as s using (partition_day, mart)
         where s.build_id is distinct from c.build_id
+            or (s.is_interim and c.partition_day < {literal(product.zone.today())})
         """
     ).fetchall()
     unpublished = [day for (day,) in rows]

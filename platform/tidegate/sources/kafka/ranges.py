@@ -26,23 +26,26 @@ OFFSETS = "offsets.json"
 @dataclass(frozen=True)
 class Progress:
     """How far a delivery got. `ends` is by partition the offset after its last message, `complete` holds the partitions
-    in which the day is known to be over."""
+    in which the day is known to be over. `goes_on`: it was read before the day had ended."""
 
     ends: Mapping[int, int] = field(default_factory=dict)
     complete: frozenset[int] = frozenset()
+    goes_on: bool = False
 
     @classmethod
     def of(cls, content: Any) -> Self:
         """Raises ValueError for what no progress was written as."""
         try:
             ends = {int(partition): int(end) for partition, end in content["ends"].items()}
-            return cls(ends, frozenset(map(int, content["complete"])))
+            return cls(ends, frozenset(map(int, content["complete"])), "goes_on" in content)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("it says no offsets") from error
 
     def to_json(self, topic: str) -> bytes:
         ends = {str(partition): end for partition, end in sorted(self.ends.items())}
-        content = {"topic": topic, "ends": ends, "complete": sorted(self.complete)}
+        content: dict[str, Any] = {"topic": topic, "ends": ends, "complete": sorted(self.complete)}
+        if self.goes_on:
+            content["goes_on"] = True
         return (json.dumps(content, indent=1) + "\n").encode()
 
 
@@ -52,8 +55,9 @@ class Day:
 
     delivery: Captured | None
     progress: Progress
-    # Where the day before it ended.
-    begin: Mapping[int, int]
+    # How far the day before it got, and which that is.
+    before: Progress
+    day_before: dt.date | None
     # A later day has been begun.
     is_closed: bool
 
@@ -69,7 +73,7 @@ class Day:
 
     def next_offset(self, partition: int) -> int | None:
         """Where to go on; None for a partition that nothing was read of."""
-        return self.progress.ends.get(partition, self.begin.get(partition))
+        return self.progress.ends.get(partition, self.before.ends.get(partition))
 
 
 def messages_of(captured: Captured) -> tuple[CapturedFile, ...]:
@@ -87,7 +91,8 @@ def known_of(archive: Archive, source: str, region: str, day: dt.date, today: dt
     return Day(
         delivery=delivery,
         progress=_progress_of(archive, delivery) if delivery else Progress(),
-        begin=_progress_of(archive, before).ends if before else {},
+        before=_progress_of(archive, before) if before else Progress(),
+        day_before=before.day if before else None,
         is_closed=any(_deliveries_after(archive, source, region, day, today)),
     )
 

@@ -1,4 +1,4 @@
-"""Deliveries from a topic: of a day that has ended, what came since the day before, as ranges of offsets.
+"""Deliveries from a topic: of a day, what came since the day before, as ranges of offsets.
 
 In each partition a day ends at the first message that is dated after it, or at the newest message by now. The bytes go
 into the archive with the offsets; a day that goes on later gets another file. Which messages are whose is for `ranges`
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from tidegate.archive.archive import DRAFTS, Archive
 from tidegate.archive.manifest import Captured, CapturedFile
 from tidegate.contract.kafka import KafkaServer
-from tidegate.errors import ArchiveDownError, TidegateError
+from tidegate.errors import ArchiveDownError, IncompleteError, TidegateError
 from tidegate.sources.kafka.messages import MessageWriter
 from tidegate.sources.kafka.ranges import OFFSETS, Day, Progress, known_of
 from tidegate.sources.kafka.reading import Extent, GoneError, TopicReader, opened
@@ -59,11 +59,13 @@ class KafkaOrigin:
         known = known_of(archive, source, self.region, day, self.zone.today())
         if known.is_closed:
             # Its messages, if any, are with the days around it.
-            return known.delivery or self._entered(archive, known, day, known.begin, frozenset(), [])
+            return known.delivery or self._entered(archive, known, day, Progress(known.before.ends), [])
+        if self._goes_on(day):
+            self._refuse_before_its_turn(known, day)
         with opened(self.server, self.outside) as reader, tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
             draft = Path(folder) / "messages"
-            ends, complete, written, numbers = self._read(reader, known, day, draft)
-            if known.delivery and (ends, complete) == (known.progress.ends, known.progress.complete):
+            progress, written, numbers = self._read(reader, known, day, draft)
+            if known.delivery and progress == known.progress:
                 return known.delivery
             # Before the messages are kept: without their schemas they could not be read.
             schemas = self._schemas(numbers)
@@ -71,7 +73,19 @@ class KafkaOrigin:
             new = [archive.adopt(f"messages-{number:06}.jsonl.gz", draft)] if written else []
             if schemas:
                 new.append(archive.add(f"{SCHEMAS}{number:06}.json", [to_json(schemas)]))
-        return self._entered(archive, known, day, ends, complete, new)
+        return self._entered(archive, known, day, progress, new)
+
+    def _goes_on(self, day: dt.date) -> bool:
+        return day >= self.zone.today()
+
+    def _refuse_before_its_turn(self, known: Day, day: dt.date) -> None:
+        """A day that goes on begins where the one before ended: what is still to come of that would be taken for its
+        own."""
+        if known.before.goes_on:
+            raise IncompleteError(
+                f"{self.describe(day)} is read once {known.day_before} was read to its end. Run {known.day_before} "
+                "first, or both together. What was loaded before stays."
+            )
 
     def _schemas(self, numbers: Collection[int]) -> dict[int, Schema]:
         variable = self.server.registry_variable
@@ -82,12 +96,12 @@ class KafkaOrigin:
 
     def _read(
         self, reader: TopicReader, known: Day, day: dt.date, draft: Path
-    ) -> tuple[Mapping[int, int], frozenset[int], int, Collection[int]]:
-        """Read on in each partition; returns where each ends by now, those in which the day is over, the number of
-        messages, and the numbers of their schemas."""
+    ) -> tuple[Progress, int, Collection[int]]:
+        """Read on in each partition; returns how far that got, the number of messages, and the numbers of their
+        schemas."""
         day_ends = self.zone.at(day + ONE_DAY, dt.time()).timestamp() * 1000
         by_now = (time.time() + MOST_AHEAD_SECONDS) * 1000
-        ends, complete = {**known.begin, **known.progress.ends}, set(known.progress.complete)
+        ends, complete = {**known.before.ends, **known.progress.ends}, set(known.progress.complete)
         with draft.open("wb") as stream:
             writer = MessageWriter(stream, has_schemas=self.server.value_format != "json")
             for partition, extent in reader.extents().items():
@@ -102,7 +116,7 @@ class KafkaOrigin:
                         break
                     writer.add(message)
             writer.close()
-        return ends, frozenset(complete), writer.written, writer.schema_numbers
+        return Progress(ends, frozenset(complete), self._goes_on(day)), writer.written, writer.schema_numbers
 
     def _messages(self, reader: TopicReader, day: dt.date, partition: int, begin: int, end: int) -> Iterator[Message]:
         if begin >= end:
@@ -137,11 +151,10 @@ class KafkaOrigin:
         archive: Archive,
         known: Day,
         day: dt.date,
-        ends: Mapping[int, int],
-        complete: frozenset[int],
+        progress: Progress,
         new: Sequence[CapturedFile],
     ) -> Captured:
-        offsets = archive.add(OFFSETS, [Progress(ends, complete).to_json(self.server.topic)])
+        offsets = archive.add(OFFSETS, [progress.to_json(self.server.topic)])
         files = [*known.files, *new, offsets]
         return archive.enter(self.source, self.region, day, files)
 

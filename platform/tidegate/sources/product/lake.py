@@ -22,11 +22,17 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, content_by_day, content_by_day_select
 from tidegate.lake.sql import CATALOG, literal, qualified, quoted
 from tidegate.lake.tables import table_columns
+from tidegate.ledger.interim import IS_OF_A_WHOLE_DAY
 from tidegate.ledger.rollbacks import WITHHELD
 from tidegate.sources.product.source import Shown
 from tidegate.window import Window
 
-_STATES = {"held": "is held upstream", "overdue": "is overdue upstream", "awaited": "is not published upstream yet"}
+_STATES = {
+    "held": "is held upstream",
+    "overdue": "is overdue upstream",
+    "awaited": "is not published upstream yet",
+    "so far": "was not read to its end upstream yet",
+}
 
 
 class LakeOfMart:
@@ -81,9 +87,12 @@ class LakeOfMart:
         return f"{_STATES.get(state, f'is {state} upstream')}{said}"
 
     def _shown(self, con: DuckDBPyConnection, condition: str) -> list[Shown]:
+        # A home of an older version knows no days that go on.
+        knows_interim = "is_interim" in table_columns(con, [("ops", "publications")])["ops", "publications"]
+        is_whole = IS_OF_A_WHOLE_DAY if knows_interim else "true"
         rows = con.execute(
-            "select partition_day, content_hash, published_at from ops.publications "
-            f"where mart = {literal(self._mart)} and superseded_by is null and not {WITHHELD} and {condition}"
+            "select partition_day, content_hash, published_at from ops.publications where superseded_by is null "
+            f"and mart = {literal(self._mart)} and not {WITHHELD} and {is_whole} and {condition}"
         ).fetchall()
         return [Shown(day, content, at.replace(tzinfo=dt.UTC)) for day, content, at in rows]
 
