@@ -4,6 +4,7 @@
 -- things    (thing, partition, seen, made_by): what each was made of is what ops.contents said up to the entry `seen`,
 --           and what the build `made_by` entered; a thing that was made in several parts has a row for each
 -- made_of   (thing, kind, subject, begins_before, end_months, end_days, only_newest): what each reads, and of which days
+-- which     the condition on inputs `s` of things `r` that are asked for: all of them, or those that came later
 -- current   (kind, subject, name, day, content): what is so now, whether or not ops.contents says it yet
 with
 
@@ -59,6 +60,7 @@ inputs as (
         s.entry > r.seen and s.made_by <> r.made_by as came_later
     from reads as r
     join standing as s using (kind, subject, day)
+    where {{ which }}
 
 ),
 

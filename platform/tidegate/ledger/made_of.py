@@ -17,6 +17,9 @@ from tidegate.ledger.contents import GONE, Kind, Seed, seed_contents
 from tidegate.ledger.schema import LEDGER
 from tidegate.window import Cadence, Length
 
+# As `inputs.sql` has it.
+CAME_LATER = "s.entry > r.seen and s.made_by <> r.made_by"
+
 ONE_DAY_LONG = Length(days=1)
 
 
@@ -49,16 +52,19 @@ def _row(reads: Reads) -> tuple[object, ...]:
     return reads.kind.value, reads.subject, reads.begins_before, months, days, reads.only_newest
 
 
-def inputs_query(things: str, made_of: str, seeds: Iterable[Seed] = ()) -> str:
+def inputs_query(things: str, made_of: str, seeds: Iterable[Seed] = (), *, only_later: bool = False) -> str:
     """The query in `inputs.sql`: (thing, partition, kind, subject, name, day, content, entry, changed_at, differs).
 
-    `seeds` are what the project has of them now.
+    `seeds` are what the project has of them now. `only_later`: only inputs that changed since the thing was made, which
+    are few; all that differ are among them. Of things that read only the newest of some days, more may be said to
+    differ, since which day is the newest is then asked of these alone.
     """
     return sql_file(
         "tidegate.ledger",
         "inputs.sql",
         things=things,
         made_of=made_of,
+        which=CAME_LATER if only_later else "true",
         current=_current(seeds),
         shows_nothing=", ".join(map(literal, (GONE, NOTHING.hash))),
     )

@@ -6,6 +6,7 @@ From then on they follow their days, as `due` says.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 from duckdb import DuckDBPyConnection
 
@@ -23,9 +24,8 @@ def periods_to_begin(con: DuckDBPyConnection, partitions: Window, behind: DaysBe
     built = set(built_partitions(con, behind.cadence))
     return [
         partition
-        for partition in periods_with_days(con, partitions, behind)
-        if partition not in built
-        and published.issuperset(day for day in behind.cadence.days_about(partition).days if day >= starts)
+        for partition in _with_days(con, [each for each in partitions.days if each not in built], behind)
+        if published.issuperset(day for day in behind.cadence.days_about(partition).days if day >= starts)
     ]
 
 
@@ -37,15 +37,22 @@ def periods_left_out(con: DuckDBPyConnection, behind: DaysBehind) -> list[dt.dat
         return []
     built = {*built_partitions(con, behind.cadence), *there}
     between = Window(there[0], there[-1], behind.cadence)
-    return [partition for partition in periods_with_days(con, between, behind) if partition not in built]
+    return _with_days(con, [partition for partition in between.days if partition not in built], behind)
 
 
 def periods_with_days(con: DuckDBPyConnection, partitions: Window, behind: DaysBehind) -> list[dt.date]:
     """Those of `partitions` that any published day is in the reach of: the others would be empty."""
+    return _with_days(con, partitions.days, behind)
+
+
+def _with_days(con: DuckDBPyConnection, partitions: Collection[dt.date], behind: DaysBehind) -> list[dt.date]:
+    # As it mostly is with those that were never built, of thousands that were.
+    if not partitions:
+        return []
     rows = con.execute(
         f"""
         select distinct r.partition
-        from ({behind.read_by(partitions.days)}) as r
+        from ({behind.read_by(partitions)}) as r
         join ops.publications as p on p.partition_day between r.first and r.last
         where p.superseded_by is null and p.cadence = {literal(Cadence.daily)}
           and p.mart in (select unnest({literal(sorted(behind.marts))}::varchar[]))

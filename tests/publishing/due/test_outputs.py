@@ -46,7 +46,11 @@ OF_ALL = OutputKind(
 
 
 def due(shop: Shop, *kinds: OutputKind, place: str = PLACE) -> list[tuple[str, dt.date]]:
-    return [(output.kind, output.day) for output in due_outputs(shop.lake.con, kinds or KINDS, place)]
+    """Those that are due, which are asked for alone, or found among all that there can be."""
+    with shop.lake.one_moment() as con:
+        found = due_outputs(con, kinds or KINDS, place)
+        assert found == [each for each in outputs(con, kinds or KINDS, place) if each.is_due]
+    return [(output.kind, output.day) for output in found]
 
 
 def make_due(shop: Shop, *kinds: OutputKind, run_id: str = "run-1") -> list[tuple[str, dt.date]]:

@@ -47,7 +47,8 @@ def due_outputs(con: DuckDBPyConnection, kinds: Sequence[OutputKind], place: str
     if not kinds:
         return []
     # All that there can be are thousands a year, and mostly none is due.
-    query = f"select * from ({_outputs(kinds, place, None)}) where is_due order by day, kind"
+    found = _outputs(kinds, place, None, may_be_due=_may_be_due(kinds))
+    query = f"select * from ({found}) where is_due order by day, kind"
     return [Output(*row) for row in con.execute(query).fetchall()]
 
 
@@ -60,7 +61,9 @@ def outputs(
     return [Output(*row) for row in con.execute(_outputs(kinds, place, days)).fetchall()]
 
 
-def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] | None) -> str:
+def _outputs(
+    kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] | None, *, may_be_due: str = "true"
+) -> str:
     of_days = "true" if days is None else f"t.partition_day in (select unnest({literal(sorted(days))}::date[]))"
     return sql_file(
         "tidegate.publishing.due",
@@ -70,9 +73,28 @@ def _outputs(kinds: Sequence[OutputKind], place: str, days: Collection[dt.date] 
         publications="select mart, cadence, partition_day, publication_id from ops.publications "
         f"where superseded_by is null and not {WITHHELD} and {IS_OF_A_WHOLE_DAY}",
         of_days=of_days,
+        may_be_due=may_be_due,
         made=_made(place),
         inputs=inputs_query("from answers", made_of_relation({kind.name: kind.reads for kind in kinds})),
     )
+
+
+def _may_be_due(kinds: Sequence[OutputKind]) -> str:
+    """The condition that an answer `a` of `outputs.sql` may be due: all due ones, and hardly any other."""
+    made_of = made_of_relation({kind.name: kind.reads for kind in kinds})
+    return f"""(a.thing, a.partition) in (
+        select o.kind, o.day
+        from own as o
+        join kinds as k using (kind)
+        left join made as m using (kind, day)
+        where
+            m.contents_seen is null or m.revision <> k.revision
+            or coalesce(m.told_of <> o.publication_id, false)
+        union all
+        select thing, partition
+        from ({inputs_query("from all_answers", made_of, only_later=True)})
+        where differs
+    )"""
 
 
 def _kinds(kinds: Sequence[OutputKind]) -> str:

@@ -4,6 +4,7 @@
 --               nothing is published yet, of the newest day that something is reported of
 -- ingredients   (kind, mart, cadence, is_own, needed): the marts of each kind; its own are those of the same partition
 -- publications  (mart, cadence, partition_day, publication_id)
+-- may_be_due    the kinds and days that are asked for: all, or those with an input that differs, for one
 -- made          (kind, day, entry, contents_seen, revision, told_of): the newest of each, and the publication that it
 --               says something of
 with
@@ -66,11 +67,20 @@ own as (
 
 made as ({{ made }}),
 
-answers as (
+all_answers as (
 
     select o.kind as thing, o.day as partition, coalesce(m.contents_seen, -1) as seen, '' as made_by
     from own as o
     left join made as m using (kind, day)
+
+),
+
+-- Mostly few of thousands, so that what the others are made of is not read and hashed.
+answers as (
+
+    select a.*
+    from all_answers as a
+    where {{ may_be_due }}
 
 ),
 
