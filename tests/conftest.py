@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 # Before any test module is imported: what its tests say of Hypothesis builds on the profile that this loads.
 import tests.support.examples  # noqa: F401
 from dbt_common.tests import enable_test_caching
+from tests.support.parsed import parsed_by_tests
 from tests.support.s3_server import Bucket, S3Server
 from tests.support.s3_server import s3_server as start_s3_server
 from tests.support.servers import PostgresAddress, postgres, postgres_database
@@ -91,11 +92,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def nobody_elses_environment() -> Iterator[None]:
-    """No test, and no process that one starts, sees the settings of whoever runs the tests."""
+def nobody_elses_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, and no process that one starts, sees the settings of whoever runs the tests. All find what any of them
+    parsed."""
     with pytest.MonkeyPatch.context() as patch:
         for name in _read_by_tidegate():
             patch.delenv(name)
+        patch.setenv("TIDEGATE_PARSED", str(parsed_by_tests(tmp_path_factory)))
         yield
 
 

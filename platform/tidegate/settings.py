@@ -42,7 +42,7 @@ _NEEDED = ("home", "contracts", "dbt_project")
 _OF_THE_LAKE = frozenset({"lake_catalog", "lake_data"})
 
 # Text that may be a path; one in `.env` is relative to that file.
-_PLACES = ("landing", "archive", "outputs", "backups", "lake_data")
+_PLACES = ("landing", "archive", "outputs", "backups", "lake_data", "parsed")
 
 
 # `sc://spark:15002/;use_ssl=true`. A token would show wherever settings do.
@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     )
     contracts: Path = Field(OF_THE_PROJECT["contracts"], description="Folder of the sources' ODCS contracts.")
     dbt_project: Path = Field(OF_THE_PROJECT["dbt_project"], description="Folder of the dbt project.")
+    parsed: str = Field(
+        "",
+        description="Folder where states of the dbt project are kept as parsed and compiled. Homes of one user may "
+        "share it; whoever writes there can run code in them. Default: in the home.",
+    )
     defs: Path = Field(
         OF_THE_PROJECT["defs"],
         description="File with assets, sensors, schedules, jobs and resources of your own. Default: `definitions.py` "
@@ -333,6 +338,11 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """Where DuckDB spills and dbt keeps its target; safe to delete at any time nothing runs."""
         return self.home / "scratch"
+
+    @property
+    def parsed_projects(self) -> Path:
+        """Where dbt projects are kept as parsed and compiled; safe to delete likewise."""
+        return Path(self.parsed).expanduser().absolute() if self.parsed else self.scratch / "dbt"
 
 
 def _places_in(home: Path) -> dict[str, str]:

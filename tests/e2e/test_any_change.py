@@ -21,7 +21,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
-from tests.support.parsed import parse_apart
 from tests.support.runs.business import FAR_EAST, Business, Sale, SalesLanding
 from tests.support.runs.histories import (
     DAYS,
@@ -227,7 +226,6 @@ class History:
     unseen: set[dt.date] = field(default_factory=lambda: set(DAYS))
 
     def __post_init__(self) -> None:
-        parse_apart(self.home.settings, self.projects / ".parsed")
         self.deploy(self.business)
 
     @property

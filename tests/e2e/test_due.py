@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.support.parsed import parse_apart
 from tests.support.runs.business import SOURCE, Business, Sale, SalesLanding
 from tests.support.runs.histories import DAYS, WHOLE, Deliver, Spoil, days
 from tests.support.runs.home import Contents, NewHome, TemporaryHome
@@ -142,7 +141,6 @@ def compared() -> Iterator[list[int]]:
 
 def new_shop(new_home: NewHome, folder: Path) -> Shop:
     business, home = Business(), new_home()
-    parse_apart(home.settings, folder / ".parsed")
     contracts = home.settings.home.with_name(f"{home.settings.home.name}-contracts")
     business.write_contracts(contracts)
     home.settings = home.settings.model_copy(

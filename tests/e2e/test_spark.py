@@ -12,7 +12,6 @@ import pytest
 from tests.e2e.test_online_retail import EVERY_DAY, online_retail_home, slice_into
 from tests.support.examples import THOROUGH
 from tests.support.online_retail import needs_online_retail
-from tests.support.parsed import parse_apart
 from tests.support.runs.home import Contents, NewHome, TemporaryHome
 from tests.support.runs.processes import run_tidegate
 from tests.support.servers import free_port
@@ -50,7 +49,6 @@ def home(new_module_home: NewHome, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("spark")
     write_project_on_spark(folder / "dbt_project")
     home = online_retail_home(new_module_home, dbt_project=folder / "dbt_project")
-    parse_apart(home.settings, folder / "parsed")
     slice_into(home, DAYS)
     assert all(outcome.succeeded for outcome in home.backfill(DAYS))
     home.close()

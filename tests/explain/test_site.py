@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from tests.support.parsed import take_parsed
 from tests.support.ui.pages import chromium
 
 from tidegate.contract.reading.odcs import load_contracts
@@ -60,9 +59,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory, parsed: Path) -> Manifest:
-    home = tmp_path_factory.mktemp("home")
-    return DbtProject(take_parsed(load_settings(home=home), parsed)).manifest()
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return DbtProject(load_settings(home=tmp_path_factory.mktemp("home"))).manifest()
 
 
 @pytest.fixture(scope="module")

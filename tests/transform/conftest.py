@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.lake.copied import new_lake
-from tests.support.parsed import parsed, take_parsed
+from tests.support.parsed import parsed
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
@@ -17,8 +17,10 @@ __all__ = ["parsed"]
 
 
 @pytest.fixture
-def settings(tmp_path: Path, parsed: Path) -> Settings:
-    return take_parsed(load_settings(home=tmp_path / "home", threads=1, lake_patience=60.0), parsed)
+def settings(tmp_path: Path) -> Settings:
+    settings = load_settings(home=tmp_path / "home", threads=1, lake_patience=60.0)
+    settings.scratch.mkdir(parents=True)
+    return settings
 
 
 @pytest.fixture

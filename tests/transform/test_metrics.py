@@ -13,7 +13,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from tests.support.parsed import take_parsed
 
 from tidegate.errors import TidegateError
 from tidegate.settings import load_settings
@@ -56,9 +55,9 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture
-def manifest(parsed: Path, tmp_path: Path) -> dict[str, Any]:
+def manifest(tmp_path: Path) -> dict[str, Any]:
     """The demo's own definitions, for a test to add to."""
-    found = DbtProject(take_parsed(load_settings(home=tmp_path), parsed)).manifest()
+    found = DbtProject(load_settings(home=tmp_path)).manifest()
     return copy.deepcopy({name: found[name] for name in ("metrics", "semantic_models")})
 
 

@@ -50,7 +50,7 @@ def settings(tmp_path: Path) -> Settings:
         name: shutil.copytree(folder, tmp_path / name, ignore=shutil.ignore_patterns("target", "logs"))
         for name, folder in {"contracts": given.contracts, "dbt_project": given.dbt_project}.items()
     }
-    return load_settings(home=given.home, **copies)
+    return load_settings(home=given.home, parsed="", **copies)
 
 
 def change(path: Path) -> None:
@@ -75,6 +75,13 @@ def test_what_was_imported_is_old_when_the_disk_has_something_else(
     assert state_on_disk(settings) == before
     happens(settings)
     assert state_on_disk(settings) != before
+
+
+def test_what_comes_into_a_folder_that_homes_share_makes_nothing_old(settings: Settings, tmp_path: Path) -> None:
+    shared = settings.model_copy(update={"parsed": str(tmp_path / "shared")})
+    before = state_on_disk(shared)
+    (tmp_path / "shared" / "state of another").mkdir(parents=True)
+    assert state_on_disk(shared) == before
 
 
 def test_the_state_has_the_code_and_what_is_installed(settings: Settings) -> None:

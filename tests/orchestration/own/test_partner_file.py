@@ -9,10 +9,9 @@ from pathlib import Path
 
 import asyncssh
 import pytest
-from tests.support.parsed import take_parsed
 from tests.support.sftp_server import SftpServer, sftp_server
 
-from tidegate.settings import CHECKOUT, load_settings
+from tidegate.settings import CHECKOUT
 
 NAME = "daily_sales-2024-01-02-0123456789ab.csv"
 
@@ -24,10 +23,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
 
 
 @pytest.fixture
-def send(server: SftpServer, tmp_path: Path, parsed: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+def send(server: SftpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """What the example does with a file, in the environment that the page describes."""
-    home = take_parsed(load_settings(home=tmp_path / "home"), parsed).home
-    for name, value in {**server.environment, "TIDEGATE_HOME": str(home)}.items():
+    for name, value in {**server.environment, "TIDEGATE_HOME": str(tmp_path / "home")}.items():
         monkeypatch.setenv(name, value)
     spec = importlib.util.spec_from_file_location("partner_file", CHECKOUT / "examples/own_dagster/partner_file.py")
     assert spec

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from tests.support.lake.copied import put_lake
-from tests.support.parsed import take_parsed, without_mornings
 from tests.support.runs.home import NewHome, TemporaryHome, copied, settings_of
 
 from tidegate.lake.config import LakeConfig
@@ -36,12 +35,12 @@ def temporary_home(new_home: NewHome) -> TemporaryHome:
     return new_home()
 
 
-def _maker(folder: Path, parsed: Path, stack: ExitStack) -> NewHome:
+def _maker(folder: Path, project: Path, stack: ExitStack) -> NewHome:
     numbers = itertools.count(1)
 
     def make(like: TemporaryHome | None = None, **overrides: object) -> TemporaryHome:
-        chosen = {"dbt_project": without_mornings(parsed), **overrides}
-        settings = take_parsed(settings_of(folder / f"home-{next(numbers)}", **chosen), parsed)
+        settings = settings_of(folder / f"home-{next(numbers)}", **{"dbt_project": project, **overrides})
+        settings.scratch.mkdir(parents=True)
         home = copied(like, settings) if like else TemporaryHome(settings)
         put_lake(LakeConfig.of(settings))
         if like:

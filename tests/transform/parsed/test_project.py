@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from tidegate.transform.invoke import variables
 from tidegate.transform.lake_plugin import lake_as_text, lake_of_text
 from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.products import products_of
-from tidegate.transform.parsed.project import DbtProject, quiet_arguments
+from tidegate.transform.parsed.project import IN_USE_SECONDS, PICKLED, DbtProject, quiet_arguments
 from tidegate.transform.tables import create_missing_tables
 from tidegate.window import Cadence, Window
 
@@ -142,7 +144,7 @@ def test_a_new_column_is_added_to_a_table_that_is_there(lake: Lake, graph: Graph
 
 @pytest.mark.slow
 def test_processes_that_parse_at_once_share_one_result(tmp_path: Path) -> None:
-    settings = load_settings(home=tmp_path)
+    settings = load_settings(home=tmp_path, parsed="")
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         targets = pool.map(_target_of, [settings, settings], chunksize=1)
     assert targets[0] == targets[1]
@@ -185,6 +187,53 @@ def test_whatever_dbt_reads_is_noticed_when_it_changes(tmp_path: Path, monkeypat
     (folder / "target").mkdir()
     (folder / "target" / "manifest.json").write_text("{}")
     assert DbtProject(settings)._fingerprint() == prints[-1]
+
+
+def minimal_project(folder: Path) -> Path:
+    (folder / "models").mkdir(parents=True)
+    (folder / "dbt_project.yml").write_text("name: x\nprofile: x\n")
+    (folder / "models" / "model.sql").write_text("select 1 as one")
+    return folder
+
+
+def test_the_same_files_in_another_folder_are_the_same_state(tmp_path: Path) -> None:
+    one, other = (DbtProject(load_settings(home=tmp_path, dbt_project=minimal_project(tmp_path / x))) for x in "ab")
+    assert one._fingerprint() == other._fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("seeds/seed.csv", "a"),
+        ("models/model.py", "def model(dbt, session): ..."),
+        ("models/model.sql", "select '{{ flags.PROJECT_DIR }}' as folder"),
+        ("macros/macro.sql", "{% macro here() %}{{ invocation_args_dict['project_dir'] }}{% endmacro %}"),
+    ],
+)
+def test_files_whose_folder_dbt_may_write_down_are_another_state_in_another_folder(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    prints = set()
+    for place in "ab":
+        folder = minimal_project(tmp_path / place)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content)
+        prints.add(DbtProject(load_settings(home=tmp_path, dbt_project=folder))._fingerprint())
+    assert len(prints) == 2
+
+
+def test_older_states_go_unless_one_was_used_lately(tmp_path: Path) -> None:
+    project = DbtProject(load_settings(home=tmp_path, parsed=str(tmp_path / "kept"), dbt_project=tmp_path / "project"))
+    states = [tmp_path / "kept" / f"{number:02}" for number in range(12)]
+    for number, state in enumerate(states):
+        state.mkdir(parents=True)
+        (state / PICKLED).touch()
+        is_in_use = number < 2
+        moment = time.time() - (60 if is_in_use else IN_USE_SECONDS + 600 - number)
+        os.utime(state, (moment, moment))
+    project._forget_older(states[-1])
+    # The newest six, with that of now, and those in use, of which the newest count as the five others.
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["00", "01", "08", "09", "10", "11"]
 
 
 def test_there_must_be_a_project(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.parsed import take_parsed
 
 from tidegate.errors import TidegateError
 from tidegate.settings import CHECKOUT, load_settings
@@ -18,8 +17,8 @@ PROJECT = CHECKOUT / "dbt_project"
 
 
 @pytest.fixture
-def manifest(tmp_path: Path, parsed: Path) -> dict[str, Any]:
-    whole = DbtProject(take_parsed(load_settings(home=tmp_path / "home"), parsed)).manifest()
+def manifest(tmp_path: Path) -> dict[str, Any]:
+    whole = DbtProject(load_settings(home=tmp_path / "home")).manifest()
     return {**whole, "disabled": copy.deepcopy(whole["disabled"])}
 
 

@@ -141,5 +141,7 @@ def _read_once(settings: Settings) -> Iterator[Path]:
     yield from project_files(settings.dbt_project)
     # An installation adds or renames folders there.
     yield Path(sysconfig.get_path("purelib"))
-    # Settings, and where a parsed project is kept: whoever deletes that has runs parse it again.
-    yield from (path for path in (Path(".env"), settings.scratch / "dbt") if path.exists())
+    # Settings, and where a home keeps its parsed project: whoever deletes that has runs parse it again. Where homes
+    # share a folder for it, states of others come and go.
+    kept = () if settings.parsed else (settings.parsed_projects,)
+    yield from (path for path in (Path(".env"), *kept) if path.exists())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,24 @@ BESIDE_THE_PROJECT = ("*.yml", "*.yaml")
 NEVER_READ = frozenset({"__pycache__", ".git"})
 
 READS_VARIABLE = re.compile(rb"""env_var\(\s*['"]([^'"]+)['"]""")
+
+
+# By which a template learns where the project is.
+KNOWS_FOLDER = re.compile(rb"project_root|PROJECT_DIR|project_dir|invocation_args_dict|flags\b")
+
+# dbt notes where seeds are, and our own package where models in Python are.
+NOTED_WHERE = (".csv", ".py")
+OWN_PACKAGE = "tidegate"
+
+
+def knows_its_folder(folder: Path, files: Mapping[Path, bytes]) -> bool:
+    """Whether what dbt makes of these files of the project in `folder` may say where they are, and so does not serve
+    for the same files elsewhere."""
+    ours = packages_folder(folder) / OWN_PACKAGE
+    return any(
+        path.suffix in NOTED_WHERE or (KNOWS_FOLDER.search(content) and not path.is_relative_to(ours))
+        for path, content in files.items()
+    )
 
 
 def project_files(folder: Path) -> list[Path]:

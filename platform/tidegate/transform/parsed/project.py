@@ -1,18 +1,22 @@
 """The dbt project as parsed: its manifest, kept as long as nothing that shaped it changed.
 
 Parsing takes seconds. Its result depends on the project's files and packages, environment variables and dbt's version,
-not on the days to build: dbt renders variables when it compiles. Running dbt belongs to `invoke`.
+not on the days to build: dbt renders variables when it compiles. A state goes by what is in the files and not by where
+they are, so homes may share it. Running dbt belongs to `invoke`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import version
@@ -24,7 +28,7 @@ from tidegate.errors import TidegateError
 from tidegate.machine.disk import disk_trouble, write_whole
 from tidegate.settings import Settings
 from tidegate.transform.package import is_named_by, link_package
-from tidegate.transform.parsed.files import modules_of, project_files, variables_of, variables_read
+from tidegate.transform.parsed.files import knows_its_folder, modules_of, project_files, variables_of, variables_read
 from tidegate.transform.parsed.logic import BY_SOURCE, logic_of, logic_of_tests
 from tidegate.transform.parsed.private import Manifest, call_dbt, manifest_of, moved
 
@@ -32,6 +36,9 @@ PICKLED = "manifest.pickle"
 
 # At the end of the names of plans' targets.
 OF_A_PLAN = "-plan"
+
+# Whoever runs anything in a home marks its state as used, and no home that is in use rests for longer.
+IN_USE_SECONDS = 24 * 3600.0
 
 # Of these, dbt and its adapter decide what a manifest looks like.
 PARSED_BY = ("dbt-core", "dbt-adapters", "dbt-duckdb")
@@ -69,7 +76,7 @@ class DbtProject:
         self._of_shadow = {"shadow": shadow.variable} if shadow else {}
         # What a plan has is this, with some of it elsewhere.
         self._in_production = DbtProject(settings, contracts=contracts) if shadow else None
-        self._parsed = settings.scratch / "dbt"
+        self._parsed = settings.parsed_projects
 
     @cached_property
     def allowed_lateness(self) -> Mapping[str, int | None]:
@@ -95,6 +102,9 @@ class DbtProject:
     def target(self) -> Path:
         """dbt's target folder of this state of the project; parsed on first use."""
         target = self._parsed / (self._fingerprint() + (OF_A_PLAN if self._of_shadow else ""))
+        with suppress(OSError):
+            # It is in use, so nobody forgets it now. An image's may be read only.
+            os.utime(target)
         if not (target / PICKLED).exists():
             self._parse_into(target)
         return target
@@ -140,13 +150,15 @@ class DbtProject:
     def _fingerprint(self) -> str:
         if is_named_by(self.folder):
             link_package(self.folder)
-        digest = hashlib.sha256(f"{self.folder}\0{sys.version}".encode())
+        digest = hashlib.sha256(sys.version.encode())
         for package in PARSED_BY:
             digest.update(f"\0{package} {version(package)}".encode())
         files = {path: path.read_bytes() for path in project_files(self.folder)}
         for path, content in files.items():
-            digest.update(f"\0{path}\0{len(content)}\0".encode())
+            digest.update(f"\0{os.path.relpath(path, self.folder)}\0{len(content)}\0".encode())
             digest.update(content)
+        if knows_its_folder(self.folder, files):
+            digest.update(f"\0{self.folder}".encode())
         digest.update(repr(variables_read(list(files.values()))).encode())
         if self._of_shadow:
             digest.update(json.dumps(self._of_shadow).encode())
@@ -162,7 +174,9 @@ class DbtProject:
                 _move(self._in_production, parsed, self._shadow)
             else:
                 _parse(self.folder, parsed)
-                _pickle_manifest(parsed, manifest_of((parsed / "partial_parse.msgpack").read_bytes()))
+                msgpack = parsed / "partial_parse.msgpack"
+                _pickle_manifest(parsed, manifest_of(msgpack.read_bytes()))
+                msgpack.unlink()
             try:
                 parsed.rename(target)
             except OSError:
@@ -172,16 +186,25 @@ class DbtProject:
         self._forget_older(target)
 
     def _forget_older(self, newest: Path, keep: int = 5) -> None:
-        """Drop targets of states long gone; a process that still runs one has it in memory. Plans, each with a target
-        of its own, drop those of plans only: they read the project's beside it."""
+        """Drop targets of states long gone, which nobody used lately. Plans, each with a target of its own, drop those
+        of plans only: they read the project's beside it."""
         is_of_a_plan = newest.name.endswith(OF_A_PLAN)
-        others = [
-            path
+        others = {
+            path: _last_use(path)
             for path in self._parsed.iterdir()
             if path != newest and path.name.endswith(OF_A_PLAN) is is_of_a_plan and (path / PICKLED).is_file()
-        ]
-        for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
-            shutil.rmtree(path, ignore_errors=True)
+        }
+        for path in sorted(others, key=lambda path: others[path], reverse=True)[keep:]:
+            if time.time() - others[path] > IN_USE_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_use(target: Path) -> float:
+    """When it was used last; never where another process forgot it just now."""
+    try:
+        return target.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def quiet_arguments(folder: Path, target: Path) -> list[str]:
