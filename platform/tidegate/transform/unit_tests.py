@@ -38,6 +38,7 @@ def failed_unit_tests(settings: Settings, project: DbtProject, graph: Graph, mod
 def _failed_of_sql(
     settings: Settings, project: DbtProject, graph: Graph, tests: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
+    settings.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.scratch, prefix="unit-tests-") as folder:
         config = _empty_lake(settings, Path(folder))
         # dbt looks up the columns of what a model reads.
