@@ -26,6 +26,8 @@ from tests.docs.docs_clone import fresh_clone
 from tests.docs.docs_commands import tidegate_commands
 from tests.docs.docs_pages import Block, Page, pages
 from tests.docs.docs_shell import environment_of, terminal
+from tests.docs.docs_warm import forked
+from tests.support.runs.processes import IMPORTED_ONCE
 from tests.support.servers import PostgresAddress, postgres_database
 
 from tidegate.demo.deliveries import demo_landing
@@ -95,15 +97,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone whose home holds some days of the demo shop, published."""
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A clone whose home holds some days of the demo shop, published, and whose `tidegate` starts warm from then on."""
     clone = fresh_clone(tmp_path_factory.mktemp("pages") / "tidegate")
     landing = clone / ".tidegate" / "landing"
     write_shop(demo_landing(landing), first_day=FIRST, days=DAYS, orders_per_day=60, seed=7, dirt=False)
     with terminal(clone, environment_of(clone)) as shell:
         shell.run("tidegate init")
         shell.run(f"tidegate backfill --from {FIRST} --to {LAST}")
-    return clone
+    with forked(clone / ".venv" / "bin" / "tidegate", IMPORTED_ONCE):
+        yield clone
 
 
 @pytest.fixture(scope="module")
