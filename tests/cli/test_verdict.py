@@ -34,6 +34,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporaryHome]:
     home.close()
 
 
+@pytest.mark.slow
 def test_what_is_held_is_named_and_worse_things_count_more(crowd: TemporaryHome) -> None:
     status = read_status(crowd.home)
     verdict = verdict_of(status, {})

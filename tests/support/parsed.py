@@ -33,6 +33,11 @@ def parsed_by_tests(factory: pytest.TempPathFactory) -> Path:
     return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "parsed"
 
 
+def beside_parsed(name: str) -> Path:
+    """A folder of all of pytest's workers, for what one of them makes and others take."""
+    return Path(os.environ["TIDEGATE_PARSED"]).with_name(name)
+
+
 @pytest.fixture(scope="session")
 def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkout's dbt project without its mart of mornings; it and the whole one are parsed."""

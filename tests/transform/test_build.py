@@ -95,6 +95,7 @@ def test_a_sound_window_is_built_checked_and_entered(
     assert checks == (5 * len(result.tests), 5, True, "0 failing rows", 6)
 
 
+@pytest.mark.slow
 def test_an_overwritten_window_empties_its_days_and_leaves_its_neighbours(settings: Settings, lake: Lake) -> None:
     write_orders(lake, EVERY_DAY)
     build_models(settings, lake, FIVE_DAYS)

@@ -61,6 +61,7 @@ def deliver(lake: Lake) -> None:
     write_customers(lake, {day(number): ["anna", "bert"] for number in (1, 2, 3)})
 
 
+@pytest.mark.slow
 def test_a_build_says_and_leaves_what_one_by_dbt_does(
     settings: Settings, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_build_says_and_leaves_what_one_by_dbt_does(
         assert marts_in(other, MARTS) == marts_in(lake, MARTS)
 
 
+@pytest.mark.slow
 def test_dbt_is_called_once_for_a_state_of_the_project(
     settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

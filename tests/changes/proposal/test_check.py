@@ -198,6 +198,7 @@ def test_a_lake_in_postgres_and_s3_is_only_read_too(database: str, bucket: Bucke
     home.close()
 
 
+@pytest.mark.slow
 def test_a_sample_is_the_newest_the_dirtiest_and_the_most_restated_day(crowd: TemporaryHome) -> None:
     crowd.query(f"update ops.deliveries set rows_quarantined = 9 where partition_day = '{FIRST}'")
     crowd.query(

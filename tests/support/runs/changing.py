@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
+import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 from tests.support.dbt_package import use_package
 from tests.support.lake.copied import put_lake
+from tests.support.parsed import beside_parsed
 from tests.support.python_models import PROJECTS
-from tests.support.runs.home import SHARED, TemporaryHome, copied, settings_of
+from tests.support.runs.home import TemporaryHome, copied, settings_of
 
 from tidegate.changes.plan import Planned, make_plan
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
+from tidegate.machine.disk import write_whole
 from tidegate.orchestration.instance.dagster_home import make_instance
 from tidegate.orchestration.names import BUILD_JOBS
+from tidegate.settings import load_settings
 from tidegate.window import Cadence, Window
 
 CONTRACTS = PROJECTS / "contracts"
@@ -182,7 +187,7 @@ def _new_home(folder: Path, project: Path, contracts: Path, **overrides: object)
 
 
 def filled_crowd(folder: Path, changed: Files | None = None, contracts: Path = CONTRACTS) -> TemporaryHome:
-    """`fill(new_crowd(...))`: a copy of what this process made once of the same project and contracts."""
+    """`fill(new_crowd(...))`: a copy of what was made once of the same project and contracts."""
     project = write_project(folder / "project", changed)
     made = _made_once(_texts_in(project), _texts_in(contracts))
     settings = settings_of(folder / "home", contracts=contracts, dbt_project=project, start_date=DAYS.start)
@@ -213,9 +218,20 @@ def _texts_in(folder: Path) -> Texts:
     return tuple((str(path.relative_to(folder)), path.read_bytes()) for path in files)
 
 
-@cache
 def _made_once(project: Texts, contracts: Texts) -> TemporaryHome:
-    folder = Path(tempfile.mkdtemp(dir=SHARED.name))
+    """The home of these, filled by whichever of pytest's workers needs it first, and closed; the others wait for it."""
+    folder = beside_parsed("crowds") / hashlib.sha256(repr((project, contracts)).encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = folder / "home.json"
+        if not made.exists():
+            home = _make(Path(tempfile.mkdtemp(dir=folder)), project, contracts)
+            write_whole(made, home.settings.model_dump_json())
+        return TemporaryHome(load_settings(**json.loads(made.read_text())))
+
+
+def _make(folder: Path, project: Texts, contracts: Texts) -> TemporaryHome:
     for name, texts in (("project", project), ("contracts", contracts)):
         for path, content in texts:
             file = folder / name / path

@@ -99,6 +99,7 @@ def rows(lake: Lake, model: str) -> dict[dt.date, int]:
 OF_TWO = {day(1): 1, day(2): 11, day(3): 110, day(4): 1100, day(5): 11000}
 
 
+@pytest.mark.slow
 def test_a_range_in_one_call_a_day_at_a_time_and_in_reverse_give_the_same(settings: Settings, lake: Lake) -> None:
     result = build(settings, lake, DAYS)
     assert rows(lake, "of_two_days") == rows(lake, "in_sql") == OF_TWO
