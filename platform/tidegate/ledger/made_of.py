@@ -70,6 +70,11 @@ def inputs_query(things: str, made_of: str, seeds: Iterable[Seed] = (), *, only_
     )
 
 
+def latest_query(things: str, made_of: str, seeds: Iterable[Seed] = ()) -> str:
+    """The query in `latest.sql`: (thing, partition, entry), the number of the newest content that each may read."""
+    return sql_file("tidegate.ledger", "latest.sql", things=things, made_of=made_of, current=_current(seeds))
+
+
 def _current(seeds: Iterable[Seed]) -> str:
     columns = {name: LEDGER["contents"][name] for name in ("kind", "subject", "name", "day", "content")}
     contents = seed_contents(seeds, made_by="")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, sql_file
-from tidegate.ledger.made_of import inputs_query, made_of_relation
+from tidegate.ledger.made_of import inputs_query, latest_query, made_of_relation
 from tidegate.ledger.publications import none_of
 from tidegate.ledger.required import lacking_relation, required_relation
 from tidegate.ledger.waivers import STANDING_WAIVERS
@@ -19,6 +19,12 @@ from tidegate.window import ONE_DAY
 
 # Enough to tell a person why; a restatement of a year may have hundreds.
 CAUSES_NAMED = 5
+
+# With ten years in the ledger, asking first takes 0.1 s of CPU in place of 0.3 where partitions read a year, and 0.02 s
+# more where they read a day.
+MANY_DAYS = 28
+# In place of asking: any partition may differ.
+ANYTHING = "select distinct thing, partition, 9223372036854775807 as entry from all_answers"
 
 
 @dataclass(frozen=True)
@@ -89,19 +95,26 @@ def _together(one: Due, other: Due) -> Due:
 
 
 def _partitions(product: GateRequirements, unpublished: Collection[dt.date]) -> str:
+    made_of = made_of_relation({"": product.reads})
     return sql_file(
         "tidegate.publishing.due",
         "partitions.sql",
         open=_all_delivered(product) if product.deliveries else _begun(product),
         cadence=literal(product.cadence),
         models=f"{literal(sorted(product.models))}::varchar[]",
-        inputs=inputs_query("from answers", made_of_relation({"": product.reads}), product.seeds),
+        latest=latest_query("from all_answers", made_of, product.seeds) if _reads_long(product) else ANYTHING,
+        inputs=inputs_query("from answers", made_of, product.seeds),
         causes_named=literal(CAUSES_NAMED),
         delivered=_delivered(product),
         publications="select distinct partition_day as partition from ops.publications "
         f"where cadence = {literal(product.cadence)} and {none_of(product.beside)}",
         unpublished=f"{literal(sorted(unpublished))}::date[]",
     )
+
+
+def _reads_long(product: GateRequirements) -> bool:
+    """Whether its partitions read so many days that it pays to ask first which of them may differ."""
+    return any(each.begins_before is not None and each.begins_before >= MANY_DAYS for each in product.reads)
 
 
 def _delivered(product: GateRequirements) -> str:

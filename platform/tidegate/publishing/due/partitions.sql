@@ -4,6 +4,7 @@
 -- open          (partition)
 -- models        those that make the product
 -- inputs        inputs.sql over the answers below
+-- latest        (thing, partition, entry) of all answers: the newest entry that each may read, as latest.sql says
 -- delivered     (partition, delivered_at): when the newest delivery came
 -- publications  (partition): what was ever published
 -- unpublished   partitions whose candidates may be published and are not
@@ -57,7 +58,7 @@ answered as (
 
 ),
 
-answers as (
+all_answers as (
 
     select '' as thing, partition, seen, made_by
     from answered
@@ -65,6 +66,16 @@ answers as (
     select '' as thing, partition, -1 as seen, '' as made_by
     from open
     where partition not in (select partition from answered)
+
+),
+
+-- Mostly few of thousands, of which each may read the days of a year.
+answers as (
+
+    select a.thing, a.partition, a.seen, a.made_by
+    from all_answers as a
+    join ({{ latest }}) as l using (thing, partition)
+    where l.entry > a.seen
 
 ),
 
