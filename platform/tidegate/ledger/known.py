@@ -26,6 +26,8 @@ class Known:
     run_id: str
     loaded_at: dt.datetime
     interim_until: dt.datetime | None = None
+    # How long it took to load.
+    took: dt.timedelta = dt.timedelta()
 
     @property
     def is_interim(self) -> bool:
@@ -45,7 +47,7 @@ def known_deliveries(con: DuckDBPyConnection, source: str, partitions: Iterable[
     rows = con.execute(
         f"""
         select region, partition_day, verdict, listing, stands_in_for is not null, rowid, run_id, finished_at,
-            interim_until
+            interim_until, finished_at - started_at
         from ops.deliveries semi join ({wanted}) using (region, partition_day)
         where source = {literal(source)}
         qualify row_number() over (partition by region, partition_day order by rowid desc) = 1

@@ -287,18 +287,23 @@ def test_a_day_that_goes_on_is_read_again_and_again_and_once_more_when_it_has_en
     today = zone.day_of(NOW)
     begun, ends = zone.at(today), zone.at(today + ONE_DAY)
     intraday = replace(watched.orders, intraday=every)
-    read_at = (begun + every).replace(tzinfo=None)
+    read_at, moment = (begun + every).replace(tzinfo=None), dt.timedelta(seconds=1)
     watched.land(today)
     # The day before has so long for what is still to come of it.
-    assert watched.asked(intraday, begun + every - dt.timedelta(seconds=1)) == []
+    assert watched.asked(intraday, begun + every - moment) == []
     both = [("north", today), ("south", today)]
     assert watched.asked(intraday, begun + every) == both
     until = ends.replace(tzinfo=None)
-    watched.load(both, finished_at=read_at, interim_until=until)
+    watched.load(both, started_at=read_at - moment, finished_at=read_at, interim_until=until)
     assert watched.asked(intraday, begun + 3 * every) == []
     watched.land(today, "north", lines=5)
-    assert watched.asked(intraday, begun + 2 * every - dt.timedelta(seconds=1)) == []
+    assert watched.asked(intraday, begun + 2 * every - moment) == []
     assert watched.asked(intraday, begun + 2 * every) == [("north", today)]
+    # What takes long is read less often.
+    watched.load(both, started_at=read_at - every, finished_at=read_at, interim_until=until)
+    watched.land(today, "north", lines=6)
+    assert watched.asked(intraday, begun + 10 * every - moment) == []
+    assert watched.asked(intraday, begun + 10 * every) == [("north", today)]
     # Of sources that are read once a day, nothing is asked before it has ended.
     assert watched.asked(now=begun + 2 * every) == []
 

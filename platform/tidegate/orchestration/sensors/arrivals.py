@@ -33,6 +33,9 @@ from tidegate.orchestration.partitions import ended_days, named_by_days, partiti
 from tidegate.orchestration.sensors.ticks import LOOK_SECONDS, sensor_status, within
 from tidegate.window import ONE_DAY, Window, windows_of
 
+# A day that goes on is read for a tenth of the time at most, however large it gets.
+PAUSES_OF_A_READ = 9
+
 # More sentences than this are not read.
 DAYS_EXPLAINED = 5
 
@@ -205,13 +208,14 @@ class _Tick:
         return not self._is_under_way(waiting.region, waiting.day)
 
     def _is_read_later(self, waiting: Waiting) -> bool:
-        """Whether it is of the day that goes on, and was read a short while ago. The day before has that long for what
-        is still to come of it."""
+        """Whether it is of the day that goes on, and was read a short while ago, beside how long that took. The day
+        before has the least of these pauses for what is still to come of it."""
         if self.contract.intraday is None or waiting.day in self.ended:
             return False
-        begun_at = self.contract.zone.at(waiting.day)
-        read_at = waiting.known.loaded_at.replace(tzinfo=dt.UTC) if waiting.known else begun_at
-        return self.now < max(begun_at, read_at) + self.contract.intraday
+        if (known := waiting.known) is None:
+            return self.now < self.contract.zone.at(waiting.day) + self.contract.intraday
+        pause = max(self.contract.intraday, PAUSES_OF_A_READ * known.took)
+        return self.now < known.loaded_at.replace(tzinfo=dt.UTC) + pause
 
     def _is_under_way(self, region: str, day: dt.date) -> bool:
         return any(run.loads(self.source, region, day) for run in self.under_way)
