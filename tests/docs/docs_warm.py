@@ -58,7 +58,9 @@ def forked(program: Path, modules: Sequence[str]) -> Iterator[None]:
 
 
 def serve(address: str, modules: Sequence[str]) -> None:
-    """Fork a command for each that connects. Returns only in a process that is to be the command."""
+    """Fork a command for each that connects, for as long as the tests run. Returns only in a process that is to be the
+    command."""
+    tests = os.getppid()
     for module in modules:
         import_module(module)
     gc.collect()
@@ -66,10 +68,16 @@ def serve(address: str, modules: Sequence[str]) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()
+        listening.settimeout(1)
         print("ready", flush=True)
         while True:
-            connection, _ = listening.accept()
             _reap()
+            try:
+                connection, _ = listening.accept()
+            except TimeoutError:
+                if os.getppid() != tests:
+                    sys.exit()
+                continue
             if os.fork() == 0:
                 break
             connection.close()
