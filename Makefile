@@ -19,7 +19,7 @@ IN_IMAGE := alerts celery clouds files kubernetes lineage metrics mysql postgres
 # What running the demo needs; and all extras with what tests, lint and docs need, which has the other within it.
 INSTALLED := $(VENV)/.installed
 TOOLS := $(VENV)/.tools
-SYSTEM_PACKAGES := chromium mariadb-server-core prometheus prometheus-alertmanager redis-server
+SYSTEM_PACKAGES := chromium libfaketime mariadb-server-core prometheus prometheus-alertmanager redis-server
 
 # Workers take whole files, in the order that tests/conftest.py gives them: one worker a core. Of what is slow, some waits
 # for daemons and machines instead of working, and a third worker works meanwhile.

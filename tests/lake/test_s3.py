@@ -101,3 +101,18 @@ def test_an_object_that_is_gone_is_lost(tmp_path: Path, bucket: Bucket) -> None:
         (key,) = bucket.keys("lake/raw/numbers/")
         bucket.delete(key)
         assert [file.path for file in lost_files(lake)] == [key.removeprefix("lake/")]
+
+
+def test_data_that_s3_refuses_or_that_cannot_be_reached_are_not_said_to_be_of_another_lake(
+    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: with wrong keys, or a clock that was an hour wrong, the folder was said to be another lake's."""
+    with make_lake(config_of(tmp_path, bucket)) as lake:
+        lake.con.execute("create table raw.numbers as select range as n from range(1000)")
+    with monkeypatch.context() as patch, pytest.raises(TidegateError, match=r"cannot be read: .*HTTP 403.*clock"):
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+        open_lake(config_of(tmp_path, bucket))
+    with monkeypatch.context() as patch, pytest.raises(TidegateError, match=r"cannot be read: .*connect.*Nothing was"):
+        patch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        open_lake(config_of(tmp_path, bucket))
+    open_lake(config_of(tmp_path, bucket)).close()

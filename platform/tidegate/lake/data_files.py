@@ -38,13 +38,34 @@ def names_in(con: DuckDBPyConnection, data: str) -> Iterator[str]:
 
 
 def exists(con: DuckDBPyConnection, data: str, name: str) -> bool:
+    """Raises PermissionError where S3 refuses to say, as it does of what is missing to who may not list, and
+    TidegateError where it cannot be asked."""
     if not is_remote(data):
         return Path(data, name).is_file()
     try:
         con.execute(f"select size from read_blob({literal(path_of(data, name))})").fetchall()
-    except (duckdb.HTTPException, duckdb.IOException):
-        return False
+    except duckdb.HTTPException as error:
+        if error.status_code == 404:
+            return False
+        if error.status_code == 403:
+            raise PermissionError(_said(error)) from error
+        raise cannot_be_read(data, _said(error)) from error
+    except duckdb.IOException as error:
+        raise cannot_be_read(data, _said(error)) from error
     return True
+
+
+def cannot_be_read(data: str, why: str) -> TidegateError:
+    return TidegateError(
+        f"The data folder {data} of the lake cannot be read: {why} Nothing was changed. See that S3 can be reached, "
+        "that its keys are valid and may read there, and that the clock of this machine is right."
+    )
+
+
+def _said(error: duckdb.Error) -> str:
+    """What S3 answered, without DuckDB's advice."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(f"{line.rstrip('.')}." for line in lines[:2])
 
 
 def read(con: DuckDBPyConnection, data: str, name: str) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
-from tidegate.lake.data_files import PATH_OF_FILE, exists, is_remote, names_in, read, write
+from tidegate.lake.data_files import PATH_OF_FILE, cannot_be_read, exists, is_remote, names_in, read, write
 from tidegate.lake.sql import CATALOG
 
 MARKER = "tidegate-lake"
@@ -77,11 +77,21 @@ def id_of(con: DuckDBPyConnection) -> str:
 
 
 def _is_known(con: DuckDBPyConnection, data: str) -> bool:
-    """Whether a file that the catalog names lies there; or neither it nor the folder has any."""
+    """Whether a file that the catalog names lies there; or neither it nor the folder has any. Raises TidegateError
+    where that cannot be seen."""
     named = named_files(con, FILES_THAT_PROVE)
-    if named:
-        return any(exists(con, data, name) for name in named)
-    return not any(name.endswith(".parquet") for name in names_in(con, data))
+    if not named:
+        return not any(name.endswith(".parquet") for name in names_in(con, data))
+    refused = None
+    for name in named:
+        try:
+            if exists(con, data, name):
+                return True
+        except PermissionError as error:
+            refused = error
+    if refused is not None:
+        raise cannot_be_read(data, str(refused)) from refused
+    return False
 
 
 def _not_of_this_lake(data: str, catalog: str, why: str) -> TidegateError:

@@ -54,6 +54,9 @@ needs_time = pytest.mark.skipif(
 needs_networks = pytest.mark.skipif(not is_possible(), reason="this process may make no networks and no disks")
 LONG_SECONDS = 90.0
 
+# Of Debian's package libfaketime.
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
@@ -214,12 +217,29 @@ def test_a_run_outlives_a_crash_of_the_database(
         assert ended(instance, again) is DagsterRunStatus.SUCCESS, told_by(instance, again)
 
 
+@pytest.mark.parametrize("seconds", [10.0, pytest.param(600.0, marks=needs_time)])
 def test_s3_that_goes_away_and_comes_back_leaves_nothing_half(
-    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+    seconds: float, machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
 ) -> None:
-    with fault(machines, instance, record, "S3 is away") as (_, over):
+    with fault(machines, instance, record, f"S3 is away for {seconds:g} s") as (_, over):
         machines.storage.stop()
-        over(lambda: machines.storage.start(), 10.0)
+        over(lambda: machines.storage.start(), seconds, whole=True)
+
+
+@needs_time
+@pytest.mark.skipif(not FAKETIME.exists(), reason="needs Debian's package libfaketime")
+@pytest.mark.parametrize("seconds", ["+3600", "-3600"])
+def test_a_worker_whose_clock_is_an_hour_wrong_changes_nothing(
+    seconds: str, machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    """S3 refuses what it signs. Regression: its runs said that the lake's files were those of another lake."""
+    with restated(machines, LD_PRELOAD=str(FAKETIME), FAKETIME=seconds):
+        asked = time.monotonic()
+        run_id = launch(instance, FIRST_DAY)
+        assert ended(instance, run_id) is DagsterRunStatus.FAILURE
+        record(f"failed with a clock that is {seconds} s wrong", time.monotonic() - asked)
+        told = told_by(instance, run_id)
+        assert any("the clock of this machine" in each for each in told), told
 
 
 @needs_networks
@@ -261,12 +281,34 @@ def test_two_daemons_have_a_run_executed_once(
 
 
 @contextmanager
+def restated(machines: Cluster, **environment: str) -> Iterator[TemporaryHome]:
+    """Let one worker with variables of its own take all runs. Afterwards days that are delivered as they were are
+    published as they were, by the others."""
+    home = machines.home("head")
+    if not machines.bucket.keys("landing/"):
+        deliver(machines.bucket, DAYS)
+    wait_until_published(home, DAYS)
+    expected = home.contents()
+    odd, *others = WORKERS
+    machines.power_off(odd)
+    machines.boot_worker(odd, **environment)
+    machines.only(odd)
+    yield home
+    machines.only(*others)
+    deliver(machines.bucket, DAYS)
+    wait_for("The same content", lambda: home.contents() == expected or None, PATIENCE)
+    machines.power_off(odd)
+    machines.boot_worker(odd)
+    machines.only(*WORKERS)
+    home.close()
+
+
+@contextmanager
 def fault(
     machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None], what: str
-) -> Iterator[tuple[str, Callable[[Callable[[], object], float], None]]]:
-    """A run in the middle of which something fails, and is over after so many seconds, or once the run ended.
-
-    Whatever became of it, what is published is what it was, and a run succeeds afterwards."""
+) -> Iterator[tuple[str, Callable[..., None]]]:
+    """A run in the middle of which something fails, and is over after so many seconds, or, unless all of them are asked
+    for, once the run ended. Whatever became of it, what is published is what it was, and a run succeeds afterwards."""
     home = machines.home("head")
     if not machines.bucket.keys("landing/"):
         deliver(machines.bucket, DAYS)
@@ -277,8 +319,8 @@ def fault(
     worker = begun(instance, run_id).tags[WORKER_TAG]
     began = time.monotonic()
 
-    def over(heal: Callable[[], object], seconds: float) -> None:
-        while time.monotonic() < began + seconds and status_of(instance, run_id) not in FINISHED:
+    def over(heal: Callable[[], object], seconds: float, whole: bool = False) -> None:
+        while time.monotonic() < began + seconds and (whole or status_of(instance, run_id) not in FINISHED):
             time.sleep(0.5)
         record(f"{what}: {status_of(instance, run_id)} after", time.monotonic() - began)
         heal()

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from celery import Celery
 from dagster import DagsterInstance
 from tests.support.cluster.machines import Machine, boot
 from tests.support.cluster.network import SERVICES, Network, is_possible, network
@@ -23,6 +24,7 @@ from tests.support.ui.server import Ui
 from tests.support.waiting import wait_for
 
 from tidegate.orchestration.instance.dagster_home import open_instance
+from tidegate.orchestration.instance.workers.broker import BROKER_TROUBLE, QUEUE, SETTINGS
 from tidegate.settings import CHECKOUT, load_settings
 
 BIN = Path(sys.executable).parent
@@ -61,6 +63,7 @@ class Cluster:
     network: Network
     ui_port: int = field(default_factory=free_port)
     machines: dict[str, Machine] = field(default_factory=dict)
+    workers: set[str] = field(default_factory=set)
 
     def environment_of(self, name: str) -> dict[str, str]:
         home = self.folder / name
@@ -112,19 +115,39 @@ class Cluster:
                 out.write(bytes(2**20))
         return taken
 
-    def boot_worker(self, name: str) -> None:
-        self._boot(name, [f"{BIN}/tidegate worker"])
+    def boot_worker(self, name: str, **environment: str) -> None:
+        """A worker that has these variables beside what all machines have."""
+        self._boot(name, [f"{BIN}/tidegate worker"], **environment)
+        self.workers.add(name)
+
+    def only(self, *names: str) -> None:
+        """Have these workers take runs and no others, once all workers answer."""
+
+        def told() -> bool:
+            # Of a broker that restarted, connections that were open are none.
+            app = Celery("tidegate", broker=self.redis.url)
+            app.conf.update(SETTINGS)
+            with suppress(*BROKER_TROUBLE):
+                found = {worker.rpartition("@")[2]: worker for worker in app.control.inspect(timeout=2.0).ping() or {}}
+                for name, worker in found.items():
+                    change = app.control.add_consumer if name in names else app.control.cancel_consumer
+                    change(QUEUE, destination=[worker], reply=True, timeout=5.0)
+                return found.keys() == self.workers
+            return False
+
+        wait_for("An answer of all workers", told, START_SECONDS)
 
     def wait_for_worker(self, name: str) -> None:
         machine = self.machines[name]
         wait_for(f"The start of {name}", lambda: " ready." in machine.printed(), START_SECONDS)
 
-    def _boot(self, name: str, commands: list[str]) -> None:
+    def _boot(self, name: str, commands: list[str], **environment: str) -> None:
         log, entering = self.folder / f"{name}.log", self.network.entering(name)
-        self.machines[name] = boot(name, log, self.environment_of(name), commands, entering)
+        self.machines[name] = boot(name, log, {**self.environment_of(name), **environment}, commands, entering)
 
     def power_off(self, name: str) -> None:
         self.machines.pop(name).power_off()
+        self.workers.discard(name)
 
     def home(self, name: str) -> TemporaryHome:
         """A machine's home, looked at from this process, whose environment is the cluster's."""
