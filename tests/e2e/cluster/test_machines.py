@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from tests.support.runs.home import Contents, TemporaryHome, settings_of
 from tests.support.waiting import wait_for
 
 from tidegate.lake.config import LakeConfig
+from tidegate.orchestration.instance.workers.broker import QUEUE
 from tidegate.orchestration.names import DAILY_JOB, FINISHED, LOCK_TAG, WORKER_TAG
 from tidegate.orchestration.partitions import partition_tags
 from tidegate.window import ONE_DAY, Window
@@ -140,6 +141,12 @@ def begun(instance: DagsterInstance, run_id: str) -> DagsterRun:
     return wait_for("The start of a run", look, PATIENCE)
 
 
+def tags_of(instance: DagsterInstance, run_id: str) -> Mapping[str, str]:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.tags
+
+
 def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
     machines: Cluster, instance: DagsterInstance, tmp_path: Path, record: Callable[[str, float], None]
 ) -> None:
@@ -200,6 +207,30 @@ def test_a_broker_that_comes_back_with_nothing_fails_no_run(
     begun(instance, again)
     record("a worker takes runs since the broker is back", time.monotonic() - back)
     assert ended(instance, again) is DagsterRunStatus.SUCCESS
+
+
+@needs_time
+def test_a_run_that_waits_for_a_worker_outlives_a_broker_that_keeps_its_file(
+    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    home = machines.home("head")
+    deliver(machines.bucket, DAYS)
+    wait_until_published(home, DAYS)
+    home.close()
+    machines.only()
+    waiting = launch(instance, FIRST_DAY)
+    wait_for(
+        "A run that waits",
+        lambda: status_of(instance, waiting) == "STARTING" and machines.redis.waiting(QUEUE) > 0,
+        PATIENCE,
+    )
+    machines.redis.kill()
+    machines.redis.start()
+    back = time.monotonic()
+    machines.only(*WORKERS)
+    wait_for("A worker that takes it", lambda: WORKER_TAG in tags_of(instance, waiting), PATIENCE)
+    record("a run that waited begins since the broker is back with its file", time.monotonic() - back)
+    assert ended(instance, waiting) is DagsterRunStatus.SUCCESS
 
 
 def test_a_run_outlives_a_crash_of_the_database(

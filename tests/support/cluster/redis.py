@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from redis import Redis as Client
 from tests.support.servers import free_port
 
 
@@ -39,6 +40,11 @@ class Redis:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def waiting(self, queue: str) -> int:
+        """How many tasks wait in a queue of Celery's."""
+        with Client.from_url(self.url) as client:
+            return int(client.llen(queue))
 
     def forget(self) -> None:
         """Lose its file, as on a disk that is gone."""
