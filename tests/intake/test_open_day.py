@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from tests.support.intake.fixtures import OpenShop
 from tests.support.intake.shop import DAY, SALES, Shop, csv, row
 
+from tidegate.errors import SourceDownError
 from tidegate.intake import finding
 from tidegate.intake.load import DeliveryReport
 from tidegate.ledger.interim import Interim, interim_deliveries
@@ -81,18 +83,66 @@ def test_the_moment_before_midnight_is_of_the_day(shop: Shop, monkeypatch: pytes
     assert interim(shop) == []
 
 
-def test_what_is_taken_from_the_archive_is_as_whole_as_it_was(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Landing no longer has it: nobody can know what came after it was read."""
+def test_what_a_source_still_had_when_the_day_had_ended_is_all_of_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     at(monkeypatch, NOON)
     folder = shop.deliver("north", csv(row(1)))
     load(shop)
     at(monkeypatch, MIDNIGHT)
+    # It answers that there is nothing more: what was read is taken from the archive.
     folder.rename(folder.with_name("elsewhere"))
-    load(shop)
+    assert load(shop).status == "accepted"
+    assert (interim(shop), shop.raw()) == ([], ["s1"])
+
+
+def test_half_a_day_from_the_archive_of_a_source_that_is_down_is_half_a_day(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at(monkeypatch, NOON)
+    load(shop, row(1))
+    assert load(shop, row(1, price="-1")).status == "rejected"
+    at(monkeypatch, MIDNIGHT)
+    monkeypatch.setattr(finding, "listing_of", down)
+    assert load(shop).status == "accepted"
+    assert (lacking(shop), [each.day for each in interim(shop)]) == ([DAY], [DAY])
+
+
+@pytest.mark.parametrize("was_killed", [True, False])
+def test_half_a_day_that_only_the_archive_knows_is_half_a_day(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, was_killed: bool
+) -> None:
+    """As after a ledger that was lost, or a run that was killed before it committed."""
+    shop.contract = replace(shop.contract, intraday=dt.timedelta(minutes=15))
+    at(monkeypatch, NOON)
+    with pytest.MonkeyPatch.context() as patch:
+        if was_killed:
+            patch.setattr(finding.Finding, "note_fates", lambda *_: None)
+        load(shop, row(1))
+    shop.lake.con.execute("delete from ops.deliveries")
+    at(monkeypatch, MIDNIGHT)
+    monkeypatch.setattr(finding, "listing_of", down)
+    assert load(shop).status == "accepted"
     assert [each.day for each in interim(shop)] == [DAY]
-    folder.with_name("elsewhere").rename(folder)
-    load(shop)
-    assert interim(shop) == []
+
+
+def test_nothing_stands_in_for_half_a_day(open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = open_shop(SALES + "  - {property: fallback, value: last_good}\n")
+    yesterday = DAY - ONE_DAY
+    load(shop, row(0, day=yesterday), day=yesterday)
+    at(monkeypatch, NOON)
+    load(shop, row(1))
+    at(monkeypatch, MIDNIGHT)
+    monkeypatch.setattr(finding, "listing_of", down)
+    assert load(shop).stands_in_for is None
+    assert [each.day for each in interim(shop)] == [DAY]
+    # Nor does it for the day after.
+    at(monkeypatch, MIDNIGHT + ONE_DAY)
+    assert load(shop, day=DAY + ONE_DAY).stands_in_for == yesterday
+
+
+def down(*_: object) -> None:
+    raise SourceDownError("the source is down.")
 
 
 def test_how_many_rows_there_are_is_judged_once_they_are_all_there(

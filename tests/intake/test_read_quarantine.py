@@ -106,7 +106,7 @@ def test_rejecting_the_very_bytes_that_raw_holds_leaves_their_accepted_entry_and
     [standing] = standing_deliveries(shop.lake.con, Window.of_day(DAY))
     [newest] = newest_deliveries(shop.lake.con, "sales", Window.of_day(DAY))
     assert (standing.rows_read, standing.rows_loaded, newest.verdict, newest.rows_loaded) == (3, 2, "rejected", 0)
-    assert good_deliveries(shop.lake.con, "sales", DAY + ONE_DAY) == {Partition("north", DAY): standing.archive}
+    assert good_deliveries(shop.lake.con, "sales", Window.of_day(DAY)) == {Partition("north", DAY): standing.archive}
     # Each of the two accounts for its rows.
     for entry in (standing, newest):
         kept_out = shop.quarantined(where=f"_verdict = '{entry.verdict}'")

@@ -11,11 +11,16 @@ import pytest
 from tidegate.delivery_days import DeliveryDays
 from tidegate.lake.connect import Lake
 from tidegate.lake.reading.query import run_query
+from tidegate.ledger.known import incomplete_days
 from tidegate.ledger.publications import days_published_of
+from tidegate.ledger.required import settled_days
 from tidegate.ledger.versions import versions_of
+from tidegate.publishing import promote as promoting
 from tidegate.publishing.calendar import bring_up_to_date, enter_held
+from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.publishing.due.partitions import due_partitions
 from tidegate.publishing.gate import closed_among
+from tidegate.publishing.periods import periods_with_a_day_so_far
 from tidegate.publishing.promises import Promise, overdue_partition
 from tidegate.publishing.promote import promote
 from tidegate.publishing.published import published_since
@@ -211,25 +216,24 @@ def test_a_reader_who_calls_the_lake_otherwise_reads_it_too(shop: Shop) -> None:
 
 
 def test_a_day_that_goes_on_is_so_far(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    of = product(shop)
-    clock = [DAY]
-    monkeypatch.setattr(Zone, "today", lambda _: clock[0])
-    far, ever = (dt.datetime.combine(day, dt.time()) for day in (dt.date(2999, 1, 1), dt.date.min))
-    for factor in (1, 2):
-        shop.deliver(ONE, interim_until=far, fingerprint=f"print {factor}")
-        shop.build(ONE, factor)
-        assert promote(shop.lake, ONE, of, "run-1").held == {}
+    of, ever = product(shop), dt.datetime.combine(dt.date.min, dt.time())
+    publish_twice_while_it_goes_on(shop, of, monkeypatch)
     told = "state, restatements, is_late, reason"
     assert calendar(shop, told, days=1) == [("so far", 0, True, "Not read to its end yet.")]
     assert published_since(shop.lake.con, [of], ever) == []
     assert days_published_of(shop.lake.con, of.names) == set()
+    # Nobody takes it for all of the day.
+    assert settled_days(shop.lake.con, "orders", [DAY]) == set()
+    behind = DaysBehind(Cadence.weekly, of.names, frozenset(), 0)
+    weeks = Window.of_day(dt.date(2024, 6, 3), Cadence.weekly)
+    assert periods_with_a_day_so_far(shop.lake.con, weeks, behind) == set(weeks.days)
 
     # The day has ended, and what came of it since is not there: it stays as it is, and says so.
-    clock[0] = NEXT
     shop.deliver(ONE, interim_until=dt.datetime.combine(NEXT, dt.time()), fingerprint="print 2")
     (reasons,) = closed_among(shop.lake.con, [DAY], of).values()
     assert reasons[0].startswith(f"orders/eu-west {DAY}: read last before the day had ended")
     assert due_partitions(shop.lake.con, of) == []
+    assert incomplete_days(shop.lake.con, of.deliveries, {}) == {}
     assert overdue_partition(shop.lake.con, of, UTC, dt.datetime(2024, 6, 1, 8, tzinfo=dt.UTC))
 
     # Nothing more came: it is published again, as the whole day, and has been once.
@@ -241,3 +245,28 @@ def test_a_day_that_goes_on_is_so_far(shop: Shop, monkeypatch: pytest.MonkeyPatc
     assert due_partitions(shop.lake.con, of) == []
     assert [each.is_restated for each in published_since(shop.lake.con, [of], ever)] == [False]
     assert days_published_of(shop.lake.con, of.names) == {DAY}
+
+
+def test_what_is_put_back_of_half_a_day_is_half_a_day(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = product(shop)
+    publish_twice_while_it_goes_on(shop, of, monkeypatch)
+    first, _ = versions_of(shop.lake.con, DAY)
+    roll_back(shop.lake, lambda _: [of], Decision(DAY, first.publication_id, "ann", "twice as many"))
+    assert calendar(shop, "state", days=1) == [("so far",)]
+    shop.deliver(ONE, fingerprint="print 2")
+    assert due_partitions(shop.lake.con, of) == []
+    promote(shop.lake, ONE, of, "run-1")
+    assert calendar(shop, "state", days=1) == [("so far",)]
+    shop.build(ONE, 3)
+    promote(shop.lake, ONE, of, "run-1")
+    assert calendar(shop, "state", days=1) == [("published",)]
+
+
+def publish_twice_while_it_goes_on(shop: Shop, of: GateRequirements, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = dt.datetime.combine(dt.date(2999, 1, 1), dt.time())
+    with monkeypatch.context() as patch:
+        patch.setattr(promoting, "moment_of", lambda _: dt.datetime.combine(DAY, dt.time(12), dt.UTC))
+        for factor in (1, 2):
+            shop.deliver(ONE, interim_until=far, fingerprint=f"print {factor}")
+            shop.build(ONE, factor)
+            assert promote(shop.lake, ONE, of, "run-1").held == {}

@@ -11,7 +11,7 @@ days as (
         sum(rows_quarantined) as quarantined,
         sum(rows_read) as read
     from newest
-    where verdict = 'accepted' and stands_in_for is null and rows_read > 0
+    where verdict = 'accepted' and stands_in_for is null and interim_until is null and rows_read > 0
     group by source, partition_day
 )
 

@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
 
-Event: TypeAlias = Literal["captured", "accepted", "rejected"]
+# `interim`: accepted, and read before its day had ended.
+Event: TypeAlias = Literal["captured", "interim", "accepted", "rejected"]
 
 _ENTRY = re.compile(
-    r"journal/(?P<number>\d{6,9})\.(?P<event>captured|accepted|rejected)\.(?P<fingerprint>[0-9a-f]{64})"
+    r"journal/(?P<number>\d{6,9})\.(?P<event>captured|interim|accepted|rejected)\.(?P<fingerprint>[0-9a-f]{64})"
 )
 _MANIFEST = re.compile(r"(?P<fingerprint>[0-9a-f]{64})\.json")
 

@@ -81,7 +81,7 @@ def compare_mart(
     tables = table_columns(con, [served, planned])
     before, after = tables.get(served, {}), tables[planned]
     window = Window(partitions[0], mart.cadence.after(partitions[-1], 1), mart.cadence)
-    shown = {day for day, name, _ in shown_builds(con, window) if name == mart.name}
+    shown = {day for day, name, *_ in shown_builds(con, window) if name == mart.name}
     days = [day for day in _differing(con, mart, {served: before, planned: after}, window) if day in partitions]
     known = [day for day in days if day in shown]
     numbers = [name for name in numbers_of(before, after) if name not in (*key, mart.day_column)]

@@ -178,12 +178,16 @@ class _TakingBack:
                     builds.get((day, mart.name), ""),
                     now(mart.name, day),
                     rollback_id if withholds else None,
-                    is_interim=self.product.goes_on(day),
+                    is_interim=self._was_interim(day),
                 )
                 for mart in self.product.marts
             ]
         record_rollbacks(con, rollbacks)
         self.switch.enter(con, published, "take back a change")
+
+    def _was_interim(self, day: dt.date) -> bool:
+        rows = (self.before.get((mart.name, day)) for mart in self.product.marts)
+        return any(row.is_interim for row in rows if row)
 
     def _shown(self, mart: Mart, day: dt.date) -> Content:
         """What the partition showed before the change."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from tidegate.archive.journal import Event
 from tidegate.archive.manifest import Captured, manifest_name
 from tidegate.contract.files import FileOptions
 from tidegate.contract.http import HttpServer
@@ -25,8 +26,9 @@ from tidegate.contract.model import Clock, Contract, Region, StandIn
 from tidegate.errors import IncompleteError, RefusedError, SourceDownError, TidegateError
 from tidegate.intake.files.formats.layout import DataFile
 from tidegate.lake.connect import Lake
-from tidegate.ledger.deliveries import DeliveryRecord, good_deliveries, newest_deliveries
+from tidegate.ledger.deliveries import DeliveryRecord, entry_of, good_deliveries, newest_deliveries
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.interim import interim_deliveries
 from tidegate.ledger.names import Partition
 from tidegate.sources.http.joined import join_pages, name_of_lines
 from tidegate.sources.kafka.by_schema import reader_of
@@ -101,10 +103,10 @@ class Finding:
         self._days_down: Counter[str] = Counter()
         self._down: dict[str, SourceDownError] = {}
         self._began_at = utc_now()
-        # Asked for just now, and had.
-        self._read: set[Partition] = set()
+        # Whose origins answered, be it that there is nothing.
+        self._answered: set[Partition] = set()
         self._known = {
-            delivery.partition: delivery
+            delivery.partition: delivery.fingerprint
             for delivery in newest_deliveries(lake.con, contract.source, window)
             # The archive of one that stood in is another day's.
             if delivery.stands_in_for is None
@@ -124,9 +126,7 @@ class Finding:
         for delivery in deliveries:
             captured = self.archive.recall(delivery.archive)
             self.captured.append(replace(captured, day=delivery.partition_day, listing=delivery.listing))
-            if not delivery.stands_in_for:
-                self._known[delivery.partition] = delivery
-            else:
+            if delivery.stands_in_for:
                 stand_in = StandIn(delivery.stands_in_for, "The source was down when this was loaded.")
                 self.stand_ins[delivery.partition] = stand_in
 
@@ -179,10 +179,8 @@ class Finding:
             self._down[region.name] = down
             raise
         self._days_down[region.name] = 0
-        if captured is None:
-            return None
-        self._read.add(Partition(region.name, day))
-        return replace(captured, listing=listing)
+        self._answered.add(Partition(region.name, day))
+        return replace(captured, listing=listing) if captured else None
 
     def _manifest(self, origin: Origin, region: Region, day: dt.date) -> str:
         place = origin.describe(day)
@@ -195,8 +193,7 @@ class Finding:
 
     def _archived(self, region: Region, day: dt.date) -> str | None:
         history = self.archive.history(self.contract.source, region.name, day)
-        known = self._known.get(Partition(region.name, day))
-        fingerprint = history.to_load(known.fingerprint if known else None)
+        fingerprint = history.to_load(self._known.get(Partition(region.name, day)))
         return fingerprint and manifest_name(self.contract.source, region.name, day, fingerprint)
 
     def _unjudged(self, region: Region, day: dt.date) -> str | None:
@@ -208,7 +205,9 @@ class Finding:
         """Without the source: the day's own delivery as captured before, or what the contract lets stand in for it."""
         if unjudged := self._unjudged(region, day):
             return self.archive.recall(unjudged)
-        good = max((good.day for good in self._good if good.region == region.name and good.day <= day), default=None)
+        own = Partition(region.name, day)
+        may_serve = (good for good in self._good if good == own or good not in self._interim)
+        good = max((good.day for good in may_serve if good.region == region.name and good.day <= day), default=None)
         if good == day:
             return self.archive.recall(self._good[Partition(region.name, day)])
         if good is not None and self.contract.fallback == "last_good" and not self._goes_on(day):
@@ -221,13 +220,19 @@ class Finding:
         raise SourceDownError(f"{down} {kept}") from down
 
     def interim_until(self, captured: Captured) -> dt.datetime | None:
-        """Of a delivery that was read before its day had ended: when that is (UTC). More of it may come until then."""
-        partition = Partition(captured.region, captured.day)
+        """Of a delivery that was read before its day had ended: when that is (UTC). More of it may come until then, or
+        came: once the source has answered for the day after its end, what there is of it is known."""
+        partition, ends = Partition(captured.region, captured.day), self._end_of(captured.day)
         if self._goes_on(captured.day):
-            return self._end_of(captured.day)
-        known = self._known.get(partition)
-        was_read_before = partition not in self._read and known and known.fingerprint == captured.fingerprint
-        return known.interim_until if known and was_read_before else None
+            return ends
+        if partition in self._answered:
+            return None
+        if entry := entry_of(self._lake.con, self.contract.source, partition, captured.fingerprint):
+            return entry.interim_until
+        # The ledger was lost, or the run that captured it was killed: the archive's journal says what it knows.
+        fate = self.archive.history(self.contract.source, partition.region, partition.day).fate(captured.fingerprint)
+        was_read_before = fate == "interim" or (fate == "captured" and self.contract.intraday is not None)
+        return ends if was_read_before else None
 
     def _goes_on(self, day: dt.date) -> bool:
         return self._began_at < self._end_of(day)
@@ -239,25 +244,25 @@ class Finding:
         """Whose delivery this is, and why, where it is not the day's own."""
         return self.stand_ins.get(Partition(captured.region, captured.day))
 
-    def note_fates(self, accepted: Iterable[bool]) -> None:
+    def note_fates(self, fates: Iterable[Event]) -> None:
         """Write down in the archive what became of each of `captured`, in their order; the ledger has it already.
 
         One that cannot be written down is judged again when it is met again, so nothing is lost by going on.
         """
-        fates = [
-            (captured, accepted)
-            for captured, accepted in zip(self.captured, accepted, strict=True)
+        own = [
+            (captured, fate)
+            for captured, fate in zip(self.captured, fates, strict=True)
             # The archive of a stand-in is another day's.
             if not self.stand_in_for(captured)
         ]
         with ThreadPoolExecutor(AT_ONCE if self.archive.is_far else 1) as pool:
-            for _ in pool.map(self._note_fate, fates):
+            for _ in pool.map(self._note_fate, own):
                 pass
 
-    def _note_fate(self, fate: tuple[Captured, bool]) -> None:
-        captured, accepted = fate
+    def _note_fate(self, noted: tuple[Captured, Event]) -> None:
+        captured, fate = noted
         with suppress(TidegateError, OSError):
-            self.archive.note("accepted" if accepted else "rejected", captured)
+            self.archive.note(fate, captured)
 
     @property
     def _good(self) -> dict[Partition, str]:
@@ -266,8 +271,15 @@ class Finding:
             return self._good_in_ledger
 
     @cached_property
+    def _interim(self) -> frozenset[Partition]:
+        """The deliveries of these days that were read last before their day had ended."""
+        with self._one_asks:
+            found = interim_deliveries(self._lake.con)
+        return frozenset(Partition(each.region, each.day) for each in found if each.source == self.contract.source)
+
+    @cached_property
     def _good_in_ledger(self) -> dict[Partition, str]:
-        return good_deliveries(self._lake.con, self.contract.source, self.window.end)
+        return good_deliveries(self._lake.con, self.contract.source, self.window)
 
     def data_files(self) -> DataFiles:
         """The files of all deliveries, made ready for reading in the folder `scratch`."""

@@ -159,7 +159,7 @@ def _judge_and_commit(
                 lambda con: commit(con, contract, verdicts, run_id),
                 [("raw", contract.source), ("quarantine", contract.source)],
             )
-        finding.note_fates(verdict.accepted for verdict in verdicts)
+        finding.note_fates(verdict.fate for verdict in verdicts)
     return [_report(*found) for found in zip(records, verdicts, judged, strict=True)]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from duckdb import DuckDBPyConnection
 
+from tidegate.archive.journal import Event
 from tidegate.archive.manifest import Captured
 from tidegate.contract.judging.verdicts import json_of_text
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
@@ -48,6 +49,13 @@ class Verdict:
     profiled: Profiled | None = None
     # Of one that was read before its day had ended: when that is (UTC).
     interim_until: dt.datetime | None = None
+
+    @property
+    def fate(self) -> Event:
+        """What became of the delivery, as the archive notes it."""
+        if not self.accepted:
+            return "rejected"
+        return "interim" if self.interim_until else "accepted"
 
     @property
     def accepted(self) -> bool:

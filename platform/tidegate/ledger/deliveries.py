@@ -18,6 +18,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.sql import literal, rows_relation
 from tidegate.ledger.contents import Content, Kind, enter_contents
 from tidegate.ledger.entries import insert_entries, of_window, read_entries, storable
+from tidegate.ledger.interim import INTERIM
 from tidegate.ledger.names import DeliveryId, Partition
 from tidegate.ledger.schema import LEDGER
 from tidegate.window import Window
@@ -112,7 +113,8 @@ def _held(row: DeliveryRecord, rows_hashes: Mapping[dt.date, str]) -> list[Conte
 
 def _reported(row: DeliveryRecord) -> Content:
     """What became of the delivery, as pages report it of its day."""
-    facts = (row.verdict, row.fingerprint, row.stands_in_for, row.rows_loaded, row.rows_quarantined)
+    verdict = INTERIM if row.verdict == "accepted" and row.interim_until else row.verdict
+    facts = (verdict, row.fingerprint, row.stands_in_for, row.rows_loaded, row.rows_quarantined)
     name = f"{row.source}/{row.region}"
     return Content(Kind.report, "", name, row.partition_day, ":".join(map(str, facts)), row.finished_at, row.run_id)
 
@@ -142,6 +144,16 @@ def newest_deliveries(con: DuckDBPyConnection, source: str | None, window: Windo
     )
 
 
+def entry_of(con: DuckDBPyConnection, source: str, partition: Partition, fingerprint: str) -> DeliveryRecord | None:
+    """What the ledger says of these bytes, which need not be the partition's newest delivery."""
+    condition = (
+        f"source = {literal(source)} and region = {literal(partition.region)} "
+        f"and partition_day = {literal(partition.day)} and fingerprint = {literal(fingerprint)}"
+    )
+    found = read_entries(con, DeliveryRecord, "deliveries", condition, newest_of="source, region, partition_day")
+    return found[0] if found else None
+
+
 def _of(source: str | None, window: Window | None) -> str:
     return of_window(window) + (f" and source = {literal(source)}" if source is not None else "")
 
@@ -162,11 +174,13 @@ def rows_delivered(con: DuckDBPyConnection, window: Window) -> int:
     return (row[0] if row else None) or 0
 
 
-def good_deliveries(con: DuckDBPyConnection, source: str, before: dt.date) -> dict[Partition, str]:
-    """Where the archive has the newest accepted and genuine delivery of each region and earlier day of a source."""
+def good_deliveries(con: DuckDBPyConnection, source: str, window: Window) -> dict[Partition, str]:
+    """Where the archive has the newest accepted and genuine delivery of each region and day of a source, up to the last
+    of the window; of days before it, of whole days only."""
     rows = con.execute(
         "select region, partition_day, max_by(archive, rowid) from ops.deliveries "
-        f"where source = {literal(source)} and partition_day < {literal(before)} "
+        f"where source = {literal(source)} and partition_day < {literal(window.end)} "
+        f"and (interim_until is null or partition_day >= {literal(window.start)}) "
         "and verdict = 'accepted' and stands_in_for is null group by region, partition_day"
     ).fetchall()
     return {Partition(region, day): archive for region, day, archive in rows}

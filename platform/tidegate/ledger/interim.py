@@ -34,6 +34,12 @@ class Interim:
     until: dt.datetime
 
 
+def moment_of(con: DuckDBPyConnection) -> dt.datetime:
+    """By which moment this transaction tells whether a day has ended: all that asks in it is told the same."""
+    row = con.execute("select make_timestamp(epoch_us(now()))").fetchone()
+    return row[0].replace(tzinfo=dt.UTC)  # type: ignore[index, no-any-return]  # a query without a table has a row
+
+
 def interim_deliveries(con: DuckDBPyConnection) -> list[Interim]:
     """The deliveries that were read last before their day had ended; by source, region and day."""
     newest = "max_by(struct_pack(until := interim_until), rowid).until"

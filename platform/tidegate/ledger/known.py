@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, rows_relation
 from tidegate.ledger.entries import utc_now
+from tidegate.ledger.interim import INTERIM
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import NEWEST_DELIVERIES, DaysOfPlaces, lacking_relation
 
@@ -93,13 +94,15 @@ def incomplete_days(
 ) -> dict[dt.date, list[tuple[str, str]]]:
     """Days for which some of what is required was delivered, and what was neither delivered nor waived.
 
-    Days of which a delivery stands rejected are left out: they lack more than can be waived.
+    Days of which a delivery stands rejected, or was not read to its end, are left out: they lack more than can be
+    waived.
     """
     rows = con.execute(
         f"""
         select day, list((source, region) order by source, region) filter (not is_waived)
         from ({lacking_relation(required, delivery_days, beside)})
-        group by day having not bool_or(coalesce(verdict = 'rejected', false)) and not bool_and(is_waived)
+        group by day
+        having not bool_or(coalesce(verdict in ('rejected', '{INTERIM}'), false)) and not bool_and(is_waived)
         order by day
         """
     ).fetchall()

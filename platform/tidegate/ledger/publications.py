@@ -165,10 +165,11 @@ def published_days(
     return [day for (day,) in rows]
 
 
-def shown_builds(con: DuckDBPyConnection, window: Window) -> list[tuple[dt.date, str, str]]:
-    """Of each partition of the window and mart that is published, the build that `serving` shows."""
+def shown_builds(con: DuckDBPyConnection, window: Window) -> list[tuple[dt.date, str, str, bool]]:
+    """Of each partition of the window and mart that is published, the build that `serving` shows, and whether it is of
+    a whole day."""
     return con.execute(
-        "select partition_day, mart, build_id from ops.publications "
+        f"select partition_day, mart, build_id, {IS_OF_A_WHOLE_DAY} from ops.publications "
         f"where superseded_by is null and cadence = {literal(window.cadence)} and {of_window(window)}"
     ).fetchall()
 
@@ -180,6 +181,18 @@ def days_published_of(con: DuckDBPyConnection, marts: Collection[str]) -> set[dt
         f"where superseded_by is null and cadence = 'daily' and {IS_OF_A_WHOLE_DAY} "
         f"and mart in (select unnest({literal(sorted(marts))}::varchar[])) "
         f"group by partition_day having count(distinct mart) = {len(marts)}"
+    ).fetchall()
+    return {day for (day,) in rows}
+
+
+def days_so_far(con: DuckDBPyConnection, marts: Collection[str], days: Collection[dt.date]) -> set[dt.date]:
+    """Those of the days that `serving` shows of any of the marts as they were before they had ended."""
+    if not days:
+        return set()
+    rows = con.execute(
+        f"select distinct partition_day from ops.publications where superseded_by is null and cadence = 'daily' "
+        f"and not {IS_OF_A_WHOLE_DAY} and mart in (select unnest({literal(sorted(marts))}::varchar[])) "
+        f"and {on_days('partition_day', days)}"
     ).fetchall()
     return {day for (day,) in rows}
 

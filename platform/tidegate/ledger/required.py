@@ -15,7 +15,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.delivery_days import ALL_DAYS, DeliveryDays
 from tidegate.lake.sql import literal, rows_relation
-from tidegate.ledger.interim import EFFECTIVE_VERDICT
+from tidegate.ledger.interim import EFFECTIVE_VERDICT, IS_OF_A_WHOLE_DAY
 from tidegate.ledger.publications import none_of
 from tidegate.ledger.waivers import STANDING_WAIVERS
 
@@ -36,9 +36,10 @@ NEWEST_DELIVERIES = f"""
 def _settled(beside: Collection[str]) -> str:
     """Source and day that were published as they are: what never came of them is not waited for. The marts `beside`,
     which are not made of the source, do not count."""
+    published = f"cadence = 'daily' and {none_of(beside)} and {IS_OF_A_WHOLE_DAY}"
     return f"""
     select n.source, p.day
-    from (select distinct partition_day as day from ops.publications where cadence = 'daily' and {none_of(beside)}) as p
+    from (select distinct partition_day as day from ops.publications where {published}) as p
     cross join (select distinct source from required) as n
     anti join (select source, day from ({NEWEST_DELIVERIES}) where verdict = '{WITHDRAWN}') as w
     on w.source = n.source and w.day = p.day

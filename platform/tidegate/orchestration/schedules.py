@@ -28,7 +28,7 @@ from tidegate.orchestration.names import BUILD_JOBS, DAILY_JOB, MAINTENANCE_JOB
 from tidegate.orchestration.partitions import ended_days, ended_partitions, named_by_days, partition_tags
 from tidegate.orchestration.sensors.ticks import schedule_status
 from tidegate.publishing.due.partitions import due_partitions
-from tidegate.publishing.periods import periods_with_days
+from tidegate.publishing.periods import periods_with_a_day_so_far, periods_with_days
 from tidegate.publishing.requirements import GateRequirements
 from tidegate.window import ONE_DAY, Cadence, Window, windows_of
 
@@ -120,11 +120,13 @@ def runs_of_periods(home: Home, instance: DagsterInstance, cadence: Cadence, now
     partitions = Window(max(existing.start, min(earliest, existing.last)), existing.end, cadence)
     under_way = runs_under_way(instance)
     with home.lake() as lake:
-        published = set(published_days(lake.con, partitions))
+        behind = home.days_behind(cadence)
+        # What is about a day that was not read to its end waits for that.
+        left_alone = {*published_days(lake.con, partitions), *periods_with_a_day_so_far(lake.con, partitions, behind)}
         ready = [
             partition
-            for partition in periods_with_days(lake.con, partitions, home.days_behind(cadence))
-            if partition not in published and not any(run.builds(partition, cadence) for run in under_way)
+            for partition in periods_with_days(lake.con, partitions, behind)
+            if partition not in left_alone and not any(run.builds(partition, cadence) for run in under_way)
         ]
     if not ready:
         return dg.SkipReason(
@@ -152,7 +154,7 @@ class _Look:
         self._watches = {name: Watch(home.lake, c, home.outside, ended) for name, c in self._contracts.items()}
         with home.lake() as lake:
             self._published = {
-                product.product: set(published_days(lake.con, self._window, beside=product.beside))
+                product.product: set(published_days(lake.con, self._window, beside=product.beside, only_whole=True))
                 for product in self._products
             }
             self._due = {
@@ -193,7 +195,8 @@ class _Look:
 
     def _is_there(self, source: str, region: str, day: dt.date) -> bool:
         # What was rejected still would be; a fixed delivery is its sensor's to see.
-        if source in self._down or Partition(region, day) in self._known[source]:
+        known = self._known[source].get(Partition(region, day))
+        if source in self._down or (known and not known.is_outlived):
             return False
         try:
             return self._watches[source].is_there(region, day)

@@ -69,6 +69,8 @@ class DayEntries:
     waived: set[tuple[str, str]]
     # By mart, the build that serving shows.
     shown: dict[str, str] = field(default_factory=dict)
+    # The marts that serving shows of the whole day.
+    whole: set[str] = field(default_factory=set)
 
     def shows_newest_of(self, marts: Iterable[Mart]) -> bool:
         """Whether serving shows the newest build of each: what the project got since then is no reason to close the
@@ -86,7 +88,7 @@ class DayEntries:
         """Whether a delivery that is not there is waited for, as `ledger.required` describes it."""
         if (source, region) in self.waived:
             return False
-        was_published = required.cadence is Cadence.daily and bool(self.shown.keys() - required.beside)
+        was_published = required.cadence is Cadence.daily and bool(self.whole - required.beside)
         return not was_published or bool(self.withdrawn(source))
 
     def withdrawn(self, source: str) -> list[str]:
@@ -107,9 +109,10 @@ def entries_of(con: DuckDBPyConnection, asked: Collection[dt.date], cadence: Cad
     for waived in standing_waivers(con, window):
         if waived.day in days:
             days[waived.day].waived.add((waived.source, waived.region))
-    for day, mart, build_id in shown_builds(con, window):
+    for day, mart, build_id, is_whole in shown_builds(con, window):
         if day in days:
             days[day].shown[mart] = build_id
+            days[day].whole |= {mart} if is_whole else set()
     _add_deliveries(con, days)
     _add_builds(con, days)
     _add_checks(con, days)

@@ -27,7 +27,7 @@ newest as (
 
 shown as (
 
-    select partition_day as day, mart, build_id
+    select partition_day as day, mart, build_id, is_interim
     from ops.publications
     where superseded_by is null and cadence = {{ cadence }} and partition_day between {{ first }} and {{ last }}
 
@@ -75,7 +75,7 @@ published as (
 
     select distinct day
     from shown
-    where not list_contains({{ beside }}, mart)
+    where not list_contains({{ beside }}, mart) and is_interim is distinct from true
 
 ),
 

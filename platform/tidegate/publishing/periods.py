@@ -12,7 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal
 from tidegate.ledger.builds import built_partitions
-from tidegate.ledger.publications import days_published_of, published_days
+from tidegate.ledger.publications import days_published_of, days_so_far, published_days
 from tidegate.publishing.due.made_of import DaysBehind
 from tidegate.window import Cadence, Window
 
@@ -43,6 +43,14 @@ def periods_left_out(con: DuckDBPyConnection, behind: DaysBehind) -> list[dt.dat
 def periods_with_days(con: DuckDBPyConnection, partitions: Window, behind: DaysBehind) -> list[dt.date]:
     """Those of `partitions` that any published day is in the reach of: the others would be empty."""
     return _with_days(con, partitions.days, behind)
+
+
+def periods_with_a_day_so_far(con: DuckDBPyConnection, partitions: Window, behind: DaysBehind) -> set[dt.date]:
+    """Those of `partitions` that are about a day that is shown as it was before it had ended: it is read again, and
+    they are built then."""
+    days = {partition: behind.cadence.days_about(partition).days for partition in partitions.days}
+    so_far = days_so_far(con, behind.marts, {day for about in days.values() for day in about})
+    return {partition for partition, about in days.items() if so_far.intersection(about)}
 
 
 def _with_days(con: DuckDBPyConnection, partitions: Collection[dt.date], behind: DaysBehind) -> list[dt.date]:

@@ -17,7 +17,9 @@ from tidegate.lake.comments import keep_comments
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import NOTHING, Content
 from tidegate.lake.sql import qualified
+from tidegate.ledger.interim import moment_of
 from tidegate.ledger.made_of import keep_made_of, product_thing
+from tidegate.ledger.publications import days_so_far
 from tidegate.ledger.rollbacks import Rollback, standing_rollbacks
 from tidegate.publishing.calendar import keep_calendar, keep_holds
 from tidegate.publishing.gate import read_gates
@@ -72,8 +74,7 @@ def promote_open(
     only: Collection[dt.date] | None = None,
 ) -> Promotion:
     """What `promote` does inside its transaction, to all of the window's partitions or to some only."""
-    # Before the gates are asked, so that no day is taken for whole of which these see less.
-    going_on = set(filter(requirements.goes_on, window.days))
+    now = moment_of(con)
     gates = read_gates(con, window, requirements)
     days = [day for day in window.days if day not in gates.closed and (only is None or day in only)]
     keep_calendar(con, requirements)
@@ -89,6 +90,8 @@ def promote_open(
     for mart in requirements.marts:
         _switch_mart(con, mart, [day for day in days if day not in kept], contents)
         delete_days(con, mart, [day for day in days if _came_later(mart.name, kept.get(day))])
+    # What a day was rolled back to is as whole as it was.
+    so_far = days_so_far(con, requirements.names, kept)
     published: Published = {day: [] for day in days}
     for day in days:
         rollbacks = kept.get(day, {})
@@ -96,8 +99,9 @@ def promote_open(
         for mart in requirements.marts:
             content = _shown(mart.name, day, rollbacks, contents)
             build_id = gates.builds.get((day, mart.name), "")
+            is_interim = day in so_far or requirements.goes_on(day, now)
             published[day].append(
-                switch.publication(day, mart.name, build_id, content, rollback_id, is_interim=day in going_on)
+                switch.publication(day, mart.name, build_id, content, rollback_id, is_interim=is_interim)
             )
     thing = product_thing(requirements.product, requirements.cadence)
     keep_made_of(con, thing, requirements.reads, requirements.models)

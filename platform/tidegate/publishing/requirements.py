@@ -90,9 +90,9 @@ class GateRequirements:
         """Whether the marts need the source."""
         return any(source == required for required, _ in self.deliveries)
 
-    def goes_on(self, partition: dt.date) -> bool:
+    def goes_on(self, partition: dt.date, now: dt.datetime) -> bool:
         """Whether it is a day that has not ended: what is published of it is so far."""
-        return self.cadence is Cadence.daily and partition >= self.zone.today()
+        return self.cadence is Cadence.daily and partition >= self.zone.day_of(now)
 
     def are_required_on(self, day: dt.date) -> frozenset[Place]:
         return frozenset(place for place in self.deliveries if day in self.delivery_days.get(place, ALL_DAYS))

@@ -19,6 +19,7 @@ from tidegate.lake.content import NOTHING, Content, content_of
 from tidegate.lake.sql import in_window, qualified
 from tidegate.lake.tables import columns_that_lose, table_columns
 from tidegate.ledger import publications
+from tidegate.ledger.interim import moment_of
 from tidegate.ledger.publications import Publication
 from tidegate.ledger.rollbacks import record_rollbacks
 from tidegate.ledger.versions import versions_of
@@ -111,6 +112,7 @@ def _roll_back(
     # What is the newest candidate as well withholds nothing: from here on the partition goes on as usual.
     withholds = any(after[mart.name] != before.candidate(mart.name, day) for mart in requirements.marts)
     builds = read_gates(con, window, requirements).builds
+    is_interim = requirements.goes_on(day, moment_of(con)) or any(row.is_interim for row in target.values())
     published = {
         day: [
             switch.publication(
@@ -119,7 +121,7 @@ def _roll_back(
                 builds.get((day, mart.name), ""),
                 after[mart.name],
                 switch.switch_id if withholds else None,
-                is_interim=requirements.goes_on(day),
+                is_interim=is_interim,
             )
             for mart in requirements.marts
         ]

@@ -298,6 +298,8 @@ def test_large_partitions_keep_a_file_each(shop: Shop, monkeypatch: pytest.Monke
 
 def test_rows_in_the_catalog_that_no_snapshot_shows_are_deleted(shop: Shop) -> None:
     lake = shop.lake
+    # The ledger has tables of rows in the catalog as well.
+    before = set(inlined_tables(lake))
     lake.con.execute("create table raw.few (n integer)")
     for n in range(5):
         lake.con.execute(f"insert into raw.few values ({n})")
@@ -305,7 +307,8 @@ def test_rows_in_the_catalog_that_no_snapshot_shows_are_deleted(shop: Shop) -> N
     then = lake.con.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
     assert then
     lake.con.execute("delete from raw.few where n = 2")
-    (table,) = (name for name in inlined_tables(lake) if count_of(lake, name) == 5)
+    (table,) = set(inlined_tables(lake)) - before
+    assert count_of(lake, table) == 5
 
     maintain(lake, 0)
     assert count_of(lake, table) == 5

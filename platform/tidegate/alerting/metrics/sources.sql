@@ -5,7 +5,9 @@ select
     sum(rows_quarantined)::bigint as rows_quarantined,
     count(*) filter (where verdict = 'accepted') as accepted,
     count(*) filter (where verdict = 'rejected') as rejected,
-    max(partition_day) filter (where verdict = 'accepted' and stands_in_for is null) as newest
+    max(partition_day) filter (
+        where verdict = 'accepted' and stands_in_for is null and interim_until is null
+    ) as newest
 from ops.deliveries
 group by source
 order by source

@@ -17,7 +17,9 @@ newest as (
         source, region, partition_day,
         max_by(verdict, entry) as verdict,
         coalesce(max_by(coalesce(stands_in_for, date '1970-01-01'), entry) <> '1970-01-01', false) as stands_in,
-        min(finished_at) filter (verdict = 'accepted' and stands_in_for is null) as accepted_at
+        min(finished_at) filter (
+            verdict = 'accepted' and stands_in_for is null and interim_until is null
+        ) as accepted_at
     from entries
     group by source, region, partition_day
 

@@ -156,7 +156,7 @@ def open_partitions_left_unpublished(con: DuckDBPyConnection, product: GateRequi
             where mart in (select unnest({marts}::varchar[])) group by partition_day, mart
         ),
         served as (
-            select partition_day, mart, build_id, is_interim from ops.publications
+            select partition_day, mart, build_id, is_interim and rollback_id is null as is_interim from ops.publications
             where superseded_by is null and cadence = {literal(product.cadence)}
         )
         select distinct c.partition_day

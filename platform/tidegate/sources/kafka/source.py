@@ -60,11 +60,13 @@ class KafkaOrigin:
         if known.is_closed:
             # Its messages, if any, are with the days around it.
             return known.delivery or self._entered(archive, known, day, Progress(known.before.ends), [])
-        if self._goes_on(day):
+        # Before the topic is asked for its end: what comes after that is not read.
+        goes_on = self._goes_on(day)
+        if goes_on:
             self._refuse_before_its_turn(known, day)
         with opened(self.server, self.outside) as reader, tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
             draft = Path(folder) / "messages"
-            progress, written, numbers = self._read(reader, known, day, draft)
+            progress, written, numbers = self._read(reader, known, day, draft, goes_on)
             if known.delivery and progress == known.progress:
                 return known.delivery
             # Before the messages are kept: without their schemas they could not be read.
@@ -95,7 +97,7 @@ class KafkaOrigin:
         return Registry(variable, address, self.server.value_format).schemas(numbers)
 
     def _read(
-        self, reader: TopicReader, known: Day, day: dt.date, draft: Path
+        self, reader: TopicReader, known: Day, day: dt.date, draft: Path, goes_on: bool
     ) -> tuple[Progress, int, Collection[int]]:
         """Read on in each partition; returns how far that got, the number of messages, and the numbers of their
         schemas."""
@@ -116,7 +118,7 @@ class KafkaOrigin:
                         break
                     writer.add(message)
             writer.close()
-        return Progress(ends, frozenset(complete), self._goes_on(day)), writer.written, writer.schema_numbers
+        return Progress(ends, frozenset(complete), goes_on), writer.written, writer.schema_numbers
 
     def _messages(self, reader: TopicReader, day: dt.date, partition: int, begin: int, end: int) -> Iterator[Message]:
         if begin >= end:
