@@ -16,6 +16,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.addresses import holds_secret, libpq_settings, secrets_of
 from tidegate.errors import TidegateError
 from tidegate.lake.catalogs.connections import with_limits
+from tidegate.lake.extensions import WITHOUT_BAR
 from tidegate.lake.spill import spill_folder
 from tidegate.lake.sql import CATALOG, literal, quoted
 from tidegate.zones import UTC
@@ -238,11 +239,6 @@ def keys_into_a_secret(con: DuckDBPyConnection, config: LakeConfig) -> None:
 
 # A setting of the session, which a copy of a connection does not inherit.
 IN_UTC = "set TimeZone = 'UTC'"
-
-# DuckDB takes a process that began without a file, as `python -c` does, for a person at a prompt, and draws a bar into
-# its output when a statement takes two seconds.
-WITHOUT_BAR = "set enable_progress_bar = false"
-
 
 # Nothing that is built has an order, and keeping one while it is written takes memory and time.
 UNORDERED, ORDERED = ("set preserve_insertion_order = false", "set preserve_insertion_order = true")

@@ -95,12 +95,18 @@ def _recorded(record: Path) -> dict[str, CheckedFile]:
         return {}
 
 
+# DuckDB takes a process that began without a file, as `python -c` does, for a person at a prompt, and draws a bar into
+# its output when a statement takes two seconds. A setting of the session, which a copy does not inherit.
+WITHOUT_BAR = "set enable_progress_bar = false"
+
+
 def connect_with(
     extensions: Iterable[str], config: Mapping[str, str | int] = MappingProxyType({})
 ) -> DuckDBPyConnection:
     """A DuckDB of its own in memory, with these extensions loaded."""
     con = duckdb.connect(config=config_for(extensions) | dict(config))
     try:
+        con.execute(WITHOUT_BAR)
         load_extensions(con, extensions)
     except BaseException:
         con.close()
