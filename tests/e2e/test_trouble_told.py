@@ -154,7 +154,8 @@ def test_a_daemon_that_was_killed_is_told_once_and_over_when_it_runs_again(
     with daemon(told.home, tmp_path / "first.log") as process:
         with dagster_record(told.home.settings) as record:
             wait_for("the daemon's first heartbeat", record.daemon_seen_at)
-        os.kill(process.pid, signal.SIGKILL)
+        # Its code server as well: it would end the tick that it is at, and find no silence.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     told.round()
     assert [action for action in told.paged if "daemon" in action[1]] == [], "it was seen just now"

@@ -16,12 +16,17 @@ from tidegate.settings import CHECKOUT
 
 @contextmanager
 def daemon(home: TemporaryHome, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Dagster's daemon, as `make dev` and a deployment run it."""
+    """Dagster's daemon, as `make dev` and a deployment run it, in a group of its own with its code server."""
     assert home.runner.instance, "makes the home, as `tidegate init` does"
     command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-m", "tidegate.definitions"]
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            command, env={**os.environ, **home.environment}, cwd=CHECKOUT, stdout=stream, stderr=stream
+            command,
+            env={**os.environ, **home.environment},
+            cwd=CHECKOUT,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
         )
         try:
             yield process
