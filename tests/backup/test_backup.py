@@ -36,14 +36,20 @@ DAYS = Window(DAY, DAY + 3 * ONE_DAY)
 
 def refused(why: str, config: LakeConfig, place: Path, *, keep_data: bool = False) -> None:
     """Restoring is refused, and changes nothing."""
-    before = {path: path.stat() for path in Path(config.data).rglob("*") if path.is_file()}
+    before = state_of(Path(config.data))
     catalog = config.catalog_file
     assert catalog is not None
     had_catalog = catalog.exists()
     with pytest.raises(TidegateError, match=why):
         put_back(config, storage(place), keep_data=keep_data)
-    assert {path: path.stat() for path in Path(config.data).rglob("*") if path.is_file()} == before
+    assert state_of(Path(config.data)) == before
     assert catalog.exists() == had_catalog
+
+
+def state_of(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """Of each file: which it is, its size, and when it was written. Not when it was read."""
+    found = ((path, path.stat()) for path in folder.rglob("*") if path.is_file())
+    return {path: (stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found}
 
 
 def test_a_destroyed_home_is_restored_elsewhere_and_goes_on(shop: Shop, tmp_path: Path) -> None:
