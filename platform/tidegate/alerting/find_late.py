@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tidegate.alerting.scene import Scene
 from tidegate.alerting.trouble import Kind, Trouble
 from tidegate.contract.model import Contract
-from tidegate.ledger.known import days_lacking, known_deliveries
+from tidegate.ledger.known import days_lacking, never_whole
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import settled_days
 from tidegate.publishing.promises import Overdue, overdue_partition
@@ -41,11 +41,9 @@ def deliveries_late(scene: Scene) -> Iterator[Trouble]:
 def _late(scene: Scene, contract: Contract) -> list[Partition]:
     days = [day for day in _expected_days(scene, contract) if (due := contract.deadline(day)) and due <= scene.now]
     wanted = [Partition(region.name, day) for day in days for region in contract.regions if day in region.delivers_on]
-    known = known_deliveries(scene.con, contract.source, wanted)
     products = scene.home.products_made_of(contract.source)
     settled = settled_days(scene.con, contract.source, days, products.beside if products else ())
-    lacking = [each for each in wanted if each not in known or known[each].is_interim]
-    return [each for each in lacking if each.day not in settled]
+    return [each for each in never_whole(scene.con, contract.source, wanted) if each.day not in settled]
 
 
 def _expected_days(scene: Scene, contract: Contract) -> list[dt.date]:

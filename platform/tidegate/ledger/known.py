@@ -57,6 +57,13 @@ def known_deliveries(con: DuckDBPyConnection, source: str, partitions: Iterable[
     return {Partition(region, day): Known(*entry) for region, day, *entry in rows}
 
 
+def never_whole(con: DuckDBPyConnection, source: str, partitions: Iterable[Partition]) -> list[Partition]:
+    """Those of these partitions, which have ended, that nothing came for, or nothing but their first hours."""
+    wanted = list(partitions)
+    known = known_deliveries(con, source, wanted)
+    return [each for each in wanted if each not in known or known[each].is_interim]
+
+
 def days_lacking(
     con: DuckDBPyConnection,
     source: str,

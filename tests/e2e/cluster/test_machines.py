@@ -95,17 +95,6 @@ def instance(machines: Cluster) -> Iterator[DagsterInstance]:
         yield opened
 
 
-@pytest.fixture
-def record(record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
-    """Writes down how long something took; nothing is asserted of it."""
-
-    def write(what: str, seconds: float) -> None:
-        record_property(what, seconds)
-        print(f"{what}: {seconds:.1f} s")
-
-    return write
-
-
 def of_one_machine(folder: Path, project: Path) -> Contents:
     """What comes of the same days, delivered to a home of one machine and run there."""
     with pytest.MonkeyPatch.context() as patch:

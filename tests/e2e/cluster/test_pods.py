@@ -112,15 +112,6 @@ def instance(pods: Pods, machines: Cluster, monkeypatch: pytest.MonkeyPatch) -> 
         yield opened
 
 
-@pytest.fixture
-def record(record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
-    def write(what: str, seconds: float) -> None:
-        record_property(what, seconds)
-        print(f"{what}: {seconds:.1f} s")
-
-    return write
-
-
 def started(instance: DagsterInstance, job: str) -> DagsterRun:
     """A run of a job that a pod executes, once there is one."""
 

@@ -20,7 +20,7 @@ from tidegate.contract.model import Contract
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.not_loaded_yet import Waiting, Watch, turns_of
-from tidegate.ledger.known import days_lacking, known_deliveries
+from tidegate.ledger.known import days_lacking, known_deliveries, never_whole
 from tidegate.ledger.names import Partition
 from tidegate.ledger.required import DaysOfPlaces, Place, settled_days
 from tidegate.orchestration.asset_keys import raw_key
@@ -226,9 +226,8 @@ class _Tick:
         regions = self.contract.regions
         wanted = [Partition(region.name, day) for day in due for region in regions if day in region.delivers_on]
         with self.home.lake() as lake:
-            known = known_deliveries(lake.con, self.source, wanted)
+            lacking = never_whole(lake.con, self.source, wanted)
             settled = settled_days(lake.con, self.source, due, self._beside())
-        lacking = [each for each in wanted if each not in known or known[each].is_interim]
         return [Overdue(each.region, each.day) for each in lacking if each.day not in settled]
 
     def _is_overdue(self, missing: Overdue, can_look: bool) -> bool:

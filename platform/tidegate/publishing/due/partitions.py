@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from duckdb import DuckDBPyConnection
 
 from tidegate.lake.sql import literal, sql_file
+from tidegate.ledger.interim import moment_of
 from tidegate.ledger.made_of import inputs_query, latest_query, made_of_relation
 from tidegate.ledger.publications import none_of
 from tidegate.ledger.required import lacking_relation, required_relation
@@ -147,7 +148,7 @@ def open_partitions_left_unpublished(con: DuckDBPyConnection, product: GateRequi
 
     Nothing that they are made of differs, so that no other entry of the ledger tells.
     """
-    marts = literal([mart.name for mart in product.marts])
+    marts, today = literal([mart.name for mart in product.marts]), product.zone.day_of(moment_of(con))
     rows = con.execute(
         f"""
         with candidates as (
@@ -162,7 +163,7 @@ def open_partitions_left_unpublished(con: DuckDBPyConnection, product: GateRequi
         select distinct c.partition_day
         from candidates as c left join served as s using (partition_day, mart)
         where s.build_id is distinct from c.build_id
-            or (s.is_interim and c.partition_day < {literal(product.zone.today())})
+            or (s.is_interim and c.partition_day < {literal(today)})
         """
     ).fetchall()
     unpublished = [day for (day,) in rows]
