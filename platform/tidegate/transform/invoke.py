@@ -67,7 +67,7 @@ def run_nodes(
 
     What fails is in the results. Raises TidegateError when dbt does not start.
     """
-    results = _call(project, command, fqns, variables(project, window, lake))
+    results = _call(project, command, fqns, lambda: variables(project, window, lake))
     return {result.node.unique_id: _node_result(result) for result in results}
 
 
@@ -90,7 +90,7 @@ def compile_nodes(
         if event.info.name == _SQL_WAS_RUN:
             asked.add(event.data.node_info.unique_id)
 
-    results = _call(project, "compile", fqns, variables(project, window, lake, first_day, engine), note)
+    results = _call(project, "compile", fqns, lambda: variables(project, window, lake, first_day, engine), note)
     texts = {result.node.unique_id: result.node.compiled_code or _node_result(result) for result in results}
     return texts, frozenset(asked)
 
@@ -120,15 +120,18 @@ def _call(
     project: DbtProject,
     command: str,
     fqns: Iterable[Sequence[str]],
-    given: dict[str, Any],
+    given: Callable[[], dict[str, Any]],
     on_event: OnEvent | None = None,
 ) -> Any:
-    """dbt's results of exactly these nodes; of none, none, where dbt would take the whole project."""
+    """dbt's results of exactly these nodes; of none, none, where dbt would take the whole project.
+
+    The variables are only asked for where there are nodes: they import dbt, which takes a second.
+    """
     nodes = [f"fqn:{'.'.join(fqn)}" for fqn in fqns]
     if not nodes:
         return ()
     arguments = [command, "--select", *nodes, "--indirect-selection", "empty", *RUN_ARGUMENTS]
-    return getattr(_invoke(project, project.target, arguments, given, on_event), "results", ())
+    return getattr(_invoke(project, project.target, arguments, given(), on_event), "results", ())
 
 
 def write_docs(project: DbtProject, lake: LakeConfig, target: Path) -> Path:
