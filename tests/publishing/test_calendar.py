@@ -14,6 +14,7 @@ from tidegate.lake.reading.query import run_query
 from tidegate.ledger.known import incomplete_days
 from tidegate.ledger.publications import days_published_of
 from tidegate.ledger.required import settled_days
+from tidegate.ledger.upkeep.maintenance import maintain_until
 from tidegate.ledger.versions import versions_of
 from tidegate.publishing import promote as promoting
 from tidegate.publishing.calendar import bring_up_to_date, enter_held
@@ -260,6 +261,61 @@ def test_what_is_put_back_of_half_a_day_is_half_a_day(shop: Shop, monkeypatch: p
     shop.build(ONE, 3)
     promote(shop.lake, ONE, of, "run-1")
     assert calendar(shop, "state", days=1) == [("published",)]
+
+
+def test_what_a_day_showed_while_it_went_on_is_forgotten_once_all_of_it_is_published(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = product(shop)
+    publish_twice_while_it_goes_on(shop, of, monkeypatch)
+    maintain_now(shop)
+    assert entries(shop) == (4, 2)
+
+    shop.deliver(ONE, fingerprint="print 2")
+    shop.build(ONE, 2)
+    promote(shop.lake, ONE, of, "run-1")
+    (before, shown, served) = entries(shop), calendar(shop, "*", days=1), shop.served()
+    assert before == (6, 3)
+    checks = "select count(*) from ops.check_results where subject in (select build_id from ops.builds)"
+    (checked,) = shop.lake.con.execute(checks).fetchone() or (0,)
+    maintain_now(shop)
+    assert entries(shop) == (2, 1)
+    assert (calendar(shop, "*", days=1), shop.served()) == (shown, served)
+    assert due_partitions(shop.lake.con, of) == []
+    assert closed_among(shop.lake.con, [DAY], of) == {}
+    # Nor are the checks of what was built so far there.
+    assert shop.lake.con.execute(checks).fetchone() == (checked // 3,)
+    assert shop.lake.con.execute(
+        "select count(*) from ops.check_results as c where subject not in (select build_id from ops.builds) "
+        "and subject not in (select fingerprint from ops.deliveries)"
+    ).fetchone() == (0,)
+
+
+def test_a_day_that_was_rolled_back_while_it_went_on_is_not_forgotten(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = product(shop)
+    publish_twice_while_it_goes_on(shop, of, monkeypatch)
+    first, _ = versions_of(shop.lake.con, DAY)
+    roll_back(shop.lake, lambda _: [of], Decision(DAY, first.publication_id, "ann", "twice as many"))
+    shop.deliver(ONE, fingerprint="print 2")
+    shop.build(ONE, 3)
+    promote(shop.lake, ONE, of, "run-1")
+    before = entries(shop)
+    maintain_now(shop)
+    assert entries(shop) == before
+
+
+def entries(shop: Shop) -> tuple[int, int]:
+    """How many publications and builds the ledger has."""
+    counts = "select (select count(*) from ops.publications), (select count(*) from ops.builds)"
+    (publications, builds), *_ = shop.lake.con.execute(counts).fetchall()
+    return publications, builds
+
+
+def maintain_now(shop: Shop) -> None:
+    now = dt.datetime.now(dt.UTC)
+    maintain_until(shop.lake, now, now)
 
 
 def publish_twice_while_it_goes_on(shop: Shop, of: GateRequirements, monkeypatch: pytest.MonkeyPatch) -> None:

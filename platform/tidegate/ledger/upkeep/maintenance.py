@@ -8,6 +8,7 @@ from tidegate.lake.connect import Lake
 from tidegate.lake.upkeep import maintenance
 from tidegate.lake.upkeep.maintenance import LONGEST_TRANSACTION, TO_THE_DAY, Upkeep
 from tidegate.ledger.publications import enter_missing_snapshots
+from tidegate.ledger.upkeep.days_so_far import forget_days_so_far
 from tidegate.ledger.upkeep.plans import drop_what_is_over
 
 
@@ -31,4 +32,6 @@ def maintain_until(
     # With the snapshots go the commit messages that say which publication each was.
     lake.unit_of_work(enter_missing_snapshots)
     drop_what_is_over(lake, snapshots_before)
+    unreadable = snapshots_before.astimezone(dt.UTC).replace(tzinfo=None)
+    lake.unit_of_work(lambda con: forget_days_so_far(con, unreadable))
     return maintenance.maintain_until(lake, snapshots_before, files_before, delete_leftovers=delete_leftovers)
