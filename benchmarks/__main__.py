@@ -21,6 +21,7 @@ from benchmarks.beside import beside_report
 from benchmarks.cases import SET_UP_DAY, Case, cases, landing_of, lines_of
 from benchmarks.commands import commands_report
 from benchmarks.contenders import CONTENDERS, Contender, Site
+from benchmarks.goals import Figure, Line, goals_table
 from benchmarks.growth import growth_report
 from benchmarks.launch import launch_report
 from benchmarks.processes import FailedError, Measured, in_child, run
@@ -49,19 +50,30 @@ Results = Mapping[str, Sequence[Measured]]
 def main() -> None:
     given = _arguments()
     given.data.mkdir(parents=True, exist_ok=True)
+    figures: list[Figure] = []
     try:
         for name, case in cases(given.days, given.lines).items():
             if given.case in (name, "all"):
-                print(_report(case, given), flush=True)
+                figures += _print(_report(case, given))
         for name, report in _reports_of_tidegate(given).items():
             if given.case in (name, "all"):
-                for line in report:
-                    print(line, flush=True)
+                figures += _print(report)
     except FailedError as error:
         raise SystemExit(str(error)) from error
+    _print(goals_table(figures))
 
 
-def _reports_of_tidegate(given: argparse.Namespace) -> dict[str, Iterator[str]]:
+def _print(report: Iterator[Line]) -> list[Figure]:
+    """Print each line as soon as it is there; returns those that have a goal."""
+    figures = []
+    for line in report:
+        print(line, flush=True)
+        if isinstance(line, Figure):
+            figures.append(line)
+    return figures
+
+
+def _reports_of_tidegate(given: argparse.Namespace) -> dict[str, Iterator[Line]]:
     """What compares Tidegate with itself; each is made as its lines are read."""
     data = given.data.absolute()
     return {
@@ -105,7 +117,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _report(case: Case, given: argparse.Namespace) -> str:
+def _report(case: Case, given: argparse.Namespace) -> Iterator[Line]:
     landing = in_child(landing_of, case, given.data.absolute())
     names = [name for name in case.contenders if name in given.contenders]
     results: dict[str, list[Measured]] = {name: [] for name in names}
@@ -118,9 +130,8 @@ def _report(case: Case, given: argparse.Namespace) -> str:
             )
             results[name].append(measured)
         refuse_other_content(published, days=1 + case.days)
-    return "\n".join(
-        [f"\n{case.title}: {lines_of(case, landing):,} lines; medians of {given.runs}", *_table(case, results)]
-    )
+    yield f"\n{case.title}: {lines_of(case, landing):,} lines; medians of {given.runs}"
+    yield from _table(case, results)
 
 
 def _measure(contender: Contender, case: Case, site: Site) -> tuple[Measured, Published]:
@@ -138,7 +149,7 @@ def _measure(contender: Contender, case: Case, site: Site) -> tuple[Measured, Pu
     return measured, published
 
 
-def _table(case: Case, results: Results) -> Iterator[str]:
+def _table(case: Case, results: Results) -> Iterator[Line]:
     seconds = {name: statistics.median(one.seconds for one in runs) for name, runs in results.items()}
     yield f"{'':12}{'seconds':>10}{'CPU s':>10}{'peak MiB':>10}"
     for name, runs in results.items():
@@ -147,9 +158,9 @@ def _table(case: Case, results: Results) -> Iterator[str]:
     for goal in case.goals:
         if goal.contender in seconds and goal.over in seconds:
             ratio = seconds[goal.contender] / seconds[goal.over]
-            yield f"{goal.contender} / {goal.over}: {ratio:.2f} (goal: at most {goal.at_most:g})"
+            yield Figure(f"{case.name}: {goal.contender} / {goal.over}", ratio, goal.at_most)
     if case.peak_gib and "tidegate" in results:
-        yield f"tidegate's peak: {_peak(results['tidegate']) / GIB:.2f} GiB (goal: under {case.peak_gib:g})"
+        yield Figure(f"{case.name}: tidegate's peak", _peak(results["tidegate"]) / GIB, case.peak_gib, "GiB")
 
 
 def _peak(runs: Sequence[Measured]) -> float:

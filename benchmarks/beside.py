@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.goals import Figure, Line
 from benchmarks.growth import GrowingSite, begin_site, growing_landing
 from benchmarks.processes import FailedError, Measured, in_child, run
 from benchmarks.published import in_lake, refuse_other_content
@@ -22,7 +23,7 @@ from tidegate.window import ONE_DAY
 AT_MOST = 1.5
 
 
-def beside_report(data: Path, days: int, readers: int) -> Iterator[str]:
+def beside_report(data: Path, days: int, readers: int) -> Iterator[Line]:
     """Lines of the report."""
     today = dt.datetime.now(dt.UTC).date()
     landing = in_child(growing_landing, data, days, today)
@@ -72,12 +73,12 @@ def _read(note: Path) -> Mapping[str, list[float]]:
     return read
 
 
-def _table(took: Mapping[str, Measured], waited: Sequence[float]) -> Iterator[str]:
+def _table(took: Mapping[str, Measured], waited: Sequence[float]) -> Iterator[Line]:
     yield f"{'':32}{'seconds':>10}{'CPU s':>10}{'peak MiB':>10}"
     for name, one in took.items():
         yield f"{name:32}{one.seconds:10.2f}{one.cpu_seconds:10.2f}{one.peak_bytes / 2**20:10,.0f}"
     alone, beside = took.values()
-    yield f"beside / alone, CPU: {beside.cpu_seconds / alone.cpu_seconds:.2f} (goal: at most {AT_MOST:g})"
+    yield Figure("beside: beside / alone, CPU", beside.cpu_seconds / alone.cpu_seconds, AT_MOST)
     yield (
         f"readers: {len(waited):,} questions, median {statistics.median(waited):.3f} s, longest {max(waited):.3f} s; "
         "no day was half published"

@@ -53,11 +53,11 @@ class Case:
 def cases(days: int, lines: int) -> dict[str, Case]:
     """The cases: `days` is how many the case `year` has, `lines` how many the day of the case `big`."""
     cold = ("limit", "dbt", "standard", "tidegate")
-    day_goals = (Goal("tidegate", "standard", 0.25), Goal("tidegate", "dbt", 1), Goal("warm", "dbt", 0.25))
+    day_goals = (Goal("tidegate", "standard", 0.25), Goal("tidegate", "dbt", 0.5), Goal("warm", "dbt", 0.15))
     return {
         "day": Case("day", 1, 20_000, (*cold, "warm"), day_goals),
-        "year": Case("year", days, 20_000, cold, (Goal("tidegate", "limit", 2),)),
-        "big": Case("big", 1, lines, cold, (Goal("tidegate", "limit", 1.5),), customers=5_000, peak_gib=4),
+        "year": Case("year", days, 20_000, cold, (Goal("tidegate", "limit", 1.5),)),
+        "big": Case("big", 1, lines, cold, (Goal("tidegate", "limit", 1.25),), customers=5_000, peak_gib=4),
     }
 
 

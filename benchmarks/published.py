@@ -11,6 +11,7 @@ from benchmarks.processes import FailedError
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.lake.content import Content, content_of
+from tidegate.lake.extensions import WITHOUT_BAR
 from tidegate.settings import load_settings
 
 TABLES = ("orders_daily_summary", "daily_sales", "daily_sales_by_region", "daily_sales_by_category")
@@ -32,6 +33,7 @@ def in_lake(home: Path) -> Published:
 
 
 def _published(con: duckdb.DuckDBPyConnection, schema: str) -> Published:
+    con.execute(WITHOUT_BAR)
     return {table: content_of(con, f"select * from {schema}.{table}") for table in TABLES}
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.goals import Figure, Line
 from benchmarks.growth import GrowingSite, begin_site, disk_table, growing_landing
 from benchmarks.processes import FailedError, Measured, in_child, run
 from tidegate.window import ONE_DAY
@@ -38,7 +39,7 @@ class AgingSite(GrowingSite):
         return [self.today - ONE_DAY * back for back in range(self.spare, 0, -1)]
 
 
-def years_report(data: Path, ages: Sequence[int]) -> Iterator[str]:
+def years_report(data: Path, ages: Sequence[int]) -> Iterator[Line]:
     """Lines of the report: what each thing takes at each age, and the ratio of the oldest to the youngest."""
     today = dt.datetime.now(dt.UTC).date()
     landing = in_child(growing_landing, data, REAL_DAYS + len(ages), today)
@@ -98,11 +99,12 @@ def _refuse_what_is_held(site: AgingSite, found: Path) -> None:
         raise FailedError(f"Of a home of {site.age} days, days are held or due: see {found}.")
 
 
-def _table(took: Mapping[int, Mapping[str, Measured]]) -> Iterator[str]:
+def _table(took: Mapping[int, Mapping[str, Measured]]) -> Iterator[Line]:
     youngest, *_, oldest = took
     yield f"\nyears: one home that is made older, one region, about 20 lines a day; CPU seconds at {len(took)} ages"
-    yield f"{'':32}" + "".join(f"{f'{age:,} days':>12}" for age in took) + f"{'ratio':>8}{'goal':>8}"
+    yield f"{'':32}" + "".join(f"{f'{age:,} days':>12}" for age in took)
     for name in took[youngest]:
         seconds = [took[age][name].cpu_seconds for age in took]
         ratio = took[oldest][name].cpu_seconds / took[youngest][name].cpu_seconds
-        yield f"{name:32}" + "".join(f"{each:12.2f}" for each in seconds) + f"{ratio:8.2f}{AT_MOST:8.1f}"
+        yield f"{name:32}" + "".join(f"{each:12.2f}" for each in seconds)
+        yield Figure(f"years: {name}, {oldest:,} / {youngest:,} days", ratio, AT_MOST)
