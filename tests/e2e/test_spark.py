@@ -18,6 +18,7 @@ from tests.support.servers import free_port
 from tests.support.spark import A_SPARK, sail, write_project_on_spark
 from tests.support.waiting import wait_for
 
+from tidegate.lake.identity import METADATA
 from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.window import Cadence, Window
 
@@ -45,9 +46,10 @@ def spark() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def home(new_module_home: NewHome, tmp_path_factory: pytest.TempPathFactory) -> TemporaryHome:
-    """One whose sales Spark makes where there is one. It has published the days without."""
+    """One whose sales Spark makes where there is one, of more than some rows as files. It has published the days
+    without."""
     folder = tmp_path_factory.mktemp("spark")
-    write_project_on_spark(folder / "dbt_project")
+    write_project_on_spark(folder / "dbt_project", "spark_files_from_rows: 1000, ")
     home = online_retail_home(new_module_home, dbt_project=folder / "dbt_project")
     slice_into(home, DAYS)
     assert all(outcome.succeeded for outcome in home.backfill(DAYS))
@@ -74,6 +76,10 @@ def test_every_day_is_published_the_same_by_either_engine(home: TemporaryHome, b
     home.close()
 
     assert home.contents() == by_duckdb
+    # Some results were copied, and some have enough rows that their files were taken.
+    registered = home.query(f"select count(*) > 0 from {METADATA}.ducklake_data_file where mapping_id is not null")
+    assert registered == [(True,)]
+    home.close()
     assert of_serving(by_duckdb).keys() >= {("serving", "daily_sales", day) for day in DAYS.days}
 
 

@@ -28,12 +28,12 @@ A_SPARK = os.environ.get("TIDEGATE_TEST_SPARK", "")
 ON_SPARK = ("stg_orders", "int_orders", "daily_sales_by_category", "daily_sales_by_region", "daily_sales")
 
 
-def write_project_on_spark(folder: Path) -> None:
-    """The demo's dbt project, with models that Spark makes where there is one."""
+def write_project_on_spark(folder: Path, more: str = "") -> None:
+    """The demo's dbt project, with models that Spark makes where there is one; `more` is of each of them."""
     shutil.copytree(CHECKOUT / "dbt_project", folder, symlinks=False, ignore=shutil.ignore_patterns("target", "logs"))
     for name in ON_SPARK:
         (yaml,) = folder.glob(f"models/*/{name}.yml")
-        yaml.write_text(yaml.read_text().replace("tidegate: {", "tidegate: {engine: spark, ", 1))
+        yaml.write_text(yaml.read_text().replace("tidegate: {", f"tidegate: {{engine: spark, {more}", 1))
 
 
 @dataclass

@@ -5,15 +5,23 @@ S3 is reached by the connection, whose credentials the lake has already; only de
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from tidegate.errors import TidegateError
 from tidegate.lake.sql import literal
-from tidegate.machine.disk import write_whole
+from tidegate.machine.disk import sync, write_whole
+
+if TYPE_CHECKING:
+    from tidegate.storage.s3 import S3Storage
+
+# Copied within S3 at once; its client keeps ten connections.
+COPIED_AT_ONCE = 8
 
 # Where a file of the catalog is, in SQL over its entry `f`, its table `t` and its schema `s`: within the data folder,
 # or anywhere, when somebody registered it.
@@ -98,8 +106,43 @@ def delete(data: str, names: Collection[str]) -> None:
         for name in names:
             Path(data, name).unlink(missing_ok=True)
     elif names:
-        # Importing the client takes two seconds.
-        from tidegate.storage.s3 import S3Storage
-        from tidegate.storage.s3_client import new_s3_client
+        _in_s3(data).delete(names)
 
-        S3Storage.at(data, new_s3_client(), "TIDEGATE_LAKE_DATA", TidegateError).delete(names)
+
+def move(data: str, places: Mapping[str, str]) -> None:
+    """Have files at new names, where they would survive a power cut. In S3, which cannot rename, they are copied by the
+    server, and the old ones stay, for the caller to delete."""
+    if is_remote(data):
+        if places:
+            _copy_in_s3(data, places)
+        return
+    for old, new in places.items():
+        path = Path(data, new)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sync(Path(data, old))
+        Path(data, old).rename(path)
+    for folder in {Path(data, folder) for new in places.values() for folder in Path(new).parents}:
+        sync(folder)
+
+
+def _copy_in_s3(data: str, places: Mapping[str, str]) -> None:
+    storage = _in_s3(data)
+
+    def copy(old: str) -> None:
+        file = storage.find(old)
+        if file is None or not storage.copy_from(storage, file, places[old]):
+            raise TidegateError(
+                f"{storage.address(old)} could not be copied to {storage.address(places[old])}: it is gone, or the "
+                "server does not copy it whole. Nothing was changed. Run it again."
+            )
+
+    with ThreadPoolExecutor(COPIED_AT_ONCE) as pool:
+        list(pool.map(copy, places))
+
+
+def _in_s3(data: str) -> S3Storage:
+    # Importing the client takes two seconds.
+    from tidegate.storage.s3 import S3Storage
+    from tidegate.storage.s3_client import new_s3_client
+
+    return S3Storage.at(data, new_s3_client(), "TIDEGATE_LAKE_DATA", TidegateError)

@@ -17,12 +17,12 @@ from functools import cached_property
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from tidegate.lake.adopting import Adopted, overwrite_by_files
 from tidegate.lake.config import ORDERED, UNORDERED
 from tidegate.lake.connect import Lake
 from tidegate.lake.sql import day_in, qualified, quoted
 from tidegate.lake.tables import table_columns
 from tidegate.lake.trouble import is_conflict
-from tidegate.publishing.shape import spelled
 from tidegate.transform.invoke import Engine, NodeResult, run_nodes
 from tidegate.transform.parsed.graph import Graph
 from tidegate.transform.parsed.members import Model, Undated
@@ -36,8 +36,8 @@ from tidegate.window import Window
 Made = Model | Undated
 Results = dict[str, NodeResult]
 
-# A model's rows as a query reads them, on the connection that writes them.
-Rows = Callable[[DuckDBPyConnection], AbstractContextManager[str]]
+# A model's rows as a query reads them, on the connection that writes them; or as files that were adopted for its table.
+Rows = Callable[[DuckDBPyConnection], AbstractContextManager[str | Adopted]]
 Write = Callable[[DuckDBPyConnection], NodeResult]
 
 # Of a model in Python, until they are in its table.
@@ -91,8 +91,8 @@ class Statement:
             # With its client.
             from tidegate.transform.spark.run import rows_of
 
-            with rows_of(self.spark, self.text, spelled(self.model.columns), lake) as relation:
-                yield lambda con: nullcontext(relation)
+            with rows_of(self.spark, self.text, self.model, self.days, lake) as result:
+                yield lambda con: nullcontext(result)
         elif self.model.in_python:
             yield self._of_python
         else:
@@ -108,13 +108,20 @@ class Statement:
         yield PYTHON_ROWS
         con.execute(f"drop table {PYTHON_ROWS}")
 
+    @property
+    def days(self) -> str:
+        """The condition that a row is of the window."""
+        return day_in(self.model.day_column, self.window.start, self.window.end)
+
     def overwrite(self, con: DuckDBPyConnection, rows: Rows) -> None:
         """Replace the window's rows, in a transaction of the caller's."""
-        table, columns = qualified(self.model.schema, self.model.name), ", ".join(map(quoted, self.model.columns))
-        days = day_in(self.model.day_column, self.window.start, self.window.end)
-        with rows(con) as relation:
-            con.execute(f"delete from {table} where {days}")
-            con.execute(f"insert into {table} ({columns}) select {columns} from {relation}")
+        table, columns = (self.model.schema, self.model.name), ", ".join(map(quoted, self.model.columns))
+        with rows(con) as found:
+            if isinstance(found, Adopted):
+                overwrite_by_files(con, table, self.days, found)
+                return
+            con.execute(f"delete from {qualified(*table)} where {self.days}")
+            con.execute(f"insert into {qualified(*table)} ({columns}) select {columns} from {found}")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 from tests.support.lake.backups import back_up, put_back
+from tests.support.lake.foreign import HEAVY, INSIDE, adopted
 from tests.support.lake.queries import overwrite_window
 
+from tidegate.lake.adopting import overwrite_by_files
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.lease import lease
 from tidegate.lake.sql import literal
@@ -72,6 +74,20 @@ def stop_before_commit(config: LakeConfig, day: str, writer: str) -> None:
 
     with open_lake(config) as lake, lease(config, "raw/orders", [dt.date.fromisoformat(day)], "run-7"):
         lake.unit_of_work(work)
+
+
+def stop_before_files_are_in_use(config: LakeConfig, folder: str) -> None:
+    """Register foreign files as those of a day, and stand still before the commit."""
+    with open_lake(config) as lake:
+        files = adopted(lake, folder)
+
+        def work(con: DuckDBPyConnection) -> None:
+            overwrite_by_files(con, HEAVY, INSIDE, files)
+            say("registered")
+            told()
+
+        lake.unit_of_work(work, [HEAVY])
+        say("done")
 
 
 def hold_lease(config: LakeConfig, resource: str, days: str) -> None:
@@ -205,8 +221,8 @@ class StepByStep(FolderStorage):
 COMMANDS = {
     command.__name__: command
     for command in (
-        make_at_once, overwrite_at_once, stop_before_commit, hold_lease, hold_turn, hold_many_leases,
-        poll_serving, promote_when_told, commit_often, commit_pairs, back_up_step_by_step,
+        make_at_once, overwrite_at_once, stop_before_commit, stop_before_files_are_in_use, hold_lease, hold_turn,
+        hold_many_leases, poll_serving, promote_when_told, commit_often, commit_pairs, back_up_step_by_step,
         restore_step_by_step,
     )
 }  # fmt: skip

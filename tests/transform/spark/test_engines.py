@@ -42,16 +42,27 @@ def settings_of(home: Path, project: Path, **more: str) -> Settings:
     return load_settings(home=home, dbt_project=project, threads=1, **more)
 
 
+@pytest.fixture(scope="module")
+def project_of_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, and whatever Spark makes becomes the table's as the files that it is."""
+    folder = tmp_path_factory.mktemp("files") / "dbt_project"
+    write_project_on_spark(folder, "spark_files_from_rows: 0, ")
+    return folder
+
+
 @pytest.mark.slow
-def test_every_model_has_the_same_content_by_either_engine(spark: Spark, project: Path, tmp_path: Path) -> None:
+def test_every_model_has_the_same_content_by_either_engine(
+    spark: Spark, project: Path, project_of_files: Path, tmp_path: Path
+) -> None:
     home = tmp_path / "home"
     # Not in UTC, where a day is no more than a cast.
-    by_duckdb, by_spark = (
-        contents_by(settings_of(home, project, spark=address, timezone="Europe/Berlin"))
-        for address in ("", spark.address)
+    by_duckdb, by_spark, by_files = (
+        contents_by(settings_of(home, of, spark=address, timezone="Europe/Berlin"))
+        for of, address in ((project, ""), (project, spark.address), (project_of_files, spark.address))
     )
 
     assert by_spark == by_duckdb
+    assert by_files == by_duckdb
 
 
 def contents_by(settings: Settings) -> dict[str, Content]:

@@ -18,6 +18,7 @@ from tidegate.transform.parsed.nodes import (
     is_only_a_statement,
     meta_of,
     refusal,
+    spark_files_from_rows,
     spark_from_rows,
 )
 from tidegate.window import Cadence
@@ -59,6 +60,8 @@ class Model:
     is_only_a_statement: bool = False
     # From so many rows on that a build reads, Spark makes it where there is one.
     spark_from_rows: int | None = None
+    # From so many rows on that Spark makes, its files become the table's and are not copied.
+    spark_files_from_rows: int | None = None
 
     @property
     def asset(self) -> str:
@@ -152,6 +155,7 @@ def model_of(node: Node, parents: tuple[str, ...], needs_dbt: bool) -> Model:
         in_python=node["language"] == "python",
         is_only_a_statement=is_only_a_statement(node) and not needs_dbt,
         spark_from_rows=spark_from_rows(node, needs_dbt),
+        spark_files_from_rows=spark_files_from_rows(node),
     )
 
 

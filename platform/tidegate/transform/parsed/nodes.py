@@ -127,7 +127,7 @@ def is_only_a_statement(node: Node) -> bool:
 
 
 # What the meta of a model says of which engine makes it. Whichever does, the rows are the same.
-OF_ENGINES = ("engine", "spark_from_rows")
+OF_ENGINES = ("engine", "spark_from_rows", "spark_files_from_rows")
 
 # Sums of these depend on the order of the rows, so Spark gives others each time.
 _FLOATING = ("DOUBLE", "FLOAT", "REAL", "FLOAT4", "FLOAT8")
@@ -139,13 +139,11 @@ def spark_from_rows(node: Node, needs_dbt: bool) -> int | None:
     meta = meta_of(node)
     if not any(meta.get(name) is not None for name in OF_ENGINES):
         return None
-    engine, rows = meta.get("engine", "spark"), meta.get("spark_from_rows", 0)
+    engine = meta.get("engine", "spark")
     if engine not in ("duckdb", "spark"):
         raise refusal(node, f"has the engine {engine!r}.", "Choose one of: duckdb, spark")
     if engine == "duckdb":
         return None
-    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
-        raise refusal(node, f"has {rows!r} as spark_from_rows.", "Write a whole number of rows, from 0")
     if node["language"] == "python":
         raise refusal(node, "is in Python and has the engine spark.", "Write it in SQL, or leave out the engine")
     if needs_dbt or not is_only_a_statement(node):
@@ -163,6 +161,26 @@ def spark_from_rows(node: Node, needs_dbt: bool) -> int | None:
             "others in the last digits.",
             "Make them decimals, or leave out the engine",
         )
+    return _rows_in(node, "spark_from_rows") or 0
+
+
+def spark_files_from_rows(node: Node) -> int | None:
+    """From how many rows on a result of Spark becomes the table's as the files that it is; None where it never does.
+    Raises TidegateError where it cannot be, or what is written is no number."""
+    rows = _rows_in(node, "spark_files_from_rows")
+    if rows is not None and node["config"].get("partition_by") not in (None, meta_of(node)["day"]):
+        raise refusal(
+            node,
+            "has spark_files_from_rows, and is partitioned by something else than its day.",
+            "Partition it by its day, or leave out either",
+        )
+    return rows
+
+
+def _rows_in(node: Node, name: str) -> int | None:
+    rows = meta_of(node).get(name)
+    if rows is not None and (not isinstance(rows, int) or isinstance(rows, bool) or rows < 0):
+        raise refusal(node, f"has {rows!r} as {name}.", "Write a whole number of rows, from 0")
     return rows
 
 

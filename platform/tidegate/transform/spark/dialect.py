@@ -47,7 +47,7 @@ def spark_query(text: str) -> SparkQuery:
             written = next((view for view, known in relations.items() if known == relation), new)
             relations[written], length = relation, 5
         elif token.token_type.name == "IDENTIFIER" and text[token.start] == '"':
-            written = _quoted(token.text)
+            written = spark_name(token.text)
         else:
             at += 1
             continue
@@ -57,5 +57,6 @@ def spark_query(text: str) -> SparkQuery:
     return SparkQuery("".join([*pieces, text[done:]]), relations)
 
 
-def _quoted(name: str) -> str:
+def spark_name(name: str) -> str:
+    """`name` as one identifier of Spark's."""
     return "`" + name.replace("`", "``") + "`"
