@@ -11,6 +11,7 @@ from pathlib import Path
 from tidegate.errors import TidegateError
 from tidegate.machine.disk import sync
 from tidegate.machine.processes import own_name
+from tidegate.machine.signed import content_of, is_unchanged, signed
 from tidegate.machine.sqlite_copy import copy_sqlite
 
 DATABASE = ".db"
@@ -58,12 +59,17 @@ def refuse_record_in_place(home: Path) -> None:
         )
 
 
+def _moved(config: str, was_home: str, home: str) -> str:
+    """A dagster.yaml with the new place of the event log. One that nobody changed goes on following the settings."""
+    moved = config.replace(was_home, home)
+    return signed(content_of(moved)) if is_unchanged(config) else moved
+
+
 def put_record(copy: Path, home: Path, was_home: str) -> None:
     """Have a copied record be Dagster's in `home`, which was at another place."""
     config = copy / "dagster.yaml"
     if config.exists():
-        # It says where the event log is.
-        config.write_text(config.read_text(encoding="utf-8").replace(was_home, str(home)), encoding="utf-8")
+        config.write_text(_moved(config.read_text(encoding="utf-8"), was_home, str(home)), encoding="utf-8")
     for file in copy.rglob("*"):
         if file.is_file() and file.stat().st_size:
             sync(file)

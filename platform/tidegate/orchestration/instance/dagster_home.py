@@ -5,7 +5,6 @@ Dagster is imported to open it, and not before: who only reads what was recorded
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
@@ -17,6 +16,7 @@ import yaml
 from tidegate.errors import NotInstalledError, TidegateError
 from tidegate.machine.disk import write_whole
 from tidegate.machine.locks import HeldElsewhereError, file_lock
+from tidegate.machine.signed import has_signature, is_unchanged, signed
 from tidegate.orchestration.names import SCHEDULER
 from tidegate.settings import Settings
 
@@ -36,9 +36,6 @@ SHARED_LAUNCHERS = {
     "celery": "tidegate.orchestration.instance.workers.launcher",
     "kubernetes": "tidegate.orchestration.instance.pod_launcher",
 }
-
-# The first line of a dagster.yaml that `init` wrote: what follows it has this hash as long as nobody changes it.
-SIGNATURE = "# Written by `tidegate init` from the settings. Once it is changed by hand, init leaves it alone. "
 
 # What it was called before. The dagster.yaml of a home names it, and Dagster opens no home that names a missing module.
 FORMER_EVENT_LOG_MODULE = re.compile(r"\btidegate\.orchestration\.event_log\b")
@@ -123,22 +120,18 @@ def write_config(settings: Settings) -> None:
     """
     config = settings.dagster_home / "dagster.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    wanted = _signed(yaml.safe_dump(instance_config(settings), sort_keys=False))
+    wanted = signed(yaml.safe_dump(instance_config(settings), sort_keys=False))
     if not config.exists() or (_is_as_written(config, settings) and config.read_text() != wanted):
         write_whole(config, wanted)
     elif names_a_moved_module(config):
         write_whole(config, FORMER_EVENT_LOG_MODULE.sub(EVENT_LOG_MODULE, config.read_text()))
 
 
-def _signed(content: str) -> str:
-    return f"{SIGNATURE}{hashlib.sha256(content.encode()).hexdigest()[:16]}\n{content}"
-
-
 def _is_as_written(config: Path, settings: Settings) -> bool:
     """Whether nobody changed a dagster.yaml since `init` wrote it. What older versions wrote has no signature."""
     text = config.read_text()
-    if text.startswith(SIGNATURE):
-        return text == _signed(text.partition("\n")[2])
+    if has_signature(text):
+        return is_unchanged(text)
     return bool(yaml.safe_load(text) == embedded_config(settings))
 
 
