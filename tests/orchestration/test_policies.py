@@ -82,6 +82,14 @@ def test_no_other_failure_is_tried_again_by_the_step(error: type[TidegateError])
         (OSError(errno.ENOSPC, "No space left on device", "raw.parquet"), "The disk is full.*raw.parquet"),
         (OSError(errno.EFBIG, "File too large"), "reached the limit"),
         (sqlite3.OperationalError("attempt to write a readonly database"), "is read-only"),
+        # It calls that "Out of Memory", and names the disk in its second line.
+        (
+            duckdb.OutOfMemoryException(
+                "Out of Memory Error: failed to offload data block of size 256.0 KiB (48.5 MiB/48.7 MiB used).\n"
+                "This limit was set by the 'max_temp_directory_size' setting."
+            ),
+            "The disk is full",
+        ),
         # Named like a damaged file of the lake, which it is not.
         (duckdb.IOException('Could not write file "/raw/orders/ducklake-0.parquet": No space left on device'), "full"),
         (

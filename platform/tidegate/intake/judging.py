@@ -6,6 +6,7 @@ Nothing is committed here: the judged rows wait in temporary tables.
 from __future__ import annotations
 
 import datetime as dt
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from tidegate.intake.profiles import Past, Profiled, past_of
 from tidegate.intake.rows import VERDICTS, Verdict, stage_verdicts
 from tidegate.lake.connect import Lake
 from tidegate.ledger.names import Partition
+from tidegate.machine.disk import OUT_OF_SPILL
 from tidegate.window import windows_of
 
 Status = Literal["accepted", "rejected", "missing", "not expected"]
@@ -87,10 +89,20 @@ def _explaining_what_ran_out(lake: Lake, contract: Contract, finding: Finding) -
         ) from error
     except (duckdb.OutOfMemoryException, duckdb.IOException, OSError) as error:
         raise TidegateError(
-            f"{contract.source} {min(days)} to {max(days)} could not be judged: {first_line(error)} "
+            f"{contract.source} {min(days)} to {max(days)} could not be judged: {_what_ran_out(lake, error)} "
             "Nothing was loaded; the deliveries are in the archive. Make room on the disk of TIDEGATE_HOME, "
             "or raise TIDEGATE_MEMORY_LIMIT, or lower TIDEGATE_CHUNK_DAYS, and run again."
         ) from error
+
+
+def _what_ran_out(lake: Lake, error: Exception) -> str:
+    """In the first line of DuckDB's error, memory ran out; that the disk did stands below."""
+    if OUT_OF_SPILL not in str(error):
+        return first_line(error)
+    return (
+        f"the disk of {lake.config.spill} on {socket.gethostname()} is full, where DuckDB puts what does not fit into "
+        f"memory ({first_line(error).rstrip('.')})."
+    )
 
 
 def _judge(lake: Lake, contract: Contract, finding: Finding) -> list[Judged]:

@@ -18,6 +18,10 @@ import duckdb
 
 from tidegate.errors import TidegateError
 
+# What DuckDB says when what does not fit into memory does not fit onto the disk either. It calls that "Out of Memory",
+# and says in its second line only that the disk is meant.
+OUT_OF_SPILL = "failed to offload data block"
+
 
 @dataclass(frozen=True)
 class _Trouble:
@@ -33,7 +37,7 @@ class _Trouble:
 _TROUBLES = (
     _Trouble(
         (errno.ENOSPC, errno.EDQUOT),
-        ("No space left on device", "Disk quota exceeded", "database or disk is full", "max_temp_directory_size"),
+        ("No space left on device", "Disk quota exceeded", "database or disk is full", OUT_OF_SPILL),
         "The disk is full, or the quota of this user is used up",
         "Free some space",
     ),

@@ -5,26 +5,27 @@ All tests share the machines; each leaves the services as it found them.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
-from tests.support.cluster.cluster import Cluster, cluster, small_disks, two_products
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
+from tests.support.cluster.cluster import DISK_MIB, Cluster, cluster, small_disks, two_products
 from tests.support.cluster.days import (
     PATIENCE,
     deliver,
     deliver_to,
     ended,
     launch,
+    many_visits,
+    open_incident,
     status_of,
     told_by,
     wait_until_published,
 )
+from tests.support.cluster.faults import DAYS, FIRST_DAY, WORKERS, begun, fault, restated, running, tags_of
 from tests.support.cluster.machines import are_possible
 from tests.support.cluster.network import SERVICES, is_possible
 from tests.support.lake.copied import put_lake
@@ -33,9 +34,9 @@ from tests.support.waiting import wait_for
 
 from tidegate.lake.config import LakeConfig
 from tidegate.orchestration.instance.workers.broker import QUEUE
-from tidegate.orchestration.names import DAILY_JOB, FINISHED, LOCK_TAG, WORKER_TAG
+from tidegate.orchestration.names import DAILY_JOB, LOCK_TAG, WORKER_TAG
 from tidegate.orchestration.partitions import partition_tags
-from tidegate.window import ONE_DAY, Window
+from tidegate.window import Window
 
 pytestmark = [
     pytest.mark.system,
@@ -43,10 +44,6 @@ pytestmark = [
     pytest.mark.skipif(not are_possible(), reason="no namespaces here: machines cannot be had"),
 ]
 
-TODAY = dt.datetime.now(dt.UTC).date()
-DAYS = Window(TODAY - ONE_DAY * 3, TODAY)
-FIRST_DAY = Window.of_day(DAYS.start)
-WORKERS = ("m1", "m2", "m3")
 
 # How long the faults last that are only tried where somebody asks for it: each takes a minute or two.
 needs_time = pytest.mark.skipif(
@@ -54,6 +51,10 @@ needs_time = pytest.mark.skipif(
 )
 needs_networks = pytest.mark.skipif(not is_possible(), reason="this process may make no networks and no disks")
 LONG_SECONDS = 90.0
+
+# More than fits into 250 MB and onto a worker's disk, and few enough to be copied there.
+MANY = 4_000_000
+LOADED = f"select true from raw.visits where _delivered_on = '{DAYS.start}' having count(*) > {MANY}"
 
 # Of Debian's package libfaketime.
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
@@ -110,30 +111,6 @@ def of_one_machine(folder: Path, project: Path) -> Contents:
         contents = home.contents()
         home.close()
         return contents
-
-
-def running(instance: DagsterInstance) -> DagsterRun | None:
-    """A run that a worker has begun."""
-    runs = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
-    return next((run for run in runs if WORKER_TAG in run.tags), None)
-
-
-def begun(instance: DagsterInstance, run_id: str) -> DagsterRun:
-    """A run once a worker has begun it."""
-
-    def look() -> DagsterRun | None:
-        run = instance.get_run_by_id(run_id)
-        assert run is not None
-        assert run.status.value not in FINISHED, run.status
-        return run if run.status is DagsterRunStatus.STARTED and WORKER_TAG in run.tags else None
-
-    return wait_for("The start of a run", look, PATIENCE)
-
-
-def tags_of(instance: DagsterInstance, run_id: str) -> Mapping[str, str]:
-    run = instance.get_run_by_id(run_id)
-    assert run is not None
-    return run.tags
 
 
 def test_days_end_as_on_one_machine_though_one_of_three_loses_power(
@@ -274,6 +251,32 @@ def test_a_worker_whose_disk_is_full_leaves_nothing_half(
 
 @needs_networks
 @needs_time
+def test_a_worker_that_spills_more_than_its_disk_holds_changes_nothing_and_heals_alone_once_there_is_room(
+    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
+) -> None:
+    """Regression: the error said "Out of Memory" and ended before the disk was named; the incident gave no reason."""
+    odd, large = WORKERS[0], f"landing/visits/{DAYS.start}/more.csv.gz"
+    with restated(machines, TIDEGATE_MEMORY_LIMIT="250MB") as home:
+        before = home.contents()
+        machines.bucket.put(large, many_visits(MANY))
+        asked = time.monotonic()
+        source = wait_for("An incident", lambda: open_incident(home, "source/visits"), PATIENCE)
+        record("an incident of a disk that is full of what was spilled", time.monotonic() - asked)
+        assert f"{odd} is full, where DuckDB puts what does not fit into memory" in source, source
+        assert home.contents() == before
+
+        machines.resize_disk(odd, 2048)
+        room = time.monotonic()
+        wait_for("The day with all rows", lambda: home.query(LOADED), 2 * PATIENCE)
+        record("loaded since there is room", time.monotonic() - room)
+        wait_for("The end of the incident", lambda: not open_incident(home, "source/visits"), PATIENCE)
+        record("the incident is over since there is room", time.monotonic() - room)
+        machines.bucket.delete(large)
+    machines.resize_disk(odd, DISK_MIB)
+
+
+@needs_networks
+@needs_time
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_worker_that_is_cut_off_leaves_nothing_half(
     service: str, machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None]
@@ -298,61 +301,3 @@ def test_two_daemons_have_a_run_executed_once(
 
     kinds = [entry.dagster_event_type for entry in instance.all_logs(run_id) if entry.is_dagster_event]
     assert kinds.count(DagsterEventType.RUN_START) == kinds.count(DagsterEventType.RUN_SUCCESS) == 1
-
-
-@contextmanager
-def restated(machines: Cluster, **environment: str) -> Iterator[TemporaryHome]:
-    """Let one worker with variables of its own take all runs. Afterwards days that are delivered as they were are
-    published as they were, by the others."""
-    home = machines.home("head")
-    if not machines.bucket.keys("landing/"):
-        deliver(machines.bucket, DAYS)
-    wait_until_published(home, DAYS)
-    expected = home.contents()
-    odd, *others = WORKERS
-    machines.power_off(odd)
-    machines.boot_worker(odd, **environment)
-    machines.only(odd)
-    yield home
-    machines.only(*others)
-    deliver(machines.bucket, DAYS)
-    wait_for("The same content", lambda: home.contents() == expected or None, PATIENCE)
-    machines.power_off(odd)
-    machines.boot_worker(odd)
-    machines.only(*WORKERS)
-    home.close()
-
-
-@contextmanager
-def fault(
-    machines: Cluster, instance: DagsterInstance, record: Callable[[str, float], None], what: str
-) -> Iterator[tuple[str, Callable[..., None]]]:
-    """A run in the middle of which something fails, and is over after so many seconds, or, unless all of them are asked
-    for, once the run ended. Whatever became of it, what is published is what it was, and a run succeeds afterwards."""
-    home = machines.home("head")
-    if not machines.bucket.keys("landing/"):
-        deliver(machines.bucket, DAYS)
-    wait_until_published(home, DAYS)
-    expected = home.contents()
-    # Of all days, so that it lasts until something fails.
-    run_id = launch(instance, DAYS)
-    worker = begun(instance, run_id).tags[WORKER_TAG]
-    began = time.monotonic()
-
-    def over(heal: Callable[[], object], seconds: float, whole: bool = False) -> None:
-        while time.monotonic() < began + seconds and (whole or status_of(instance, run_id) not in FINISHED):
-            time.sleep(0.5)
-        record(f"{what}: {status_of(instance, run_id)} after", time.monotonic() - began)
-        heal()
-
-    yield worker, over
-    healed = time.monotonic()
-    status = ended(instance, run_id)
-    record(f"{what}: {status.value} since it is over", time.monotonic() - healed)
-    again = launch(instance, FIRST_DAY)
-    while ended(instance, again) is not DagsterRunStatus.SUCCESS:
-        assert time.monotonic() < healed + PATIENCE, "no run succeeds though the fault is over"
-        again = launch(instance, FIRST_DAY)
-    record(f"{what}: a run succeeds since it is over", time.monotonic() - healed)
-    assert home.contents() == expected
-    home.close()

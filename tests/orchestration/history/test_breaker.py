@@ -10,6 +10,7 @@ import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.runs.home import NewHome
 from tests.support.runs.today import days_ago
 from tests.support.runs.watched import Watched
 from typer.testing import CliRunner
@@ -26,6 +27,8 @@ from tidegate.orchestration.history.health import troubled_sources
 from tidegate.orchestration.history.instance_record import InstanceRecord
 from tidegate.orchestration.instance.dagster_home import instance_config
 from tidegate.orchestration.names import load_job
+from tidegate.orchestration.partitions import partition_tags
+from tidegate.orchestration.runs import QUIET
 from tidegate.settings import load_settings
 from tidegate.window import Window
 
@@ -157,6 +160,22 @@ def test_a_load_that_died_counts_as_one_that_told(watched: Watched) -> None:
     assert health_of(instance, "orders", PACE).breaker.failures == 0
     watched.fail_to_load()
     assert health_of(instance, "orders", PACE).breaker.failures == 1
+
+
+def test_a_load_without_room_says_so_to_whoever_looks_at_its_source(new_home: NewHome) -> None:
+    """Regression: the source's breaker and incident said that the log tells why."""
+    home, day = new_home(start_date=days_ago(3), memory_limit="10MB", threads=1), days_ago(1)
+    home.landing.customers(day, (f"c{number}" for number in range(200_000)))
+    home.definitions.resolve_job_def(load_job("customers")).execute_in_process(
+        instance=home.runner.instance,
+        tags=partition_tags(Window.of_day(day)),
+        run_config=QUIET,
+        raise_on_error=False,
+    )
+    breaker = health_of(home.runner.instance, "customers", PACE).breaker
+
+    assert breaker.failures == 1
+    assert "could not be judged: Out of Memory Error" in breaker.error
 
 
 def test_a_change_of_state_is_told_once(watched: Watched) -> None:

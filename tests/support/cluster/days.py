@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 from dagster import DagsterInstance, DagsterRunStatus
 from tests.support.runs.home import TemporaryHome
 from tests.support.s3_server import Bucket
@@ -46,6 +48,15 @@ def deliver_to(landing: Path, days: Window) -> None:
             path.write_bytes(content)
 
 
+def many_visits(rows: int) -> bytes:
+    """A file of places that nobody visited, so that what is published of the day stays as it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "visits.csv.gz"
+        places = f"select 'place ' || hash(i) as place, 0 as visitors from range({rows}) t(i)"
+        duckdb.sql(places).write_csv(str(file), compression="gzip")
+        return file.read_bytes()
+
+
 def wait_until_published(home: TemporaryHome, days: Window, marts: Collection[str] = MARTS) -> None:
     def look() -> bool | None:
         rows = home.query("select distinct partition_day, mart from ops.publications")
@@ -63,6 +74,12 @@ def launch(instance: DagsterInstance, window: Window) -> str:
         return None
 
     return wait_for("A run that is queued", ask, PATIENCE)
+
+
+def open_incident(home: TemporaryHome, key: str) -> str:
+    """What an incident that is open says; nothing where it is none."""
+    found = home.query(f"select sentence from ops.incidents where key = '{key}' and state = 'open'")
+    return str(found[0][0]) if found else ""
 
 
 def status_of(instance: DagsterInstance, run_id: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from tidegate.machine.disk import OUT_OF_SPILL
+
 # After one of these DuckDB answers nothing more: its connection, and all others of the same database, are lost.
 ENGINE_FAULTS = (duckdb.InternalException, duckdb.FatalException)
 
 # What DuckDB says when the disk that it spills to, and no file, is at fault.
-_FULL_DISK = ("no space left", "disk quota", "file too large", "read-only file system", "max_temp_directory_size")
+_FULL_DISK = ("no space left", "disk quota", "file too large", "read-only file system", OUT_OF_SPILL)
 
 # A file that looks into nothing and writes nothing needs no more.
 _PROBE: dict[str, str | bool | int | float | list[str]] = {"threads": "1", "memory_limit": "1GB"}

@@ -6,6 +6,7 @@ Capturing, judging and committing are intake's; here its reports become Dagster'
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -19,10 +20,12 @@ from tidegate.contract.model import CheckOutcome, Contract, Region
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.contract.table import TableServer
+from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.load import DeliveryReport, load_deliveries
 from tidegate.lake.connect import Lake
 from tidegate.lake.tables import table_columns
+from tidegate.lake.trouble import trouble
 from tidegate.orchestration.asset_keys import raw_key, source_key
 from tidegate.orchestration.assets.day_events import (
     DayCheck,
@@ -45,6 +48,7 @@ from tidegate.orchestration.names import (
     LAKE_POOL,
     ROW_COUNT,
     TABLE_NAME,
+    load_job,
 )
 from tidegate.orchestration.partition_definitions import chunked_backfills, partitions_of, window_of
 from tidegate.orchestration.private import selected_in_run
@@ -86,17 +90,18 @@ def build_raw_assets(home: Home, contract: Contract) -> dg.AssetsDefinition:
         window = window_of(context, home)
         regions = _selected_regions(context, contract)
         with as_dagster_failure(context), home.lake() as lake:
-            reports = load_deliveries(
-                lake,
-                contract,
-                window,
-                regions,
-                outside=home.outside,
-                run_id=context.run.run_id,
-                from_landing=_insists_on_landing(context),
-                archive_first=_is_tagged(context, ARCHIVE_FIRST_TAG),
-                beside=products.beside if (products := home.products_made_of(contract.source)) else (),
-            )
+            with _observing_why_it_failed(context, contract.source):
+                reports = load_deliveries(
+                    lake,
+                    contract,
+                    window,
+                    regions,
+                    outside=home.outside,
+                    run_id=context.run.run_id,
+                    from_landing=_insists_on_landing(context),
+                    archive_first=_is_tagged(context, ARCHIVE_FIRST_TAG),
+                    beside=products.beside if (products := home.products_made_of(contract.source)) else (),
+                )
             context.log_event(contact(contract.source, _trouble(contract, reports)))
             checks = [result for report in reports for result in _day_checks(report)]
             with lake.one_moment():
@@ -172,6 +177,23 @@ def _pool_of(contract: Contract, landing: str) -> str:
     """Loads of one kind of server outside wait for each other, so that none is asked by many runs at once."""
     kind = _kind_of(contract, landing)
     return LAKE_POOL if kind == "folder" else kind
+
+
+@contextmanager
+def _observing_why_it_failed(context: dg.AssetExecutionContext, source: str) -> Iterator[None]:
+    """A load that cannot end, for want of room for instance, counts against its source; its breaker knows the reason.
+
+    Other runs do not: nothing but a load is what a breaker lets go or holds back. A busy lake is waited for.
+    """
+    try:
+        yield
+    except LakeBusyError:
+        raise
+    except Exception as error:
+        why = error if isinstance(error, TidegateError) else trouble(error)
+        if why and context.run.job_name == load_job(source):
+            context.log_event(contact(source, str(why)))
+        raise
 
 
 def _trouble(contract: Contract, reports: Sequence[DeliveryReport]) -> str | None:
