@@ -71,6 +71,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         "WORKERS": str(len(WORKERS)),
         # A look costs CPU on two cores that all machines share.
         "TICK_SECONDS": "10",
+        "BREAKER_PAUSE_SECONDS": "60",
     }
     with small_disks(folder, WORKERS if is_possible() else ()), cluster(folder, WORKERS, **settings) as made:
         made.init("head", *WORKERS, "spare")

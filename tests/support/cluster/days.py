@@ -78,7 +78,8 @@ def launch(instance: DagsterInstance, window: Window) -> str:
 
 def open_incident(home: TemporaryHome, key: str) -> str:
     """What an incident that is open says; nothing where it is none."""
-    found = home.query(f"select sentence from ops.incidents where key = '{key}' and state = 'open'")
+    newest = f"select state, sentence from ops.incidents where key = '{key}' order by last_seen desc limit 1"
+    found = home.query(f"select sentence from ({newest}) where state = 'open'")
     return str(found[0][0]) if found else ""
 
 
