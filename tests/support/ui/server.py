@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.runs.processes import run_tidegate
 from tests.support.waiting import wait_for
 
 # First and last day of each stretch of partitions, by status.
@@ -70,15 +70,7 @@ class Server(Ui):
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """What `tidegate query` says, in a process of its own, as a consumer would ask."""
-        command = [str(Path(sys.executable).with_name("tidegate")), "query", sql, "--format", "json"]
-        done = subprocess.run(
-            command,
-            env=_environment(self.home, self.settings),
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        done = run_tidegate(_environment(self.home, self.settings), "query", sql, "--format", "json")
         assert done.returncode == 0, done.stderr
         rows: list[dict[str, Any]] = json.loads(done.stdout)
         return rows
@@ -198,8 +190,11 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without settings of its own, which would lead to another home."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "DAGSTER_"))}
+    """This process's environment without settings of its own, which would lead to another home. What other tests parsed
+    is found there: parsing takes as long as the start itself."""
+    of_another = (name for name in os.environ if name.startswith(("TIDEGATE_", "DAGSTER_")))
+    left_out = set(of_another) - {"TIDEGATE_PARSED"}
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
     # What a person launches is what is tested; nothing else shall run beside it.
     return {**kept, "TIDEGATE_HOME": str(home), "TIDEGATE_UNATTENDED": "false", **settings}
 
