@@ -22,9 +22,8 @@ from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
 from tidegate.machine.disk import write_whole
 from tidegate.orchestration.instance.dagster_home import make_instance
-from tidegate.orchestration.names import BUILD_JOBS
 from tidegate.settings import load_settings
-from tidegate.window import Cadence, Window
+from tidegate.window import Window
 
 CONTRACTS = PROJECTS / "contracts"
 # A Friday to the Tuesday after it.
@@ -278,9 +277,8 @@ def shown(lake: Lake) -> Shown:
 
 
 def fill(home: TemporaryHome) -> TemporaryHome:
-    """All days, and the Monday, delivered and published."""
+    """All days delivered, and published with the Monday."""
     for number, day in enumerate(DAYS.days):
         deliver(home, day, 10 + number)
     assert all(outcome.succeeded for outcome in home.backfill(DAYS))
-    home.runner.run(Window.of_day(MONDAY, Cadence.weekly), job=BUILD_JOBS[Cadence.weekly])
     return home
