@@ -20,6 +20,7 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.adopting import Adopted, overwrite_by_files
 from tidegate.lake.config import ORDERED, UNORDERED
 from tidegate.lake.connect import Lake
+from tidegate.lake.overwrite import day_inside
 from tidegate.lake.sql import day_in, qualified, quoted
 from tidegate.lake.tables import table_columns
 from tidegate.lake.trouble import is_conflict
@@ -114,14 +115,20 @@ class Statement:
         return day_in(self.model.day_column, self.window.start, self.window.end)
 
     def overwrite(self, con: DuckDBPyConnection, rows: Rows) -> None:
-        """Replace the window's rows, in a transaction of the caller's."""
-        table, columns = (self.model.schema, self.model.name), ", ".join(map(quoted, self.model.columns))
+        """Replace the window's rows, in a transaction of the caller's. Raises duckdb.InvalidInputException where one of
+        the new rows is of another day, or of none."""
+        table, day = (self.model.schema, self.model.name), self.model.day_column
+        columns = list(map(quoted, self.model.columns))
+        of_the_window = day_inside(table, day, self.days)
+        values = [of_the_window if column.lower() == quoted(day).lower() else column for column in columns]
         with rows(con) as found:
             if isinstance(found, Adopted):
                 overwrite_by_files(con, table, self.days, found)
                 return
             con.execute(f"delete from {qualified(*table)} where {self.days}")
-            con.execute(f"insert into {qualified(*table)} ({columns}) select {columns} from {found}")
+            con.execute(
+                f"insert into {qualified(*table)} ({', '.join(columns)}) select {', '.join(values)} from {found}"
+            )
 
 
 @dataclass(frozen=True)

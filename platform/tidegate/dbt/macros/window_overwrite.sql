@@ -8,8 +8,22 @@
 {% macro get_incremental_window_overwrite_sql(arg_dict) %}
     {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
     delete from {{ arg_dict["target_relation"] }} where {{ tidegate.in_window(tidegate.day_column_of(model)) }};
-    insert into {{ arg_dict["target_relation"] }} ({{ columns }}) select {{ columns }} from {{ arg_dict["temp_relation"] }}
+    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
+    select
+    {%- for column in arg_dict["dest_columns"] | map(attribute="name") | map("lower") %}
+        {%- set is_day = adapter.quote(column) == tidegate.day_column_of(model) | lower %}
+        {{ tidegate.day_inside(arg_dict["target_relation"]) if is_day else adapter.quote(column) }}{{ "," if not loop.last }}
+    {%- endfor %}
+    from {{ arg_dict["temp_relation"] }}
 {% endmacro %}
+
+{#- A row of another day would be there twice after a second run. In a where, DuckDB may ask it of rows that the query leaves out. -#}
+{% macro day_inside(relation) -%}
+    {%- set day = tidegate.day_column_of(model) -%}
+    case when {{ tidegate.in_window(day) }} then {{ day }}
+        else error('a row for {{ (relation.schema ~ "." ~ relation.identifier) | replace("'", "''") }} lies outside of the window that is overwritten')
+    end
+{%- endmacro %}
 
 {% macro day_column_of(node) -%}
     {{ return("_delivered_on" if node["resource_type"] == "source" else adapter.quote(node["config"]["meta"]["tidegate"]["day"])) }}
