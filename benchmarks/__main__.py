@@ -119,7 +119,8 @@ def _arguments() -> argparse.Namespace:
 
 def _report(case: Case, given: argparse.Namespace) -> Iterator[Line]:
     landing = in_child(landing_of, case, given.data.absolute())
-    names = [name for name in case.contenders if name in given.contenders]
+    asked = [name for name in case.contenders if name in given.contenders]
+    names = [name for name in asked if CONTENDERS[name].takes_part]
     results: dict[str, list[Measured]] = {name: [] for name in names}
     for number in range(1, given.runs + 1):
         published = {}
@@ -129,9 +130,11 @@ def _report(case: Case, given: argparse.Namespace) -> Iterator[Line]:
                 CONTENDERS[name], case, Site(given.data.absolute() / "sites" / name, landing)
             )
             results[name].append(measured)
-        refuse_other_content(published, days=1 + case.days)
+        if published:
+            refuse_other_content(published, days=1 + case.days)
     yield f"\n{case.title}: {lines_of(case, landing):,} lines; medians of {given.runs}"
     yield from _table(case, results)
+    yield from (f"{name}: left out, no `{CONTENDERS[name].needs}` on PATH" for name in asked if name not in names)
 
 
 def _measure(contender: Contender, case: Case, site: Site) -> tuple[Measured, Published]:

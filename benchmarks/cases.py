@@ -52,7 +52,7 @@ class Case:
 
 def cases(days: int, lines: int) -> dict[str, Case]:
     """The cases: `days` is how many the case `year` has, `lines` how many the day of the case `big`."""
-    cold = ("limit", "dbt", "standard", "tidegate")
+    cold = ("limit", "dbt", "sqlmesh", "standard", "tidegate")
     day_goals = (Goal("tidegate", "standard", 0.25), Goal("tidegate", "dbt", 0.5), Goal("warm", "dbt", 0.15))
     return {
         "day": Case("day", 1, 20_000, (*cold, "warm"), day_goals),

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from benchmarks.cases import SET_UP_DAY
 from benchmarks.processes import BIN, Command
 from benchmarks.project import begin_project, settings_of
 from benchmarks.published import Published, in_file, in_lake
+from benchmarks.sqlmesh_project import COMPILED_WINDOW
 from tidegate.settings import CHECKOUT
 from tidegate.transform.package import link_package
 from tidegate.window import ONE_DAY, Cadence, Window
@@ -43,6 +45,10 @@ class Site:
         return self.folder / "dbt_project"
 
     @property
+    def sqlmesh_project(self) -> Path:
+        return self.folder / "sqlmesh_project"
+
+    @property
     def home(self) -> Path:
         return self.folder / "home"
 
@@ -55,13 +61,19 @@ class Site:
 class Contender:
     """`set_up` is what one does once, before the first day; `commands` process a window; `published` reads the result.
 
-    A contender that is `timed_inside` writes what it took into the site's `took`.
+    A contender that is `timed_inside` writes what it took into the site's `took`. One that `needs` a command which the project does not
+    install takes part where that is on PATH.
     """
 
     set_up: Callable[[Site], list[Command]]
     commands: Callable[[Site, Window], list[Command]]
     published: Callable[[Site], Published]
     timed_inside: bool = False
+    needs: str | None = None
+
+    @property
+    def takes_part(self) -> bool:
+        return self.needs is None or shutil.which(self.needs) is not None
 
 
 # --- plain Python and DuckDB
@@ -103,16 +115,12 @@ def _copy_project(site: Site) -> list[Command]:
 
 def _dbt(site: Site, window: Window) -> list[Command]:
     # As in production: unit tests need no data, so they are for whoever changes a model.
-    build = [
-        "build",
-        "--exclude-resource-type",
-        "unit_test",
-        "--exclude",
-        *OF_PUBLISHED_DAYS,
-        "--vars",
-        _dbt_vars(window),
-    ]
+    build = ["build", "--exclude-resource-type", "unit_test", *_daily(window)]
     return [_script("load", site, window), _dbt_command(site, build)]
+
+
+def _daily(window: Window) -> list[str]:
+    return ["--exclude", *OF_PUBLISHED_DAYS, "--vars", _dbt_vars(window)]
 
 
 def _dbt_command(site: Site, arguments: list[str]) -> Command:
@@ -128,6 +136,30 @@ def _dbt_vars(window: Window) -> str:
 
 def _published_in_marts(site: Site) -> Published:
     return in_file(site.database, "marts")
+
+
+# --- a loader script and the SQLMesh command line
+
+
+def _prepare_sqlmesh(site: Site) -> list[Command]:
+    _copy_project(site)
+    manifest = site.dbt_project / "target" / "manifest.json"
+    places = ["--manifest", str(manifest), "--database", str(site.database), "--folder", str(site.sqlmesh_project)]
+    return [
+        _dbt_command(site, ["compile", *_daily(COMPILED_WINDOW)]),
+        _module(site, "sqlmesh_project", [*places, "--from", str(SET_UP_DAY)]),
+        # As if made on the first day, which is not over: it creates the tables and the views, and leaves the days to `run`.
+        _sqlmesh_command(site, "plan", "--auto-apply", "--no-prompts", "--execution-time", str(SET_UP_DAY)),
+    ]
+
+
+def _sqlmesh(site: Site, window: Window) -> list[Command]:
+    days = ["--start", str(window.start), "--end", str(window.end - ONE_DAY)]
+    return [_script("load", site, window), _sqlmesh_command(site, "run", *days)]
+
+
+def _sqlmesh_command(site: Site, *arguments: str) -> Command:
+    return Command(["sqlmesh", "--paths", str(site.sqlmesh_project), *arguments], {}, site.folder)
 
 
 # --- Dagster as its documentation wires it
@@ -191,6 +223,7 @@ def _published_in_lake(site: Site) -> Published:
 CONTENDERS = {
     "limit": Contender(_nothing, _limit, _published_in_serving),
     "dbt": Contender(_copy_project, _dbt, _published_in_marts),
+    "sqlmesh": Contender(_prepare_sqlmesh, _sqlmesh, _published_in_marts, needs="sqlmesh"),
     "standard": Contender(_prepare_dagster, _standard, _published_in_marts),
     "tidegate": Contender(_init, _tidegate, _published_in_lake),
     "warm": Contender(_init, _warm, _published_in_lake, timed_inside=True),
