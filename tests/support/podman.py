@@ -83,8 +83,10 @@ class Podman:
         file = self.folder / "pip.conf"
         file.write_text("[global]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items()))
         yield f"--volume={file}:/etc/pip.conf:ro"
-        words = (word.removeprefix("file://") for value in settings.values() for word in value.split())
-        for path in {word for word in words if word.startswith("/") and Path(word).exists()}:
+        words = [word for value in settings.values() for word in value.split()]
+        # The pages of an index of this machine link to files that lie beside it.
+        indexes = [str(Path(word.removeprefix("file://")).parent) for word in words if word.startswith("file:///")]
+        for path in {word for word in [*words, *indexes] if word.startswith("/") and Path(word).exists()}:
             yield f"--volume={path}:{path}:ro"
 
 
