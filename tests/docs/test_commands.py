@@ -98,14 +98,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A clone whose home holds some days of the demo shop, published, and whose `tidegate` starts warm from then on."""
+    """A clone whose `tidegate` starts warm, and whose home holds some days of the demo shop, published."""
     clone = fresh_clone(tmp_path_factory.mktemp("pages") / "tidegate")
     landing = clone / ".tidegate" / "landing"
     write_shop(demo_landing(landing), first_day=FIRST, days=DAYS, orders_per_day=60, seed=7, dirt=False)
-    with terminal(clone, environment_of(clone)) as shell:
-        shell.run("tidegate init")
-        shell.run(f"tidegate backfill --from {FIRST} --to {LAST}")
     with forked(clone / ".venv" / "bin" / "tidegate", IMPORTED_ONCE):
+        with terminal(clone, environment_of(clone)) as shell:
+            shell.run("tidegate init")
+            shell.run(f"tidegate backfill --from {FIRST} --to {LAST}")
         yield clone
 
 
