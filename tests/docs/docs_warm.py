@@ -2,8 +2,8 @@
 parsed a project.
 
 A command that starts cold imports for seconds, and the pages have a hundred; dbt's first parse takes two seconds more
-than those that follow. The program itself is typed by the tour,
-and by the tests of how commands start. This file is run by the clone's Python, which has nothing of the tests.
+than those that follow. The program itself is typed by the tour, and by the tests of how commands start. This file is
+run by the clone's Python, which has nothing of the tests.
 """
 
 from __future__ import annotations
