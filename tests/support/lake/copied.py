@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import tempfile
 import uuid
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+
+from tests.support.shared_folder import shared_folder
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
@@ -17,9 +18,6 @@ from tidegate.lake.extensions import connect_with, keep_checked
 from tidegate.lake.identity import MARKER
 from tidegate.ledger.upkeep.opening import make_lake, open_lake
 from tidegate.zones import UTC
-
-# Removed when the process ends.
-SHARED = tempfile.TemporaryDirectory(prefix="tidegate-lake-")
 
 
 def put_lake(config: LakeConfig, like: LakeConfig | None = None) -> None:
@@ -57,7 +55,7 @@ def _take_extensions_as_checked(config: LakeConfig) -> None:
 
 @cache
 def _checked_record(extensions: tuple[str, ...]) -> Path:
-    record = Path(SHARED.name) / f"{'-'.join(extensions)}.json"
+    record = shared_folder("extensions") / f"{'-'.join(extensions)}.json"
     with connect_with(extensions) as con:
         keep_checked(con, extensions, record)
     return record
@@ -66,7 +64,7 @@ def _checked_record(extensions: tuple[str, ...]) -> Path:
 @cache
 def _made_lake() -> LakeConfig:
     """A lake that was made and never used."""
-    folder = Path(SHARED.name)
+    folder = shared_folder("lake")
     config = LakeConfig(f"sqlite:{folder / 'catalog'}", str(folder / "data"), 1, "500MB", folder / "spill", 30.0)
     make_lake(config).close()
     return config

@@ -9,7 +9,6 @@ import datetime as dt
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -20,6 +19,7 @@ from dagster._core.definitions.partitions.subset import PartitionsSubset
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from tests.support.lake.copied import put_lake
 from tests.support.runs.landing import Landing
+from tests.support.shared_folder import shared_folder
 
 from tidegate.home import Home
 from tidegate.lake.config import LakeConfig
@@ -46,9 +46,6 @@ REPRODUCIBLE = ("raw", "quarantine", "staging", "intermediate", "marts", "servin
 # Content by (schema, table, day); a day without rows is not in it.
 Contents = dict[tuple[str, str, dt.date], Content]
 NewHome = Callable[..., "TemporaryHome"]
-
-# For what all homes of a process share; removed when it ends.
-SHARED = tempfile.TemporaryDirectory(prefix="tidegate-tests-")
 
 
 def without_mornings(outcomes: Iterable[RunOutcome]) -> list[RunOutcome]:
@@ -191,7 +188,7 @@ def copied(home: TemporaryHome, settings: Settings) -> TemporaryHome:
 @cache
 def new_instance() -> Settings:
     """Where there is an instance that was made and never used."""
-    settings = settings_of(Path(SHARED.name))
+    settings = settings_of(shared_folder("instance"))
     make_instance(settings)
     return settings
 
