@@ -22,6 +22,7 @@ Published = Mapping[str, Content]
 
 def in_file(database: Path, schema: str) -> Published:
     with duckdb.connect(str(database), read_only=True) as con:
+        con.execute(WITHOUT_BAR)
         return _published(con, schema)
 
 
@@ -33,7 +34,6 @@ def in_lake(home: Path) -> Published:
 
 
 def _published(con: duckdb.DuckDBPyConnection, schema: str) -> Published:
-    con.execute(WITHOUT_BAR)
     return {table: content_of(con, f"select * from {schema}.{table}") for table in TABLES}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from tests.support.online_retail import needs_online_retail
 from tests.support.runs.home import Contents, NewHome, TemporaryHome
 from tests.support.runs.processes import run_tidegate
 from tests.support.servers import free_port
-from tests.support.spark import A_SPARK, sail, write_project_on_spark
+from tests.support.spark import sail, write_project_on_spark
 from tests.support.waiting import wait_for
 
 from tidegate.lake.identity import METADATA
@@ -32,16 +31,6 @@ DAYS = EVERY_DAY if THOROUGH else Window(dt.date(2011, 8, 11), dt.date(2011, 8, 
 
 # As an exchange of long ago is called.
 OLD = "01900000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[str]:
-    """The address of the one that a variable names, or of Sail."""
-    if A_SPARK:
-        yield A_SPARK
-        return
-    with sail() as server:
-        yield server.address
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from tests.support.servers import free_port
 from tests.support.waiting import wait_for
 
@@ -64,6 +65,16 @@ def sail(environment: Mapping[str, str] | None = None) -> Iterator[Spark]:
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[str]:
+    """The address of the one that a variable names, or of Sail."""
+    if A_SPARK:
+        yield A_SPARK
+        return
+    with sail() as server:
+        yield server.address
 
 
 def _listens(port: int) -> bool | None:

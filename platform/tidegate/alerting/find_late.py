@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from tidegate.alerting.scene import Scene
 from tidegate.alerting.trouble import Kind, Trouble
 from tidegate.contract.model import Contract
-from tidegate.ledger.known import days_lacking, never_whole
+from tidegate.ledger.known import days_lacking, still_awaited
 from tidegate.ledger.names import Partition
-from tidegate.ledger.required import settled_days
 from tidegate.publishing.promises import Overdue, overdue_partition
 from tidegate.window import ONE_DAY, Window, windows_of
 
@@ -42,8 +41,7 @@ def _late(scene: Scene, contract: Contract) -> list[Partition]:
     days = [day for day in _expected_days(scene, contract) if (due := contract.deadline(day)) and due <= scene.now]
     wanted = [Partition(region.name, day) for day in days for region in contract.regions if day in region.delivers_on]
     products = scene.home.products_made_of(contract.source)
-    settled = settled_days(scene.con, contract.source, days, products.beside if products else ())
-    return [each for each in never_whole(scene.con, contract.source, wanted) if each.day not in settled]
+    return still_awaited(scene.con, contract.source, wanted, products.beside if products else ())
 
 
 def _expected_days(scene: Scene, contract: Contract) -> list[dt.date]:

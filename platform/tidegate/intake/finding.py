@@ -20,9 +20,10 @@ from pathlib import Path
 from tidegate.archive.journal import Event
 from tidegate.archive.manifest import Captured, manifest_name
 from tidegate.contract.files import FileOptions
+from tidegate.contract.found import StandIn
 from tidegate.contract.http import HttpServer
 from tidegate.contract.kafka import KafkaServer
-from tidegate.contract.model import Clock, Contract, Region, StandIn
+from tidegate.contract.model import Clock, Contract, Region
 from tidegate.errors import IncompleteError, RefusedError, SourceDownError, TidegateError
 from tidegate.intake.files.formats.layout import DataFile
 from tidegate.lake.connect import Lake

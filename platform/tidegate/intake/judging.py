@@ -16,13 +16,14 @@ from typing import Literal
 import duckdb
 
 from tidegate.archive.manifest import Captured
+from tidegate.contract.found import Drift, Measures, StandIn, Unreadable
 from tidegate.contract.judging.assess import NOT_COMPARED, assess
 from tidegate.contract.judging.drift import drift_of_files
 from tidegate.contract.judging.event_days import event_day
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.profiles import Profile, profiles
 from tidegate.contract.judging.verdicts import duplicate_updates
-from tidegate.contract.model import Contract, Drift, Measures, StandIn, Unreadable
+from tidegate.contract.model import Contract
 from tidegate.errors import TidegateError
 from tidegate.intake.advice import advice
 from tidegate.intake.files.engine import ENGINE_FAULTS, first_line

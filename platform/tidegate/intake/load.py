@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from tidegate.contract.found import CheckOutcome, Drift
 from tidegate.contract.kafka import KafkaServer
-from tidegate.contract.model import CheckOutcome, Contract, Drift, Region
+from tidegate.contract.model import Contract, Region
 from tidegate.errors import IncompleteError, LakeBusyError, TidegateError
 from tidegate.intake.commit import commit, commit_lease
 from tidegate.intake.finding import Finding, Missing

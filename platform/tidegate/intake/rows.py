@@ -13,9 +13,10 @@ from duckdb import DuckDBPyConnection
 
 from tidegate.archive.journal import Event
 from tidegate.archive.manifest import Captured
+from tidegate.contract.found import CheckOutcome
 from tidegate.contract.judging.verdicts import json_of_text
 from tidegate.contract.model import UNPARSABLE as UNPARSABLE_LINE
-from tidegate.contract.model import CheckOutcome, Contract
+from tidegate.contract.model import Contract
 from tidegate.intake.files.readers import JUDGED, PLACES, UNPARSABLE
 from tidegate.intake.profiles import Profiled
 from tidegate.lake.sql import literal, qualified, quoted, rows_relation

@@ -10,12 +10,13 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from tidegate.contract.found import Assessment, Drift, Measures, Unreadable
 from tidegate.contract.judging.assess import assess
 from tidegate.contract.judging.drift import drift_of_files
 from tidegate.contract.judging.event_days import event_day
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.verdicts import duplicate_updates
-from tidegate.contract.model import Assessment, Contract, Drift, Measures, Region, Unreadable
+from tidegate.contract.model import Contract, Region
 from tidegate.intake.advice import advice
 from tidegate.intake.files.formats.layout import DataFile
 from tidegate.intake.files.readers import JUDGED, UNPARSABLE, WhatWasRead, read_files

@@ -1,6 +1,8 @@
-"""Writing the rows of a window into a table. Deleting the old ones, transactions and leases belong to the callers."""
+"""Writing the rows of a window into a table. Transactions and leases belong to the callers."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
@@ -18,10 +20,25 @@ def day_inside(table: tuple[str, str], day_column: str, inside: str) -> str:
     return f"case when {inside} then {quoted(day_column)} else error({literal(message)}) end"
 
 
+def overwrite_by_query(
+    con: DuckDBPyConnection, table: tuple[str, str], columns: Iterable[str], day_column: str, inside: str, rows: str
+) -> None:
+    """Have the rows of a relation, with these columns, in place of the table's rows for which the condition holds.
+
+    Rows are refused as in `day_inside`.
+    """
+    names = [quoted(column) for column in columns]
+    of_window = day_inside(table, day_column, inside)
+    values = [of_window if name.lower() == quoted(day_column).lower() else name for name in names]
+    con.execute(f"delete from {qualified(*table)} where {inside}")
+    con.execute(f"insert into {qualified(*table)} ({', '.join(names)}) select {', '.join(values)} from {rows}")
+
+
 def insert_sorted(
     con: DuckDBPyConnection, table: tuple[str, str], day_column: str, select_sql: str, inside: str
 ) -> int:
-    """Insert sorted by day: a year's rows become one file a day instead of one a day and thread.
+    """Insert sorted by day: a year's rows become one file a day instead of one a day and thread. Deleting the old ones
+    belongs to the caller.
 
     Returns how many rows were inserted. Columns are matched by name. Rows are refused as in `day_inside`.
     """

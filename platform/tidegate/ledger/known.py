@@ -12,7 +12,7 @@ from tidegate.lake.sql import literal, rows_relation
 from tidegate.ledger.entries import utc_now
 from tidegate.ledger.interim import INTERIM
 from tidegate.ledger.names import Partition
-from tidegate.ledger.required import NEWEST_DELIVERIES, DaysOfPlaces, lacking_relation
+from tidegate.ledger.required import NEWEST_DELIVERIES, DaysOfPlaces, lacking_relation, settled_days
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,15 @@ def known_deliveries(con: DuckDBPyConnection, source: str, partitions: Iterable[
     return {Partition(region, day): Known(*entry) for region, day, *entry in rows}
 
 
-def never_whole(con: DuckDBPyConnection, source: str, partitions: Iterable[Partition]) -> list[Partition]:
-    """Those of these partitions, which have ended, that nothing came for, or nothing but their first hours."""
+def still_awaited(
+    con: DuckDBPyConnection, source: str, partitions: Iterable[Partition], beside: Collection[str]
+) -> list[Partition]:
+    """Those of these partitions, which have ended, that nothing came for, or nothing but their first hours, and whose
+    days were not published without. The marts `beside`, which are not made of the source, do not count."""
     wanted = list(partitions)
     known = known_deliveries(con, source, wanted)
-    return [each for each in wanted if each not in known or known[each].is_interim]
+    settled = settled_days(con, source, (each.day for each in wanted), beside)
+    return [each for each in wanted if (each not in known or known[each].is_interim) and each.day not in settled]
 
 
 def days_lacking(

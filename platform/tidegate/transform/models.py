@@ -20,8 +20,8 @@ from duckdb import DuckDBPyConnection
 from tidegate.lake.adopting import Adopted, overwrite_by_files
 from tidegate.lake.config import ORDERED, UNORDERED
 from tidegate.lake.connect import Lake
-from tidegate.lake.overwrite import day_inside
-from tidegate.lake.sql import day_in, qualified, quoted
+from tidegate.lake.overwrite import overwrite_by_query
+from tidegate.lake.sql import day_in
 from tidegate.lake.tables import table_columns
 from tidegate.lake.trouble import is_conflict
 from tidegate.transform.invoke import Engine, NodeResult, run_nodes
@@ -117,18 +117,12 @@ class Statement:
     def overwrite(self, con: DuckDBPyConnection, rows: Rows) -> None:
         """Replace the window's rows, in a transaction of the caller's. Raises duckdb.InvalidInputException where one of
         the new rows is of another day, or of none."""
-        table, day = (self.model.schema, self.model.name), self.model.day_column
-        columns = list(map(quoted, self.model.columns))
-        of_the_window = day_inside(table, day, self.days)
-        values = [of_the_window if column.lower() == quoted(day).lower() else column for column in columns]
+        table = (self.model.schema, self.model.name)
         with rows(con) as found:
             if isinstance(found, Adopted):
                 overwrite_by_files(con, table, self.days, found)
-                return
-            con.execute(f"delete from {qualified(*table)} where {self.days}")
-            con.execute(
-                f"insert into {qualified(*table)} ({', '.join(columns)}) select {', '.join(values)} from {found}"
-            )
+            else:
+                overwrite_by_query(con, table, self.model.columns, self.model.day_column, self.days, found)
 
 
 @dataclass(frozen=True)

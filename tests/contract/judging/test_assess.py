@@ -10,12 +10,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tidegate.contract.found import CheckOutcome, Drift, Measures, Unreadable
 from tidegate.contract.judging.as_usual import ROW_COUNT, VALUES
 from tidegate.contract.judging.assess import GROUP_NAMES, assess, reasons_of, rule_groups
 from tidegate.contract.judging.measure import measure, nothing_read
 from tidegate.contract.judging.thresholds import holds
 from tidegate.contract.judging.verdicts import judge_select
-from tidegate.contract.model import CheckOutcome, Comparison, Contract, Drift, Measures, Threshold, Unreadable
+from tidegate.contract.model import Comparison, Contract, Threshold
 from tidegate.contract.reading.odcs import load_contract
 
 ContractOf = Callable[..., Contract]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.contract.found import Drift
 from tidegate.contract.judging.drift import drift_of, drift_of_files
-from tidegate.contract.model import Contract, Drift
+from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contract
 
 CONTRACTS = Path(__file__).parents[3] / "contracts"

@@ -9,11 +9,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from tidegate.contract.found import Drift, Measures
 from tidegate.contract.judging.assess import assess
 from tidegate.contract.judging.logic import logic_of
 from tidegate.contract.judging.measure import measure
 from tidegate.contract.judging.verdicts import duplicate_updates, judge_select
-from tidegate.contract.model import Contract, Drift, Measures
+from tidegate.contract.model import Contract
 from tidegate.contract.reading.odcs import load_contract
 from tidegate.errors import ContractError
 from tidegate.lake.sql import rows_relation

@@ -12,12 +12,13 @@ from typing import Any
 import duckdb
 import pytest
 
+from tidegate.contract.found import Drift, Measures
 from tidegate.contract.judging.as_usual import ROW_COUNT, VALUES, groups_as_usual, outcomes_as_usual
 from tidegate.contract.judging.assess import assess
 from tidegate.contract.judging.logic import logic_of
 from tidegate.contract.judging.profiles import ColumnProfile, Profile, profiles
 from tidegate.contract.judging.unusual import BUDGET_DAYS, compare, distances, limit_of_row_counts, two_sided_t4
-from tidegate.contract.model import Contract, Drift, Measures
+from tidegate.contract.model import Contract
 
 ContractOf = Callable[..., Contract]
 

@@ -16,11 +16,11 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from tidegate.contract.found import Drift, Measures
 from tidegate.contract.judging.assess import assess
 from tidegate.contract.judging.measure import measure
 from tidegate.contract.judging.verdicts import duplicate_updates, judge_select
 from tidegate.contract.landing import FolderServer
-from tidegate.contract.model import Drift, Measures
 from tidegate.contract.reading.odcs import load_contract, load_contracts
 
 CHECKOUT = Path(__file__).parents[3]

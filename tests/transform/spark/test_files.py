@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.support.dbt_package import use_package
 from tests.support.lake.copied import new_lake
 from tests.support.orders import day
-from tests.support.spark import A_SPARK, sail
 
 from tidegate.lake.config import LakeConfig
 from tidegate.lake.connect import Lake
@@ -54,16 +52,6 @@ models:
       - {name: amount, data_type: "decimal(18,2)"}
       - {name: name, data_type: varchar}
 """
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[str]:
-    """The address of the one that a variable names, or of Sail."""
-    if A_SPARK:
-        yield A_SPARK
-        return
-    with sail() as server:
-        yield server.address
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import copysign, expm1
 
+from tidegate.contract.found import CheckOutcome, RuleGroup
 from tidegate.contract.judging.unusual import MIN_DAYS, MIN_SAME_WEEKDAY, WEEKS, Comparison, Finding
-from tidegate.contract.model import AtAnomaly, CheckOutcome, Contract, RuleGroup
+from tidegate.contract.model import AtAnomaly, Contract
 
 ROW_COUNT = "row_count_is_as_usual"
 VALUES = "values_are_as_usual"

@@ -16,6 +16,7 @@ from dataclasses import replace
 from decimal import Decimal
 from math import exp, lgamma, log, log1p
 
+from tidegate.contract.found import Assessment, CheckOutcome, Drift, Measures, RuleGroup, StandIn, Unreadable
 from tidegate.contract.judging.as_usual import (
     groups_as_usual,
     outcomes_as_usual,
@@ -26,20 +27,7 @@ from tidegate.contract.judging.clocks import any_by_clock
 from tidegate.contract.judging.limits import broken_limits, limits_in_words
 from tidegate.contract.judging.thresholds import broken_rule, figure, measured_number, percent, wanted
 from tidegate.contract.judging.unusual import Comparison
-from tidegate.contract.model import (
-    REPEATED_ROW,
-    UNPARSABLE,
-    Assessment,
-    CheckOutcome,
-    Contract,
-    Dimension,
-    Drift,
-    Measures,
-    RuleGroup,
-    Severity,
-    StandIn,
-    Unreadable,
-)
+from tidegate.contract.model import REPEATED_ROW, UNPARSABLE, Contract, Dimension, Severity
 
 GROUP_NAMES: Mapping[Dimension, str] = {
     "completeness": "required_values_are_present",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Sequence
 
-from tidegate.contract.model import Contract, Drift
+from tidegate.contract.found import Drift
+from tidegate.contract.model import Contract
 
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 

@@ -12,8 +12,9 @@ from decimal import Decimal
 
 import duckdb
 
+from tidegate.contract.found import Measures
 from tidegate.contract.judging.thresholds import percent
-from tidegate.contract.model import UNPARSABLE, Contract, LimitFigures, Measures, QuarantineLimit
+from tidegate.contract.model import UNPARSABLE, Contract, LimitFigures, QuarantineLimit
 from tidegate.lake.sql import literal, quoted
 
 # Groups that a rejection names, and characters of each.

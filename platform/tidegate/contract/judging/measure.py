@@ -14,10 +14,11 @@ from typing import Any
 
 import duckdb
 
+from tidegate.contract.found import Measures
 from tidegate.contract.judging.limits import limit_figures
 from tidegate.contract.judging.sqlcheck import first_line
 from tidegate.contract.judging.verdicts import measures_select
-from tidegate.contract.model import Contract, DeliveryRule, Measures
+from tidegate.contract.model import Contract, DeliveryRule
 
 # What a rule's own SQL can do wrong on some data. Anything else (memory, disk, a lost connection) says
 # nothing about the delivery and is not caught.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tidegate.contract.model import DeliveryRule, Measures, Threshold
+from tidegate.contract.found import Measures
+from tidegate.contract.model import DeliveryRule, Threshold
 
 _IN_WORDS = {
     "mustBe": "must be {}",

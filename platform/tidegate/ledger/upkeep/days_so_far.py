@@ -14,7 +14,7 @@ from tidegate.ledger.interim import IS_OF_A_WHOLE_DAY
 
 
 def forget_days_so_far(con: DuckDBPyConnection, before: dt.datetime) -> None:
-    """Forget what was published so far before then (UTC, naive) of days that are published as a whole by now: the
+    """Forget what was published so far before then (with an offset) of days that are published as a whole by now: the
     publications, and the builds and check results that only these came from.
 
     What a person rolled back, or back to, stays as it was, and so does every delivery: its bytes are in the archive.

@@ -32,6 +32,5 @@ def maintain_until(
     # With the snapshots go the commit messages that say which publication each was.
     lake.unit_of_work(enter_missing_snapshots)
     drop_what_is_over(lake, snapshots_before)
-    unreadable = snapshots_before.astimezone(dt.UTC).replace(tzinfo=None)
-    lake.unit_of_work(lambda con: forget_days_so_far(con, unreadable))
+    lake.unit_of_work(lambda con: forget_days_so_far(con, snapshots_before))
     return maintenance.maintain_until(lake, snapshots_before, files_before, delete_leftovers=delete_leftovers)

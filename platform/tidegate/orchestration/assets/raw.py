@@ -12,11 +12,12 @@ from typing import Any
 import dagster as dg
 
 from tidegate.contract.database import DatabaseServer, PostgresServer
+from tidegate.contract.found import CheckOutcome
 from tidegate.contract.http import HttpServer
 from tidegate.contract.judging.assess import rule_groups
 from tidegate.contract.kafka import KafkaServer
 from tidegate.contract.landing import FolderServer, S3Server, SftpServer
-from tidegate.contract.model import CheckOutcome, Contract, Region
+from tidegate.contract.model import Contract, Region
 from tidegate.contract.product import ProductServer
 from tidegate.contract.python import PythonServer
 from tidegate.contract.table import TableServer

@@ -20,9 +20,9 @@ from tidegate.contract.model import Contract
 from tidegate.errors import LakeBusyError, TidegateError
 from tidegate.home import Home
 from tidegate.intake.not_loaded_yet import Waiting, Watch, turns_of
-from tidegate.ledger.known import days_lacking, known_deliveries, never_whole
+from tidegate.ledger.known import days_lacking, known_deliveries, still_awaited
 from tidegate.ledger.names import Partition
-from tidegate.ledger.required import DaysOfPlaces, Place, settled_days
+from tidegate.ledger.required import DaysOfPlaces, Place
 from tidegate.orchestration.asset_keys import raw_key
 from tidegate.orchestration.history.breaker import Pace
 from tidegate.orchestration.history.contacts import breaker_observation, contact, health_of
@@ -226,9 +226,8 @@ class _Tick:
         regions = self.contract.regions
         wanted = [Partition(region.name, day) for day in due for region in regions if day in region.delivers_on]
         with self.home.lake() as lake:
-            lacking = never_whole(lake.con, self.source, wanted)
-            settled = settled_days(lake.con, self.source, due, self._beside())
-        return [Overdue(each.region, each.day) for each in lacking if each.day not in settled]
+            awaited = still_awaited(lake.con, self.source, wanted, self._beside())
+        return [Overdue(each.region, each.day) for each in awaited]
 
     def _is_overdue(self, missing: Overdue, can_look: bool) -> bool:
         """Whether the source is to blame: nothing is under way and, as far as one can look, nothing waits."""
